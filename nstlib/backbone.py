@@ -1,0 +1,356 @@
+"""An image → feature maps by name (`relu4_2`, `fire5`), stopping after the deepest one asked for.
+
+Every network here is a straight line of layers with names. The names follow VGG's rule (`conv4_2` is the second
+convolution of block 4, `relu4_2` its ReLU) and SqueezeNet's paper (`fire5`). Parameters keep torchvision's names
+(`features.0.weight`), so its weights load as they are.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from .errors import InputError, choose
+from .weights import load_weights
+
+__all__ = ["BACKBONES", "Architecture", "Backbone", "Layer", "load_backbone", "normalize_activations"]
+
+IMAGENET_MEAN = (0.485, 0.456, 0.406)
+IMAGENET_STD = (0.229, 0.224, 0.225)
+
+
+@dataclass(frozen=True)
+class Layer:
+    """One named layer of a network, and where its feature map lies on the image.
+
+    Position i of the map is centred on pixel `stride * i + offset` of the image and sees `receptive_field` pixels.
+    """
+
+    name: str
+    kind: str  # "conv", "relu", "pool" or "fire"
+    channels: int
+    stride: int = 1
+    receptive_field: int = 1
+    offset: float = 0.0
+
+
+@dataclass(frozen=True)
+class Spec:
+    """How one layer is built: kernel size, step and padding; `squeeze` is the width of a fire module's first half."""
+
+    name: str
+    kind: str
+    channels: int
+    kernel: int = 1
+    step: int = 1
+    padding: int = 0
+    squeeze: int = 0
+
+
+@dataclass(frozen=True)
+class Architecture:
+    """A network's layers in order, its usual layers for style transfer, and how an image enters it."""
+
+    name: str
+    specs: tuple[Spec, ...]
+    content_layers: tuple[str, ...]
+    style_layers: tuple[str, ...]
+    mean: tuple[float, ...] = IMAGENET_MEAN
+    std: tuple[float, ...] = IMAGENET_STD
+
+    @property
+    def layers(self) -> dict[str, Layer]:
+        """The named layers in order, with the geometry of each."""
+        found, stride, field, offset = {}, 1, 1, 0.0
+        for spec in self.specs:
+            offset += ((spec.kernel - 1) / 2 - spec.padding) * stride
+            field += (spec.kernel - 1) * stride
+            stride *= spec.step
+            found[spec.name] = Layer(spec.name, spec.kind, spec.channels, stride, field, offset)
+        return found
+
+
+def vgg(widths: tuple[int, ...], convolutions: tuple[int, ...]) -> tuple[Spec, ...]:
+    """VGG (Simonyan & Zisserman 2015): blocks of 3×3 convolutions and ReLUs, a 2×2 pooling after each."""
+    specs = []
+    for block, (width, count) in enumerate(zip(widths, convolutions, strict=True), start=1):
+        for i in range(1, count + 1):
+            specs.append(Spec(f"conv{block}_{i}", "conv", width, kernel=3, padding=1))
+            specs.append(Spec(f"relu{block}_{i}", "relu", width))
+        specs.append(Spec(f"pool{block}", "pool", width, kernel=2, step=2))
+    return tuple(specs)
+
+
+def squeezenet(first: Spec, pool_after: tuple[str, ...]) -> tuple[Spec, ...]:
+    """SqueezeNet (Iandola et al. 2016): one convolution, then fire modules, with 3×3 poolings between."""
+    specs = [first, Spec("relu1", "relu", first.channels)]
+    for number, (squeeze, width) in enumerate(
+        [(16, 128), (16, 128), (32, 256), (32, 256), (48, 384), (48, 384), (64, 512), (64, 512)], start=2
+    ):
+        if str(number - 1) in pool_after:
+            specs.append(Spec(f"pool{number - 1}", "pool", specs[-1].channels, kernel=3, step=2))
+        specs.append(Spec(f"fire{number}", "fire", width, kernel=3, padding=1, squeeze=squeeze))
+    return tuple(specs)
+
+
+RELU_1_TO_5 = ("relu1_1", "relu2_1", "relu3_1", "relu4_1", "relu5_1")
+
+BACKBONES: dict[str, Architecture] = {
+    a.name: a
+    for a in (
+        Architecture(
+            "pocket",
+            vgg((24, 48, 96, 160, 192), (2, 2, 3, 3, 1)),
+            content_layers=("relu3_3",),
+            style_layers=("relu1_1", "relu2_1", "relu3_1", "relu3_3", "relu4_1", "relu4_3", "relu5_1"),
+        ),
+        Architecture("vgg19", vgg((64, 128, 256, 512, 512), (2, 2, 4, 4, 4)), ("relu4_2",), RELU_1_TO_5),
+        Architecture("vgg16", vgg((64, 128, 256, 512, 512), (2, 2, 3, 3, 3)), ("relu4_2",), RELU_1_TO_5),
+        Architecture(
+            "squeezenet1_1",
+            squeezenet(Spec("conv1", "conv", 64, kernel=3, step=2), pool_after=("1", "3", "5")),
+            content_layers=("fire2",),
+            style_layers=("relu1", "fire3", "fire4", "fire5"),
+        ),
+        Architecture(
+            "squeezenet1_0",
+            squeezenet(Spec("conv1", "conv", 96, kernel=7, step=2), pool_after=("1", "4", "8")),
+            content_layers=("fire4",),
+            style_layers=("relu1", "fire2", "fire3", "fire4", "fire5", "fire6", "fire7", "fire8"),
+        ),
+    )
+}
+
+
+class Fire(nn.Module):
+    """SqueezeNet's module: squeeze to few channels by 1×1, expand by 1×1 and 3×3 side by side, ReLU after each."""
+
+    def __init__(self, channels: int, squeeze: int, width: int):
+        super().__init__()
+        self.squeeze = nn.Conv2d(channels, squeeze, 1)
+        self.expand1x1 = nn.Conv2d(squeeze, width // 2, 1)
+        self.expand3x3 = nn.Conv2d(squeeze, width // 2, 3, padding=1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = F.relu(self.squeeze(x))
+        return torch.cat([F.relu(self.expand1x1(x)), F.relu(self.expand3x3(x))], dim=1)
+
+
+def build(spec: Spec, channels: int, pooling: str) -> nn.Module:
+    """The module of one layer that takes `channels` channels."""
+    if spec.kind == "conv":
+        return nn.Conv2d(channels, spec.channels, spec.kernel, spec.step, spec.padding)
+    if spec.kind == "relu":
+        return nn.ReLU()  # never in place: it would overwrite the convolution's map, which may have been asked for
+    if spec.kind == "fire":
+        return Fire(channels, spec.squeeze, spec.channels)
+    # torchvision rounds SqueezeNet's 3×3 poolings up, VGG's 2×2 poolings down.
+    pool = nn.MaxPool2d if pooling == "max" else nn.AvgPool2d
+    return pool(spec.kernel, spec.step, ceil_mode=spec.kernel == 3)
+
+
+class Backbone(nn.Module):
+    """A frozen network that maps an image to named feature maps.
+
+    Args:
+        architecture: one of `BACKBONES`.
+        weights: parameters by torchvision's names (`features.0.weight`); extra ones (a classifier's) are ignored,
+            and layers after the last one that has weights are left out. None leaves PyTorch's random start.
+        pooling: "max" as trained, or "average" as in Gatys et al. (2016, section 2).
+        pixels: "imagenet" feeds (image - mean) / std; "255" feeds 255 (image - mean), as Caffe-lineage projects do.
+        padding_mode: of the first convolution, "zeros" or "replicate".
+
+    Raises:
+        InputError: an unknown option, or weights that do not fit.
+    """
+
+    def __init__(
+        self,
+        architecture: Architecture,
+        weights: Mapping[str, Tensor] | None = None,
+        *,
+        pooling: str = "max",
+        pixels: str = "imagenet",
+        padding_mode: str = "zeros",
+    ):
+        super().__init__()
+        choose("pooling", pooling, ("max", "average"))
+        choose("pixel convention", pixels, ("imagenet", "255"))
+        choose("padding mode", padding_mode, ("zeros", "replicate"))
+        self.architecture = architecture
+        self.pooling, self.pixels, self.padding_mode = pooling, pixels, padding_mode
+        modules, channels = [], 3
+        for spec in architecture.specs:
+            modules.append(build(spec, channels, pooling))
+            channels = spec.channels
+        self.features = nn.Sequential(*modules)
+        self.features[0].padding_mode = padding_mode
+        self.layers = architecture.layers
+        if weights is not None:
+            self._load(weights)
+        std = architecture.std if pixels == "imagenet" else (1 / 255,) * 3
+        self.register_buffer("mean", torch.tensor(architecture.mean).view(1, 3, 1, 1), persistent=False)
+        self.register_buffer("std", torch.tensor(std).view(1, 3, 1, 1), persistent=False)
+        self.requires_grad_(False).eval()
+
+    @property
+    def name(self) -> str:
+        return self.architecture.name
+
+    def normalize(self, image: Tensor) -> Tensor:
+        """Bring an image in [0, 1] to the range that the network was trained on."""
+        return (image - self.mean) / self.std
+
+    def iterate(self, image: Tensor, until: str) -> Iterator[tuple[str, Tensor]]:
+        """Yield (name, map) of each layer in order, up to and with `until`."""
+        x = self.normalize(image)
+        for name, module in zip(self.layers, self.features, strict=True):
+            x = module(x)
+            yield name, x
+            if name == until:
+                return
+
+    def forward(self, image: Tensor, layers: Iterable[str]) -> dict[str, Tensor]:
+        """Feature maps of an image.
+
+        Args:
+            image: (B, 3, H, W), sRGB in [0, 1].
+            layers: names such as "relu4_2"; the network stops after the deepest.
+
+        Returns:
+            one map (B, N, H / stride, W / stride) per name, in the network's order.
+
+        Raises:
+            InputError: a layer that the network lacks, or an image too small for the deepest one.
+        """
+        wanted = self.check_layers(layers)
+        self.check_size(image.shape[-2:], wanted[-1])
+        return {name: x for name, x in self.iterate(image, wanted[-1]) if name in wanted}
+
+    def check_layers(self, names: Iterable[str]) -> list[str]:
+        """The given layers in the network's order, each once."""
+        names = [names] if isinstance(names, str) else list(names)
+        if not names:
+            raise InputError(f"no layer was named; those of {self.name} are {self.span()}")
+        unknown = next((n for n in names if n not in self.layers), None)
+        if unknown is not None:
+            try:
+                choose("layer", unknown, self.layers)
+            except InputError as error:
+                hint = str(error).partition(": ")[2].partition("There are")[0].strip()
+                raise InputError(f"{unknown} is not in {self.name}; {hint} Its layers: {self.span()}") from None
+        return [name for name in self.layers if name in names]
+
+    def check_size(self, size: tuple[int, int], deepest: str) -> None:
+        """Refuse an image on which the deepest layer's map would be smaller than 2×2."""
+        least = self.smallest(deepest)
+        if min(size) < least:
+            raise InputError(
+                f"an image of {size[1]}×{size[0]} pixels is too small for {deepest} of {self.name}: "
+                f"use at least {least}×{least}, or a shallower layer"
+            )
+
+    def smallest(self, deepest: str) -> int:
+        """The least side in pixels on which `deepest` has a map of at least 2×2."""
+        side, depth = 2, list(self.layers).index(deepest) + 1
+        for spec in reversed(self.architecture.specs[:depth]):
+            rounded_up = spec.step - 1 if spec.kind == "pool" and spec.kernel == 3 else 0
+            side = (side - 1) * spec.step + spec.kernel - 2 * spec.padding - rounded_up
+        return side
+
+    def span(self) -> str:
+        """The layers in words, read from the network: "conv1_1 relu1_1 … relu5_1"."""
+        return " ".join(self.layers)
+
+    def trimmed(self, until: str) -> dict[str, Tensor]:
+        """The parameters up to and with the layer `until`, by torchvision's names, for an export."""
+        last = list(self.layers).index(self.check_layers([until])[0])
+        return {k: v for k, v in self.state_dict().items() if int(k.split(".")[1]) <= last}
+
+    def _load(self, weights: Mapping[str, Tensor]) -> None:
+        """Copy the weights in; drop the layers after the last one that has any."""
+        own = self.state_dict()
+        given = {k: v for k, v in weights.items() if k in own}
+        depth = max((int(k.split(".")[1]) for k in given), default=-1)
+        needed = {k for k in own if int(k.split(".")[1]) <= depth}
+        wrong = sorted(needed - given.keys()) or [k for k in needed if given[k].shape != own[k].shape]
+        if depth < 0 or wrong:
+            what = f"'{wrong[0]}' is missing or has another shape" if wrong else "none of its parameters is there"
+            raise InputError(f"these weights are not those of {self.name}: {what}; check the file's name")
+        while depth + 1 < len(self.features) and not list(self.features[depth + 1].parameters()):
+            depth += 1  # the ReLU and pooling after the last convolution need no weights
+        self.features = self.features[: depth + 1]
+        self.layers = dict(list(self.layers.items())[: depth + 1])
+        self.load_state_dict({k: given[k].float() for k in needed})
+
+
+def load_backbone(
+    name: str = "pocket", weights: str | Path | None = None, *, device: str | torch.device = "cpu", **options: str
+) -> Backbone:
+    """A network of `BACKBONES` with its weights, on a device.
+
+    Args:
+        weights: a file; "random" for He's random start from torch's current seed (He et al. 2015), to compare with;
+            None to find or download the trained ones.
+        options: `pooling`, `pixels` and `padding_mode`, as `Backbone` takes them.
+
+    Raises:
+        InputError: an unknown name or option, or weights that cannot be had.
+    """
+    architecture = BACKBONES[choose("backbone", name, BACKBONES)]
+    if weights == "random":
+        backbone = Backbone(architecture, **options)
+        for module in backbone.modules():
+            if isinstance(module, nn.Conv2d):
+                nn.init.kaiming_normal_(module.weight)
+                nn.init.zeros_(module.bias)
+    else:
+        backbone = Backbone(architecture, load_weights(name, weights), **options)
+    return backbone.to(device)
+
+
+@torch.no_grad()
+def normalize_activations(backbone: Backbone, images: Iterable[Tensor]) -> Backbone:
+    """Scale the weights in place so that each channel's mean activation over `images` and positions is 1.
+
+    Gatys et al. (2016, section 2) normalise VGG-19 so before any transfer. It changes no ReLU's zero pattern and
+    no pooling's winner, because every scale is positive; channels that never fire keep their scale.
+
+    Args:
+        images: pictures (1, 3, H, W) in [0, 1] to average over; a few dozen varied ones do.
+    """
+    convolutions = [m for m in backbone.modules() if isinstance(m, nn.Conv2d)]
+    totals = {c: torch.zeros(c.out_channels, device=c.weight.device) for c in convolutions}
+
+    def add(module: nn.Module, _: tuple, output: Tensor) -> None:
+        totals[module] += F.relu(output).mean(dim=(0, 2, 3))
+
+    hooks = [c.register_forward_hook(add) for c in convolutions]
+    count = 0
+    for image in images:
+        for _ in backbone.iterate(image, list(backbone.layers)[-1]):
+            pass
+        count += 1
+    for hook in hooks:
+        hook.remove()
+    means = {c: torch.where(total > 0, total / max(count, 1), 1.0) for c, total in totals.items()}
+
+    def rescale(conv: nn.Conv2d, incoming: Tensor) -> Tensor:
+        outgoing = means[conv]
+        conv.weight.mul_(incoming.view(1, -1, 1, 1)).div_(outgoing.view(-1, 1, 1, 1))
+        conv.bias.div_(outgoing)
+        return outgoing
+
+    scale = torch.ones(3, device=backbone.mean.device)
+    for module in backbone.features:
+        if isinstance(module, nn.Conv2d):
+            scale = rescale(module, scale)
+        elif isinstance(module, Fire):
+            inner = rescale(module.squeeze, scale)
+            scale = torch.cat([rescale(module.expand1x1, inner), rescale(module.expand3x3, inner)])
+    return backbone

@@ -1,0 +1,159 @@
+"""The name of a network → its numbers: embedded, a file, or torchvision's download; a trimmed export.
+
+A network's weights are looked for in this order: a file that the caller names; the one inside the package (`pocket`);
+the folder that the environment variable NSTLIB_WEIGHTS names; torchvision's cache; torchvision's server. A file is
+`NAME.safetensors`, `NAME.pth`, or carries torchvision's own name (`vgg19-dcbb9e9d.pth`).
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.error import URLError
+
+import torch
+from safetensors import safe_open
+from safetensors.torch import save
+from torch import Tensor
+
+from .errors import InputError, choose
+
+__all__ = ["WEIGHTS", "Weights", "fetch_weights", "find_weights", "load_weights", "read_weights", "save_weights"]
+
+
+@dataclass(frozen=True)
+class Weights:
+    """Where a network's numbers come from.
+
+    published: torchvision's name for them, whose record holds address and checksum; "" for the embedded network.
+    file: the name under which torchvision caches them; its last part is the start of the file's SHA-256.
+    """
+
+    name: str
+    published: str
+    file: str
+    megabytes: float
+    licence: str
+
+
+IMAGENET_LICENCE = "BSD-3-Clause (torchvision); trained on ImageNet, whose terms are for research"
+
+WEIGHTS: dict[str, Weights] = {
+    w.name: w
+    for w in (
+        Weights("pocket", "", "pocket.safetensors", 2.3, "MIT, trained by this project; see its model card"),
+        Weights("vgg19", "VGG19_Weights.IMAGENET1K_V1", "vgg19-dcbb9e9d.pth", 548, IMAGENET_LICENCE),
+        Weights("vgg16", "VGG16_Weights.IMAGENET1K_V1", "vgg16-397923af.pth", 528, IMAGENET_LICENCE),
+        Weights(
+            "squeezenet1_1", "SqueezeNet1_1_Weights.IMAGENET1K_V1", "squeezenet1_1-b8a52dc0.pth", 4.7, IMAGENET_LICENCE
+        ),
+        Weights(
+            "squeezenet1_0", "SqueezeNet1_0_Weights.IMAGENET1K_V1", "squeezenet1_0-b66bff10.pth", 4.8, IMAGENET_LICENCE
+        ),
+    )
+}
+
+
+def find_weights(name: str) -> Path | None:
+    """The file with the weights of `name` on this machine, or None; nothing is downloaded.
+
+    Raises:
+        InputError: an unknown network, or NSTLIB_WEIGHTS names no folder.
+    """
+    record = WEIGHTS[choose("backbone", name, WEIGHTS)]
+    folders = [Path(__file__).parent] if not record.published else []
+    if named := os.environ.get("NSTLIB_WEIGHTS"):
+        folder = Path(named).expanduser()
+        if not folder.is_dir():
+            raise InputError(
+                f"NSTLIB_WEIGHTS is '{named}', which is no folder: set it to one with weights, or unset it"
+            )
+        folders.append(folder)
+    folders.append(Path(torch.hub.get_dir()) / "checkpoints")
+    candidates = (folder / file for folder in folders for file in (f"{name}.safetensors", f"{name}.pth", record.file))
+    return next((path for path in candidates if path.is_file()), None)
+
+
+def read_weights(path: str | Path) -> dict[str, Tensor]:
+    """Read a `.safetensors` file, or a `.pth` file as tensors alone (a pickle could run code; it is not allowed to).
+
+    Raises:
+        InputError: no such file, or not a file of weights.
+    """
+    path = Path(path).expanduser()
+    if not path.is_file():
+        raise InputError(f"no weights at '{path}': give a .safetensors or .pth file")
+    try:
+        if path.suffix == ".safetensors":
+            with safe_open(path, framework="pt") as file:
+                return {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118 (it is no mapping)
+        state = torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:  # a damaged file can fail in any way; all of them mean the same to the caller
+        reason = next(iter(str(error).strip().splitlines()), type(error).__name__)[:120]
+        raise InputError(
+            f"'{path}' holds no weights that can be read safely ({reason}): fetch or export it again"
+        ) from None
+    if not isinstance(state, Mapping) or not all(isinstance(v, Tensor) for v in state.values()):
+        raise InputError(f"'{path}' is not a dictionary of tensors: save a network's state_dict() in it")
+    return dict(state)
+
+
+def load_weights(name: str, path: str | Path | None = None) -> dict[str, Tensor]:
+    """The weights of a network by torchvision's parameter names, from `path` or from wherever they are found.
+
+    Raises:
+        InputError: an unknown network, an unreadable file, or a download that fails (with the ways out).
+    """
+    record = WEIGHTS[choose("backbone", name, WEIGHTS)]
+    found = Path(path) if path else find_weights(name)
+    if found:
+        return read_weights(found)
+    if not record.published:
+        raise InputError(f"the package's own {record.file} is missing: install nstlib again")
+    return fetch_weights(name)
+
+
+def fetch_weights(name: str) -> dict[str, Tensor]:
+    """Download the published weights by torchvision's own loader, which checks their hash and keeps them.
+
+    Raises:
+        InputError: the network is embedded, or the download failed.
+    """
+    record = WEIGHTS[choose("backbone", name, WEIGHTS)]
+    if not record.published:
+        raise InputError(f"{name} is inside the package: there is nothing to fetch")
+    import torchvision  # here, because it takes seconds and only a download needs it
+
+    try:
+        return dict(torchvision.models.get_weight(record.published).get_state_dict(progress=True, check_hash=True))
+    except (URLError, OSError) as error:
+        raise InputError(
+            f"the weights of {name} ({record.megabytes:.0f} MB) could not be downloaded ({error}). Three ways out: "
+            f"use the backbone 'pocket', which needs no network; or connect and run 'nst weights fetch {name}'; or run "
+            f"'nst weights export {name}' where there is a network and set NSTLIB_WEIGHTS to the folder of its file"
+        ) from None
+    except RuntimeError as error:  # a wrong hash
+        raise InputError(
+            f"the download of {name} arrived damaged ({error}): try 'nst weights fetch {name}' again"
+        ) from None
+
+
+def save_weights(state: Mapping[str, Tensor], path: str | Path, *, half: bool = True, **facts: str) -> int:
+    """Write weights as safetensors, in float16 unless told otherwise, whole or not at all; returns the bytes written.
+
+    Raises:
+        InputError: a suffix other than .safetensors, or a folder that does not exist.
+    """
+    path = Path(path).expanduser()
+    if path.suffix != ".safetensors" or not path.parent.is_dir():
+        raise InputError(f"cannot export to '{path}': give a .safetensors file in a folder that exists")
+    tensors = {k: (v.half() if half else v).cpu().contiguous() for k, v in state.items()}
+    partial = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        partial.write_bytes(save(tensors, metadata=facts))  # save_file makes a file that only its owner can read
+        os.replace(partial, path)
+    finally:
+        partial.unlink(missing_ok=True)
+    return path.stat().st_size
