@@ -1,0 +1,198 @@
+"""A feature map → a style statistic: Gram, covariance, mean and deviation, … all with one signature.
+
+A statistic forgets where things are and keeps which things occur together. Each is a pair of functions: `describe`
+turns a feature map into a tensor, `distance` compares the tensor of an image with that of the style. Swapping one
+statistic for another is one word.
+
+    F   (N, M)   a feature map: N channels, M = height × width positions
+    R   (N, N)   F Fᵀ, the raw Gram matrix; everything here uses R / M, so that images of different sizes compare
+
+Three normalisations of the Gram loss are in use, and a weight made for one means nothing in another:
+
+    E      Σ (ΔR)² / (4 N² M²)    the papers
+    4E     Σ (ΔR)² / (N² M²)      mean square of R / M; or sum of squares of R / (N M)
+    4E/N²  Σ (ΔR)² / (N⁴ M²)      mean square of R / (N M): divides by N twice, which all but mutes deep layers
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import lru_cache
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from .errors import InputError
+
+__all__ = ["STATISTICS", "Statistic", "covariance", "gram", "mean_std", "moments", "patches", "sliced"]
+
+
+def positions(features: Tensor) -> Tensor:
+    """A feature map (1, N, H, W) as the matrix F (N, M), in float32 at least: half precision overflows in a sum."""
+    if features.ndim != 4 or features.shape[0] != 1:
+        raise InputError(f"a style statistic takes one feature map (1, N, H, W), not {tuple(features.shape)}")
+    return features[0].flatten(1).to(torch.promote_types(features.dtype, torch.float32))
+
+
+def gram(features: Tensor) -> Tensor:
+    """The Gram matrix R / M (N, N) of a feature map (1, N, H, W) (Gatys et al. 2016, equation 3).
+
+    >>> gram(torch.ones(1, 2, 3, 3))
+    tensor([[1., 1.],
+            [1., 1.]])
+    """
+    f = positions(features)
+    return f @ f.T / f.shape[1]
+
+
+def covariance(features: Tensor) -> Tensor:
+    """The centred Gram matrix (N, N): the mean of each channel is taken off first."""
+    f = positions(features)
+    f = f - f.mean(1, keepdim=True)
+    return f @ f.T / f.shape[1]
+
+
+def mean_std(features: Tensor) -> Tensor:
+    """Mean and standard deviation of each channel (2, N) (Li et al. 2017, "Demystifying", section 4.2)."""
+    f = positions(features)
+    # The square root has no slope at 0, where a channel that never fires would give NaN.
+    return torch.stack([f.mean(1), (f.var(1, correction=0) + 1e-12).sqrt()])
+
+
+def moments(features: Tensor) -> Tensor:
+    """Mean and covariance side by side (N, 1 + N): all that a Gaussian of the features knows."""
+    f = positions(features)
+    return torch.cat([f.mean(1, keepdim=True), covariance(features)], dim=1)
+
+
+def raw_moments(features: Tensor) -> Tensor:
+    """Mean and Gram matrix side by side (N, 1 + N)."""
+    f = positions(features)
+    return torch.cat([f.mean(1, keepdim=True), gram(features)], dim=1)
+
+
+@lru_cache(maxsize=64)
+def directions(channels: int, dtype: torch.dtype, device: torch.device) -> Tensor:
+    """As many random unit directions (N, N) as there are channels, the same ones every time."""
+    made = torch.randn(channels, channels, generator=torch.Generator().manual_seed(channels), dtype=torch.float64)
+    return F.normalize(made, dim=1).to(device, dtype)
+
+
+def sliced(features: Tensor) -> Tensor:
+    """Features projected on fixed random directions, each projection sorted (N, M) (Heitz et al. 2021, section 3).
+
+    The paper draws new directions at each step; here they stay, because L-BFGS needs a loss that does not move.
+    """
+    f = positions(features)
+    return (directions(f.shape[0], f.dtype, f.device) @ f).sort(dim=1).values
+
+
+def patches(features: Tensor) -> Tensor:
+    """All 3×3 neighbourhoods (P, 9 N) of a feature map (Li & Wand 2016, section 3)."""
+    positions(features)  # the same check as everywhere
+    if min(features.shape[-2:]) < 3:
+        raise InputError(f"a map of {features.shape[-2]}×{features.shape[-1]} has no 3×3 patch: use a larger image")
+    return F.unfold(features.to(torch.promote_types(features.dtype, torch.float32)), 3)[0].T
+
+
+def half_mean_square(value: Tensor, target: Tensor) -> Tensor:
+    """E: a quarter of the mean square."""
+    return (value - target).square().mean() / 4
+
+
+def mean_square(value: Tensor, target: Tensor) -> Tensor:
+    """4E."""
+    return (value - target).square().mean()
+
+
+def mean_square_over_n2(value: Tensor, target: Tensor) -> Tensor:
+    """4E/N²."""
+    return (value - target).square().mean() / value.shape[0] ** 2
+
+
+def relative(value: Tensor, target: Tensor) -> Tensor:
+    """‖Δ‖² / ‖target‖²: 1 for a blank image, whatever the layer and the network."""
+    return (value - target).square().sum() / target.square().sum().clamp_min(1e-12)
+
+
+def sum_over_channels(value: Tensor, target: Tensor) -> Tensor:
+    """(Σ Δμ² + Σ Δσ²) / N (Li et al. 2017, equation 11)."""
+    return (value - target).square().sum() / value.shape[1]
+
+
+def gaussian_wasserstein(value: Tensor, target: Tensor) -> Tensor:
+    """Squared Wasserstein-2 distance of two Gaussians, over N: (‖Δμ‖² + tr(Σ + Σt - 2 (Σ Σt)^½)) / N.
+
+    With Σt = L Lᵀ, the eigenvalues of Σ Σt are those of the symmetric Lᵀ Σ L, and the gradient of their roots needs
+    no difference of eigenvalues, which can vanish. In float64, because a root turns an error of 1e-7 into one of
+    3e-4; and L from eigenvectors, because a map with fewer positions than channels has no Cholesky factor.
+    """
+    exact = (m.cpu().double() if m.device.type == "mps" else m.double() for m in (value, target))  # MPS has no float64
+    (mean, cov), (mean_t, cov_t) = (m.split([1, m.shape[1] - 1], dim=1) for m in exact)
+    with torch.no_grad():
+        roots, axes = torch.linalg.eigh(cov_t)
+        factor = axes * roots.clamp_min(0).sqrt()
+    inner = factor.T @ cov @ factor
+    eigenvalues = torch.linalg.eigvalsh((inner + inner.T) / 2)
+    least = 1e-12 * eigenvalues.detach().max().clamp_min(1e-30)  # what is below is rounding, and has no slope
+    cross = (eigenvalues.clamp_min(least).sqrt() * (eigenvalues > least)).sum()
+    squared = (mean - mean_t).square().sum() + cov.trace() + cov_t.trace() - 2 * cross
+    return (squared / len(cov)).clamp_min(0).to(value.dtype).to(value.device)
+
+
+def polynomial_mmd(value: Tensor, target: Tensor) -> Tensor:
+    """Squared maximum mean discrepancy with the kernel k(x, y) = (xᵀy / N + 1)² (Li et al. 2017, section 4.1).
+
+    The square opens into moments, so no pair of positions is ever formed: ‖Δ(R/M)‖² / N² + 2 ‖Δμ‖² / N.
+    """
+    n = len(value)
+    delta = (value - target).square()
+    return delta[:, 1:].sum() / n**2 + 2 * delta[:, 0].sum() / n
+
+
+def quantile_square(value: Tensor, target: Tensor) -> Tensor:
+    """Mean square of sorted projections; a target of another length is read at the same quantiles."""
+    if target.shape[1] != value.shape[1]:
+        target = F.interpolate(target[None], value.shape[1], mode="linear", align_corners=True)[0]
+    return (value - target).square().mean()
+
+
+def nearest_patch(value: Tensor, target: Tensor, rows: int = 2048) -> Tensor:
+    """Mean square distance of each patch to its best match by cosine in the style (Li & Wand 2016, equations 2, 3)."""
+    unit = F.normalize(target, dim=1)
+    with torch.no_grad():  # the choice of the match has no gradient; cosine with a unit length needs only one norm
+        best = torch.cat([(part @ unit.T).argmax(1) for part in value.split(rows)])
+    return (value - target[best]).square().mean()
+
+
+@dataclass(frozen=True)
+class Statistic:
+    """A way to describe style.
+
+    `describe(features)`: (1, N, H, W) → a tensor in float32 (float64 stays). `distance(value, target)`: two such
+    tensors → a number ≥ 0.
+    """
+
+    name: str
+    describe: Callable[[Tensor], Tensor]
+    distance: Callable[[Tensor, Tensor], Tensor]
+    source: str
+
+
+STATISTICS: dict[str, Statistic] = {
+    s.name: s
+    for s in (
+        Statistic("gram-relative", gram, relative, "‖ΔR‖² / ‖R_style‖²: the same meaning on every layer and network"),
+        Statistic("gram-e", gram, half_mean_square, "E, Gatys et al. 2016, equation 4"),
+        Statistic("gram-4e", gram, mean_square, "4E"),
+        Statistic("gram-4e/n2", gram, mean_square_over_n2, "4E/N²"),
+        Statistic("covariance", covariance, mean_square, "4E of the centred features"),
+        Statistic("mean-std", mean_std, sum_over_channels, "Li et al. 2017, equation 11"),
+        Statistic("wasserstein", moments, gaussian_wasserstein, "Wasserstein-2 of the features' Gaussians"),
+        Statistic("mmd", raw_moments, polynomial_mmd, "Li et al. 2017, polynomial kernel of degree 2"),
+        Statistic("sliced", sliced, quantile_square, "Heitz et al. 2021, sliced Wasserstein"),
+        Statistic("patches", patches, nearest_patch, "Li & Wand 2016, Markov random field"),
+    )
+}
