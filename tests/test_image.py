@@ -1,0 +1,833 @@
+"""Pictures of every kind, made on the spot, and what `nstlib.image` makes of them."""
+
+import http.server
+import importlib.util
+import json
+import os
+import struct
+import sys
+import threading
+import time
+import zlib
+from contextlib import contextmanager, suppress
+from io import BytesIO
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image, ImageCms
+
+from nstlib import image
+from nstlib.errors import InputError
+from nstlib.image import Picture, check_writable, fit, load_image, read_metadata, resize, save_image, to_pil
+
+RED, WHITE, LEVEL = (255, 0, 0), (255, 255, 255), 1 / 255
+# Colours of white and of the primaries (columns), as profiles store them.
+D50 = (0.9642, 1.0, 0.8249)
+ADOBE = np.array([[0.60974, 0.20528, 0.14919], [0.31111, 0.62567, 0.06322], [0.01947, 0.06087, 0.74457]])
+SRGB = np.array([[0.43607, 0.38515, 0.14307], [0.22249, 0.71687, 0.06061], [0.01392, 0.09708, 0.71410]])
+
+
+def red_corner(width=40, height=20):
+    """White, with a red square at the top left."""
+    picture = Image.new("RGB", (width, height), WHITE)
+    picture.paste(RED, (0, 0, 8, 8))
+    return picture
+
+
+def gradient(height=6, width=8):
+    """(1, 3, height, width), every pixel another colour, exact in 8 bits."""
+    values = torch.arange(3 * height * width).reshape(1, 3, height, width) % 256
+    return values / 255
+
+
+def colour(picture, x, y):
+    return [round(value * 255) for value in picture.pixels[0, :, y, x].tolist()]
+
+
+def noted(picture, words):
+    return any(words in note for note in picture.notes)
+
+
+@contextmanager
+def refused(*words):
+    """Expect an `InputError` of one line that holds all the words."""
+    with pytest.raises(InputError) as caught:
+        yield
+    assert "\n" not in str(caught.value)
+    for word in words:
+        assert word in str(caught.value)
+
+
+# --- what comes out ------------------------------------------------------------------------------
+
+
+def test_a_path_becomes_a_float_tensor_in_unit_range(tmp_path):
+    red_corner().save(tmp_path / "a.png")
+    for source in (tmp_path / "a.png", str(tmp_path / "a.png")):
+        picture = load_image(source)
+        assert picture.pixels.shape == (1, 3, 20, 40) and picture.pixels.dtype == torch.float32
+        assert picture.pixels.min() == 0 and picture.pixels.max() == 1
+        assert colour(picture, 0, 0) == [255, 0, 0] and colour(picture, 39, 19) == [255, 255, 255]
+        assert picture.mask is None and picture.notes == () and picture.source == "a.png"
+
+
+def test_bytes_and_pil_images(tmp_path):
+    buffer = BytesIO()
+    red_corner().save(buffer, "PNG")
+    assert torch.equal(load_image(buffer.getvalue()).pixels, load_image(red_corner()).pixels)
+    red_corner().save(tmp_path / "a.png")
+    with Image.open(tmp_path / "a.png") as opened:
+        assert load_image(opened).source == "a.png"
+        opened.copy()  # still open: a caller's image is a caller's
+
+
+def test_a_picture_passes_through_and_can_be_resized():
+    picture = Picture(gradient(), mask=torch.ones(1, 1, 6, 8), notes=("first",), source="mine")
+    assert torch.equal(load_image(picture).pixels, picture.pixels)
+    small = load_image(picture, 4)
+    assert small.pixels.shape == (1, 3, 3, 4) and small.mask.shape == (1, 1, 3, 4)
+    assert small.notes == ("first", "resized from 8×6 to 4×3") and small.source == "mine"
+
+
+@pytest.mark.parametrize("source", [3, None, ["a.png"]])
+def test_other_types_are_refused(source):
+    with refused(type(source).__name__, "a path, a URL"):
+        load_image(source)
+
+
+# --- arrays and tensors --------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("shape", [(4, 6), (4, 6, 1), (4, 6, 3)])
+@pytest.mark.parametrize("dtype, half", [("uint8", 128), ("uint16", 32768), ("float32", 0.5), ("float64", 0.5)])
+def test_arrays(shape, dtype, half):
+    picture = load_image(np.full(shape, half, dtype))
+    assert picture.pixels.shape == (1, 3, 4, 6) and picture.pixels.dtype == torch.float32
+    assert picture.pixels.mean().item() == pytest.approx(0.5, abs=0.003)
+    assert picture.source == "array of 6×4"
+
+
+@pytest.mark.parametrize("lead", [(), (1,)])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64, torch.float16, torch.bfloat16])
+def test_tensors(lead, dtype):
+    tensor = gradient().reshape(*lead, 3, 6, 8).to(dtype).requires_grad_()
+    picture = load_image(tensor)
+    assert not picture.pixels.requires_grad and picture.pixels.dtype == torch.float32
+    assert torch.allclose(picture.pixels, gradient(), atol=0.005)
+
+
+def test_a_tensor_of_bytes():
+    tensor = (gradient() * 255).round().byte()
+    assert torch.equal(load_image(tensor[0]).pixels, gradient())
+
+
+def test_loading_does_not_touch_the_array():
+    array = np.full((4, 6, 4), 0.5, np.float32)
+    load_image(array, 3)
+    assert (array == 0.5).all()
+
+
+def test_an_array_with_alpha():
+    array = np.zeros((4, 6, 4))
+    array[:, :3, 3] = 1
+    picture = load_image(array, background="#ff0000")
+    assert colour(picture, 0, 0) == [0, 0, 0] and colour(picture, 5, 0) == [255, 0, 0]
+    assert picture.mask.shape == (1, 1, 4, 6) and picture.mask[0, 0, 0].tolist() == [1, 1, 1, 0, 0, 0]
+    assert noted(picture, "laid on #ff0000")
+
+
+@pytest.mark.parametrize(
+    "array, words",
+    [
+        (np.zeros((3, 40, 60)), ["(3, 40, 60)", "transpose(1, 2, 0)"]),
+        (torch.zeros(40, 60, 3), ["(40, 60, 3)", "permute(2, 0, 1)"]),
+        (torch.zeros(2, 3, 40, 60), ["(2, 3, 40, 60)", "(1, 3, height, width)"]),
+        (np.zeros((0, 6, 3)), ["(0, 6, 3)"]),
+        (np.zeros(5), ["(5,)"]),
+        (np.zeros((4, 6, 3), int), ["int64", "uint8"]),
+        (np.full((4, 6), 200.0), ["200", "divide it by 255"]),
+        (np.full((4, 6), -1.0), ["-1", "clip"]),
+        (np.full((4, 6), np.nan), ["nan", "nan_to_num"]),
+        (torch.full((3, 4, 6), torch.inf), ["inf", "nan_to_num"]),
+    ],
+)
+def test_arrays_that_are_no_pictures(array, words):
+    with refused(*words):
+        load_image(array)
+
+
+# --- modes, profiles, orientation ----------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "orientation, corner",
+    [
+        *[(1, (0, 0)), (2, (39, 0)), (3, (39, 19)), (4, (0, 19))],
+        *[(5, (0, 0)), (6, (19, 0)), (7, (19, 39)), (8, (0, 39))],
+    ],
+)
+def test_exif_orientation_puts_the_red_corner_where_it_belongs(tmp_path, orientation, corner):
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    red_corner().save(tmp_path / "a.png", exif=exif)
+    picture = load_image(tmp_path / "a.png")
+    assert picture.pixels.shape[-2:] == ((20, 40) if orientation < 5 else (40, 20))
+    assert colour(picture, *corner) == [255, 0, 0]
+    assert (picture.pixels[0, 1] == 0).sum() == 64  # the rest is white
+    assert noted(picture, f"EXIF orientation {orientation}") == (orientation > 1)
+
+
+def test_broken_exif_is_no_reason_to_refuse(tmp_path):
+    red_corner().save(tmp_path / "a.jpg", exif=b"Exif\0\0II*\0\xff\xff\xff\xff")
+    assert load_image(tmp_path / "a.jpg").pixels.shape == (1, 3, 20, 40)
+
+
+def profile(space=b"RGB "):
+    """A colour profile like Adobe RGB (1998), whose green is far greener than sRGB's, or (b"GRAY") of linear grey."""
+
+    def xyz(x, y, z):
+        return b"XYZ " + bytes(4) + struct.pack(">3i", *(round(value * 65536) for value in (x, y, z)))
+
+    def curve(gamma):
+        return b"curv" + bytes(4) + struct.pack(">IH", 1, round(gamma * 256)) + bytes(2)
+
+    tags = {b"desc": b"desc" + bytes(4) + struct.pack(">I", 10) + b"Wide RGB \0" + bytes(78), b"wtpt": xyz(*D50)}
+    if space == b"GRAY":
+        tags[b"kTRC"] = curve(1.0)
+    else:
+        tags |= {name + b"XYZ": xyz(*column) for name, column in zip((b"r", b"g", b"b"), ADOBE.T, strict=True)}
+        tags |= {name + b"TRC": curve(2.2) for name in (b"r", b"g", b"b")}
+    table, body, start = struct.pack(">I", len(tags)), b"", 128 + 4 + 12 * len(tags)
+    for name, data in tags.items():
+        table += name + struct.pack(">II", start + len(body), len(data))
+        body += data + bytes(-len(data) % 4)
+    head = struct.pack(">I", start + len(body)) + bytes(4) + b"\x02\x20\0\0mntr" + space + b"XYZ " + bytes(12) + b"acsp"
+    head += bytes(28) + struct.pack(">3i", *(round(value * 65536) for value in D50))
+    return head.ljust(128, b"\0") + table + body
+
+
+@pytest.mark.parametrize("given", [(200, 100, 100), (100, 160, 120), (128, 128, 128)])
+def test_a_colour_profile_is_converted_to_srgb(tmp_path, given):
+    linear = np.linalg.solve(SRGB, ADOBE @ (np.array(given) / 255) ** 2.2)
+    expected = np.where(linear > 0.0031308, 1.055 * linear.clip(1e-9) ** (1 / 2.4) - 0.055, 12.92 * linear)
+    Image.new("RGB", (8, 8), given).save(tmp_path / "a.png", icc_profile=profile())
+    picture = load_image(tmp_path / "a.png")
+    assert picture.pixels[0, :, 0, 0].numpy() == pytest.approx(expected, abs=2 * LEVEL)
+    assert noted(picture, "'Wide RGB' to sRGB") == (given != (128, 128, 128))  # grey stays grey: nothing to tell
+
+
+def test_an_srgb_profile_leaves_every_pixel_alone(tmp_path):
+    srgb = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    to_pil(gradient(16, 16)).save(tmp_path / "a.png", icc_profile=srgb)
+    picture = load_image(tmp_path / "a.png")
+    assert torch.equal(picture.pixels, gradient(16, 16)) and picture.notes == ()
+
+
+def test_profile_and_transparency_together(tmp_path):
+    Image.new("RGBA", (8, 8), (100, 160, 120, 0)).save(tmp_path / "a.png", icc_profile=profile())
+    picture = load_image(tmp_path / "a.png")
+    assert colour(picture, 0, 0) == [255, 255, 255] and len(picture.notes) == 2
+
+
+def test_a_grey_profile(tmp_path):
+    Image.new("L", (8, 8), 55).save(tmp_path / "a.png", icc_profile=profile(b"GRAY"))
+    picture = load_image(tmp_path / "a.png")
+    assert picture.pixels[0, :, 0, 0].tolist() == pytest.approx([0.502] * 3, abs=2 * LEVEL)  # 0.2157, linear
+
+
+@pytest.mark.parametrize("mode, icc", [("RGB", b"no profile at all"), ("CMYK", profile()), ("RGB", profile(b"GRAY"))])
+def test_a_profile_that_cannot_be_used_is_ignored(tmp_path, mode, icc):
+    Image.new(mode, (8, 8)).save(tmp_path / "a.tif", icc_profile=icc)
+    picture = load_image(tmp_path / "a.tif")
+    assert colour(picture, 0, 0) == ([0, 0, 0] if mode == "RGB" else [255, 255, 255])
+    assert noted(picture, "colour profile ignored")
+
+
+def test_cmyk(tmp_path):
+    Image.new("CMYK", (8, 8), (0, 255, 255, 0)).save(tmp_path / "a.jpg", quality=100)
+    picture = load_image(tmp_path / "a.jpg")
+    assert picture.pixels[0, :, 4, 4].tolist() == pytest.approx([1, 0, 0], abs=3 * LEVEL)
+    assert noted(picture, "converted from CMYK")
+
+
+def test_lab(tmp_path):
+    Image.new("LAB", (8, 8), (255, 128, 128)).save(tmp_path / "a.tif")
+    picture = load_image(tmp_path / "a.tif")
+    assert picture.pixels.min() > 0.98 and noted(picture, "Lab")
+
+
+@pytest.mark.parametrize("mode, value, expected", [("L", 51, 51), ("LA", (51, 255), 51), ("1", 1, 255), ("P", 3, 51)])
+def test_grey_and_palettes(tmp_path, mode, value, expected):
+    picture = Image.new(mode, (8, 8), value)
+    if mode == "P":
+        picture.putpalette([0] * 9 + [51] * 3)
+    picture.save(tmp_path / "a.png")
+    picture = load_image(tmp_path / "a.png")
+    assert picture.pixels.shape == (1, 3, 8, 8) and colour(picture, 3, 3) == [expected] * 3
+    assert picture.mask is None and noted(picture, "grey") == (mode != "P")
+
+
+@pytest.mark.parametrize("suffix", ["png", "tif"])
+def test_16_bit_grey_is_scaled_not_cut(tmp_path, suffix):
+    array = np.full((8, 8), 32768, np.uint16)
+    array[0, 0] = 16384
+    Image.fromarray(array).save(tmp_path / f"a.{suffix}")
+    picture = load_image(tmp_path / f"a.{suffix}")
+    assert picture.pixels[0, 0, 4, 4].item() == pytest.approx(0.5, abs=0.001)
+    assert picture.pixels[0, 2, 0, 0].item() == pytest.approx(0.25, abs=0.001)
+    assert noted(picture, "grey of more than 8 bits")
+
+
+@pytest.mark.parametrize(
+    "values, half",
+    [
+        (np.array([[0, 0.5, 1]], np.float32), 0.5),
+        (np.array([[0, 127.5, 255]], np.float32), 0.5),
+        (np.array([[-100, 0, 100000]], np.float32), 0.001),
+        (np.array([[0, 32768, 65535]], np.int32), 0.5),
+        (np.array([[0, 128, 255]], np.int32), 0.502),
+    ],
+)
+def test_grey_of_32_bits(tmp_path, values, half):
+    Image.fromarray(values).save(tmp_path / "a.tif")
+    pixels = load_image(tmp_path / "a.tif").pixels
+    assert pixels[0, 1, 0].tolist() == pytest.approx([0, half, 1], abs=0.001)
+
+
+def test_grey_with_nan(tmp_path):
+    Image.fromarray(np.full((2, 2), np.nan, np.float32)).save(tmp_path / "a.tif")
+    with refused("NaN", "nan_to_num"):
+        load_image(tmp_path / "a.tif")
+
+
+@pytest.mark.parametrize("kind", ["RGBA", "LA", "P", "tRNS"])
+def test_transparency_is_laid_on_a_colour_and_kept_as_a_mask(tmp_path, kind):
+    picture = Image.new("RGBA", (8, 8), (0, 0, 0, 255))
+    picture.paste((0, 0, 0, 0), (4, 0, 8, 8))
+    options = {}
+    if kind == "P":
+        picture = Image.new("P", (8, 8), 0)
+        picture.putpalette([0] * 6)
+        picture.paste(1, (4, 0, 8, 8))
+        options = {"transparency": 1}
+    elif kind == "tRNS":
+        picture = Image.new("RGB", (8, 8))
+        picture.paste((9, 9, 9), (4, 0, 8, 8))
+        options = {"transparency": (9, 9, 9)}
+    elif kind == "LA":
+        picture = picture.convert("LA")
+    picture.save(tmp_path / "a.png", **options)
+    picture = load_image(tmp_path / "a.png", background="red")
+    assert colour(picture, 3, 3) == [0, 0, 0] and colour(picture, 4, 3) == [255, 0, 0]
+    assert picture.mask.shape == (1, 1, 8, 8) and picture.mask[0, 0, 0].tolist() == [1] * 4 + [0] * 4
+    assert noted(picture, "transparent parts laid on red")
+
+
+def test_half_transparent_is_half_the_background():
+    picture = load_image(Image.new("RGBA", (8, 8), (0, 0, 0, 51)))
+    assert colour(picture, 0, 0) == [204] * 3 and picture.mask[0, 0, 0, 0].item() == pytest.approx(0.2)
+
+
+def test_premultiplied_alpha():
+    assert load_image(Image.new("RGBA", (8, 8), (255, 0, 0, 255)).convert("RGBa")).pixels[0, 0].min() == 1
+
+
+def test_an_alpha_channel_that_hides_nothing_is_no_mask():
+    picture = load_image(Image.new("RGBA", (8, 8), (1, 2, 3, 255)))
+    assert picture.mask is None and picture.notes == ()
+
+
+@pytest.mark.parametrize("suffix", ["gif", "webp", "png"])
+def test_the_first_frame_of_an_animation(tmp_path, suffix):
+    frames = [Image.new("RGB", (8, 8), c) for c in (RED, (0, 255, 0), (0, 0, 255))]
+    frames[0].save(tmp_path / f"a.{suffix}", save_all=True, append_images=frames[1:], lossless=True)
+    picture = load_image(tmp_path / f"a.{suffix}")
+    assert colour(picture, 4, 4) == [255, 0, 0] and noted(picture, "first of 3 frames")
+
+
+# --- size ----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "shape, size, side, expected",
+    [
+        ((300, 400), 512, "long", (384, 512)),
+        ((300, 400), 150, "short", (150, 200)),
+        ((400, 300), 100, "height", (100, 75)),
+        ((1, 1000), 100, "long", (1, 100)),
+        ((333, 1000), 500, "long", (166, 500)),
+    ],
+)
+def test_fit(shape, size, side, expected):
+    assert fit(shape, size, side) == expected
+
+
+@pytest.mark.parametrize("side, expected", [("long", (5, 10)), ("short", (10, 20)), ("height", (10, 20))])
+def test_size_keeps_the_aspect_ratio(side, expected):
+    picture = load_image(red_corner(), 10, side=side)
+    assert picture.pixels.shape == (1, 3, *expected) and noted(picture, f"40×20 to {expected[1]}×{expected[0]}")
+
+
+@pytest.mark.parametrize("source", [red_corner(), np.asarray(red_corner())])
+def test_enlarging_has_to_be_asked_for(source):
+    kept = load_image(source, 80)
+    assert kept.pixels.shape == (1, 3, 20, 40) and noted(kept, "enlarge=True")
+    large = load_image(source, 80, enlarge=True)
+    assert large.pixels.shape == (1, 3, 40, 80) and noted(large, "resized from 40×20 to 80×40")
+    assert large.pixels.min() >= 0 and large.pixels.max() <= 1
+
+
+@pytest.mark.parametrize("kind", ["8 bits", "16 bits", "array"])
+def test_reducing_averages(kind):
+    noise = np.random.default_rng(0).integers(0, 256, (64, 64), np.uint8)
+    sources = {"8 bits": Image.fromarray(noise), "16 bits": Image.fromarray(noise.astype(np.uint16) * 257)}
+    small = load_image(sources.get(kind, noise), 8).pixels
+    assert small.mean().item() == pytest.approx(0.5, abs=0.02) and small.std() < 0.08  # the noise itself has 0.29
+
+
+def test_the_mask_is_resized_too():
+    assert load_image(Image.new("RGBA", (8, 4)), 4).mask.shape == (1, 1, 2, 4)
+
+
+def test_resize_of_a_tensor():
+    tensor = torch.zeros(1, 3, 16, 16)
+    tensor[..., 8:] = 1
+    small = resize(tensor, (8, 4))
+    assert small.shape == (1, 3, 8, 4) and small.min() >= 0 and small.max() <= 1
+    assert torch.allclose(small.mean(), torch.tensor(0.5))
+    assert resize(tensor, (16, 16)) is tensor
+
+
+def test_too_small():
+    with refused("20×10", "at least 32", "40×20", "larger"):
+        load_image(red_corner(), 20, smallest=32)
+    with refused("at least 32"):
+        load_image(np.zeros((31, 99)), smallest=32)
+    assert load_image(red_corner(), 64, enlarge=True, smallest=32).pixels.shape == (1, 3, 32, 64)
+
+
+@pytest.mark.parametrize(
+    "options, words",
+    [
+        ({"size": 0}, ["size 0", "512"]),
+        ({"size": 12.5}, ["12.5"]),
+        ({"side": "width"}, ["unknown side 'width'", "long, short, height"]),
+        ({"background": "whte"}, ["whte", "'white'"]),
+        ({"background": None}, ["None", "'white'"]),
+        ({"size": 10**6, "enlarge": True}, ["1000000×500000", "smaller size"]),
+    ],
+)
+def test_wrong_options(options, words):
+    with refused(*words):
+        load_image(red_corner(), **options)
+
+
+# --- files that cannot be read -------------------------------------------------------------------
+
+
+def test_a_missing_file_names_near_matches(tmp_path):
+    red_corner().save(tmp_path / "harbour_at_night.png")
+    with refused("no file", "harbour_at_nite.png", "did you mean harbour_at_night.png"):
+        load_image(tmp_path / "harbour_at_nite.png")
+    with refused("did you mean harbour_at_night.png"):
+        load_image(tmp_path / "HARBOUR_AT_NIGHT.PNG")
+    with refused("no file", "give a path, a URL"):
+        load_image(tmp_path / "nowhere" / "zzz.png")
+
+
+@pytest.mark.parametrize("text", ["a\0b.png", "x" * 5000, "", "~nobody/a.png"])
+def test_strings_that_are_no_paths(text):
+    with refused("give"):
+        load_image(text)
+
+
+def test_a_folder_suggests_its_pictures(tmp_path):
+    with refused("is a folder", "give the path of a picture"):
+        load_image(tmp_path)
+    red_corner().save(tmp_path / "a.png")
+    with refused("is a folder", "a.png"):
+        load_image(tmp_path)
+
+
+def test_an_empty_file(tmp_path):
+    (tmp_path / "a.png").touch()
+    with refused("a.png", "empty"):
+        load_image(tmp_path / "a.png")
+
+
+@pytest.mark.parametrize(
+    "data, words",
+    [
+        (b"hello\nworld", ["no picture", "PNG, JPEG"]),
+        (b"\n<!DOCTYPE html><html></html>", ["web page", "address of the picture"]),
+        (b'<svg xmlns="http://www.w3.org/2000/svg"/>', ["SVG", "PNG"]),
+        (b"\0\0\0\x18ftypheic\0\0\0\0mif1heic", ["HEIC", "JPEG"]),
+    ],
+)
+def test_files_that_are_no_pictures(tmp_path, data, words):
+    (tmp_path / "a.jpg").write_bytes(data)
+    with refused("a.jpg", *words):
+        load_image(tmp_path / "a.jpg")
+    with refused("bytes", *words):
+        load_image(data)
+
+
+@pytest.mark.parametrize("suffix", ["png", "jpg", "webp", "gif", "tif"])
+@pytest.mark.parametrize("share", [0.5, 0.9])
+def test_a_truncated_file(tmp_path, suffix, share):
+    noise = np.random.default_rng(0).integers(0, 256, (64, 64, 3), np.uint8)
+    Image.fromarray(noise).save(tmp_path / f"whole.{suffix}")
+    data = (tmp_path / f"whole.{suffix}").read_bytes()
+    (tmp_path / f"a.{suffix}").write_bytes(data[: int(len(data) * share)])
+    with refused(f"a.{suffix}", "cut off", "download or export it again"):
+        load_image(tmp_path / f"a.{suffix}")
+
+
+@pytest.mark.parametrize("width", [10_000, 20_000])  # Pillow itself would only warn of the first
+def test_a_decompression_bomb_is_refused_before_decoding(tmp_path, width):
+    red_corner().save(tmp_path / "bomb.png")
+    data = bytearray((tmp_path / "bomb.png").read_bytes())
+    data[16:24] = struct.pack(">II", width, 16_000)
+    data[29:33] = struct.pack(">I", zlib.crc32(data[12:29]))
+    (tmp_path / "bomb.png").write_bytes(data)  # the header tells of far more pixels than follow
+    limit = Image.MAX_IMAGE_PIXELS
+    with refused("bomb.png", "more than 150 million pixels", "smaller"):
+        load_image(tmp_path / "bomb.png")
+    assert limit == Image.MAX_IMAGE_PIXELS
+
+
+def test_permission_denied(tmp_path, monkeypatch):
+    red_corner().save(tmp_path / "a.png")
+
+    def denied(*_, **__):
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(Path, "open", denied)  # a superuser may read everything, so chmod would not do
+    with refused("a.png", "Permission denied", "permissions"):
+        load_image(tmp_path / "a.png")
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs named pipes")
+def test_a_pipe_is_refused(tmp_path):
+    os.mkfifo(tmp_path / "pipe.png")
+    with refused("no ordinary file"):
+        load_image(tmp_path / "pipe.png")
+
+
+# --- addresses -----------------------------------------------------------------------------------
+
+
+class Handler(http.server.BaseHTTPRequestHandler):
+    """A little web site; the path says how it behaves."""
+
+    def do_GET(self):
+        buffer = BytesIO()
+        red_corner().save(buffer, "PNG")
+        body = buffer.getvalue()
+        path = self.path.partition("?")[0]
+        self.server.asked.append((self.path, self.headers["User-Agent"]))
+        if path == "/missing.png":
+            return self.send_error(404)
+        if path == "/moved.png":
+            self.send_response(302)
+            self.send_header("Location", "/a.png")
+            return self.end_headers()
+        if path == "/ftp.png":
+            self.send_response(302)
+            self.send_header("Location", "ftp://127.0.0.1/a.png")
+            return self.end_headers()
+        self.send_response(200)
+        if path == "/declared.png":
+            self.send_header("Content-Length", str(10**9))
+        self.end_headers()
+        if path == "/page":
+            body = b"<html>sign in</html>"
+        elif path == "/cut.png":
+            body = body[:-30]
+        elif path == "/endless.png":
+            while not self.server.closing.is_set():
+                self.wfile.write(bytes(1 << 16))
+        elif path == "/silent.png":
+            self.server.closing.wait(5)
+        elif path == "/slow.png":
+            for _ in range(250):  # five seconds, and never silent for long
+                self.wfile.write(b"x")
+                if self.server.closing.wait(0.02):
+                    return
+        self.wfile.write(body)
+
+    def log_message(self, *_):
+        pass
+
+    def handle(self):
+        with suppress(OSError):  # the client hung up, as it should
+            super().handle()
+
+
+@pytest.fixture
+def site(monkeypatch):
+    monkeypatch.setenv("no_proxy", "*")
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server.closing, server.asked = threading.Event(), []
+    server.url = f"http://127.0.0.1:{server.server_port}"
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
+    thread.start()
+    yield server
+    server.closing.set()
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+@pytest.mark.parametrize("path", ["/a.png", "/moved.png", "/caf\u00e9 noir.png?width=12#top"])
+def test_a_url(site, path):
+    picture = load_image(site.url + path)
+    assert colour(picture, 0, 0) == [255, 0, 0] and picture.source == site.url + path
+    assert "nstlib" in site.asked[0][1]
+
+
+@pytest.mark.parametrize(
+    "path, words",
+    [
+        ("/missing.png", ["404", "check it in a browser"]),
+        ("/declared.png", ["larger than 1 MB"]),
+        ("/endless.png", ["larger than 1 MB"]),
+        ("/slow.png", ["took longer than 0.4 s", "download it in a browser"]),
+        ("/silent.png", ["took longer than 0.4 s"]),
+        ("/page", ["web page"]),
+        ("/cut.png", ["cut off"]),
+        ("/ftp.png", ["not reached", "unknown url type: ftp"]),
+    ],
+)
+def test_urls_that_fail(site, monkeypatch, path, words):
+    monkeypatch.setattr(image, "TIMEOUT_S", 0.4)
+    monkeypatch.setattr(image, "MAX_BYTES", 10**6)
+    start = time.monotonic()
+    with refused(path, *words):
+        load_image(site.url + path)
+    assert time.monotonic() - start < 3
+
+
+def closed_port():
+    with http.server.HTTPServer(("127.0.0.1", 0), Handler) as server:
+        return server.server_port
+
+
+def test_no_network(monkeypatch):
+    monkeypatch.setenv("no_proxy", "*")
+    with refused("not reached", "connection"):
+        load_image(f"http://127.0.0.1:{closed_port()}/a.png")
+    with refused("not reached"):
+        load_image("http://[broken/a.png")
+
+
+@pytest.mark.parametrize("address", ["ftp://host/a.png", "file:///etc/passwd", "data:image/png;base64,AAAA"])
+def test_other_schemes_are_refused(address):
+    with refused("no http or https address"):
+        load_image(address)
+
+
+# --- saving --------------------------------------------------------------------------------------
+
+TEXTS = {"nstlib": json.dumps({"name": "Sternennacht é ☃ 😀", "long": "aé" * 6000}, ensure_ascii=False), "Title": "x"}
+
+
+def test_a_png_round_trip_is_exact(tmp_path):
+    tensor = gradient(16, 20)
+    assert save_image(tensor, tmp_path / "a.png") == tmp_path / "a.png"
+    assert torch.equal(load_image(tmp_path / "a.png").pixels, tensor)
+    assert [file.name for file in tmp_path.iterdir()] == ["a.png"]
+
+
+def test_to_pil_rounds_and_clamps():
+    values = torch.tensor([-1.0, 0.0, 0.4999 * LEVEL, 0.5001 * LEVEL, 0.9981, 1.0, 2.0, torch.inf])
+    for lead in ((), (1,)):
+        pixels = to_pil(values.expand(*lead, 3, 1, 8))
+        assert pixels.mode == "RGB" and list(np.asarray(pixels)[0, :, 1]) == [0, 0, 0, 1, 255, 255, 255, 255]
+    assert to_pil(torch.rand(1, 3, 4, 4, dtype=torch.bfloat16, requires_grad=True)).size == (4, 4)
+
+
+@pytest.mark.parametrize("shape", [(2, 3, 4, 4), (1, 1, 4, 4), (4, 4), (4, 4, 3), (1, 3, 0, 4)])
+def test_to_pil_refuses_other_shapes(shape):
+    with refused(str(shape), "(1, 3, height, width)"):
+        to_pil(torch.zeros(shape))
+
+
+def test_to_pil_refuses_nan():
+    with refused("NaN"):
+        to_pil(torch.full((3, 2, 2), torch.nan))
+
+
+@pytest.mark.parametrize("suffix", [".png", ".jpg", ".JPEG", ".webp"])
+def test_metadata_round_trip(tmp_path, suffix):
+    path = tmp_path / f"a{suffix}"
+    assert len(TEXTS["nstlib"].encode()) > 18_000
+    save_image(gradient(32, 32), path, TEXTS)
+    assert read_metadata(path) == TEXTS
+    assert load_image(path).pixels.sub(gradient(32, 32)).abs().mean() < 0.1
+    save_image(gradient(), path)
+    assert read_metadata(path) == {}
+
+
+def test_a_metadata_key_that_png_cannot_hold(tmp_path):
+    with refused("a.png", "could not be written"):
+        save_image(gradient(), tmp_path / "a.png", {"☃": "snow"})
+
+
+def test_metadata_of_others_is_ignored(tmp_path):
+    exif = Image.Exif()
+    exif[0x8769] = {0x9286: b"ASCII\0\0\0shot on holiday"}
+    red_corner().save(tmp_path / "a.jpg", exif=exif)
+    assert read_metadata(tmp_path / "a.jpg") == {}
+    with refused("no file"):
+        read_metadata(tmp_path / "b.jpg")
+
+
+def test_metadata_too_long_for_jpeg(tmp_path):
+    with refused("a.jpg", "too long", ".png"):
+        save_image(gradient(), tmp_path / "a.jpg", {"nstlib": "x" * 70_000})
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("fault", [OSError(28, "No space left on device"), KeyboardInterrupt(), RuntimeError("bug")])
+def test_a_failed_save_leaves_the_old_file_and_no_other(tmp_path, monkeypatch, fault):
+    path = save_image(gradient(), tmp_path / "a.png")
+    before = path.read_bytes()
+
+    def failing(self, file, *_, **__):
+        file.write(b"half a picture")
+        raise fault
+
+    monkeypatch.setattr(Image.Image, "save", failing)
+    with pytest.raises(InputError if isinstance(fault, OSError) else type(fault)):
+        save_image(gradient(9, 9), path)
+    assert path.read_bytes() == before and list(tmp_path.iterdir()) == [path]
+
+
+def test_a_file_is_replaced_in_one_move(tmp_path, monkeypatch):
+    path = save_image(gradient(), tmp_path / "a.png")
+    before = path.read_bytes()
+    monkeypatch.setattr(os, "replace", lambda *_: before[len(before)])  # an IndexError at the last moment
+    with pytest.raises(IndexError):
+        save_image(gradient(9, 9), path)
+    assert path.read_bytes() == before and list(tmp_path.iterdir()) == [path]
+
+
+def test_saving_through_a_link_keeps_the_link(tmp_path):
+    target = save_image(gradient(), tmp_path / "a.png")
+    (tmp_path / "link.png").symlink_to(target)
+    save_image(torch.zeros(3, 2, 2), tmp_path / "link.png")
+    assert (tmp_path / "link.png").is_symlink() and load_image(target).pixels.shape == (1, 3, 2, 2)
+
+
+def test_where_a_picture_cannot_be_saved(tmp_path, monkeypatch):
+    monkeypatch.setattr(image, "to_pil", lambda tensor: pytest.fail("worked before looking"))
+    for name in ("a.bmp", "a"):
+        with refused(name, ".png, .jpg or .webp"):
+            save_image(gradient(), tmp_path / name)
+    with refused("nowhere", "does not exist"):
+        save_image(gradient(), tmp_path / "nowhere" / "a.png")
+    (tmp_path / "b.png").mkdir()
+    with refused("b.png", "is a folder", "result.png"):
+        save_image(gradient(), tmp_path / "b.png")
+    with refused("quality 0", "1"):
+        save_image(gradient(), tmp_path / "a.jpg", quality=0)
+    assert check_writable(tmp_path / "a.webp") == tmp_path / "a.webp"
+    monkeypatch.setattr(os, "access", lambda *_: False)
+    with refused("may not be written"):
+        check_writable(tmp_path / "a.webp")
+
+
+# --- pictures by name ----------------------------------------------------------------------------
+
+
+@pytest.fixture
+def data(tmp_path, monkeypatch):
+    """A data folder of our own, and an empty cache."""
+    folder = tmp_path / "data"
+    for kind, name in (("content", "harbour.png"), ("style", "mosaic.jpg")):
+        (folder / kind).mkdir(parents=True)
+        red_corner().save(folder / kind / name)
+    (folder / "style" / "paint.py").touch()
+    entry = (
+        '[starry_night]\ntitle = "The Starry Night"\nartist = "Vincent van Gogh"\nyear = 1889\nfile = "Süß & co.jpg"\n'
+    )
+    (folder / "paintings.toml").write_text(entry, encoding="utf-8")
+    monkeypatch.setattr(image, "DATA", folder)
+    monkeypatch.setattr(image.platformdirs, "user_cache_dir", lambda name: str(tmp_path / "cache" / name))
+    return folder
+
+
+def test_the_names_of_all_pictures(data):
+    names = image.assets()
+    assert names[:2] == ["content/harbour", "style/mosaic"] and names[-1] == "painting/starry_night"
+    assert "photo/cat" in names and not any("paint.py" in name or name.endswith("/paint") for name in names)
+
+
+def test_a_picture_of_this_project(data, tmp_path, monkeypatch):
+    assert image.asset("content/harbour") == data / "content" / "harbour.png"
+    assert load_image("style/mosaic").source == "style/mosaic"
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "style").mkdir()
+    Image.new("RGB", (3, 3)).save(tmp_path / "style" / "mosaic", "PNG")
+    assert load_image("style/mosaic").pixels.shape == (1, 3, 3, 3)  # a file of that name comes first
+
+
+def test_an_unknown_name(data):
+    with refused("unknown picture", "did you mean 'content/harbour'"):
+        image.asset("content/harbor")
+    with refused("no file", "did you mean content/harbour"):
+        load_image("content/harbor")
+
+
+@pytest.mark.parametrize("name", image.PHOTOS)
+def test_photos_of_other_libraries(name):
+    if importlib.util.find_spec(image.PHOTOS[name][0]) is None:
+        pytest.skip("not installed")
+    assert min(load_image(name).pixels.shape[-2:]) > 200
+
+
+def test_a_library_that_is_missing(monkeypatch):
+    monkeypatch.setattr(image.importlib.util, "find_spec", lambda name: None)
+    with refused("scikit-learn", "pip install 'nstlib[lab]'"):
+        load_image("photo/temple")
+
+
+def test_a_painting_is_downloaded_once(data, site, monkeypatch, tmp_path):
+    monkeypatch.setattr(image, "COMMONS", f"{site.url}/")
+    for _ in range(2):
+        assert colour(load_image("painting/starry_night"), 0, 0) == [255, 0, 0]
+    assert [path for path, _ in site.asked] == ["/S%C3%BC%C3%9F_%26_co.jpg?width=1024"]
+    assert [file.name for file in (tmp_path / "cache" / "nstlib" / "paintings").iterdir()] == ["starry_night.jpg"]
+
+
+def test_a_web_page_instead_of_a_painting_is_not_kept(data, site, monkeypatch, tmp_path):
+    monkeypatch.setattr(image, "COMMONS", f"{site.url}/page?")
+    with refused("painting/starry_night", "web page", "content/harbour"):
+        load_image("painting/starry_night")
+    assert not (tmp_path / "cache").exists()
+
+
+def test_a_painting_without_a_network(data, monkeypatch):
+    monkeypatch.setenv("no_proxy", "*")
+    monkeypatch.setattr(image, "COMMONS", f"http://127.0.0.1:{closed_port()}/")
+    with refused("not reached", "content/harbour", "photo/cat"):
+        load_image("painting/starry_night")
+
+
+def test_the_names_that_the_package_really_has():
+    for name in image.assets():
+        if name.startswith(("content/", "style/")):
+            assert image.asset(name).is_file()
+
+
+def test_importing_stays_cheap(monkeypatch):
+    for name in ("torchvision", "matplotlib", "skimage", "sklearn", "scipy"):
+        monkeypatch.setitem(sys.modules, name, None)  # importing it would fail
+    spec = importlib.util.spec_from_file_location("nstlib.image_again", image.__file__)
+    again = importlib.util.module_from_spec(spec)
+    monkeypatch.setitem(sys.modules, spec.name, again)
+    spec.loader.exec_module(again)
+    assert again.fit((2, 4), 2) == (1, 2)
