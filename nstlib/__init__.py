@@ -1,0 +1,24 @@
+"""Neural style transfer, to use and to read: `import nstlib as nst`."""
+
+from importlib.metadata import version
+
+from .backbone import BACKBONES, Backbone, Layer, load_backbone, normalize_activations
+from .errors import InputError
+from .image import Picture, asset, assets, load_image, read_metadata, resize, save_image, to_pil
+from .loss import Objective, Term, content_loss, content_terms, style_terms, tv_loss, tv_term
+from .optimize import Step, adam, lbfgs, optimize
+from .recipe import DEFAULT_RECIPE, RECIPES, Recipe, convert
+from .style import STATISTICS, Statistic, covariance, gram, mean_std
+from .transfer import (
+    Progress,
+    Result,
+    Transfer,
+    choose_device,
+    reconstruct_content,
+    reconstruct_style,
+    stylize,
+    texture,
+)
+from .weights import WEIGHTS, load_weights
+
+__version__ = version("nstlib")

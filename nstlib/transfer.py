@@ -1,0 +1,521 @@
+"""Content, style, recipe → a `Result` (image, history, recipe, seed, seconds, device): pyramid, checkpoints, resume.
+
+    result = stylize("photo.jpg", "painting.jpg", size=512)
+    result.save("out.png")
+
+`Transfer` is the same as a loop that reports: `for progress in Transfer(...)`, and `break` when you have seen enough.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from importlib.metadata import version
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from .backbone import Backbone, load_backbone, normalize_activations
+from .errors import InputError, choose
+from .image import Picture, fit, load_image, resize, save_image
+from .loss import TV_KINDS, Objective, Term, content_terms, divide_shares, style_terms, tv_term
+from .optimize import OPTIMIZERS, Step, optimize
+from .recipe import DEFAULT_RECIPE, RECIPES, Recipe
+from .style import STATISTICS
+
+__all__ = [
+    "Progress",
+    "Record",
+    "Result",
+    "Transfer",
+    "choose_device",
+    "estimate_memory",
+    "reconstruct_content",
+    "reconstruct_style",
+    "stylize",
+    "texture",
+]
+
+SMALLEST = 32
+CHECKPOINT_SECONDS = 30.0
+METADATA_KEY = "nstlib"
+
+
+def choose_device(name: str = "auto") -> torch.device:
+    """The device to compute on: "auto" takes CUDA, then Apple's MPS, then the CPU.
+
+    Raises:
+        InputError: an unknown device, or one that this machine or this build of torch does not have.
+    """
+    there = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available(), "cpu": True}
+    if name == "auto":
+        return torch.device(next(device for device, is_there in there.items() if is_there))
+    kind = choose("device", name.partition(":")[0], ["auto", *there])
+    if not there[kind]:
+        have = ", ".join(device for device, is_there in there.items() if is_there)
+        raise InputError(f"device '{name}' is not available here: use {have}, or install a torch built for it")
+    return torch.device(name)
+
+
+@dataclass(frozen=True)
+class Record:
+    """One line of a run's history; `size` is the (height, width) of the scale that it belongs to."""
+
+    size: tuple[int, int]
+    iteration: int
+    evaluations: int
+    seconds: float
+    loss: float
+    terms: Mapping[str, float]
+
+
+@dataclass(frozen=True)
+class Progress:
+    """What a `Transfer` yields: the step, its scale, and how far the whole run is.
+
+    done: share of the run's work, 0 to 1. seconds_left: an estimate; None before anything was measured.
+    """
+
+    step: Step
+    size: tuple[int, int]
+    done: float
+    seconds: float
+    seconds_left: float | None
+
+
+@dataclass(frozen=True)
+class Result:
+    """A picture and how it came about.
+
+    image: (1, 3, H, W), sRGB in [0, 1], on the CPU. stopped: why the run ended. notes: what was chosen or changed on
+    the way, in words. facts: all that is needed to repeat it, as plain data.
+    """
+
+    image: Tensor
+    history: tuple[Record, ...]
+    recipe: Recipe
+    seed: int
+    seconds: float
+    device: str
+    stopped: str
+    notes: tuple[str, ...] = ()
+    facts: Mapping[str, object] = field(default_factory=dict, repr=False)
+
+    def save(self, path: str | os.PathLike) -> Path:
+        """Write the picture as PNG, JPEG or WebP, whole or not at all, with the facts in its metadata."""
+        return save_image(self.image, path, {METADATA_KEY: json.dumps(dict(self.facts), ensure_ascii=False)})
+
+
+class Transfer:
+    """A style transfer as a loop that reports; everything that can be wrong is checked before the first step.
+
+    Args:
+        content: what `load_image` takes; None for a texture on a canvas of `size` × `size`.
+        styles: as many; none for a reconstruction of the content.
+        recipe: a name in `RECIPES`, or a `Recipe`.
+        seed: of the noise start, and of everything else that is random.
+        device: "auto", "cuda", "mps" or "cpu".
+        weights: a file with the backbone's weights, or "random".
+        shares: how much each style image counts; equally if None.
+        style_scales: size of each style image relative to the result's; 1 if None.
+        checkpoint: a file to which the state is written every half minute; if it exists, the run goes on from it.
+        changes: any field of `Recipe`: `size=300, content_weight=0.1, optimizer="adam"`.
+
+    Raises:
+        InputError: whatever does not fit, in one line.
+    """
+
+    def __init__(
+        self,
+        content: object | None,
+        styles: Sequence[object],
+        *,
+        recipe: str | Recipe = DEFAULT_RECIPE,
+        seed: int = 0,
+        device: str = "auto",
+        weights: str | Path | None = None,
+        shares: Sequence[float] | None = None,
+        style_scales: Sequence[float] | None = None,
+        checkpoint: str | os.PathLike | None = None,
+        **changes: object,
+    ):
+        self.recipe = with_changes(recipe, changes)
+        self.seed, self.weights = seed, weights
+        self.device = choose_device(device)
+        self.style_scales = list(style_scales or [1.0] * len(styles))
+        self.checkpoint = None if checkpoint is None else Path(checkpoint).expanduser()
+        check(self.recipe, content, styles, self.style_scales, self.checkpoint)
+        self.shares = divide_shares(len(styles), shares) if styles else None
+        torch.manual_seed(seed)  # random weights, if they are asked for
+        self.backbone = load_backbone(
+            self.recipe.backbone,
+            weights,
+            pooling=self.recipe.pooling,
+            pixels=self.recipe.pixels,
+            padding_mode=self.recipe.padding_mode,
+        )
+        self.smallest = smallest_side(self.backbone, self.recipe)
+        self.content = None if content is None else self._load(content, self.recipe.size)
+        self.styles = [
+            self._load(style, max(1, round((self.recipe.style_size or self.recipe.size) * scale)))
+            for style, scale in zip(styles, self.style_scales, strict=True)
+        ]
+        # As the caller gave them, so that the run can be repeated from the same folder.
+        loaded = zip((content, *styles), (self.content, *self.styles), strict=True)
+        self.named = [name_of(given, picture) for given, picture in loaded]
+        self.start = self._start_picture()
+        if self.recipe.normalized:
+            normalize_activations(self.backbone, [p.pixels for p in self._pictures()])
+        self.backbone.to(self.device)
+        self.stages = self._stages()
+        self.history: list[Record] = []
+        self.best: Step | None = None
+        self.stopped = ""
+        self.seconds = 0.0
+        self._resumed = self._read_checkpoint()
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What was chosen or changed before the run, in words."""
+        pictures = [f"{p.source}: {note}" for p in self._pictures() for note in p.notes]
+        r = self.recipe
+        return (f"computing on {describe_device(self.device)} with {r.backbone}, recipe {r.name}", *pictures)
+
+    def __iter__(self) -> Iterator[Progress]:
+        """Run, from the checkpoint if there is one, yielding progress after each iteration."""
+        began, before = time.perf_counter(), self.seconds
+        saved = began
+        first, state, image = self._resumed
+        for number in range(first, len(self.stages)):
+            size, evaluations = self.stages[number]
+            image = self._first_image(size) if image is None else resize(image, size)
+            self.best = None
+            for step in optimize(
+                self.objective(size),
+                image.to(self.device),
+                self.recipe.optimizer,
+                evaluations=evaluations,
+                state=state,
+                **self._options(),
+            ):
+                self.seconds = before + time.perf_counter() - began
+                self._keep(step, size)
+                if self.checkpoint and (time.perf_counter() - saved > CHECKPOINT_SECONDS or step.stop):
+                    self._write_checkpoint(number, step)
+                    saved = time.perf_counter()
+                yield self._progress(number, step, began, before)
+            self.stopped = step.stop
+            image, state = self.best.image.detach().cpu(), None
+            if "finite" in step.stop:
+                break
+
+    def result(self) -> Result:
+        """The best picture so far, with its history.
+
+        Raises:
+            InputError: nothing has run yet.
+        """
+        if self.best is None:
+            raise InputError("no step was taken yet: loop over the transfer first, `for progress in transfer: ...`")
+        image = self.best.image.detach().float().cpu().clamp(0, 1)
+        stopped = self.stopped or "stopped by the caller"
+        facts = {**self.facts(), "seconds": round(self.seconds, 2), "stopped": stopped, "loss": self.best.loss}
+        return Result(
+            image,
+            tuple(self.history),
+            self.recipe,
+            self.seed,
+            self.seconds,
+            str(self.device),
+            stopped,
+            self.notes,
+            facts,
+        )
+
+    def facts(self) -> dict[str, object]:
+        """What a picture's metadata says of its making, as plain data."""
+        return {
+            "version": version("nstlib"),
+            "torch": torch.__version__,
+            "device": str(self.device),
+            "seed": self.seed,
+            "content": self.named[0],
+            "styles": self.named[1:],
+            "shares": self.shares,
+            "style_scales": self.style_scales,
+            "weights": None if self.weights is None else str(self.weights),
+            "recipe": self.recipe.to_dict(),
+        }
+
+    def _load(self, source: object, size: int) -> Picture:
+        return load_image(source, size, side=self.recipe.side, smallest=self.smallest)
+
+    def _pictures(self) -> list[Picture]:
+        return [p for p in (self.content, *self.styles, self.start) if p is not None]
+
+    def _start_picture(self) -> Picture | None:
+        named = self.recipe.start in ("content", "noise", "style")
+        return None if named else self._load(self.recipe.start, self.recipe.size)
+
+    def _stages(self) -> list[tuple[tuple[int, int], int]]:
+        """((height, width), evaluations) of each scale, coarse to fine."""
+        size = self.recipe.size
+        shape = (size, size) if self.content is None else tuple(self.content.pixels.shape[-2:])
+        coarse = [(fit(shape, s, self.recipe.side), n) for s, n in self.recipe.pyramid if s < size]
+        coarse = [(s, n) for s, n in coarse if min(s) >= self.smallest and s[0] < shape[0]]
+        return [*coarse, (shape, self.recipe.evaluations)]
+
+    def _first_image(self, size: tuple[int, int]) -> Tensor:
+        """Where the first scale starts: (1, 3, *size), in [0, 1]."""
+        if self.start is not None:
+            return resize(self.start.pixels, size)
+        if self.recipe.start == "noise":
+            noise = torch.randn(1, 3, *size, generator=torch.Generator().manual_seed(self.seed))
+            return (self.backbone.mean.cpu() + self.recipe.noise * noise).clamp(0, 1)
+        picture = self.content if self.recipe.start == "content" else self.styles[0]
+        return resize(picture.pixels, size)
+
+    def objective(self, size: tuple[int, int]) -> Objective:
+        """What is minimised at one scale (height, width); every picture shrinks with the result."""
+        return Objective(self.backbone, self._terms(size))
+
+    def _terms(self, size: tuple[int, int]) -> list[Term]:
+        r, terms = self.recipe, []
+        if self.content is not None and r.content_weight:
+            content = resize(self.content.pixels, size).to(self.device)
+            terms += content_terms(
+                self.backbone, content, r.content_layers, weight=r.content_weight, reduction=r.content_reduction
+            )
+        if self.styles and r.style_weight:
+            scale = size[0] / self.stages[-1][0][0]
+            styles = [self._shrunk(style.pixels, scale).to(self.device) for style in self.styles]
+            terms += style_terms(
+                self.backbone, styles, r.style_layers, weight=r.style_weight, statistic=r.statistic, shares=self.shares
+            )
+        if r.tv_weight:
+            space = self.backbone.normalize if r.tv_space == "network" else None
+            terms.append(tv_term(r.tv_weight, r.tv_kind, r.tv_reduction, space))
+        return terms
+
+    def _shrunk(self, pixels: Tensor, scale: float) -> Tensor:
+        h, w = pixels.shape[-2:]
+        return resize(pixels, (max(self.smallest, round(h * scale)), max(self.smallest, round(w * scale))))
+
+    def _options(self) -> dict[str, object]:
+        """The recipe's fields that its optimiser takes."""
+        r = self.recipe
+        if r.optimizer == "lbfgs":
+            return {"history": r.history, "bounds": r.bounds}
+        return {
+            "rate": r.rate,
+            "schedule": r.schedule,
+            "betas": r.betas,
+            "epsilon": r.epsilon,
+            "average": r.average,
+            "bounds": r.bounds,
+        }
+
+    def _keep(self, step: Step, size: tuple[int, int]) -> None:
+        """Write history; remember the best finite step of this scale (a running mean of images is best at its end)."""
+        if "finite" not in step.stop and (self.best is None or self.recipe.average or step.loss <= self.best.loss):
+            self.best = step
+        elif self.best is None:
+            raise InputError(
+                f"the loss of the very first image is not a finite number ({step.loss}): check the weights' file and "
+                f"the term weights of recipe {self.recipe.name}"
+            )
+        record = Record(size, step.iteration, step.evaluations, self.seconds, step.loss, step.terms)
+        if not self.history or self.history[-1] != record:
+            self.history.append(record)
+
+    def _progress(self, number: int, step: Step, began: float, before: float) -> Progress:
+        work = [size[0] * size[1] * evaluations for size, evaluations in self.stages]
+        size, evaluations = self.stages[number]
+        share = 1.0 if step.stop else min(1.0, step.evaluations / evaluations)
+        done = (sum(work[:number]) + share * work[number]) / sum(work)
+        left = self.seconds * (1 - done) / done if done else None
+        return Progress(step, size, done, self.seconds, left)
+
+    def _fingerprint(self) -> str:
+        """A digest of all that determines the run: a checkpoint of another run must not be continued."""
+        facts = {k: v for k, v in self.facts().items() if k not in ("version", "torch", "device", "content", "styles")}
+        digest = hashlib.sha256(json.dumps(facts, sort_keys=True).encode())
+        for picture in self._pictures():
+            digest.update(picture.pixels.numpy().tobytes())
+        return digest.hexdigest()
+
+    def _write_checkpoint(self, number: int, step: Step) -> None:
+        data = {
+            "fingerprint": self._fingerprint(),
+            "stage": number,
+            "state": dict(step.state),
+            "best": {"image": self.best.image, "loss": self.best.loss, "terms": dict(self.best.terms)},
+            "counts": (self.best.iteration, self.best.evaluations, self.best.seconds),
+            "stop": step.stop,
+            "seconds": self.seconds,
+            "history": [(r.size, r.iteration, r.evaluations, r.seconds, r.loss, dict(r.terms)) for r in self.history],
+        }
+        partial = self.checkpoint.with_name(f".{self.checkpoint.name}.{os.getpid()}")
+        try:
+            torch.save(data, partial)
+            os.replace(partial, self.checkpoint)
+        finally:
+            partial.unlink(missing_ok=True)
+
+    def _read_checkpoint(self) -> tuple[int, Mapping | None, Tensor | None]:
+        """(scale, optimiser's state, image) to go on from."""
+        if self.checkpoint is None or not self.checkpoint.exists():
+            return 0, None, None
+        try:
+            data = torch.load(self.checkpoint, map_location=self.device, weights_only=True)
+            ours = data["fingerprint"] == self._fingerprint()
+        except Exception as error:  # a damaged file can fail in any way; all of them mean the same to the caller
+            reason = type(error).__name__
+            raise InputError(
+                f"'{self.checkpoint}' is no checkpoint of nst ({reason}): delete it or name another"
+            ) from None
+        if not ours:
+            raise InputError(
+                f"the checkpoint '{self.checkpoint}' belongs to a run with other pictures, recipe or seed: "
+                f"name another file, or delete it to start anew"
+            )
+        self.history = [Record(tuple(size), i, e, s, loss, terms) for size, i, e, s, loss, terms in data["history"]]
+        self.seconds = data["seconds"]
+        best = data["best"]
+        iteration, evaluations, seconds = data["counts"]
+        self.best = Step(iteration, evaluations, seconds, best["loss"], best["terms"], best["image"])
+        if data["stop"]:
+            self.stopped = data["stop"]
+            return data["stage"] + 1, None, best["image"].cpu()
+        return data["stage"], data["state"], best["image"].cpu()
+
+
+def stylize(
+    content: object, *styles: object, on_progress: Callable[[Progress], None] | None = None, **options: object
+) -> Result:
+    """Paint `content` in the manner of `styles`.
+
+    Args:
+        content, styles: anything that `load_image` takes: a path, an address, a PIL image, an array.
+        on_progress: called after each iteration.
+        options: those of `Transfer`, fields of `Recipe` among them.
+
+    An interrupt (Ctrl-C, the notebook's stop button) ends the run early and keeps the best picture.
+
+    Raises:
+        InputError: whatever does not fit, before any slow work.
+    """
+    if not styles:
+        raise InputError("no style image was given: stylize(content, style), or reconstruct_content(content)")
+    return run(Transfer(content, styles, **options), on_progress)
+
+
+def texture(
+    style: object, *more: object, on_progress: Callable[[Progress], None] | None = None, **options: object
+) -> Result:
+    """A square of `size` pixels with the style's statistics and no content (Gatys et al. 2015, "Texture Synthesis")."""
+    options = {"size": 256, "start": "noise", "content_weight": 0.0, **options}
+    return run(Transfer(None, (style, *more), **options), on_progress)
+
+
+def reconstruct_content(
+    content: object, layer: str, *, on_progress: Callable[[Progress], None] | None = None, **options: object
+) -> Result:
+    """What one layer knows of the content: noise made to have the layer's map (Gatys et al. 2016, figure 1)."""
+    options = {"start": "noise", "content_weight": 1.0, "content_layers": {layer: 1.0}, **options}
+    return run(Transfer(content, (), **options), on_progress)
+
+
+def reconstruct_style(
+    style: object, layers: Sequence[str], *, on_progress: Callable[[Progress], None] | None = None, **options: object
+) -> Result:
+    """What some layers know of the style: a texture by these layers alone (Gatys et al. 2016, fig. 1)."""
+    return texture(
+        style, on_progress=on_progress, style_layers=dict.fromkeys(layers, 1 / max(1, len(layers))), **options
+    )
+
+
+def run(transfer: Transfer, on_progress: Callable[[Progress], None] | None = None) -> Result:
+    """Run a transfer to its end, or to an interrupt."""
+    try:
+        for progress in transfer:
+            if on_progress:
+                on_progress(progress)
+    except KeyboardInterrupt:
+        if transfer.best is None:
+            raise
+        transfer.stopped = "interrupted"
+    return transfer.result()
+
+
+def with_changes(recipe: str | Recipe, changes: Mapping[str, object]) -> Recipe:
+    """The recipe by name, moved to another network if asked, with the other fields changed."""
+    if isinstance(recipe, str):
+        recipe = RECIPES[choose("recipe", recipe, RECIPES)]
+    changes = {k: v for k, v in changes.items() if v is not None}
+    if "backbone" in changes:
+        recipe = recipe.on(changes.pop("backbone"))
+    return recipe.changed(**changes)
+
+
+def check(
+    recipe: Recipe, content: object, styles: Sequence[object], scales: Sequence[float], checkpoint: Path | None
+) -> None:
+    """Refuse what cannot work before anything slow."""
+    if not isinstance(recipe.size, int) or recipe.size < SMALLEST:
+        raise InputError(f"a size of {recipe.size} pixels is too small for any picture: give at least {SMALLEST}")
+    if content is None and not styles:
+        raise InputError("neither a content nor a style image was given: give at least one")
+    if recipe.start == "content" and content is None:
+        raise InputError("the start is 'content', but there is none: start from 'noise' or 'style'")
+    if recipe.start == "style" and not styles:
+        raise InputError("the start is 'style', but there is no style image: start from 'noise' or 'content'")
+    if len(scales) != len(styles) or any(scale <= 0 for scale in scales):
+        raise InputError(f"{len(styles)} style images and the scales {list(scales)}: give one number > 0 for each")
+    if min(recipe.content_weight, recipe.style_weight, recipe.tv_weight) < 0:
+        raise InputError("a weight is below 0, which would push the picture away from its target: use 0 or more")
+    if recipe.evaluations < 1:
+        raise InputError(f"{recipe.evaluations} evaluations are none: give at least 1")
+    active = (content is not None and recipe.content_weight, styles and recipe.style_weight, recipe.tv_weight)
+    if not any(active):
+        raise InputError("all weights are 0, so at least one term is needed: nothing would be optimised")
+    choose("optimizer", recipe.optimizer, OPTIMIZERS)
+    choose("style statistic", recipe.statistic, STATISTICS)
+    choose("total variation", recipe.tv_kind, TV_KINDS)
+    if checkpoint is not None and not checkpoint.parent.is_dir():
+        raise InputError(f"the checkpoint's folder '{checkpoint.parent}' does not exist: create it or name another")
+
+
+def name_of(given: object, picture: Picture | None) -> str | None:
+    """A path or address as it was given; for a picture from memory, what it calls itself."""
+    return os.fspath(given) if isinstance(given, str | os.PathLike) else picture and picture.source
+
+
+def smallest_side(backbone: Backbone, recipe: Recipe) -> int:
+    """The least side of a picture on which all the recipe's layers can be compared."""
+    layers = backbone.check_layers([*recipe.content_layers, *recipe.style_layers])
+    return max(SMALLEST, max(backbone.smallest(layer) for layer in layers))
+
+
+def describe_device(device: torch.device) -> str:
+    """A device in words."""
+    if device.type == "cuda":
+        return f"{device} ({torch.cuda.get_device_name(device)})"
+    return {"mps": "mps (Apple GPU)", "cpu": f"cpu ({torch.get_num_threads()} threads)"}.get(device.type, str(device))
+
+
+def estimate_memory(backbone: Backbone, recipe: Recipe, size: tuple[int, int]) -> int:
+    """Bytes that a run at `size` (height, width) needs beside the network: kept maps, and the optimiser's memory.
+
+    Autograd keeps the map of every layer down to the deepest, and its gradient passes through two of them at a time.
+    """
+    last = backbone.check_layers([*recipe.content_layers, *recipe.style_layers])[-1]
+    names = list(backbone.layers)[: list(backbone.layers).index(last) + 1]
+    per_pixel = [backbone.layers[n].channels / backbone.layers[n].stride ** 2 for n in names]
+    images = 2 * recipe.history + 12 if recipe.optimizer == "lbfgs" else 10
+    return int(4 * size[0] * size[1] * (sum(per_pixel) + 2 * max(per_pixel) + 3 * images))

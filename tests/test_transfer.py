@@ -1,0 +1,208 @@
+"""Whole transfers, small enough for a test: what comes out, what is checked first, and what an interruption loses."""
+
+import json
+
+import pytest
+import torch
+
+import nstlib as nst
+from nstlib.transfer import METADATA_KEY, Transfer, estimate_memory, run
+
+SMALL = {"size": 48, "evaluations": 12, "device": "cpu"}
+
+
+@pytest.fixture
+def content(rng):
+    ramp = torch.linspace(0, 1, 48).view(1, 1, 1, 48)
+    return (0.5 * ramp + 0.5 * torch.rand(1, 3, 48, 48, generator=rng)).clamp(0, 1)
+
+
+@pytest.fixture
+def style(rng):
+    stripes = (torch.arange(64) // 4 % 2).float().view(1, 1, 64, 1)
+    return (torch.tensor([0.9, 0.6, 0.1]).view(1, 3, 1, 1) * stripes).expand(1, 3, 64, 56).contiguous()
+
+
+def test_a_transfer_lowers_the_loss_and_keeps_the_contents_shape(content, style):
+    result = nst.stylize(content[..., :40, :], style, **SMALL)
+    assert result.image.shape == (1, 3, 40, 48)
+    assert result.image.min() >= 0 and result.image.max() <= 1
+    assert result.history[-1].loss < 0.5 * result.history[0].loss
+    assert "12 evaluations" in result.stopped
+    assert set(result.history[0].terms) == {"content relu3_3", *(f"style {n}" for n in result.recipe.style_layers)}
+    assert sum(result.history[-1].terms.values()) == pytest.approx(result.history[-1].loss, rel=1e-4)
+
+
+def test_seed_and_recipe_repeat_a_result_bit_for_bit(content, style):
+    first, second, other = (nst.stylize(content, style, start="noise", seed=s, **SMALL).image for s in (3, 3, 4))
+    assert torch.equal(first, second)
+    assert not torch.equal(first, other)
+
+
+@pytest.mark.parametrize("optimizer", ["adam", "lbfgs"])
+@pytest.mark.parametrize("stop_at", [5, 14])
+def test_a_resumed_run_equals_an_uninterrupted_one(content, style, tmp_path, monkeypatch, optimizer, stop_at):
+    monkeypatch.setattr("nstlib.transfer.CHECKPOINT_SECONDS", 0.0)
+    options = {**SMALL, "optimizer": optimizer, "pyramid": ((40, 9),), "start": "noise"}
+    whole = nst.stylize(content, style, **options)
+    path = tmp_path / "state.pt"
+    for count, _ in enumerate(Transfer(content, [style], checkpoint=path, **options), start=1):
+        if count == stop_at:  # the process dies here
+            break
+    resumed = nst.stylize(content, style, checkpoint=path, **options)
+    assert torch.equal(resumed.image, whole.image)
+    assert [r.loss for r in resumed.history] == [r.loss for r in whole.history]
+
+
+def test_a_finished_run_resumes_to_the_same_picture_without_work(content, style, tmp_path):
+    path = tmp_path / "state.pt"
+    first = nst.stylize(content, style, checkpoint=path, **SMALL)
+    transfer = Transfer(content, [style], checkpoint=path, **SMALL)
+    assert list(transfer) == []
+    assert torch.equal(transfer.result().image, first.image)
+
+
+def test_a_checkpoint_of_another_run_or_a_damaged_one_is_refused(content, style, tmp_path):
+    path = tmp_path / "state.pt"
+    nst.stylize(content, style, checkpoint=path, **SMALL)
+    with pytest.raises(nst.InputError, match="other pictures, recipe or seed"):
+        Transfer(content, [style.flip(2)], checkpoint=path, **SMALL)
+    path.write_bytes(path.read_bytes()[:1000])
+    with pytest.raises(nst.InputError, match="no checkpoint"):
+        Transfer(content, [style], checkpoint=path, **SMALL)
+
+
+def test_an_interrupt_keeps_the_best_picture(content, style):
+    def press_stop(progress):
+        if progress.step.iteration == 3:
+            raise KeyboardInterrupt
+
+    result = nst.stylize(content, style, on_progress=press_stop, **SMALL)
+    assert result.stopped == "interrupted"
+    assert result.history[-1].iteration == 3
+    assert result.facts["loss"] == min(r.loss for r in result.history)
+
+
+def test_break_stops_and_nothing_before_the_first_step_has_no_result(content, style):
+    transfer = Transfer(content, [style], **SMALL)
+    with pytest.raises(nst.InputError, match="no step was taken"):
+        transfer.result()
+    for progress in transfer:
+        if progress.step.iteration == 2:
+            break
+    assert transfer.result().stopped == "stopped by the caller"
+
+
+def test_progress_grows_to_one_over_all_scales(content, style):
+    options = {**SMALL, "pyramid": ((32, 6),)}
+    seen = list(Transfer(content, [style], **options))
+    done = [p.done for p in seen]
+    assert done == sorted(done) and done[-1] == 1.0
+    assert {p.size for p in seen} == {(32, 32), (48, 48)}
+    assert seen[-1].seconds_left == 0
+
+
+def test_a_loss_that_stops_being_finite_keeps_the_last_good_picture(content, style, monkeypatch):
+    transfer = Transfer(content, [style], **{**SMALL, "optimizer": "adam"})
+    objective, calls = transfer.objective((48, 48)), []
+
+    def breaks_down(image):
+        calls.append(1)
+        total, terms = objective(image)
+        return (total * float("nan") if len(calls) == 4 else total), terms
+
+    monkeypatch.setattr(transfer, "objective", lambda size: breaks_down)
+    result = run(transfer)
+    assert "not a finite number" in result.stopped
+    assert torch.isfinite(result.image).all()
+
+
+def test_two_styles_their_shares_and_scales(content, style):
+    only_first = nst.stylize(content, style, **SMALL).image
+    shared = nst.stylize(content, style, style.flip(1), shares=[1, 0], **SMALL).image
+    assert torch.allclose(only_first, shared, atol=1e-5)
+    scaled = Transfer(content, [style, style], style_scales=[1, 0.75], **SMALL)
+    assert [max(s.pixels.shape) for s in scaled.styles] == [48, 36]
+
+
+def test_texture_and_reconstructions(content, style):
+    made = nst.texture(style, **{**SMALL, "size": 40})
+    assert made.image.shape == (1, 3, 40, 40)
+    assert all(name.startswith("style") for name in made.history[0].terms)
+    layers = nst.reconstruct_style(style, ["relu1_1", "relu2_1"], **SMALL)
+    assert set(layers.history[0].terms) == {"style relu1_1", "style relu2_1"}
+    picture = style[..., :48, :48]
+    back = nst.reconstruct_content(picture, "relu1_2", **{**SMALL, "evaluations": 60})
+    assert set(back.history[0].terms) == {"content relu1_2"}
+    both = torch.stack([back.image.flatten(), picture.flatten()])
+    assert torch.corrcoef(both)[0, 1] > 0.9  # it started from noise
+
+
+def test_starts(content, style, tmp_path):
+    def first(**options):
+        return next(iter(Transfer(content, [style], **SMALL, **options))).step.image
+
+    assert torch.equal(first(start="content"), content)
+    assert torch.allclose(first(start="style").mean((2, 3)), style.mean((2, 3)), atol=0.05)
+    nst.save_image(content.flip(3), tmp_path / "mine.png")
+    assert torch.allclose(first(start=str(tmp_path / "mine.png")), content.flip(3), atol=1 / 255)
+    assert first(start="noise", seed=1).std() > 0.05
+
+
+def test_a_saved_picture_says_how_to_repeat_it(content, style, tmp_path):
+    result = nst.stylize(content, style, **SMALL, tv_weight=0.5, seed=9)
+    result.save(tmp_path / "out.png")
+    facts = json.loads(nst.read_metadata(tmp_path / "out.png")[METADATA_KEY])
+    assert facts["seed"] == 9 and facts["version"] == nst.__version__
+    assert nst.Recipe.from_dict(facts["recipe"]) == result.recipe
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"recipe": "gatys2106"}, "did you mean 'gatys2016'"),
+        ({"backbone": "vgg91"}, "did you mean 'vgg19'"),
+        ({"optimizer": "adma"}, "did you mean 'adam'"),
+        ({"style_wieght": 2}, "did you mean 'style_weight'"),
+        ({"statistic": "gramm"}, "unknown style statistic 'gramm'"),
+        ({"content_layers": {"relu9_1": 1}}, "relu9_1 is not in pocket"),
+        ({"device": "cuba"}, "did you mean 'cuda'"),
+        ({"size": 8}, "at least 32"),
+        ({"evaluations": 0}, "at least 1"),
+        ({"content_weight": -1}, "below 0"),
+        ({"content_weight": 0, "style_weight": 0}, "at least one term"),
+        ({"shares": [1, 2]}, "one share"),
+        ({"style_scales": [1, 2]}, "one number > 0"),
+        ({"start": "nosie"}, "nosie"),
+        ({"checkpoint": "no/such/folder/state.pt"}, "does not exist"),
+        ({"weights": "nowhere.safetensors"}, "no weights at"),
+        ({"pooling": "avg"}, "average"),
+    ],
+)
+def test_mistakes_are_told_before_any_work(content, style, options, words, monkeypatch):
+    monkeypatch.setattr(Transfer, "__iter__", lambda self: pytest.fail("the run began"))
+    with pytest.raises(nst.InputError) as caught:
+        nst.stylize(content, style, **{**SMALL, **options})
+    assert words in str(caught.value) and "\n" not in str(caught.value)
+
+
+def test_device_choice_says_what_is_there():
+    assert nst.choose_device("cpu").type == "cpu"
+    assert nst.choose_device().type in ("cpu", "cuda", "mps")
+    if not torch.cuda.is_available():
+        with pytest.raises(nst.InputError, match=r"not available here: use .*cpu"):
+            nst.choose_device("cuda")
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+def test_on_cuda_the_loss_follows_the_cpus(content, style):
+    cpu, cuda = (nst.stylize(content, style, **{**SMALL, "device": d}) for d in ("cpu", "cuda"))
+    assert cuda.history[0].loss == pytest.approx(cpu.history[0].loss, rel=1e-3)
+    assert cuda.history[-1].loss < 0.5 * cuda.history[0].loss
+
+
+def test_memory_grows_with_the_area():
+    net, recipe = nst.load_backbone(), nst.RECIPES[nst.DEFAULT_RECIPE]
+    assert estimate_memory(net, recipe, (512, 256)) == pytest.approx(
+        2 * estimate_memory(net, recipe, (256, 256)), rel=1e-6
+    )
