@@ -1,0 +1,176 @@
+"""The command line as a person uses it, mistakes above all."""
+
+import json
+import sys
+
+import pytest
+import torch
+from click.testing import CliRunner
+
+import nstlib as nst
+from nstlib import cli
+
+QUICK = ["--size", "48", "--evaluations", "4", "--device", "cpu"]
+
+
+@pytest.fixture
+def pictures(tmp_path, rng, monkeypatch):
+    """A folder with content.png, style.png and things that are no pictures; the tests stand in it."""
+    monkeypatch.chdir(tmp_path)
+    for name in ("content", "style", "other"):
+        nst.save_image(torch.rand(1, 3, 60, 50, generator=rng), f"{name}.png")
+    (tmp_path / "text.png").write_text("not a picture")
+    (tmp_path / "folder").mkdir()
+    return tmp_path
+
+
+@pytest.fixture
+def call(monkeypatch, capfd):
+    """Call `nst` with arguments: (exit status, standard output, standard error)."""
+
+    def run(*arguments: str) -> tuple[int, str, str]:
+        monkeypatch.setattr(sys, "argv", ["nst", *arguments])
+        status = 0
+        try:
+            cli.main()
+        except SystemExit as ended:
+            status = ended.code or 0
+        out, err = capfd.readouterr()
+        return status, out, err
+
+    return run
+
+
+def test_stylize_show_and_repeat(pictures, call):
+    status, out, _ = call(
+        "stylize", "content.png", "style.png", "-o", "out.png", "--seed", "5", "--start", "noise", *QUICK
+    )
+    assert status == 0
+    assert "40×48, 4 evaluations" in out and "computing on cpu" in out
+    status, shown, _ = call("show", "out.png")
+    facts = json.loads(shown)
+    assert facts["seed"] == 5 and facts["recipe"]["size"] == 48 and facts["styles"] == ["style.png"]
+    assert call("stylize", "--like", "out.png", "-o", "again.png", "--quiet")[:2] == (0, "")
+    first, second = (nst.load_image(name).pixels for name in ("out.png", "again.png"))
+    assert torch.equal(first, second)
+
+
+def test_like_finds_pictures_in_folders(pictures, call):
+    (pictures / "content.png").rename(pictures / "folder" / "content.png")
+    assert call("stylize", "folder/content.png", "style.png", "-o", "out.png", *QUICK)[0] == 0
+    assert call("stylize", "--like", "out.png", "-o", "again.png")[0] == 0
+
+
+def test_like_can_be_varied(pictures, call):
+    assert call("stylize", "content.png", "style.png", "-o", "out.png", *QUICK)[0] == 0
+    assert call("stylize", "other.png", "style.png", "--like", "out.png", "-o", "two.jpg", "--tv-weight", "0.5")[0] == 0
+    facts = json.loads(call("show", "two.jpg")[1])
+    assert facts["content"] == "other.png"
+    assert facts["recipe"]["tv_weight"] == 0.5 and facts["recipe"]["evaluations"] == 4
+
+
+def test_several_styles_and_a_checkpoint(pictures, call):
+    shares = ["--share", "3", "--share", "1", "--style-scale", "1", "--style-scale", "0.8"]
+    arguments = ["stylize", "content.png", "style.png", "other.png", "-o", "out.webp", "--checkpoint", "state.pt"]
+    assert call(*arguments, *shares, *QUICK)[0] == 0
+    facts = json.loads(call("show", "out.webp")[1])
+    assert facts["shares"] == [0.75, 0.25] and facts["style_scales"] == [1.0, 0.8]
+    assert (pictures / "state.pt").exists()
+
+
+def test_texture(pictures, call):
+    status, _, _ = call("texture", "style.png", "-o", "t.png", "--size", "40", "--evaluations", "3", "--quiet")
+    assert status == 0
+    assert nst.load_image("t.png").pixels.shape == (1, 3, 40, 40)
+
+
+def test_an_interrupt_saves_the_best_picture(pictures, call, monkeypatch):
+    def interrupted(transfer, on_progress):
+        for progress in transfer:
+            if progress.step.iteration == 1:
+                break
+        transfer.stopped = "interrupted"
+        return transfer.result()
+
+    monkeypatch.setattr(cli, "run", interrupted)
+    status, out, _ = call("stylize", "content.png", "style.png", "-o", "out.png", *QUICK)
+    assert status == 0 and "out.png" in out and "interrupted" in out
+    assert (pictures / "out.png").exists()
+
+
+GOOD = ["stylize", "content.png", "style.png", "-o", "new.png"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["stylize", "contnet.png", "style.png", "-o", "new.png"], "content.png"),
+        (["stylize", "content.png", "-o", "new.png"], "at least one style"),
+        (["stylize", "content.png", "text.png", "-o", "new.png"], "text.png"),
+        (["stylize", "content.png", "folder", "-o", "new.png"], "folder"),
+        (["stylize", "content.png", "style.png"], "--output"),
+        (["stylize", "content.png", "style.png", "-o", "new.gif"], ".png"),
+        (["stylize", "content.png", "style.png", "-o", "no/folder/new.png"], "no/folder"),
+        ([*GOOD, "--stlye-weight", "2"], "--style-weight"),
+        ([*GOOD, "--recipe", "gatsy2016"], "gatys2016"),
+        ([*GOOD, "--backbone", "poket"], "pocket"),
+        ([*GOOD, "--optimizer", "lbgfs"], "lbfgs"),
+        ([*GOOD, "--size", "big"], "big"),
+        ([*GOOD, "--size", "7"], "at least 32"),
+        ([*GOOD, "--evaluations", "-3"], "at least 1"),
+        ([*GOOD, "--content-weight", "-1"], "below 0"),
+        ([*GOOD, "--device", "gpu"], "cpu"),
+        ([*GOOD, "--start", "nosie"], "nosie"),
+        ([*GOOD, "--share", "1", "--share", "2"], "share"),
+        ([*GOOD, "--like", "style.png"], "does not say how it was made"),
+        ([*GOOD, "--weights", "none.safetensors"], "none.safetensors"),
+        ([*GOOD, "--checkpoint", "nowhere/state.pt"], "nowhere"),
+        (["stilyze", "content.png"], "stilyze"),
+        (["show", "text.png"], "text.png"),
+        (["recipes", "kti"], "kit"),
+        (["weights", "export", "pocke"], "pocket"),
+        (["weights", "export", "pocket", "--until", "relu9_1"], "relu9_1"),
+    ],
+)
+def test_a_mistake_is_one_line_with_status_2_and_writes_nothing(pictures, call, arguments, words):
+    before = sorted(p.name for p in pictures.rglob("*"))
+    status, out, err = call(*arguments)
+    assert status == 2
+    assert out == "" and err.count("\n") == 1 and err.startswith("nst: ")
+    assert words in err and "Traceback" not in err
+    assert sorted(p.name for p in pictures.rglob("*")) == before
+
+
+def test_recipes_prints_every_recipe_and_every_field(call):
+    status, out, _ = call("recipes")
+    assert status == 0
+    assert {line.split()[0] for line in out.splitlines()[1:]} == set(nst.RECIPES)
+    one = call("recipes", "gatys2016")[1]
+    assert "content_layers" in one and "4_2" in one
+
+
+def test_weights_list_and_export(pictures, call, monkeypatch):
+    out = call("weights", "list")[1]
+    assert [line.split()[0] for line in out.splitlines()] == list(nst.WEIGHTS)
+    assert "pocket.safetensors" in out
+    assert call("weights", "export", "pocket", "--until", "relu3_3", "-o", "small.safetensors")[0] == 0
+    net = nst.load_backbone("pocket", "small.safetensors")
+    assert list(net.layers)[-2:] == ["relu3_3", "pool3"]
+    image = torch.rand(1, 3, 32, 32)
+    assert torch.allclose(net(image, ["relu3_3"])["relu3_3"], nst.load_backbone()(image, ["relu3_3"])["relu3_3"])
+
+
+def test_doctor_measures_this_machine(call):
+    status, out, _ = call("doctor", "--size", "64", "--device", "cpu")
+    assert status == 0
+    for word in ("Python", "torch", "GiB of memory free", "pocket", "64×64 picture", "pixels wide"):
+        assert word in out
+
+
+def test_options_read_the_library():
+    """Every option of a recipe field shows the field's own help and default."""
+    shown = " ".join(CliRunner().invoke(cli.nst, ["stylize", "--help"]).output.split())
+    default = nst.RECIPES[nst.DEFAULT_RECIPE]
+    for name, _ in cli.OPTION_FIELDS:
+        field = nst.Recipe.__dataclass_fields__[name]
+        assert f"{field.metadata['help']} [{nst.DEFAULT_RECIPE}: {getattr(default, name)}]" in shown
