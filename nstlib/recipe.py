@@ -13,7 +13,7 @@ from types import MappingProxyType
 from .backbone import BACKBONES, IMAGENET_MEAN, IMAGENET_STD, RELU_1_TO_5, Architecture
 from .errors import InputError, choose
 
-__all__ = ["DEFAULT_RECIPE", "RECIPES", "Recipe", "convert", "describe"]
+__all__ = ["DEFAULT_RECIPE", "RECIPES", "Recipe", "convert"]
 
 
 def doc(default: object, help: str, **options: object) -> object:
@@ -556,47 +556,62 @@ def convert(
     for layer in (*recipe.content_layers, *recipe.style_layers):
         choose(f"layer of {recipe.backbone}", layer, architecture.layers)
     if statistic not in (None, recipe.statistic):
-        for name in (recipe.statistic, statistic):
-            if name not in GRAM_UNITS:
-                raise InputError(
-                    f"'{name}' has no fixed exchange rate: only {', '.join(GRAM_UNITS)} convert into each other; "
-                    "set the statistic and its weight with changed(statistic=…, style_weight=…)"
-                )
-        old, new = GRAM_UNITS[recipe.statistic], GRAM_UNITS[statistic]
-        channels = {n: architecture.layers[n].channels for n in recipe.style_layers}
-        weights = {n: w * old(channels[n]) / new(channels[n]) for n, w in recipe.style_layers.items()}
-        recipe = recipe.changed(statistic=statistic, style_layers=weights)
+        recipe = convert_statistic(recipe, statistic, architecture)
     if content_reduction not in (None, recipe.content_reduction):
-        for name in (recipe.content_reduction, content_reduction):
-            if name not in ("mean", "sum"):
-                raise InputError(
-                    f"'{name}' has no fixed exchange rate: only mean and sum convert into each other; "
-                    "set the reduction and its weight with changed(content_reduction=…, content_weight=…)"
-                )
-        if size is None:
-            raise InputError("mean and sum differ by the numbers in a map: give size=(height, width) of the picture")
-        counts = {n: elements(architecture, n, size) for n in recipe.content_layers}
-        power = -1 if content_reduction == "sum" else 1
-        weights = {n: w * counts[n] ** power for n, w in recipe.content_layers.items()}
-        recipe = recipe.changed(content_reduction=content_reduction, content_layers=weights)
+        recipe = convert_content(recipe, content_reduction, architecture, size)
     if pixels not in (None, recipe.pixels):
-        choose("pixel convention", pixels, ("imagenet", "255"))
-        if recipe.statistic not in STYLE_POWERS:
-            raise InputError(
-                f"the weight of '{recipe.statistic}' cannot follow the pixels: it adds terms that grow differently; "
-                "set both with changed(pixels=…, style_weight=…)"
-            )
-        scale = 255 * sum(architecture.std) / len(architecture.std)
-        scale = scale if pixels == "255" else 1 / scale
-        features = 1.0 if recipe.normalized else scale
-        tv = scale ** TV_POWERS[recipe.tv_kind] if recipe.tv_space == "network" else 1.0
-        recipe = recipe.changed(
-            pixels=pixels,
-            content_weight=recipe.content_weight / features ** CONTENT_POWERS[recipe.content_reduction],
-            style_weight=recipe.style_weight / features ** STYLE_POWERS[recipe.statistic],
-            tv_weight=recipe.tv_weight / tv,
-        )
+        recipe = convert_pixels(recipe, pixels, architecture)
     return recipe
+
+
+def convert_statistic(recipe: Recipe, statistic: str, architecture: Architecture) -> Recipe:
+    """Another Gram normalisation, with layer weights that make up for it."""
+    for name in (recipe.statistic, statistic):
+        if name not in GRAM_UNITS:
+            raise InputError(
+                f"'{name}' has no fixed exchange rate: only {', '.join(GRAM_UNITS)} convert into each other; "
+                "set the statistic and its weight with changed(statistic=…, style_weight=…)"
+            )
+    old, new = GRAM_UNITS[recipe.statistic], GRAM_UNITS[statistic]
+    channels = {n: architecture.layers[n].channels for n in recipe.style_layers}
+    weights = {n: w * old(channels[n]) / new(channels[n]) for n, w in recipe.style_layers.items()}
+    return recipe.changed(statistic=statistic, style_layers=weights)
+
+
+def convert_content(recipe: Recipe, reduction: str, architecture: Architecture, size: tuple[int, int] | None) -> Recipe:
+    """Mean for sum or sum for mean, with layer weights that make up for the numbers in a map."""
+    for name in (recipe.content_reduction, reduction):
+        if name not in ("mean", "sum"):
+            raise InputError(
+                f"'{name}' has no fixed exchange rate: only mean and sum convert into each other; "
+                "set the reduction and its weight with changed(content_reduction=…, content_weight=…)"
+            )
+    if size is None:
+        raise InputError("mean and sum differ by the numbers in a map: give size=(height, width) of the picture")
+    counts = {n: elements(architecture, n, size) for n in recipe.content_layers}
+    power = -1 if reduction == "sum" else 1
+    weights = {n: w * counts[n] ** power for n, w in recipe.content_layers.items()}
+    return recipe.changed(content_reduction=reduction, content_layers=weights)
+
+
+def convert_pixels(recipe: Recipe, pixels: str, architecture: Architecture) -> Recipe:
+    """Another range of the network's input, with term weights that make up for the size of its features."""
+    choose("pixel convention", pixels, ("imagenet", "255"))
+    if recipe.statistic not in STYLE_POWERS:
+        raise InputError(
+            f"the weight of '{recipe.statistic}' cannot follow the pixels: it adds terms that grow differently; "
+            "set both with changed(pixels=…, style_weight=…)"
+        )
+    scale = 255 * sum(architecture.std) / len(architecture.std)
+    scale = scale if pixels == "255" else 1 / scale
+    features = 1.0 if recipe.normalized else scale
+    tv = scale ** TV_POWERS[recipe.tv_kind] if recipe.tv_space == "network" else 1.0
+    return recipe.changed(
+        pixels=pixels,
+        content_weight=recipe.content_weight / features ** CONTENT_POWERS[recipe.content_reduction],
+        style_weight=recipe.style_weight / features ** STYLE_POWERS[recipe.statistic],
+        tv_weight=recipe.tv_weight / tv,
+    )
 
 
 def elements(architecture: Architecture, layer: str, size: tuple[int, int]) -> int:
@@ -607,21 +622,3 @@ def elements(architecture: Architecture, layer: str, size: tuple[int, int]) -> i
         if spec.name == layer:
             break
     return spec.channels * size[0] * size[1]
-
-
-def describe(recipe: Recipe) -> str:
-    """A recipe in one line, for a table.
-
-    >>> describe(RECIPES["gatys2015"])
-    'gatys2015: vgg19, gram-e, content 0.0005, style 1, tv 0, lbfgs 500 from noise, https://arxiv.org/abs/1508.06576'
-    """
-    r = recipe
-    weights = list(r.style_layers.values())
-    style = f"{r.style_weight:g}"
-    if len(set(weights)) > 1:
-        style += f" · ({', '.join(f'{w:.3g}' for w in weights)})"
-    evaluations = sum(n for _, n in r.pyramid) + r.evaluations
-    return (
-        f"{r.name}: {r.backbone}, {r.statistic}, content {r.content_weight:g}, style {style}, tv {r.tv_weight:g}, "
-        f"{r.optimizer} {evaluations} from {r.start}, {r.source}"
-    )

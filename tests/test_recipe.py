@@ -15,7 +15,7 @@ from nstlib.backbone import BACKBONES, Architecture, Backbone, Spec
 from nstlib.errors import InputError
 from nstlib.loss import TV_KINDS, Objective, content_terms, style_terms, tv_term
 from nstlib.optimize import OPTIMIZERS
-from nstlib.recipe import DEFAULT_RECIPE, RECIPES, Recipe, convert, describe, elements
+from nstlib.recipe import DEFAULT_RECIPE, RECIPES, Recipe, convert, elements
 from nstlib.style import STATISTICS
 
 MEAN, STD = np.array([0.485, 0.456, 0.406]), np.array([0.229, 0.224, 0.225])
@@ -390,20 +390,6 @@ def test_on_keeps_layers_that_the_network_has():
     assert recipe.on("vgg19") is recipe
     with pytest.raises(InputError, match="did you mean 'vgg19'"):
         recipe.on("vgg-19")
-
-
-@pytest.mark.parametrize("recipe", RECIPES.values(), ids=RECIPES)
-def test_description_is_one_line(recipe):
-    line = describe(recipe)
-    assert "\n" not in line
-    for fact in (recipe.name, recipe.backbone, recipe.statistic, recipe.optimizer, recipe.start, recipe.source):
-        assert fact in line
-    assert f"{recipe.content_weight:g}" in line and f"{recipe.style_weight:g}" in line
-
-
-def test_description_counts_the_pyramid():
-    assert "adam 3000 from content" in describe(RECIPES["crowsonkb"])
-    assert "(3e+05, 1e+03, 15, 3)" in describe(RECIPES["cs231n-starry-night"])
 
 
 # Conversions
