@@ -1,0 +1,323 @@
+"""Content, style and total-variation terms against loops and finite differences, and the objective of them all."""
+
+import math
+from itertools import product
+
+import numpy as np
+import pytest
+import torch
+
+from nstlib.backbone import Architecture, Backbone, vgg
+from nstlib.errors import InputError
+from nstlib.loss import TV_KINDS, Objective, Term, content_loss, content_terms, style_terms, tv_loss, tv_term
+from nstlib.style import STATISTICS
+
+TINY = Architecture("tiny", vgg((4, 5), (1, 1)), content_layers=("relu2_1",), style_layers=("relu1_1", "relu2_1"))
+STYLE = {"relu1_1": 0.5, "relu2_1": 2.0}
+CONTENT = {"relu2_1": 1.0}
+
+
+def picture(rng, height=6, width=7):
+    return torch.rand(1, 3, height, width, generator=rng, dtype=torch.float64)
+
+
+@pytest.fixture
+def tiny():
+    """A network of two blocks, in double precision."""
+    torch.manual_seed(0)
+    return Backbone(TINY).double()
+
+
+@pytest.fixture
+def terms(tiny, rng):
+    """One term of each sort, on an image of 6×7 pixels."""
+    content, style = picture(rng), picture(rng, 9, 5)
+    return [
+        *content_terms(tiny, content, CONTENT, weight=3.0),
+        *style_terms(tiny, [style], STYLE, weight=0.7, statistic="gram-4e"),
+        tv_term(0.01),
+    ]
+
+
+# Content
+
+
+@pytest.mark.parametrize("reduction", ["mean", "sum", "relative"])
+def test_content_loss_is_that_of_numpy(reduction, rng):
+    features, target = (torch.randn(1, 3, 4, 5, generator=rng, dtype=torch.float64) for _ in range(2))
+    f, p = features.numpy(), target.numpy()
+    expected = {
+        "mean": sum((x - y) ** 2 for x, y in zip(f.flat, p.flat, strict=True)) / 60,
+        "sum": np.linalg.norm(f - p) ** 2,
+        "relative": (np.linalg.norm(f - p) / np.linalg.norm(p)) ** 2,
+    }
+    assert content_loss(features, target, reduction).item() == pytest.approx(expected[reduction], rel=1e-12)
+
+
+@pytest.mark.parametrize("reduction", ["mean", "sum", "relative"])
+def test_content_gradient_is_that_of_finite_differences(reduction, rng, check_gradient):
+    target = torch.randn(1, 2, 3, 4, generator=rng, dtype=torch.float64)
+    start = torch.randn(1, 2, 3, 4, generator=rng, dtype=torch.float64)
+    check_gradient(lambda f: content_loss(f, target, reduction), start)
+
+
+def test_content_loss_of_half_precision_is_summed_in_single(rng):
+    features, target = ((200 * torch.randn(1, 4, 16, 16, generator=rng)).half() for _ in range(2))
+    assert (features - target).square().isinf().any()  # what would happen
+    loss = content_loss(features, target, "sum")
+    assert loss.dtype == torch.float32
+    assert loss.item() == pytest.approx(content_loss(features.double(), target.double(), "sum").item(), rel=1e-5)
+
+
+def test_a_blank_map_is_at_relative_distance_1(rng):
+    target = torch.rand(1, 2, 3, 4, generator=rng)
+    assert content_loss(torch.zeros_like(target), target, "relative").item() == pytest.approx(1)
+    assert content_loss(target, torch.zeros_like(target), "relative").isfinite()
+
+
+# Total variation
+
+
+def pixel_pairs(image, kind):
+    """(weight, list of differences) of each direction of an image (3, H, W), by its definition."""
+    channels, height, width = image.shape
+    every = list(product(range(channels), range(height), range(width)))
+    if kind in ("l1", "l2"):
+        yield 1, [image[c, y, x] - image[c, y, x + 1] for c, y, x in every if x + 1 < width]
+        yield 1, [image[c, y, x] - image[c, y + 1, x] for c, y, x in every if y + 1 < height]
+        return
+
+    def at(c, y, x):
+        """A pixel of the picture, whose border goes on outside."""
+        return image[c, min(max(y, 0), height - 1), min(max(x, 0), width - 1)]
+
+    wide = list(product(range(channels), range(height), range(-1, width)))
+    tall = list(product(range(channels), range(-1, height), range(width)))
+    both = list(product(range(channels), range(-1, height), range(-1, width)))
+    yield 2 / 3, [at(c, y, x) - at(c, y, x + 1) for c, y, x in wide]
+    yield 2 / 3, [at(c, y, x) - at(c, y + 1, x) for c, y, x in tall]
+    yield 1 / 6, [at(c, y, x) - at(c, y + 1, x + 1) for c, y, x in both]
+    yield 1 / 6, [at(c, y, x + 1) - at(c, y + 1, x) for c, y, x in both]
+
+
+def judge_tv(image, kind, reduction):
+    reduce = sum if reduction == "sum" else np.mean
+    if kind == "isotropic":
+        channels, height, width = image.shape
+        slopes = [
+            math.hypot(image[c, y, x + 1] - image[c, y, x], image[c, y + 1, x] - image[c, y, x])
+            for c, y, x in product(range(channels), range(height - 1), range(width - 1))
+        ]
+        return reduce(slopes)
+    power = 1 if kind == "l1" else 2
+    return sum(weight * reduce([abs(d) ** power for d in found]) for weight, found in pixel_pairs(image, kind))
+
+
+@pytest.mark.parametrize("reduction", ["sum", "mean"])
+@pytest.mark.parametrize("kind", TV_KINDS)
+def test_total_variation_is_that_of_loops(kind, reduction, rng):
+    image = picture(rng, 4, 6)
+    assert tv_loss(image, kind, reduction).item() == pytest.approx(judge_tv(image[0].numpy(), kind, reduction))
+
+
+@pytest.mark.parametrize("kind", TV_KINDS)
+def test_total_variation_gradient_is_that_of_finite_differences(kind, rng, check_gradient):
+    check_gradient(lambda image: tv_loss(image, kind), picture(rng, 4, 5))
+
+
+@pytest.mark.parametrize("kind", TV_KINDS)
+def test_a_flat_picture_has_no_variation_and_a_finite_slope(kind):
+    flat = torch.full((1, 3, 4, 5), 0.3, dtype=torch.float64, requires_grad=True)
+    loss = tv_loss(flat, kind, "mean")
+    loss.backward()
+    assert loss.item() <= 1e-6
+    assert flat.grad.isfinite().all()
+
+
+@pytest.mark.parametrize("kind", TV_KINDS)
+def test_noise_varies_more_than_a_slope(kind, rng):
+    slope = torch.linspace(0, 1, 8, dtype=torch.float64).expand(1, 3, 6, 8)
+    assert tv_loss(picture(rng, 6, 8), kind) > 2 * tv_loss(slope, kind)
+
+
+def test_the_kinds_differ_on_a_diagonal_edge():
+    """One corner pixel of height 2: an edge of one pixel each way."""
+    image = torch.zeros(1, 1, 3, 3, dtype=torch.float64)
+    image[..., 0, 0] = 2
+    assert tv_loss(image, "l1").item() == 4
+    assert tv_loss(image, "l2").item() == 8
+    assert tv_loss(image, "isotropic").item() == pytest.approx(math.sqrt(8), abs=1e-5)
+    # The border goes on outside, so besides the one diagonal inside four more cross the edge.
+    assert tv_loss(image, "nine-point").item() == pytest.approx(2 / 3 * 8 + 1 / 6 * 20)
+
+
+def test_unknown_names_suggest_the_nearest(tiny, rng):
+    with pytest.raises(InputError, match="unknown total variation 'isotopic': did you mean 'isotropic'"):
+        tv_loss(picture(rng), "isotopic")
+    with pytest.raises(InputError, match="unknown reduction 'average'"):
+        tv_loss(picture(rng), "l2", "average")
+    with pytest.raises(InputError, match="unknown reduction 'means': did you mean 'mean'"):
+        content_loss(picture(rng), picture(rng), "means")
+    with pytest.raises(InputError, match="unknown style statistic 'gram-relativ': did you mean 'gram-relative'"):
+        style_terms(tiny, [picture(rng)], STYLE, statistic="gram-relativ")
+
+
+# Terms
+
+
+def test_terms_carry_names_layers_and_weights(terms):
+    assert [(t.name, t.layer, t.weight) for t in terms] == [
+        ("content relu2_1", "relu2_1", 3.0),
+        ("style relu1_1", "relu1_1", 0.35),
+        ("style relu2_1", "relu2_1", 1.4),
+        ("tv", None, 0.01),
+    ]
+
+
+def test_targets_have_no_gradient_and_are_fixed(tiny, rng):
+    content = picture(rng)
+    (term,) = content_terms(tiny, content, CONTENT, reduction="sum")
+    before = term.loss(tiny(content, ["relu2_1"])["relu2_1"]).item()
+    assert before == 0
+    features = tiny(picture(rng), ["relu2_1"])["relu2_1"].requires_grad_()
+    assert torch.autograd.grad(term.loss(features), features)[0].abs().max() > 0
+
+
+@pytest.mark.parametrize("statistic", STATISTICS)
+def test_style_term_compares_with_the_styles_own_statistic(statistic, tiny, rng):
+    style, image = picture(rng, 10, 8), picture(rng, 12, 9)
+    kind, found = STATISTICS[statistic], tiny(image, STYLE)
+    for term in style_terms(tiny, [style], STYLE, statistic=statistic):
+        features, target = found[term.layer], tiny(style, STYLE)[term.layer]
+        expected = kind.distance(kind.describe(features), kind.describe(target)).item()
+        assert term.loss(features).item() == pytest.approx(expected, rel=1e-12) and expected > 0
+
+
+def test_several_styles_share_a_term(tiny, rng):
+    first, second, image = picture(rng, 8, 5), picture(rng, 5, 9), picture(rng)
+    found = tiny(image, STYLE)
+
+    def losses(styles, **options):
+        made = style_terms(tiny, styles, STYLE, **options)
+        assert [term.layer for term in made] == list(STYLE)
+        return np.array([term.loss(found[term.layer]).item() for term in made])
+
+    alone = losses([first]), losses([second])
+    assert not np.allclose(*alone, rtol=1e-2)
+    np.testing.assert_allclose(losses([first, second]), (alone[0] + alone[1]) / 2, rtol=1e-12)
+    np.testing.assert_allclose(losses([first, second], shares=[3, 1]), 0.75 * alone[0] + 0.25 * alone[1], rtol=1e-12)
+    np.testing.assert_allclose(losses([first, second], shares=[0, 5]), alone[1], rtol=1e-12)
+
+
+@pytest.mark.parametrize("shares", [[1], [1, 2, 3], [1, -1], [0, 0], []])
+def test_shares_that_do_not_fit_are_refused(shares, tiny, rng):
+    with pytest.raises(InputError, match=r"2 style images .* give one share ≥ 0 per image, not all zero"):
+        style_terms(tiny, [picture(rng), picture(rng)], STYLE, shares=shares)
+
+
+def test_no_style_is_refused(tiny):
+    with pytest.raises(InputError, match="0 style images"):
+        style_terms(tiny, [], STYLE)
+
+
+def test_total_variation_in_another_space(tiny, rng):
+    image = picture(rng)
+    scaled = (image - torch.tensor(TINY.mean).view(1, 3, 1, 1)) / torch.tensor(TINY.std).view(1, 3, 1, 1)
+    expected = judge_tv(scaled[0].numpy(), "l1", "mean")
+    assert tv_term(1.0, "l1", "mean", space=tiny.normalize).loss(image).item() == pytest.approx(expected, rel=1e-6)
+    assert tv_term(1.0, "l1", "mean").loss(image).item() == pytest.approx(judge_tv(image[0].numpy(), "l1", "mean"))
+
+
+# Objective
+
+
+def test_parts_are_the_weighted_terms_and_add_up(tiny, terms, rng):
+    image = picture(rng)
+    total, parts = Objective(tiny, terms)(image)
+    found = tiny(image, STYLE)
+    expected = {t.name: t.weight * t.loss(found[t.layer] if t.layer else image).item() for t in terms}
+    assert list(parts) == [t.name for t in terms]
+    assert {name: part.item() for name, part in parts.items()} == pytest.approx(expected, rel=1e-12)
+    assert total.item() == pytest.approx(sum(expected.values()), rel=1e-12)
+    assert min(expected.values()) > 0
+
+
+def test_the_total_has_a_gradient_and_the_parts_have_none(tiny, terms, rng):
+    image = picture(rng).requires_grad_()
+    total, parts = Objective(tiny, terms)(image)
+    assert total.requires_grad and not any(part.requires_grad for part in parts.values())
+    total.backward()
+    assert image.grad.abs().max() > 0
+    assert all(p.grad is None for p in tiny.parameters())
+
+
+def test_the_whole_gradient_is_that_of_finite_differences(tiny, terms, rng, check_gradient):
+    objective = Objective(tiny, terms)
+    check_gradient(lambda image: objective(image)[0], picture(rng))
+
+
+def test_terms_of_one_name_are_added(tiny, rng):
+    image, twins = picture(rng), [Term("tv", 2.0, None, torch.sum), Term("tv", 3.0, None, torch.sum)]
+    total, parts = Objective(tiny, twins)(image)
+    assert total.item() == pytest.approx(5 * image.sum().item())
+    assert parts["tv"].item() == pytest.approx(total.item())
+
+
+def test_a_term_without_weight_is_left_out_and_its_layer_not_visited(tiny, terms, rng):
+    ran = []
+    for name, module in zip(tiny.layers, tiny.features, strict=True):
+        module.register_forward_hook(lambda *_, name=name: ran.append(name))
+
+    def never(features):
+        raise AssertionError("a term of weight 0 was computed")
+
+    kept = [t for t in terms if t.name == "style relu1_1"]
+    objective = Objective(tiny, [*kept, Term("content relu2_1", 0.0, "relu2_1", never), Term("tv", 0, None, never)])
+    _, parts = objective(picture(rng))
+    assert list(parts) == ["style relu1_1"]
+    assert ran == ["conv1_1", "relu1_1"]
+
+
+def test_the_network_runs_once_for_all_terms(tiny, terms, rng):
+    ran = []
+    tiny.features[0].register_forward_hook(lambda *_: ran.append(1))
+    Objective(tiny, terms)(picture(rng))
+    assert len(ran) == 1
+
+
+def test_without_a_layer_the_network_does_not_run(tiny, rng):
+    tiny.features[0].register_forward_hook(lambda *_: pytest.fail("the network ran for the image's own term"))
+    image = picture(rng, 1, 2)  # smaller than any layer takes
+    total, _ = Objective(tiny, [tv_term(1.0, "l1")])(image)
+    assert total.item() == pytest.approx((image[..., 1] - image[..., 0]).abs().sum().item())
+
+
+@pytest.mark.parametrize("weights", [(), (0.0,), (0, 0)])
+def test_an_objective_of_nothing_is_refused(tiny, weights):
+    with pytest.raises(InputError, match="at least one term whose weight is not 0"):
+        Objective(tiny, [tv_term(weight) for weight in weights])
+
+
+def test_captured_maps_are_not_overwritten(tiny, rng):
+    """A term on a convolution sees its map before the ReLU, with or without a term on the ReLU."""
+    image, content = picture(rng), picture(rng)
+    before = content_terms(tiny, content, {"conv1_1": 1.0})
+    after = content_terms(tiny, content, {"relu1_1": 1.0, "relu2_1": 1.0})
+    _, together = Objective(tiny, [*before, *after])(image)
+    _, alone = Objective(tiny, before)(image)
+    assert together["content conv1_1"].item() == alone["content conv1_1"].item()
+    conv = torch.nn.functional.conv2d
+    weight, bias = tiny.features[0].weight, tiny.features[0].bias
+    a, b = (conv(tiny.normalize(x), weight, bias, padding=1) for x in (image, content))
+    assert together["content conv1_1"].item() == pytest.approx((a - b).square().mean().item(), rel=1e-12)
+    assert together["content relu1_1"].item() == pytest.approx((a.relu() - b.relu()).square().mean().item(), rel=1e-12)
+    assert together["content relu1_1"] < together["content conv1_1"]
+
+
+def test_pixels_outside_0_and_1_keep_their_slope(tiny, terms, rng):
+    """Nothing is clamped inside: an optimiser must feel how far outside a pixel is."""
+    objective, image = Objective(tiny, terms), picture(rng)
+    image[0, :, 2, 3] = torch.tensor([1.5, -0.5, 2.0])
+    leaf = image.requires_grad_()
+    (gradient,) = torch.autograd.grad(objective(leaf)[0], leaf)
+    assert (gradient[0, :, 2, 3] != 0).all()
