@@ -1,0 +1,621 @@
+"""Train `pocket`: distil the features of a large network into a small one with VGG's layer names.
+
+    uv run python -m nstlib.distill train FOLDER [FOLDER …] --out RUN --teacher squeezenet1_0
+    uv run python -m nstlib.distill explain FOLDER --out RUN
+    uv run python -m nstlib.distill judge RUN/pocket.safetensors --pair CONTENT STYLE --out RUN/judged
+
+A student layer should *see what the teacher sees*: a linear map of the student's channels (an adaptor, thrown away
+afterwards) has to predict the teacher's map (Romero et al. 2015, "FitNets", arXiv 1412.6550). That alone is not
+enough for style transfer, which optimises an image by the student's eyes and so finds whatever they miss. From
+`--first-round` on, half of each batch are therefore pictures that the student itself has optimised: what it cannot
+see, its own pictures show. The pictures live on between rounds and are optimised further by the improved student.
+
+The run is repeatable (one seed) and resumes from its last checkpoint after an interruption: start it again.
+"""
+
+from __future__ import annotations
+
+import copy
+import json
+import math
+import os
+import random
+import time
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import click
+import numpy as np
+import torch
+from PIL import Image
+from safetensors.torch import save_file
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from .backbone import BACKBONES, Backbone, load_backbone
+from .image import load_image, save_image
+from .loss import Objective, content_loss, content_terms, style_terms
+from .optimize import optimize
+from .style import STATISTICS
+
+# Which teacher layer teaches which student layer: both maps have the same stride.
+PAIRS = {
+    "squeezenet": {
+        "relu1": "relu2_1",
+        "fire2": "relu3_1",
+        "fire3": "relu3_2",
+        "fire4": "relu3_3",
+        "fire5": "relu4_1",
+        "fire6": "relu4_2",
+        "fire8": "relu4_3",
+        "fire9": "relu5_1",
+    },
+    "vgg": {
+        "relu1_1": "relu1_1",
+        "relu1_2": "relu1_2",
+        "relu2_1": "relu2_1",
+        "relu2_2": "relu2_2",
+        "relu3_1": "relu3_1",
+        "relu3_3": "relu3_3",
+        "relu4_1": "relu4_1",
+        "relu4_2": "relu4_2",
+        "relu4_3": "relu4_3",
+        "relu5_1": "relu5_1",
+    },
+}
+# SqueezeNet has no padding, so its maps lie a few pixels off the student's. The teacher looks at the picture without
+# its first pixels, as many as bring the centres together; resampling its maps instead would blur them.
+SHIFT = {"squeezenet": {2: 0, 4: 0, 8: 2, 16: 2}, "vgg": {1: 0, 2: 0, 4: 0, 8: 0, 16: 0}}
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The numbers of a training run; the defaults are those that made the embedded network."""
+
+    teacher: str = "squeezenet1_0"
+    student: str = "pocket"
+    steps: int = 6000
+    batch: int = 16
+    size: int = 128
+    rate: float = 3e-3
+    rate_after_freeze: float = 1.5e-3
+    decay_steps: int = 2000
+    freeze_at: int = 3000  # from here on batch normalisation is a fixed affine map, as in the folded network
+    first_round: int = 2000
+    round_every: int = 1000
+    pool: int = 288
+    own_in_batch: int = 6
+    gram_weight: float = 0.3
+    relation_weight: float = 0.05
+    colour_weight: float = 0.5
+    ema: float = 0.998
+    seed: int = 0
+
+
+def load_pictures(folders: list[Path], exclude: tuple[str, ...], short_side: int = 256) -> tuple[list, list]:
+    """All pictures below the folders as uint8 arrays, and the same for those below a folder named `art`."""
+    photos, art = [], []
+    for path in sorted(p for folder in folders for p in folder.rglob("*")):
+        if path.suffix.lower() not in {".jpg", ".jpeg", ".png", ".webp"} or any(path.match(e) for e in exclude):
+            continue
+        with Image.open(path) as image:
+            image = image.convert("RGB")
+            scale = min(1.0, short_side / min(image.size))
+            image = image.resize([max(1, round(side * scale)) for side in image.size], Image.Resampling.LANCZOS)
+            (art if path.parent.name == "art" else photos).append(np.asarray(image))
+    if not photos and not art:
+        raise click.UsageError(f"no .jpg, .png or .webp picture below {', '.join(map(str, folders))}")
+    return photos, art
+
+
+class Crops:
+    """Random square crops of the pictures: scaled by 0.6 to 1.6, mirrored, now and then recoloured."""
+
+    def __init__(self, photos: list, art: list, size: int, chance: random.Random, art_share: float = 0.35):
+        self.photos, self.art, self.size, self.chance = photos or art, art or photos, size, chance
+        self.art_share = art_share
+
+    def one(self, art_share: float | None = None) -> Tensor:
+        chance = self.chance
+        share = self.art_share if art_share is None else art_share
+        array = chance.choice(self.art if chance.random() < share else self.photos)
+        side = min(round(self.size / math.exp(chance.uniform(math.log(0.6), math.log(1.6)))), *array.shape[:2])
+        top, left = chance.randint(0, array.shape[0] - side), chance.randint(0, array.shape[1] - side)
+        crop = torch.from_numpy(array[top : top + side, left : left + side].copy()).permute(2, 0, 1)[None] / 255
+        crop = F.interpolate(crop, (self.size, self.size), mode="bicubic", antialias=True).clamp(0, 1)
+        if chance.random() < 0.5:
+            crop = crop.flip(3)
+        if chance.random() < 0.25:
+            crop = crop[:, chance.sample(range(3), 3)]
+        if chance.random() < 0.3:
+            grey = crop.mean(1, keepdim=True)
+            crop = (grey + (crop - grey) * chance.uniform(0.0, 2.0)).clamp(0, 1) ** math.exp(chance.uniform(-0.4, 0.4))
+        return crop
+
+    def many(self, count: int, art_share: float | None = None) -> Tensor:
+        return torch.cat([self.one(art_share) for _ in range(count)]).contiguous(memory_format=torch.channels_last)
+
+
+class Student(nn.Module):
+    """The small network in training: batch normalisation after each convolution, an adaptor for each pair."""
+
+    def __init__(self, plan: Plan, teacher: Backbone):
+        super().__init__()
+        family = plan.teacher.rstrip("0123456789_")
+        self.pairs, self.shift = PAIRS[family], SHIFT[family]
+        self.net = Backbone(BACKBONES[plan.student])
+        last = list(self.pairs.values())[-1]
+        self.net.features = self.net.features[: list(self.net.layers).index(last) + 1]
+        self.net.layers = {n: self.net.layers[n] for n in list(self.net.layers)[: len(self.net.features)]}
+        for layer, module in zip(self.net.layers.values(), self.net.features, strict=True):
+            if layer.kind == "conv":
+                nn.init.kaiming_normal_(module.weight)
+                module.bias.zero_()
+        self.net.requires_grad_(True)
+        self.norms = nn.ModuleDict(
+            {
+                n: nn.BatchNorm2d(layer.channels, momentum=0.02)
+                for n, layer in self.net.layers.items()
+                if layer.kind == "conv"
+            }
+        )
+        self.adaptors = nn.ModuleDict(
+            {
+                t: nn.Conv2d(self.net.layers[s].channels, teacher.layers[t].channels, 1, bias=False)
+                for t, s in self.pairs.items()
+            }
+        )
+        # Colour must survive: from the first map, the pixels can be told.
+        self.pixels = nn.Conv2d(self.net.layers["relu1_1"].channels, 3, 1)
+
+    def forward(self, image: Tensor) -> dict[str, Tensor]:
+        """All ReLU maps of the student by name."""
+        x, maps = self.net.normalize(image), {}
+        for (name, layer), module in zip(self.net.layers.items(), self.net.features, strict=True):
+            x = module(x)
+            if layer.kind == "conv":
+                x = self.norms[name](x)
+            elif layer.kind == "relu":
+                maps[name] = x
+        return maps
+
+    @torch.no_grad()
+    def folded(self) -> dict[str, Tensor]:
+        """The network's weights with batch normalisation folded in: W' = W γ/σ, b' = (b - μ) γ/σ + β."""
+        state = {}
+        for index, name in enumerate(self.net.layers):
+            if name in self.norms:
+                conv, norm = self.net.features[index], self.norms[name]
+                scale = norm.weight / (norm.running_var + norm.eps).sqrt()
+                state[f"features.{index}.weight"] = conv.weight * scale.view(-1, 1, 1, 1)
+                state[f"features.{index}.bias"] = (conv.bias - norm.running_mean) * scale + norm.bias
+        return {k: v.float().contiguous() for k, v in state.items()}
+
+    def align(self, teacher: Backbone, t: str, taught: Tensor, learned: Tensor) -> tuple[Tensor, Tensor]:
+        """Cut both maps to the positions that they share."""
+        a, b = teacher.layers[t], self.net.layers[self.pairs[t]]
+        k = round((a.offset + self.shift[a.stride] - b.offset) / b.stride)
+        h, w = min(taught.shape[2], learned.shape[2] - k), min(taught.shape[3], learned.shape[3] - k)
+        return taught[:, :, :h, :w], learned[:, :, k : k + h, k : k + w]
+
+
+@torch.no_grad()
+def teach(teacher: Backbone, student: Student, image: Tensor) -> dict[str, Tensor]:
+    """The teacher's maps of a batch, one run for each distinct shift."""
+    runs: dict[int, list[str]] = {}
+    for t in student.pairs:
+        runs.setdefault(student.shift[teacher.layers[t].stride], []).append(t)
+    maps: dict[str, Tensor] = {}
+    for shift, layers in runs.items():
+        maps |= teacher(image[..., shift:, shift:], layers)
+    return maps
+
+
+def gram(x: Tensor) -> Tensor:
+    """R = F Fᵀ / M of each picture, (B, N, N), in the dtype of `x`."""
+    f = x.flatten(2)
+    return f @ f.mT / f.shape[2]
+
+
+def kernel(a: Tensor, b: Tensor) -> Tensor:
+    """Inner products of every Gram matrix in `a` with every one in `b`, (B, B)."""
+    return a.flatten(1).float() @ b.flatten(1).float().T
+
+
+def distances(k: Tensor) -> Tensor:
+    """‖R_i - R_j‖² / ‖R_j‖² for all pairs of pictures, from their kernel."""
+    own = k.diagonal()
+    return ((own[:, None] + own[None, :] - 2 * k) / own[None, :].clamp_min(1e-12)).clamp_min(0)
+
+
+def lesson(
+    student: Student, teacher: Backbone, image: Tensor, variance: dict[str, Tensor], plan: Plan, partners: Tensor
+) -> tuple[Tensor, dict[str, Tensor]]:
+    """The training loss of a batch, and what each pair still lacks.
+
+    Per pair: the share of the teacher's variance left unexplained (by channel and as a whole), the error of the
+    Gram matrix that follows from the student's, and how far the student's distances between styles are from the
+    teacher's, in logarithms. `partners` (B, B) weighs the pairs of pictures of the last term.
+    """
+    with torch.autocast(image.device.type, torch.bfloat16):
+        taught = teach(teacher, student, image)
+        maps = student(image)
+        colour = student.pixels(maps["relu1_1"]).float()
+        loss = plan.colour_weight * (colour - image).square().mean() / 0.07
+        report = {}
+        for t, s in student.pairs.items():
+            target, learned = student.align(teacher, t, taught[t], maps[s])
+            # In units of the teacher's deviation: its maps are hundreds wide, and a step of the optimiser is small.
+            adaptor = student.adaptors[t].weight * variance[t].sqrt().view(-1, 1, 1, 1)
+            # Scaled so that a plain sum of squares weighs each channel by its own variance and by the layer's, half
+            # and half: small channels count, and those that fill the Gram matrix count more.
+            scale = (0.5 / variance[t] / len(variance[t]) + 0.5 / variance[t].sum()).sqrt().view(1, -1, 1, 1)
+            error = F.conv2d(learned, adaptor * scale.view(-1, 1, 1, 1)) - target * scale.to(target.dtype)
+            unexplained = torch.dot(error.flatten(), error.flatten()) / (target.numel() / target.shape[1])
+            # Random directions keep the Gram matrices of wide teachers cheap: ‖P ΔR Pᵀ‖² is ‖ΔR‖² in expectation.
+            directions = torch.randn(64, target.shape[1])
+            r_taught = gram(F.conv2d(target, directions[:, :, None, None]))
+            r_predicted = gram(F.conv2d(learned, (directions @ adaptor.flatten(1))[:, :, None, None]))
+            r_learned = gram(learned)
+            with torch.autocast(image.device.type, enabled=False):
+                k, size = kernel(r_taught, r_taught), r_taught.flatten(1).float().square().sum(1).clamp_min(1e-12)
+                off = ((r_predicted - r_taught).float().square().sum((1, 2)) / size).clamp_max(4).mean()
+                d_taught, d_learned = distances(k), distances(kernel(r_learned, r_learned))
+                gap = ((d_learned + 3e-3).log() - (d_taught + 3e-3).log()).square()
+                related = (gap * partners).sum() / partners.sum()
+            loss = loss + unexplained.float() + plan.gram_weight * off + plan.relation_weight * related
+            report |= {t: unexplained.detach().float(), f"{t}:gram": off.detach(), f"{t}:rel": related.detach()}
+    return loss, report
+
+
+class Pool:
+    """Pictures that the student has optimised, each with the style and content it was made for."""
+
+    def __init__(self, count: int, size: int):
+        self.image = torch.zeros(count, 3, size, size)
+        self.style = torch.zeros(count, 3, size, size)
+        self.content = torch.zeros(count, 3, size, size)
+        self.filled, self.round_at = False, -1
+
+    def optimise(self, net: Backbone, crops: Crops, chance: random.Random, batch: int = 12) -> None:
+        """One round: a third start anew from a picture or from noise, the rest go on from where they were."""
+        for first in range(0, len(self.image), batch):
+            rows = slice(first, min(first + batch, len(self.image)))
+            count = rows.stop - rows.start
+            anew = torch.tensor([not self.filled or chance.random() < 0.4 for _ in range(count)])
+            fresh = int(anew.sum())
+            if fresh:
+                at = torch.arange(rows.start, rows.stop)[anew]
+                self.style[at] = crops.many(fresh, art_share=0.7).contiguous()
+                self.content[at] = crops.many(fresh, art_share=0.15).contiguous()
+                start = self.content[at].clone()
+                for i in range(fresh):
+                    if chance.random() < 0.25:
+                        start[i] = torch.rand(3, *start.shape[2:])
+                self.image[at] = start
+            self.image[rows] = paint(
+                net, self.image[rows], self.content[rows], self.style[rows], evaluations=chance.choice([8, 16, 32, 48])
+            )
+        self.filled = True
+
+
+def paint(net: Backbone, image: Tensor, content: Tensor, style: Tensor, evaluations: int) -> Tensor:
+    """Optimise a batch of pictures by the network's own style and content distance, with L-BFGS."""
+    layers = [n for n in net.layers if n.startswith("relu") and n not in ("relu1_2", "relu2_2")]
+    deep = net.architecture.content_layers[0]
+    with torch.no_grad():
+        targets = {n: gram(f) for n, f in net(style, layers).items()}
+        wanted = net(content, [deep])[deep]
+    image = image.clone().contiguous().requires_grad_()
+    optimiser = torch.optim.LBFGS([image], max_iter=evaluations, max_eval=evaluations, history_size=12)
+
+    def closure() -> Tensor:
+        optimiser.zero_grad()
+        maps = net(image.contiguous(memory_format=torch.channels_last), layers)
+        loss = image.new_zeros(())
+        for n in layers:
+            off = (gram(maps[n]) - targets[n]).square().sum((1, 2)) / targets[n].square().sum((1, 2)).clamp_min(1e-9)
+            loss = loss + off.sum() / len(layers)
+        off = (maps[deep] - wanted).square().sum((1, 2, 3)) / wanted.square().sum((1, 2, 3)).clamp_min(1e-9)
+        loss = loss + 0.05 * off.sum()
+        loss.backward()
+        return loss
+
+    optimiser.step(closure)
+    result = image.detach()
+    # A picture on which the line search ran away teaches nothing: keep where it came from.
+    bad = ~torch.isfinite(result).flatten(1).all(1)
+    result[bad] = content[bad]
+    return result.clamp(0, 1)
+
+
+def rate(plan: Plan, step: int) -> float:
+    """Warm up, hold, hold lower once batch normalisation is frozen, and fall to zero over the last steps."""
+    base = plan.rate if step < plan.freeze_at else plan.rate_after_freeze
+    left = max(0.0, min(1.0, (plan.steps - step) / plan.decay_steps))
+    return base * min(1.0, (step + 1) / 300) * 0.5 * (1 - math.cos(math.pi * left))
+
+
+def measure_variance(student: Student, teacher: Backbone, crops: Crops, batches: int = 12) -> dict[str, Tensor]:
+    """Variance of each teacher channel; at least a hundredth of the layer's mean, for channels that sleep."""
+    moments: dict[str, list[Tensor]] = {t: [] for t in student.pairs}
+    for _ in range(batches):
+        for t, x in teach(teacher, student, crops.many(12)).items():
+            moments[t].append(torch.stack([x.mean((0, 2, 3)), x.square().mean((0, 2, 3))]))
+    out = {}
+    for t, found in moments.items():
+        mean, square = torch.stack(found).mean(0)
+        variance = square - mean**2
+        out[t] = variance.clamp_min(0.01 * float(variance.mean()))
+    return out
+
+
+class Run:
+    """A training run with everything that its checkpoint holds."""
+
+    def __init__(self, plan: Plan, teacher: Backbone, photos: list, art: list, out: Path):
+        self.plan, self.teacher, self.out = plan, teacher, out
+        torch.manual_seed(plan.seed)
+        self.chance = random.Random(plan.seed)
+        self.crops = Crops(photos, art, plan.size, self.chance)
+        self.student = Student(plan, teacher).to(memory_format=torch.channels_last)
+        self.average = copy.deepcopy(self.student)
+        self.optimiser = torch.optim.AdamW(self.student.parameters(), lr=plan.rate, weight_decay=1e-3, fused=True)
+        self.pool = Pool(plan.pool, plan.size)
+        self.step, self.variance = 0, {}
+
+    def state(self) -> dict:
+        return {
+            "step": self.step,
+            "student": self.student.state_dict(),
+            "average": self.average.state_dict(),
+            "optimiser": self.optimiser.state_dict(),
+            "pool": dict(vars(self.pool)),
+            "variance": self.variance,
+            "chance": self.chance.getstate(),
+            "torch": torch.get_rng_state(),
+        }
+
+    def save(self) -> None:
+        """Write the checkpoint and the folded weights, each whole or not at all."""
+        self.out.mkdir(parents=True, exist_ok=True)
+        torch.save(self.state(), self.out / "checkpoint.tmp")
+        os.replace(self.out / "checkpoint.tmp", self.out / "checkpoint.pt")
+        half = {k: v.half() for k, v in self.average.folded().items()}
+        save_file(
+            half, self.out / "weights.tmp", metadata={"step": str(self.step), "plan": json.dumps(asdict(self.plan))}
+        )
+        os.replace(self.out / "weights.tmp", self.out / f"{self.plan.student}.safetensors")
+
+    def resume(self) -> bool:
+        path = self.out / "checkpoint.pt"
+        if not path.exists():
+            return False
+        # The checkpoint is this program's own and holds Python's random state, so it is not a file of tensors alone.
+        state = torch.load(path, weights_only=False)
+        self.step, self.variance = state["step"], state["variance"]
+        self.student.load_state_dict(state["student"])
+        self.average.load_state_dict(state["average"])
+        self.optimiser.load_state_dict(state["optimiser"])
+        vars(self.pool).update(state["pool"])
+        self.chance.setstate(state["chance"])
+        torch.set_rng_state(state["torch"])
+        return True
+
+    def batch(self) -> tuple[Tensor, Tensor]:
+        """A batch, and how much each pair of its pictures counts when styles are compared."""
+        plan = self.plan
+        partners = 1 - torch.eye(plan.batch)
+        if not self.pool.filled:
+            return self.crops.many(plan.batch), partners
+        n = plan.own_in_batch
+        rows = torch.tensor(self.chance.sample(range(len(self.pool.image)), n))
+        own, style = self.pool.image[rows], self.pool.style[rows]
+        if self.chance.random() < 0.5:
+            own, style = own.flip(3), style.flip(3)
+        # Where the student sees no difference left, the teacher's opinion matters most.
+        first, second = torch.arange(n), torch.arange(n, 2 * n)
+        partners[first, second] = partners[second, first] = plan.batch
+        image = torch.cat([own, style, self.crops.many(plan.batch - 2 * n)])
+        return image.contiguous(memory_format=torch.channels_last), partners
+
+    def advance(self) -> dict[str, Tensor]:
+        """One step of the optimiser."""
+        plan = self.plan
+        self.student.train()
+        if self.step >= plan.freeze_at:
+            self.student.norms.eval()
+        for group in self.optimiser.param_groups:
+            group["lr"] = rate(plan, self.step)
+        image, partners = self.batch()
+        loss, report = lesson(self.student, self.teacher, image, self.variance, plan, partners)
+        self.optimiser.zero_grad()
+        loss.backward()
+        nn.utils.clip_grad_norm_(self.student.parameters(), 5.0)
+        self.optimiser.step()
+        keep = min(plan.ema, self.step / (self.step + 10))
+        with torch.no_grad():
+            live = self.student.state_dict()
+            for name, value in self.average.state_dict().items():
+                if value.is_floating_point():
+                    value.lerp_(live[name], 1 - keep)
+        self.step += 1
+        return {"loss": loss.detach(), **report}
+
+    def round(self) -> None:
+        """Let the averaged student optimise the pool's pictures."""
+        net = Backbone(BACKBONES[self.plan.student], self.average.folded()).to(memory_format=torch.channels_last)
+        self.pool.optimise(net, self.crops, self.chance)
+        self.pool.round_at = self.step
+
+    def train(self) -> Iterator[str]:
+        """Train to the plan's end, yielding a line of news every hundred steps."""
+        if not self.variance:
+            self.variance = measure_variance(self.student, self.teacher, self.crops)
+        news: list[dict[str, Tensor]] = []
+        began = time.monotonic()
+        while self.step < self.plan.steps:
+            past = self.step - self.plan.first_round
+            # Not twice when the run was interrupted between a round and the next step.
+            if past >= 0 and past % self.plan.round_every == 0 and self.pool.round_at != self.step:
+                self.round()
+                self.save()
+                yield f"{self.step:6d} own pictures optimised, {time.monotonic() - began:.0f} s"
+            news.append(self.advance())
+            if self.step % 100 == 0:
+                mean = {k: float(torch.stack([n[k] for n in news]).mean()) for k in news[0]}
+                news.clear()
+                words = " ".join(f"{k} {v:.3f}" for k, v in mean.items())
+                yield f"{self.step:6d} {time.monotonic() - began:.0f} s {words}"
+            if self.step % 500 == 0:
+                self.save()
+        self.save()
+
+
+# --- how good it is ---------------------------------------------------------------------------------------------------
+
+JUDGE_STYLE = ("relu1", "fire2", "fire3", "fire4", "fire5", "fire6", "fire7", "fire8")
+JUDGE_CONTENT = "fire4"
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What SqueezeNet 1.0 sees of a picture made from a content and a style image.
+
+    style: share of the content image's style distance that the picture removed. content: ‖ΔF‖² / ‖F‖² at fire4.
+    colour: share of the Wasserstein-2 distance between the pictures' RGB Gaussians that it removed.
+    """
+
+    style: float
+    content: float
+    colour: float
+
+
+@torch.no_grad()
+def verdict(teacher: Backbone, picture: Tensor, content: Tensor, style: Tensor) -> Verdict:
+    """Judge a picture by the teacher's features and by its colours."""
+    relative = STATISTICS["gram-relative"]
+    layers = [*JUDGE_STYLE]
+    target = {n: relative.describe(f) for n, f in teacher(style, layers).items()}
+
+    def style_distance(image: Tensor) -> float:
+        maps = teacher(image, layers)
+        return float(sum(relative.distance(relative.describe(maps[n]), target[n]) for n in layers) / len(layers))
+
+    def colour_distance(image: Tensor) -> float:
+        kind = STATISTICS["wasserstein"]
+        return float(kind.distance(kind.describe(image.double()), kind.describe(style.double())))
+
+    maps, wanted = (teacher(image, [JUDGE_CONTENT])[JUDGE_CONTENT] for image in (picture, content))
+    return Verdict(
+        1 - style_distance(picture) / style_distance(content),
+        float(content_loss(maps, wanted, "relative")),
+        1 - colour_distance(picture) / colour_distance(content),
+    )
+
+
+def optimised(net: Backbone, content: Tensor, style: Tensor, evaluations: int) -> Tensor:
+    """The picture that a network makes of a pair: equal style layers, 0.05 of the content layer, from the content."""
+    layers = net.architecture.style_layers
+    terms = style_terms(net, [style], dict.fromkeys(layers, 1 / len(layers)))
+    terms += content_terms(
+        net, content, dict.fromkeys(net.architecture.content_layers, 1.0), weight=0.05, reduction="relative"
+    )
+    *_, last = optimize(Objective(net, terms), content, evaluations=evaluations)
+    return last.image
+
+
+@click.group()
+def main() -> None:
+    """Train and judge the embedded network."""
+
+
+@main.command()
+@click.argument("folders", nargs=-1, required=True, type=click.Path(exists=True, file_okay=False, path_type=Path))
+@click.option("--out", required=True, type=click.Path(path_type=Path), help="folder of checkpoint and weights")
+@click.option(
+    "--teacher", default=Plan.teacher, show_default=True, type=click.Choice([n for n in BACKBONES if n != "pocket"])
+)
+@click.option("--steps", default=Plan.steps, show_default=True)
+@click.option("--exclude", multiple=True, help="file name pattern to hold out; repeat it for more")
+def train(folders: tuple[Path, ...], out: Path, teacher: str, steps: int, exclude: tuple[str, ...]) -> None:
+    """Train on all pictures below FOLDERS, going on from the checkpoint in --out if there is one."""
+    plan = Plan(teacher=teacher, steps=steps)
+    photos, art = load_pictures(list(folders), exclude)
+    click.echo(f"{len(photos)} photographs and {len(art)} pieces of art")
+    net = load_backbone(teacher).to(memory_format=torch.channels_last)
+    run = Run(plan, net, photos, art, out)
+    if run.resume():
+        click.echo(f"going on from step {run.step}")
+    for line in run.train():
+        click.echo(line)
+
+
+@torch.no_grad()
+def unexplained(student: Student, teacher: Backbone, pictures: list[Tensor]) -> dict[str, float]:
+    """Per pair, the share of the teacher's variance over pictures (1, 3, H, W) that the student leaves unexplained."""
+    student.eval()
+    sums = {t: torch.zeros(4, teacher.layers[t].channels, dtype=torch.float64) for t in student.pairs}
+    for picture in pictures:
+        taught, maps = teach(teacher, student, picture), student(picture)
+        for t, s in student.pairs.items():
+            target, learned = student.align(teacher, t, taught[t], maps[s])
+            error = student.adaptors[t](learned) - target
+            for row, x in enumerate((torch.ones_like(target), target, target.square(), error.square())):
+                sums[t][row] += x.double().sum((0, 2, 3))
+    return {
+        t: float(error.sum() / (square - total**2 / count).sum()) for t, (count, total, square, error) in sums.items()
+    }
+
+
+@main.command()
+@click.argument("folder", type=click.Path(exists=True, file_okay=False, path_type=Path))
+@click.option("--out", required=True, type=click.Path(exists=True, path_type=Path), help="folder of the checkpoint")
+@click.option("--teacher", default=Plan.teacher, show_default=True)
+def explain(folder: Path, out: Path, teacher: str) -> None:
+    """Print how much of the teacher's variance the student in --out leaves unexplained on the pictures below FOLDER."""
+    photos, art = load_pictures([folder], ())
+    net = load_backbone(teacher)
+    run = Run(Plan(teacher=teacher), net, photos, art, out)
+    run.resume()
+    for t, adaptor in run.average.adaptors.items():
+        adaptor.weight.data *= run.variance[t].sqrt().view(-1, 1, 1, 1)  # back to the teacher's units
+    pictures = [torch.from_numpy(p.copy()).permute(2, 0, 1)[None] / 255 for p in (*photos, *art)]
+    for t, share in unexplained(run.average, net, pictures).items():
+        click.echo(f"{t:8} → {run.student.pairs[t]:8} {share:.3f}")
+
+
+@main.command()
+@click.argument("weights", type=click.Path(exists=True, dir_okay=False))
+@click.option("--pair", "pairs", nargs=2, multiple=True, required=True, help="a content and a style picture")
+@click.option("--out", required=True, type=click.Path(path_type=Path), help="folder for the pictures")
+@click.option("--size", default=320, show_default=True)
+@click.option("--evaluations", default=150, show_default=True)
+def judge(weights: str, pairs: tuple[tuple[str, str], ...], out: Path, size: int, evaluations: int) -> None:
+    """Let WEIGHTS, SqueezeNet 1.0 and a random network paint each pair, and let SqueezeNet 1.0 judge."""
+    out.mkdir(parents=True, exist_ok=True)
+    teacher = load_backbone("squeezenet1_0")
+    torch.manual_seed(0)
+    nets = {
+        "pocket": load_backbone("pocket", weights),
+        "squeezenet": teacher,
+        "random": load_backbone("pocket", "random"),
+    }
+    table: dict[str, list[Verdict]] = {name: [] for name in nets}
+    for number, pair in enumerate(pairs, start=1):
+        content, style = (load_image(source, size, enlarge=True).pixels for source in pair)
+        for name, net in nets.items():
+            picture = optimised(net, content, style, evaluations)
+            save_image(picture, out / f"{number}_{name}.png")
+            table[name].append(verdict(teacher, picture, content, style))
+            click.echo(f"{number} {name:11} {table[name][-1]}")
+    for name, verdicts in table.items():
+        style, content, colour = (
+            sum(getattr(v, k) for v in verdicts) / len(verdicts) for k in ("style", "content", "colour")
+        )
+        click.echo(f"mean {name:11} style {style:.3f}  content {content:.3f}  colour {colour:.3f}")
+
+
+if __name__ == "__main__":
+    main()

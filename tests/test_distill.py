@@ -1,0 +1,149 @@
+"""The training of the embedded network, in miniature: it learns, resumes exactly, and folds without a trace."""
+
+import itertools
+import random
+from dataclasses import replace
+
+import pytest
+import torch
+
+import nstlib as nst
+from nstlib.backbone import Backbone
+from nstlib.distill import (
+    Crops,
+    Plan,
+    Pool,
+    Run,
+    Student,
+    load_pictures,
+    measure_variance,
+    paint,
+    rate,
+    unexplained,
+    verdict,
+)
+
+PLAN = replace(
+    Plan(), steps=8, batch=4, size=64, pool=4, own_in_batch=1, first_round=4, round_every=2, freeze_at=5, decay_steps=4
+)
+
+
+@pytest.fixture
+def teacher():
+    torch.manual_seed(1)
+    return nst.load_backbone("squeezenet1_0", "random")
+
+
+@pytest.fixture
+def pictures(rng):
+    return [(torch.rand(80, 90, 3, generator=rng) * 255).byte().numpy() for _ in range(4)]
+
+
+def weights(run: Run) -> torch.Tensor:
+    return torch.cat([w.flatten() for w in run.average.folded().values()])
+
+
+def test_an_interrupted_training_equals_an_uninterrupted_one(teacher, pictures, tmp_path, monkeypatch):
+    monkeypatch.setattr("nstlib.distill.paint", lambda net, image, content, style, evaluations: 0.5 * (image + style))
+    whole = Run(PLAN, teacher, pictures, pictures, tmp_path / "whole")
+    list(whole.train())
+    first = Run(PLAN, teacher, pictures, pictures, tmp_path / "parts")
+    assert not first.resume()
+    for _ in itertools.islice(first.train(), 1):  # the process dies after the first round, at step 4
+        pass
+    second = Run(PLAN, teacher, pictures, pictures, tmp_path / "parts")
+    assert second.resume() and second.step == 4
+    list(second.train())
+    assert torch.equal(weights(whole), weights(second))
+
+
+def test_training_lowers_the_unexplained_share(teacher, pictures, tmp_path):
+    plan = replace(PLAN, rate=0.1, steps=10_000, first_round=10_000, freeze_at=10_000)  # warming up takes 300 steps
+    run = Run(plan, teacher, pictures, pictures, tmp_path)
+    run.variance = measure_variance(run.student, teacher, run.crops, batches=2)
+    losses = [float(run.advance()["loss"]) for _ in range(20)]
+    assert sum(losses[-5:]) < 0.9 * sum(losses[:5])
+
+
+def test_the_folded_network_is_the_trained_one(teacher, rng):
+    student = Student(PLAN, teacher)
+    for norm in student.norms.values():
+        norm.running_mean.uniform_(-0.2, 0.2, generator=rng)
+        norm.running_var.uniform_(0.5, 2.0, generator=rng)
+        torch.nn.init.uniform_(norm.weight, 0.5, 1.5, generator=rng)
+    student.eval()
+    image = torch.rand(1, 3, 48, 48, generator=rng)
+    folded = Backbone(nst.BACKBONES["pocket"], student.folded())
+    with torch.no_grad():
+        trained = student(image)
+    for name, found in folded(image, ["relu1_1", "relu3_3", "relu5_1"]).items():
+        assert torch.allclose(found, trained[name], atol=1e-4), name
+
+
+def test_teacher_and_student_look_at_the_same_place(teacher):
+    """The centres of positions that are compared lie within half a pixel of each other, up to stride 8."""
+    student = Student(PLAN, teacher)
+    for t, s in student.pairs.items():
+        a, b = teacher.layers[t], student.net.layers[s]
+        assert a.stride == b.stride
+        k = round((a.offset + student.shift[a.stride] - b.offset) / b.stride)
+        apart = abs(a.offset + student.shift[a.stride] - (b.stride * k + b.offset))
+        assert apart <= (0.5 if a.stride <= 8 else 5), t
+
+
+def test_paint_lowers_the_students_style_distance(rng):
+    net = nst.load_backbone()
+    content, style = torch.rand(2, 3, 64, 64, generator=rng), torch.rand(2, 3, 64, 64, generator=rng) * 0.3
+    painted = paint(net, content, content, style, evaluations=10)
+    assert (painted.mean((2, 3)) - style.mean((2, 3))).abs().mean() < (
+        content.mean((2, 3)) - style.mean((2, 3))
+    ).abs().mean()
+
+
+def test_the_rate_warms_up_holds_and_falls_to_zero():
+    plan = Plan()
+    assert rate(plan, 0) < rate(plan, 299) == rate(plan, 1000) == plan.rate
+    assert rate(plan, plan.freeze_at) == plan.rate_after_freeze
+    assert rate(plan, plan.steps) == 0
+
+
+def test_a_pool_starts_some_pictures_anew_and_goes_on_with_the_others(pictures, monkeypatch):
+    monkeypatch.setattr("nstlib.distill.paint", lambda net, image, content, style, evaluations: image + 1)
+    chance = random.Random(0)
+    pool, crops = Pool(24, 32), Crops(pictures, pictures, 32, chance)
+    pool.optimise(None, crops, chance)
+    assert pool.image.amin((1, 2, 3)).ge(1).all()
+    pool.optimise(None, crops, chance)
+    again = pool.image.amin((1, 2, 3)).ge(2)
+    assert 0 < int(again.sum()) < 24
+
+
+def test_the_judge_is_perfect_for_the_style_itself(teacher, rng):
+    content, style = torch.rand(1, 3, 96, 96, generator=rng), torch.rand(1, 3, 96, 96, generator=rng) ** 3
+    assert verdict(teacher, style, content, style).style == pytest.approx(1)
+    assert verdict(teacher, content, content, style).content == pytest.approx(0)
+    assert verdict(teacher, style, content, style).colour == pytest.approx(1, abs=1e-3)
+
+
+def test_a_perfect_adaptor_leaves_nothing_unexplained(teacher, rng):
+    """A teacher map that is a linear map of the student's is explained whole; a silent student explains nothing."""
+    student = Student(PLAN, teacher)
+    picture = torch.rand(1, 3, 96, 96, generator=rng)
+    with torch.no_grad():
+        maps = student.eval()(picture)
+    student.pairs = {"fire4": "relu3_3"}
+    made = student.adaptors["fire4"](maps["relu3_3"]).detach()
+    k = 1  # the teacher's first position is the student's second
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("nstlib.distill.teach", lambda *_: {"fire4": made[:, :, k:, k:]})
+        assert unexplained(student, teacher, [picture])["fire4"] < 1e-6
+        student.adaptors["fire4"].weight.data.zero_()
+        assert unexplained(student, teacher, [picture])["fire4"] >= 1
+
+
+def test_pictures_are_found_below_folders_and_can_be_held_out(tmp_path, rng):
+    (tmp_path / "art").mkdir()
+    for name in ("a.png", "b.png", "art/c.jpg"):
+        nst.save_image(torch.rand(1, 3, 40, 50, generator=rng), tmp_path / name)
+    photos, art = load_pictures([tmp_path], exclude=("b.*",))
+    assert (len(photos), len(art)) == (1, 1)
