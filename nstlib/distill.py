@@ -29,7 +29,6 @@ import click
 import numpy as np
 import torch
 from PIL import Image
-from safetensors.torch import save_file
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -38,6 +37,7 @@ from .image import load_image, save_image
 from .loss import Objective, content_loss, content_terms, style_terms
 from .optimize import optimize
 from .style import STATISTICS
+from .weights import save_weights
 
 # Which teacher layer teaches which student layer: both maps have the same stride.
 PAIRS = {
@@ -382,11 +382,8 @@ class Run:
         self.out.mkdir(parents=True, exist_ok=True)
         torch.save(self.state(), self.out / "checkpoint.tmp")
         os.replace(self.out / "checkpoint.tmp", self.out / "checkpoint.pt")
-        half = {k: v.half() for k, v in self.average.folded().items()}
-        save_file(
-            half, self.out / "weights.tmp", metadata={"step": str(self.step), "plan": json.dumps(asdict(self.plan))}
-        )
-        os.replace(self.out / "weights.tmp", self.out / f"{self.plan.student}.safetensors")
+        facts = {"step": str(self.step), "plan": json.dumps(asdict(self.plan))}
+        save_weights(self.average.folded(), self.out / f"{self.plan.student}.safetensors", **facts)
 
     def resume(self) -> bool:
         path = self.out / "checkpoint.pt"

@@ -30,7 +30,8 @@ Bounds = tuple[Sequence[float], Sequence[float]]
 class Step:
     """What the loop reports after each iteration.
 
-    iteration, evaluations: counts so far. seconds: since the loop began. loss: the objective at `image`.
+    iteration, evaluations: counts so far. seconds: since the loop began. loss: the objective at `image` (or, where
+    `image` is a running mean, at the newest of those averaged).
     terms: its summands by name. image: (1, 3, H, W), detached, never written to again. state: all that is needed to
     go on from here exactly (tensors and numbers). stop: why this is the last step, or "".
     """
@@ -257,7 +258,7 @@ def wolfe(
         reached = x + t * direction
         point = evaluate.project(reached)
         value, slope_gradient = evaluate(point)
-        promised = min(float(gradient @ (point - x)), 0.0)  # projection can turn it uphill
+        promised = float(gradient @ (point - x))
         # A pixel that has come to its bound moves no further along the path.
         slope = float(slope_gradient @ (direction if point is reached else direction * (point == reached)))
         enough = math.isfinite(value) and value <= loss + decrease * promised
