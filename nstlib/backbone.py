@@ -107,7 +107,11 @@ BACKBONES: dict[str, Architecture] = {
             "pocket",
             vgg((24, 48, 96, 160, 192), (2, 2, 3, 3, 1)),
             content_layers=("relu3_3",),
-            style_layers=("relu1_1", "relu2_1", "relu3_1", "relu3_3", "relu4_1", "relu4_3", "relu5_1"),
+            # Those that a teacher's layer was distilled into, and the first, which keeps the colours.
+            style_layers=(
+                *("relu1_1", "relu2_1", "relu3_1", "relu3_2", "relu3_3"),
+                *("relu4_1", "relu4_2", "relu4_3", "relu5_1"),
+            ),
         ),
         Architecture("vgg19", vgg((64, 128, 256, 512, 512), (2, 2, 4, 4, 4)), ("relu4_2",), RELU_1_TO_5),
         Architecture("vgg16", vgg((64, 128, 256, 512, 512), (2, 2, 3, 3, 3)), ("relu4_2",), RELU_1_TO_5),
