@@ -150,7 +150,7 @@ CROWSONKB_WEIGHTS = {"relu1_1": 256, "relu2_1": 64, "relu3_1": 16, "relu4_1": 4,
 
 FORMULAS = {
     "kit": Formula(
-        style=lambda F, T, layer: relative(F, T) / 7,
+        style=lambda F, T, layer: relative(F, T) / 9,
         content=lambda F, P: 0.02 * ((F - P) ** 2).sum() / (P**2).sum(),
     ),
     "gatys2015": Formula(
