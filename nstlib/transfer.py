@@ -151,14 +151,17 @@ class Transfer:
         self.checkpoint = None if checkpoint is None else Path(checkpoint).expanduser()
         check(self.recipe, content, styles, self.style_scales, self.checkpoint)
         self.shares = divide_shares(len(styles), shares) if styles else None
-        torch.manual_seed(seed)  # random weights, if they are asked for
-        self.backbone = load_backbone(
-            self.recipe.backbone,
-            weights,
-            pooling=self.recipe.pooling,
-            pixels=self.recipe.pixels,
-            padding_mode=self.recipe.padding_mode,
-        )
+        with torch.random.fork_rng(
+            devices=[]
+        ):  # a seed for random weights, and the caller's own random state untouched
+            torch.manual_seed(seed)
+            self.backbone = load_backbone(
+                self.recipe.backbone,
+                weights,
+                pooling=self.recipe.pooling,
+                pixels=self.recipe.pixels,
+                padding_mode=self.recipe.padding_mode,
+            )
         self.smallest = smallest_side(self.backbone, self.recipe)
         self.content = None if content is None else self._load(content, self.recipe.size)
         self.styles = [

@@ -39,6 +39,16 @@ def test_seed_and_recipe_repeat_a_result_bit_for_bit(content, style):
     assert not torch.equal(first, other)
 
 
+def test_random_weights_follow_the_seed_and_leave_the_callers_random_state_alone(content, style):
+    torch.manual_seed(7)
+    expected = torch.rand(1)
+    torch.manual_seed(7)
+    first, second, other = (Transfer(content, [style], weights="random", seed=s, **SMALL) for s in (1, 1, 2))
+    assert torch.equal(torch.rand(1), expected)
+    weight = [t.backbone.features[0].weight for t in (first, second, other)]
+    assert torch.equal(weight[0], weight[1]) and not torch.equal(weight[0], weight[2])
+
+
 @pytest.mark.parametrize("optimizer", ["adam", "lbfgs"])
 @pytest.mark.parametrize("stop_at", [5, 14])
 def test_a_resumed_run_equals_an_uninterrupted_one(content, style, tmp_path, monkeypatch, optimizer, stop_at):
