@@ -65,6 +65,14 @@ def test_training_lowers_the_unexplained_share(teacher, pictures, tmp_path):
     assert sum(losses[-5:]) < 0.9 * sum(losses[:5])
 
 
+def test_any_teacher_will_do(pictures, tmp_path):
+    torch.manual_seed(1)
+    run = Run(replace(PLAN, teacher="vgg16"), nst.load_backbone("vgg16", "random"), pictures, pictures, tmp_path)
+    run.variance = measure_variance(run.student, run.teacher, run.crops, batches=1)
+    report = run.advance()
+    assert {"relu1_1", "relu5_1"} <= set(report) and torch.isfinite(report["loss"])
+
+
 def test_the_folded_network_is_the_trained_one(teacher, rng):
     student = Student(PLAN, teacher)
     for norm in student.norms.values():
