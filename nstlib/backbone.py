@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from .errors import InputError, choose
+from .errors import InputError, choose, nearest
 from .weights import load_weights
 
 __all__ = ["BACKBONES", "Architecture", "Backbone", "Layer", "load_backbone", "normalize_activations"]
@@ -50,6 +50,11 @@ class Spec:
     step: int = 1
     padding: int = 0
     squeeze: int = 0
+
+    @property
+    def rounds_up(self) -> bool:
+        """Whether a last, incomplete window counts: in torchvision it does for SqueezeNet's 3×3 poolings alone."""
+        return self.kind == "pool" and self.kernel == 3
 
 
 @dataclass(frozen=True)
@@ -153,9 +158,8 @@ def build(spec: Spec, channels: int, pooling: str) -> nn.Module:
         return nn.ReLU()  # never in place: it would overwrite the convolution's map, which may have been asked for
     if spec.kind == "fire":
         return Fire(channels, spec.squeeze, spec.channels)
-    # torchvision rounds SqueezeNet's 3×3 poolings up, VGG's 2×2 poolings down.
     pool = nn.MaxPool2d if pooling == "max" else nn.AvgPool2d
-    return pool(spec.kernel, spec.step, ceil_mode=spec.kernel == 3)
+    return pool(spec.kernel, spec.step, ceil_mode=spec.rounds_up)
 
 
 class Backbone(nn.Module):
@@ -243,11 +247,9 @@ class Backbone(nn.Module):
             raise InputError(f"no layer was named; those of {self.name} are {self.span()}")
         unknown = next((n for n in names if n not in self.layers), None)
         if unknown is not None:
-            try:
-                choose("layer", unknown, self.layers)
-            except InputError as error:
-                hint = str(error).partition(": ")[2].partition("There are")[0].strip()
-                raise InputError(f"{unknown} is not in {self.name}; {hint} Its layers: {self.span()}") from None
+            raise InputError(
+                f"{unknown} is not in {self.name}; {nearest(unknown, self.layers)}Its layers: {self.span()}"
+            )
         return [name for name in self.layers if name in names]
 
     def check_size(self, size: tuple[int, int], deepest: str) -> None:
@@ -263,7 +265,7 @@ class Backbone(nn.Module):
         """The least side in pixels on which `deepest` has a map of at least 2×2."""
         side, depth = 2, list(self.layers).index(deepest) + 1
         for spec in reversed(self.architecture.specs[:depth]):
-            rounded_up = spec.step - 1 if spec.kind == "pool" and spec.kernel == 3 else 0
+            rounded_up = spec.step - 1 if spec.rounds_up else 0
             side = (side - 1) * spec.step + spec.kernel - 2 * spec.padding - rounded_up
         return side
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable
 
-__all__ = ["InputError", "choose"]
+__all__ = ["InputError", "choose", "nearest"]
 
 
 class InputError(ValueError):
@@ -22,6 +22,14 @@ def choose(kind: str, name: str, names: Iterable[str]) -> str:
     names = list(names)
     if name in names:
         return name
-    near = difflib.get_close_matches(str(name), names, n=1, cutoff=0.4)
-    hint = f"did you mean '{near[0]}'? " if near else ""
-    raise InputError(f"unknown {kind} '{name}': {hint}There are: {', '.join(names)}")
+    raise InputError(f"unknown {kind} '{name}': {nearest(name, names)}There are: {', '.join(names)}")
+
+
+def nearest(name: str, names: Iterable[str]) -> str:
+    """A question that suggests the nearest of `names`, or nothing.
+
+    >>> nearest("relu44", ["relu4_1", "conv1_1"])
+    "did you mean 'relu4_1'? "
+    """
+    near = difflib.get_close_matches(str(name), list(names), n=1, cutoff=0.4)
+    return f"did you mean '{near[0]}'? " if near else ""

@@ -617,7 +617,7 @@ def convert_pixels(recipe: Recipe, pixels: str, architecture: Architecture) -> R
 def elements(architecture: Architecture, layer: str, size: tuple[int, int]) -> int:
     """The numbers N·M in a layer's map of an image of the given (height, width), as the network rounds it."""
     for spec in architecture.specs:
-        rounding = spec.step - 1 if spec.kind == "pool" and spec.kernel == 3 else 0  # SqueezeNet's poolings round up
+        rounding = spec.step - 1 if spec.rounds_up else 0
         size = tuple((n + 2 * spec.padding - spec.kernel + rounding) // spec.step + 1 for n in size)
         if spec.name == layer:
             break
