@@ -279,7 +279,7 @@ class Pool:
         self.filled, self.round_at = False, -1
 
     def optimise(self, net: Backbone, crops: Crops, chance: random.Random, batch: int = 12) -> None:
-        """One round: a third start anew from a picture or from noise, the rest go on from where they were."""
+        """One round: two in five start anew from a picture or from noise, the rest go on from where they were."""
         for first in range(0, len(self.image), batch):
             rows = slice(first, min(first + batch, len(self.image)))
             count = rows.stop - rows.start

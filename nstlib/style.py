@@ -97,7 +97,7 @@ def patches(features: Tensor) -> Tensor:
     return F.unfold(features.to(torch.promote_types(features.dtype, torch.float32)), 3)[0].T
 
 
-def half_mean_square(value: Tensor, target: Tensor) -> Tensor:
+def quarter_mean_square(value: Tensor, target: Tensor) -> Tensor:
     """E: a quarter of the mean square."""
     return (value - target).square().mean() / 4
 
@@ -113,7 +113,7 @@ def mean_square_over_n2(value: Tensor, target: Tensor) -> Tensor:
 
 
 def relative(value: Tensor, target: Tensor) -> Tensor:
-    """‖Δ‖² / ‖target‖²: 1 for a blank image, whatever the layer and the network."""
+    """‖Δ‖² / ‖target‖²: 1 where the image has no features at all, whatever the layer and the network."""
     return (value - target).square().sum() / target.square().sum().clamp_min(1e-12)
 
 
@@ -185,7 +185,7 @@ STATISTICS: dict[str, Statistic] = {
     s.name: s
     for s in (
         Statistic("gram-relative", gram, relative, "‖ΔR‖² / ‖R_style‖²: the same meaning on every layer and network"),
-        Statistic("gram-e", gram, half_mean_square, "E, Gatys et al. 2016, equation 4"),
+        Statistic("gram-e", gram, quarter_mean_square, "E, Gatys et al. 2016, equation 4"),
         Statistic("gram-4e", gram, mean_square, "4E"),
         Statistic("gram-4e/n2", gram, mean_square_over_n2, "4E/N²"),
         Statistic("covariance", covariance, mean_square, "4E of the centred features"),

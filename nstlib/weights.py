@@ -43,7 +43,7 @@ IMAGENET_LICENCE = "BSD-3-Clause (torchvision); trained on ImageNet, whose terms
 WEIGHTS: dict[str, Weights] = {
     w.name: w
     for w in (
-        Weights("pocket", "", "pocket.safetensors", 2.3, "MIT, trained by this project; see its model card"),
+        Weights("pocket", "", "pocket.safetensors", 2.2, "MIT, trained by this project; see its model card"),
         Weights("vgg19", "VGG19_Weights.IMAGENET1K_V1", "vgg19-dcbb9e9d.pth", 548, IMAGENET_LICENCE),
         Weights("vgg16", "VGG16_Weights.IMAGENET1K_V1", "vgg16-397923af.pth", 528, IMAGENET_LICENCE),
         Weights(
