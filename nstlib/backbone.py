@@ -7,7 +7,7 @@ convolution of block 4, `relu4_2` its ReLU) and SqueezeNet's paper (`fire5`). Pa
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -223,22 +223,25 @@ class Backbone(nn.Module):
             if name == until:
                 return
 
-    def forward(self, image: Tensor, layers: Iterable[str]) -> dict[str, Tensor]:
-        """Feature maps of an image.
+    def forward(
+        self, image: Tensor, layers: Iterable[str], describe: Callable[[Tensor], Tensor] | None = None
+    ) -> dict[str, Tensor]:
+        """Feature maps of an image, or what `describe` says of each.
 
         Args:
             image: (B, 3, H, W), sRGB in [0, 1].
             layers: names such as "relu4_2"; the network stops after the deepest.
 
         Returns:
-            one map (B, N, H / stride, W / stride) per name, in the network's order.
+            one map (B, N, H / stride, W / stride) per name, or its description, in the network's order.
 
         Raises:
             InputError: a layer that the network lacks, or an image too small for the deepest one.
         """
         wanted = self.check_layers(layers)
         self.check_size(image.shape[-2:], wanted[-1])
-        return {name: x for name, x in self.iterate(image, wanted[-1]) if name in wanted}
+        maps = self.iterate(image, wanted[-1])
+        return {name: describe(x) if describe else x for name, x in maps if name in wanted}
 
     def check_layers(self, names: Iterable[str]) -> list[str]:
         """The given layers in the network's order, each once."""

@@ -15,6 +15,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from .backbone import Backbone
+from .engine import Engine, recorded
 from .errors import InputError, choose
 from .style import STATISTICS
 
@@ -69,13 +70,20 @@ def tv_loss(image: Tensor, kind: str = "l2", reduction: str = "sum") -> Tensor:
 class Term:
     """One summand of an objective.
 
-    name: "content relu4_2", "style relu1_1", "tv". layer: the map that `loss` looks at; None for the image itself.
+    name: "content relu4_2", "style relu1_1", "tv". layer: the map that it looks at; None for the image itself.
+    judge: what it looks at → a number; or, if `describe` is given, the description of it → a number. describe: a map →
+    a mean over its positions, which can be taken of a part of the map at a time.
     """
 
     name: str
     weight: float
     layer: str | None
-    loss: Callable[[Tensor], Tensor]
+    judge: Callable[[Tensor], Tensor]
+    describe: Callable[[Tensor], Tensor] | None = None
+
+    def loss(self, x: Tensor) -> Tensor:
+        """Of a map (or the image), without the weight."""
+        return self.judge(self.describe(x) if self.describe else x)
 
 
 @torch.no_grad()
@@ -121,16 +129,17 @@ def style_terms(
     kind = STATISTICS[choose("style statistic", statistic, STATISTICS)]
     styles = list(styles)
     shares = divide_shares(len(styles), shares)
-    described = [{n: kind.describe(f) for n, f in backbone(style, layers).items()} for style in styles]
+    seen = [backbone(style, layers, kind.mean) for style in styles]
+    described = [{layer: kind.complete(x) for layer, x in found.items()} for found in seen]
 
     def term(layer: str) -> Term:
         targets = [(share, d[layer]) for share, d in zip(shares, described, strict=True) if share]
 
-        def loss(features: Tensor) -> Tensor:
-            value = kind.describe(features)
+        def judge(seen: Tensor) -> Tensor:
+            value = kind.complete(seen)
             return sum(share * kind.distance(value, target) for share, target in targets)
 
-        return Term(f"style {layer}", weight * layers[layer], layer, loss)
+        return Term(f"style {layer}", weight * layers[layer], layer, judge, kind.mean)
 
     return [term(layer) for layer in described[0]]
 
@@ -143,19 +152,27 @@ def tv_term(
 
 
 class Objective:
-    """A sum of terms, called on an image.
+    """A sum of terms, of an image.
+
+    Called, it is plain autograd in the backbone's own precision: the formula, as one would write it down.
+    `value_and_gradient` is the same by the engine, several times faster, and what optimisers use.
 
     Args:
         backbone: runs once per call, to the deepest layer that a term with a weight asks for.
         terms: those of weight 0 are left out.
+        precision: the engine's, "float32" or "bfloat16".
+        memory: bytes that the engine may use for maps; None for no limit.
     """
 
-    def __init__(self, backbone: Backbone, terms: Iterable[Term]):
-        self.backbone = backbone
+    def __init__(
+        self, backbone: Backbone, terms: Iterable[Term], precision: str = "float32", memory: int | None = None
+    ):
+        self.backbone, self.precision, self.memory = backbone, precision, memory
         self.terms = [term for term in terms if term.weight]
         if not self.terms:
             raise InputError("an objective needs at least one term whose weight is not 0: nothing would be optimised")
         self.layers = [n for n in backbone.layers if n in {term.layer for term in self.terms}]
+        self._fast: Callable[[Tensor], tuple[Tensor, dict[str, Tensor], Tensor]] | None = None
 
     def __call__(self, image: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
         """Total (a scalar with a gradient) and each term by name, weighted, without one: they add up to the total.
@@ -164,7 +181,39 @@ class Objective:
         slope from the optimiser.
         """
         features = self.backbone(image, self.layers) if self.layers else {}
+        values = [t.weight * t.loss(features[t.layer] if t.layer else image) for t in self.terms]
+        return sum(values), self._by_name(values)
+
+    def value_and_gradient(self, image: Tensor) -> tuple[Tensor, dict[str, Tensor], Tensor]:
+        """Total, terms by name, and the gradient (1, 3, H, W) of the total, all without a graph.
+
+        On CUDA the three lie in buffers that the next call for an image of this shape writes to again.
+        """
+        if self._fast is None:
+            self._fast = recorded(self._evaluator())
+        return self._fast(image.detach())
+
+    def _evaluator(self) -> Callable[[Tensor], tuple[Tensor, dict[str, Tensor], Tensor]]:
+        of_maps = [term for term in self.terms if term.layer]
+        of_pixels = [term for term in self.terms if not term.layer]
+        order = sorted(self.terms, key=lambda term: not term.layer)
+        engine = Engine(self.backbone, of_maps, self.precision, self.memory) if of_maps else None
+
+        def evaluate(image: Tensor) -> tuple[Tensor, dict[str, Tensor], Tensor]:
+            values, gradient = engine(image) if engine else ([], torch.zeros_like(image))
+            if of_pixels:
+                leaf = image.clone().requires_grad_()
+                own = [term.weight * term.loss(leaf) for term in of_pixels]
+                gradient += torch.autograd.grad(sum(own), leaf)[0]
+                values += own
+            parts = self._by_name(values, order)
+            return sum(parts.values()), parts, gradient
+
+        return evaluate
+
+    def _by_name(self, values: Iterable[Tensor], terms: Iterable[Term] | None = None) -> dict[str, Tensor]:
+        """Values without a gradient; terms of one name, two sets of styles say, share an entry."""
         parts: dict[str, Tensor] = {}
-        for t in self.terms:  # terms of one name, two sets of styles say, share an entry
-            parts[t.name] = parts.get(t.name, 0) + t.weight * t.loss(features[t.layer] if t.layer else image)
-        return sum(parts.values()), {name: value.detach() for name, value in parts.items()}
+        for term, value in zip(terms or self.terms, values, strict=True):
+            parts[term.name] = parts.get(term.name, 0) + value.detach()
+        return parts

@@ -29,11 +29,38 @@ from .errors import InputError
 __all__ = ["STATISTICS", "Statistic", "covariance", "gram", "mean_std", "moments", "patches", "sliced"]
 
 
-def positions(features: Tensor) -> Tensor:
+def positions(features: Tensor, dtype: torch.dtype | None = None) -> Tensor:
     """A feature map (1, N, H, W) as the matrix F (N, M), in float32 at least: half precision overflows in a sum."""
     if features.ndim != 4 or features.shape[0] != 1:
         raise InputError(f"a style statistic takes one feature map (1, N, H, W), not {tuple(features.shape)}")
-    return features[0].flatten(1).to(torch.promote_types(features.dtype, torch.float32))
+    # squeeze, not [0]: the way back through an index would fill and copy a whole map
+    return features.squeeze(0).flatten(1).to(dtype or torch.promote_types(features.dtype, torch.float32))
+
+
+class MeanOuterProduct(torch.autograd.Function):
+    """F → F Fᵀ / M, summed in float32 at least.
+
+    Autograd would go back through both factors; as F Fᵀ is symmetric, one product (D + Dᵀ) F / M does. Of a map in
+    half precision no copy in single precision is made, but for a part at a time.
+    """
+
+    @staticmethod
+    def forward(ctx: torch.autograd.function.FunctionCtx, f: Tensor) -> Tensor:
+        ctx.save_for_backward(f)
+        exact = torch.promote_types(f.dtype, torch.float32)
+        if f.dtype == exact:
+            return f @ f.T / f.shape[1]
+        r = f.new_zeros(len(f), len(f), dtype=exact)
+        for part in f.split(max(1, 2**18 // len(f)), dim=1):
+            part = part.to(exact)
+            r.addmm_(part, part.T)
+        return r / f.shape[1]
+
+    @staticmethod
+    def backward(ctx: torch.autograd.function.FunctionCtx, d: Tensor) -> Tensor:
+        (f,) = ctx.saved_tensors
+        d = ((d + d.T) / f.shape[1]).to(f.dtype)
+        return d @ f if f.is_contiguous() else (f.T @ d).T  # keeps the layout of a map whose channels are last
 
 
 def gram(features: Tensor) -> Tensor:
@@ -43,8 +70,7 @@ def gram(features: Tensor) -> Tensor:
     tensor([[1., 1.],
             [1., 1.]])
     """
-    f = positions(features)
-    return f @ f.T / f.shape[1]
+    return MeanOuterProduct.apply(positions(features, torch.promote_types(features.dtype, torch.bfloat16)))
 
 
 def covariance(features: Tensor) -> Tensor:
@@ -179,6 +205,15 @@ class Statistic:
     describe: Callable[[Tensor], Tensor]
     distance: Callable[[Tensor, Tensor], Tensor]
     source: str
+
+    @property
+    def mean(self) -> Callable[[Tensor], Tensor] | None:
+        """`describe`, if it is a mean over positions, so that the parts of a map can be described one by one."""
+        return self.describe if self.describe in (gram, raw_moments) else None
+
+    def complete(self, seen: Tensor) -> Tensor:
+        """The description, of a map, or of what `mean` said of it."""
+        return seen if self.mean else self.describe(seen)
 
 
 STATISTICS: dict[str, Statistic] = {

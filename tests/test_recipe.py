@@ -226,9 +226,9 @@ def maps(recipe, seed):
     return {n: torch.from_numpy(random.exponential(1.0 + seed, (1, layers[n].channels, *shape))) for n in names}
 
 
-def pick(features, layers):
+def pick(features, layers, describe=None):
     """Stands for a backbone: the "image" is its feature maps."""
-    return {n: features[n] for n in layers}
+    return {n: describe(features[n]) if describe else features[n] for n in layers}
 
 
 def matrix(features, layer):
