@@ -7,6 +7,9 @@ move of the image. Adam needs one evaluation per iteration, L-BFGS now and then 
 Pixels are held to their bounds outside the objective: each trial image is projected before it is evaluated, so that
 loss and gradient belong to the image that they are reported for. (Clamping inside the function that is minimised
 changes the image behind the optimiser's back; L-BFGS then builds its curvature from differences that never happened.)
+
+Images stay on the device, numbers are judged on the host (Python and NumPy, float64). Each evaluation fetches all its
+numbers at once: a device that is asked number by number stands still while the host thinks.
 """
 
 from __future__ import annotations
@@ -15,7 +18,9 @@ import math
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -24,6 +29,11 @@ from .errors import InputError, choose
 __all__ = ["OPTIMIZERS", "Step", "adam", "lbfgs", "optimize"]
 
 Bounds = tuple[Sequence[float], Sequence[float]]
+State = Mapping[str, object]
+STEP = ("iteration", "evaluations", "loss", "terms", "image")  # what a state keeps of its `Step`
+
+NO_STEP_HELPS = "no step lowers the loss any more"
+NOT_FINITE = "the {} is not a finite number"
 
 
 @dataclass(frozen=True)
@@ -32,8 +42,8 @@ class Step:
 
     iteration, evaluations: counts so far. seconds: since the loop began. loss: the objective at `image` (or, where
     `image` is a running mean, at the newest of those averaged).
-    terms: its summands by name. image: (1, 3, H, W), detached, never written to again. state: all that is needed to
-    go on from here exactly (tensors and numbers). stop: why this is the last step, or "".
+    terms: its summands by name. image: (1, 3, H, W), detached, never written to again. memory: what `state` asks for
+    the optimiser's part. stop: why this is the last step, or "".
     """
 
     iteration: int
@@ -42,43 +52,84 @@ class Step:
     loss: float
     terms: Mapping[str, float]
     image: Tensor
-    state: Mapping[str, object] = field(default_factory=dict, repr=False)
+    memory: Callable[[], State] = field(default=dict, repr=False, compare=False)
     stop: str = ""
+
+    def state(self) -> dict[str, object]:
+        """All that is needed to go on from here exactly: a copy, of tensors, numbers and lists of them.
+
+        It is made when asked for, since the memory of L-BFGS is large: ask before you ask for the next step.
+
+        Raises:
+            InputError: the loop has gone on, and its memory with it.
+        """
+        return {**self.memory(), **{name: getattr(self, name) for name in STEP}}
 
 
 class Evaluator:
-    """Calls the objective on a flat image, counts, and keeps value, gradient and terms of the last call."""
+    """Calls the objective on flat images, counts the calls, and knows the bounds of the pixels.
 
-    def __init__(self, objective: Callable, image: Tensor, bounds: Bounds | None, count: int):
-        self.objective, self.shape, self.count = objective, image.shape, count
+    objective: image (1, 3, H, W) → (total, terms), differentiated by autograd; or an object whose method
+    `value_and_gradient` makes (total, terms, gradient) of the image, in a buffer of its own if it likes.
+    """
+
+    def __init__(self, objective: Callable, image: Tensor, bounds: Bounds | None, count: int = 0):
+        self.objective, self.shape, self.count, self.began = objective, image.shape, count, time.perf_counter()
         self.low, self.high = (None, None) if bounds is None else (self._limit(b, image) for b in bounds)
 
     def _limit(self, bound: float | Sequence[float], image: Tensor) -> Tensor:
         limit = torch.as_tensor(bound, dtype=image.dtype, device=image.device)
-        return (limit.view(1, -1, 1, 1) if limit.ndim else limit).expand(self.shape).reshape(-1)
+        return limit.view(1, -1, 1, 1) if limit.ndim else limit
 
     def project(self, x: Tensor) -> Tensor:
-        return x if self.low is None else torch.minimum(torch.maximum(x, self.low), self.high)
+        """The nearest image within the bounds."""
+        return x if self.low is None else x.view(self.shape).clamp(self.low, self.high).view(-1)
 
     def held(self, x: Tensor, gradient: Tensor) -> Tensor | None:
         """Pixels that stand at a bound and are pushed beyond it."""
         if self.low is None:
             return None
-        return ((x <= self.low) & (gradient > 0)) | ((x >= self.high) & (gradient < 0))
+        image, uphill = x.view(self.shape), gradient.view(self.shape)
+        return (((image <= self.low) & (uphill > 0)) | ((image >= self.high) & (uphill < 0))).view(-1)
 
-    def __call__(self, x: Tensor) -> tuple[float, Tensor]:
-        image = x.detach().view(self.shape).requires_grad_()
-        total, self.terms = self.objective(image)
-        (gradient,) = torch.autograd.grad(total, image)
+    def __call__(self, x: Tensor) -> tuple[Tensor, dict[str, Tensor], Tensor]:
+        """(total, terms, flat gradient), all on the device; the gradient is good until the next call."""
+        image = x.detach().view(self.shape)
+        if hasattr(self.objective, "value_and_gradient"):
+            total, terms, gradient = self.objective.value_and_gradient(image)
+        else:
+            total, terms = self.objective(image.requires_grad_())
+            (gradient,) = torch.autograd.grad(total, image)
         self.count += 1
-        return float(total.detach()), gradient.reshape(-1)
+        terms = {name: torch.as_tensor(value, device=x.device).detach() for name, value in terms.items()}
+        return total.detach(), terms, gradient.reshape(-1)
 
-    def report(self) -> dict[str, float]:
-        """The terms of the last call, fetched from the device at once."""
-        if not self.terms:
-            return {}
-        values = torch.stack([torch.as_tensor(v).reshape(()) for v in self.terms.values()]).tolist()
-        return dict(zip(self.terms, values, strict=True))
+    def report(
+        self,
+        iteration: int,
+        loss: float,
+        terms: Mapping[str, float],
+        x: Tensor,
+        memory: Callable[[], State],
+        stop: str = "",
+    ) -> Step:
+        """A `Step` whose state can be asked for until the next evaluation."""
+        count = self.count
+
+        def current() -> State:
+            if self.count != count:
+                raise InputError(f"step {iteration} is over: ask for its state() before you ask for the next step")
+            return memory()
+
+        seconds = time.perf_counter() - self.began
+        return Step(iteration, count, seconds, loss, terms, x.view(self.shape), current, stop)
+
+
+def fetch(total: Tensor, terms: Mapping[str, Tensor], *more: Tensor) -> tuple[float, dict[str, float], list[float]]:
+    """The numbers in all these tensors, by one transfer, so that the host waits for the device once."""
+    parts = [part.reshape(-1) for part in (total, *terms.values(), *more)]
+    loss, *numbers = torch.cat(parts).tolist()
+    return loss, dict(zip(terms, numbers, strict=False)), numbers[len(terms) :]
 
 
 def adam(
@@ -91,57 +142,53 @@ def adam(
     epsilon: float = 1e-8,
     average: float = 0.0,
     bounds: Bounds | None = (0.0, 1.0),
-    state: Mapping | None = None,
+    state: State | None = None,
 ) -> Iterator[Step]:
     """Adam (Kingma & Ba 2015, algorithm 1) on the pixels; never ends by itself.
 
     Args:
-        objective: image → (total, terms).
+        objective: image → (total, terms), or an object with `value_and_gradient` (see `Evaluator`).
         image: where to start, (1, 3, H, W).
         rate: in units of pixels in [0, 1]. schedule: pairs (evaluation, rate) that replace it from there on.
         epsilon: for gradients of any scale; it is compared with their root mean square.
         average: decay of a running mean of the images, which is then what steps carry; 0 for none.
         bounds: of the pixels, numbers or one number per channel; None for none.
-        state: of an earlier `Step`, to go on from there.
+        state: `Step.state()` of an earlier step, to go on from there.
     """
     image = image.detach()
-    x = state["x"].clone() if state else image.reshape(-1).clone()
-    m, v = (state["m"].clone(), state["v"].clone()) if state else (torch.zeros_like(x), torch.zeros_like(x))
-    mean = state["mean"].clone() if state else torch.zeros_like(x)
-    iteration = state["iteration"] if state else 0
     evaluate = Evaluator(objective, image, bounds, state["evaluations"] if state else 0)
-    x, began, (b1, b2) = evaluate.project(x), time.perf_counter(), betas
-    good: Step | None = None
+    if state:
+        x, m, v, mean = state["x"], *(state[name].clone() for name in ("m", "v", "mean"))
+        good = (state["iteration"], state["loss"], state["terms"], state["image"].reshape(-1))
+    else:
+        x, good = image.reshape(-1).clone(), None
+        m, v, mean = torch.zeros_like(x), torch.zeros_like(x), torch.zeros_like(x if average else x[:0])
+    iteration, (b1, b2) = good[0] + 1 if good else 0, betas
+    x = evaluate.project(x)
+
+    def memory() -> State:
+        return {"x": x, "m": m.clone(), "v": v.clone(), "mean": mean.clone()}
+
     while True:
-        loss, gradient = evaluate(x)
-        stop = "" if math.isfinite(loss) else "the loss is not a finite number"
-        if stop and good:
-            yield replace(good, evaluations=evaluate.count, seconds=time.perf_counter() - began, stop=stop)
+        total, terms, gradient = evaluate(x)
+        loss, terms, _ = fetch(total, terms)
+        stop = "" if math.isfinite(loss) else NOT_FINITE.format("loss")
+        if stop:
+            yield evaluate.report(*(good or (iteration, loss, terms, x)), memory, stop)
             return
         shown = x
         if average:
-            mean = average * mean + (1 - average) * x
+            mean.mul_(average).add_(x, alpha=1 - average)
             shown = mean / (1 - average ** (iteration + 1))
         t = iteration + 1
         now = next((r for since, r in reversed(tuple(schedule)) if iteration >= since), rate)
-        m = b1 * m + (1 - b1) * gradient
-        v = b2 * v + (1 - b2) * gradient.square()
-        after = evaluate.project(x - now * (m / (1 - b1**t)) / ((v / (1 - b2**t)).sqrt() + epsilon))
-        kept = {"x": after, "m": m, "v": v, "mean": mean, "iteration": t, "evaluations": evaluate.count}
-        good = Step(
-            iteration,
-            evaluate.count,
-            time.perf_counter() - began,
-            loss,
-            evaluate.report(),
-            shown.view(image.shape),
-            kept,
-            stop,
-        )
-        yield good
-        if stop:
-            return
-        x, iteration = after, t
+        m.mul_(b1).add_(gradient, alpha=1 - b1)
+        v.mul_(b2).addcmul_(gradient, gradient, value=1 - b2)
+        root = v.div(1 - b2**t).sqrt_().add_(epsilon)
+        x = evaluate.project(torch.addcdiv(x, m, root, value=-now / (1 - b1**t)))
+        good = (iteration, loss, terms, shown)
+        yield evaluate.report(*good, memory)
+        iteration = t
 
 
 def lbfgs(
@@ -150,8 +197,9 @@ def lbfgs(
     *,
     history: int = 10,
     first_move: float = 0.01,
+    noise: float = 0.0,
     bounds: Bounds | None = (0.0, 1.0),
-    state: Mapping | None = None,
+    state: State | None = None,
 ) -> Iterator[Step]:
     """Limited-memory BFGS (Liu & Nocedal 1989) on the pixels; ends when no step lowers the loss any more.
 
@@ -161,125 +209,274 @@ def lbfgs(
 
     Args:
         first_move: mean change of a pixel in the first trial, when nothing is known of the curvature.
+        noise: relative error of a loss value, some 1e-3 where the network computes in half precision. A step may then
+            raise the loss by this share, since a smaller rise says nothing (Shi, Xie, Byrd & Nocedal 2022).
         Others as for `adam`.
     """
+    if history < 1:
+        raise InputError(f"a history of {history} moves remembers nothing: give at least 1")
     image = image.detach()
     evaluate = Evaluator(objective, image, bounds, state["evaluations"] if state else 0)
-    began = time.perf_counter()
-    iteration = state["iteration"] if state else 0
-    moves, changes = (list(state["moves"]), list(state["changes"])) if state else ([], [])
+    pairs = History(history, image)
     if state:
-        x, loss, gradient, terms = state["x"], state["loss"], state["gradient"], dict(state["terms"])
+        pairs.load(state)
+        point, iteration = Point.load(state), state["iteration"]
     else:
-        x = evaluate.project(image.reshape(-1).clone())
-        loss, gradient = evaluate(x)
-        terms = evaluate.report()
+        point, iteration = look(evaluate, pairs, evaluate.project(image.reshape(-1).clone())), 0
+
+    def memory() -> State:
+        return {**point.state(), **pairs.state()}
 
     def report(stop: str = "") -> Step:
-        kept = {
-            "x": x,
-            "loss": loss,
-            "gradient": gradient,
-            "terms": terms,
-            "moves": list(moves),
-            "changes": list(changes),
-        }
-        kept |= {"iteration": iteration, "evaluations": evaluate.count}
-        seconds = time.perf_counter() - began
-        return Step(iteration, evaluate.count, seconds, loss, terms, x.view(image.shape), kept, stop)
+        return evaluate.report(iteration, point.loss, point.terms, point.x, memory, stop)
 
     if not state:
-        finite = math.isfinite(loss)
-        yield report("" if finite else "the loss is not a finite number")
-        if not finite:
-            return
+        yield report(point.trouble)
+    if point.trouble:
+        return
     while True:
-        held = evaluate.held(x, gradient)
-        free = gradient if held is None else gradient.masked_fill(held, 0)
-        size = float(free.abs().mean())
-        direction = -inverse_hessian_times(free, moves, changes)
-        if held is not None:
-            direction = direction.masked_fill(held, 0)
-        if float(direction @ gradient) >= 0:
-            moves, changes, direction = [], [], -free  # the memory points uphill: forget it
-        found = wolfe(evaluate, x, loss, gradient, direction, 1.0 if moves else first_move / size) if size else None
-        if found is None and moves:
-            moves, changes = [], []  # the memory misleads; try once more along the plain gradient
+        held = evaluate.held(point.x, point.gradient)
+        direction, slope = pairs.direction(without(point.gradient, held), point.square, *point.products[2:])
+        direction = without(direction, held)
+        first = 1.0 if pairs.order else first_move / (point.size or 1.0)
+        found, trouble = None, ""
+        if slope < 0:
+            trial = partial(look_along, evaluate, pairs, point, direction)
+            found, trouble = wolfe(trial, point.loss, slope, first, noise=noise)
+        if found is None and pairs.order:
+            pairs.clear()  # the memory misleads: try once more, along the plain gradient
             continue
         if found is None:
-            yield report("no step lowers the loss any more")
+            yield report(trouble or NO_STEP_HELPS)
             return
-        after, loss, next_gradient, terms = found
-        s, y = after - x, next_gradient - gradient
-        if float(s @ y) > 1e-10 * float(y @ y):
-            moves, changes = [*moves, s][-history:], [*changes, y][-history:]
-        x, gradient, iteration = after, next_gradient, iteration + 1
+        pairs.propose(found.x, point.x, found.gradient, point.gradient)  # later trials may have taken its place
+        pairs.add(*found.products[:2], found.moved, least=max(noise, 10 * torch.finfo(image.dtype).eps))
+        point, iteration = found, iteration + 1
         yield report()
 
 
-def inverse_hessian_times(gradient: Tensor, moves: Sequence[Tensor], changes: Sequence[Tensor]) -> Tensor:
-    """H g from the last moves s and changes y (Nocedal & Wright 2006, algorithm 7.4, the two-loop recursion)."""
-    q, alphas = gradient.clone(), []
-    for s, y in zip(reversed(moves), reversed(changes), strict=True):
-        alpha = (s @ q) / (s @ y)
-        q -= alpha * y
-        alphas.append(alpha)
-    if moves:
-        q *= (moves[-1] @ changes[-1]) / (changes[-1] @ changes[-1])
-    for s, y, alpha in zip(moves, changes, reversed(alphas), strict=True):
-        q += s * (alpha - (y @ q) / (s @ y))
-    return q
+@dataclass(frozen=True)
+class Point:
+    """An image that was evaluated, and all that the host will ask about it.
+
+    x, gradient: (n,), on the device. size, square: mean |g| and g·g of the free pixels. products: see `History`.
+    Of the move s that led here: t, the step length; reach, the largest change of a pixel; moved, s·s; promised, the
+    change of the loss that the slope foretold; slope, that of the loss, here, along the direction of the search.
+    """
+
+    x: Tensor
+    gradient: Tensor
+    loss: float
+    terms: Mapping[str, float]
+    size: float
+    square: float
+    products: np.ndarray
+    t: float = 0.0
+    reach: float = 0.0
+    moved: float = 0.0
+    promised: float = 0.0
+    slope: float = 0.0
+
+    @property
+    def trouble(self) -> str:
+        """What is no number here, in words, or ""."""
+        if not math.isfinite(self.loss):
+            return NOT_FINITE.format("loss")
+        return "" if math.isfinite(self.size + self.slope) else NOT_FINITE.format("gradient")
+
+    def state(self) -> State:
+        numbers = {"size": self.size, "square": self.square, "products": self.products.tolist()}
+        return {"gradient": self.gradient, **numbers}
+
+    @classmethod
+    def load(cls, state: State) -> Point:
+        same = {name: state[name] for name in ("gradient", "loss", "terms", "size", "square")}
+        return cls(x=state["image"].reshape(-1), products=np.array(state["products"]), **same)
+
+
+def look(
+    evaluate: Evaluator,
+    pairs: History,
+    x: Tensor,
+    start: Point | None = None,
+    path: Tensor | None = None,
+    t: float = 0.0,
+) -> Point:
+    """Evaluate at x, and fetch what the next iteration needs too, in case the search ends here; it mostly does.
+
+    start, path, t: where the search began, the direction in which x still moves, and the step length.
+    """
+    total, terms, gradient = evaluate(x)
+    gradient = gradient.clone()  # the objective may use its buffer again
+    if start:
+        pairs.propose(x, start.x, gradient, start.gradient)
+    free, s, norm = without(gradient, evaluate.held(x, gradient)), pairs.S[pairs.spare], torch.linalg.vector_norm
+    facts = [norm(free, 1), free @ free, norm(s, math.inf), s @ s]
+    if start:
+        facts += [start.gradient @ s, gradient @ path]
+    products = pairs.products(free)
+    loss, terms, numbers = fetch(total, terms, torch.stack(facts), products)
+    total_size, square, *moved = numbers[: len(facts)]
+    table = np.array(numbers[len(facts) :]).reshape(products.shape)
+    return Point(x, gradient, loss, terms, total_size / len(x), square, table, t, *moved)
+
+
+def look_along(evaluate: Evaluator, pairs: History, start: Point, direction: Tensor, t: float) -> Point:
+    """Evaluate at P(x + t d), the step t along a direction, projected onto the bounds."""
+    reached = start.x + t * direction
+    x = evaluate.project(reached)
+    # A pixel that has come to its bound moves no further along the path.
+    return look(evaluate, pairs, x, start, direction if x is reached else without(direction, x != reached), t)
+
+
+def without(values: Tensor, pixels: Tensor | None) -> Tensor:
+    """The values, with 0 at some pixels (a mask, or None)."""
+    return values if pixels is None else values.masked_fill(pixels, 0)
+
+
+class History:
+    """The last moves s and changes of gradient y, and H, the inverse of the Hessian as they know it.
+
+    S, Y: (size + 1, n), ring buffers on the device; the row in excess is for the pair on trial. order: the rows of the
+    others, oldest first. sy, yy: (size + 1, size + 1), s_i·y_j (for s_i no younger than y_j) and y_i·y_j, on the host.
+    """
+
+    def __init__(self, size: int, image: Tensor):
+        self.S, self.Y = image.new_zeros(size + 1, image.numel()), image.new_zeros(size + 1, image.numel())
+        self.sy, self.yy = np.zeros((size + 1, size + 1)), np.zeros((size + 1, size + 1))
+        self.order: list[int] = []
+
+    @property
+    def spare(self) -> int:
+        """The row of the pair on trial."""
+        return (self.order[-1] + 1) % len(self.S) if self.order else 0
+
+    def clear(self) -> None:
+        self.order = []
+
+    def propose(self, x: Tensor, x_before: Tensor, gradient: Tensor, gradient_before: Tensor) -> None:
+        """Write s and y of a move on trial."""
+        torch.sub(x, x_before, out=self.S[self.spare])
+        torch.sub(gradient, gradient_before, out=self.Y[self.spare])
+
+    def products(self, g: Tensor) -> Tensor:
+        """S·y, Y·y, S·g, Y·g, y being that on trial: (4, rows in use), in one pass over the memory."""
+        rows = max([*self.order, self.spare]) + 1
+        both = torch.stack((self.Y[self.spare], g))
+        return torch.stack((both @ self.S[:rows].T, both @ self.Y[:rows].T), 1).flatten(0, 1)
+
+    def add(self, sy: np.ndarray, yy: np.ndarray, ss: float, least: float) -> None:
+        """Remember the pair on trial, given S·y, Y·y and s·s; or not, where the angle of s and y has a cosine below
+        `least`: H must stay positive definite, and rounding or noise could have made so small an s·y.
+        """
+        new, rows = self.spare, len(sy)
+        if sy[new] <= least * math.sqrt(ss * yy[new]):
+            return
+        self.sy[:rows, new], self.yy[:rows, new], self.yy[new, :rows] = sy, yy, yy
+        self.order = [*self.order, new][-len(self.S) + 1 :]
+
+    def direction(self, g: Tensor, gg: float, sg: np.ndarray, yg: np.ndarray) -> tuple[Tensor, float]:
+        """d = -H g and its slope g·d, from g·g, S·g and Y·g: one more pass over the memory.
+
+        The two-loop recursion (Nocedal & Wright 2006, algorithm 7.4) begins with q = g and takes away α_i y_i, from
+        the youngest pair to the oldest; then r = γ q gains (α_i - β_i) s_i, from the oldest to the youngest:
+
+            α_i = s_i·q / s_i·y_i,    β_i = y_i·r / s_i·y_i,    γ = s·y / y·y of the youngest.
+
+        q and r are sums of g, y_j and s_j, so their products with s_i and y_i are sums of products that are known
+        (Chen, Wang & Zhou 2014, "Large-scale L-BFGS using MapReduce"). The loops run over numbers; images are summed
+        once, H g = γ (g - Σ α_i y_i) + Σ (α_i - β_i) s_i.
+        """
+        if not self.order:
+            return -g, -gg
+        rows = np.array(self.order)
+        sy, yy, sg, yg = self.sy[np.ix_(rows, rows)], self.yy[np.ix_(rows, rows)], sg[rows], yg[rows]
+        rho, gamma = 1 / sy.diagonal(), sy[-1, -1] / yy[-1, -1]
+        alpha, beta = np.zeros(len(rows)), np.zeros(len(rows))
+        for i in reversed(range(len(rows))):
+            alpha[i] = rho[i] * (sg[i] - sy[i, i + 1 :] @ alpha[i + 1 :])
+        for i in range(len(rows)):
+            beta[i] = rho[i] * (gamma * (yg[i] - yy[i] @ alpha) + sy[:i, i] @ (alpha - beta)[:i])
+        slope = -(gamma * (gg - yg @ alpha) + sg @ (alpha - beta))
+        used = max(self.order) + 1
+        weights = np.zeros((2, used))
+        weights[:, rows] = beta - alpha, gamma * alpha
+        of_s, of_y = torch.tensor(weights, dtype=g.dtype).to(g.device)
+        return (of_s @ self.S[:used]).add_(of_y @ self.Y[:used]).sub_(g, alpha=float(gamma)), float(slope)
+
+    def state(self) -> State:
+        """A copy: tensors, numbers and lists of numbers."""
+        rows = max(self.order, default=-1) + 1
+        tables = {"sy": self.sy.tolist(), "yy": self.yy.tolist(), "order": list(self.order)}
+        return {"S": self.S[:rows].clone(), "Y": self.Y[:rows].clone(), **tables}
+
+    def load(self, state: State) -> None:
+        """Go on from a copy.
+
+        Raises:
+            InputError: it remembers another number of moves.
+        """
+        size = len(state["sy"])
+        if size != len(self.S):
+            raise InputError(
+                f"the state remembers {size - 1} moves, not {len(self.S) - 1}: go on with history={size - 1}"
+            )
+        rows = len(state["S"])
+        self.S[:rows], self.Y[:rows] = state["S"], state["Y"]
+        self.sy, self.yy, self.order = np.array(state["sy"]), np.array(state["yy"]), list(state["order"])
 
 
 def wolfe(
-    evaluate: Evaluator,
-    x: Tensor,
+    trial: Callable[[float], Point],
     loss: float,
-    gradient: Tensor,
-    direction: Tensor,
+    slope0: float,
     first: float,
     *,
+    noise: float = 0.0,
     decrease: float = 1e-4,
     curvature: float = 0.9,
     trials: int = 20,
-) -> tuple[Tensor, float, Tensor, dict[str, float]] | None:
+) -> tuple[Point | None, str]:
     """A step length that satisfies the strong Wolfe conditions (Nocedal & Wright 2006, algorithms 3.5 and 3.6).
 
-    A trial is the projected point P(x + t d). It must lower the loss by at least `decrease` of what the slope
-    promises, and flatten the slope to at most `curvature` of the first. Returns the point, its loss, gradient and
-    terms; the best trial when trials run out; None when no trial lowers the loss.
+    A trial must lower the loss by at least `decrease` of what the slope promises, and flatten the slope to at most
+    `curvature` of the first. Values that differ by less than `noise` of the loss count as the same: such a trial is
+    low enough, and is taken unless the path still goes down steeply, since the search could not tell a better one.
+
+    Args:
+        trial: step length → the point there.
+        loss, slope0: at the start.
+
+    Returns:
+        The point; the best trial when trials run out; None when no trial lowers the loss. And the trouble of the last
+        trial if all had some, else "".
     """
-    slope0 = float(gradient @ direction)
     low = (0.0, loss, slope0)
     high: tuple[float, float, float] | None = None
-    best = None
+    best, troubles, slack = None, [], noise * abs(loss)
     t = first
     for _ in range(trials):
-        reached = x + t * direction
-        point = evaluate.project(reached)
-        value, slope_gradient = evaluate(point)
-        promised = float(gradient @ (point - x))
-        # A pixel that has come to its bound moves no further along the path.
-        slope = float(slope_gradient @ (direction if point is reached else direction * (point == reached)))
-        enough = math.isfinite(value) and value <= loss + decrease * promised
-        if enough and value < low[1]:
-            best = (point, value, slope_gradient, evaluate.report())
-        here = (t, value, slope)
-        if not enough or value >= low[1]:
-            high = here
-        elif abs(slope) <= -curvature * slope0:
-            return best
+        here = trial(t)
+        troubles.append(here.trouble)
+        value, slope = here.loss, here.slope
+        enough = not here.trouble and here.reach > 0 and value <= loss + decrease * here.promised + slack
+        if enough and value < (best.loss if best else loss + slack):
+            best = here
+        if not enough or value >= low[1] + slack:
+            high = (t, value, slope)
+        elif abs(slope) <= -curvature * slope0 or (value >= loss - slack and slope > curvature * slope0):
+            return here, ""
         elif slope * (high[0] - low[0] if high else 1) >= 0:  # the minimum lies between here and the old low
-            low, high = here, low
+            low, high = (t, value, slope), low
         else:
-            low = here
+            low = (t, value, slope)
         if high is None:
             t *= 4
-        else:
-            t = between(low, high)
-        if high is not None and abs(high[0] - low[0]) * float(direction.abs().max()) < 1e-9:
+            continue
+        if abs(high[0] - low[0]) * here.reach < 1e-9 * t:  # no pixel would change any more
             break
-    return best
+        t = between(low, high)
+    return best, "" if "" in troubles else troubles[-1]
 
 
 def between(low: tuple[float, float, float], high: tuple[float, float, float]) -> float:
@@ -319,7 +516,8 @@ def optimize(
     Args:
         optimizer: "adam" or "lbfgs"; `options` go to it.
         evaluations: the budget, counted from the very start, over all resumed parts. L-BFGS ends within one line
-            search of it. seconds: of this part.
+            search of it; a state that has spent it already is reported once more, and no step is taken.
+        seconds: of this part.
         plateau: stop when the loss fell by less than this share over the last `window` iterations.
 
     Raises:
@@ -328,12 +526,17 @@ def optimize(
     method = OPTIMIZERS[choose("optimizer", optimizer, OPTIMIZERS)]
     if evaluations is not None and evaluations < 1:
         raise InputError(f"{evaluations} evaluations are none: give at least 1")
+    spent = f"the budget of {evaluations} evaluations is spent"
+    state = options.get("state")
+    if state and evaluations is not None and state["evaluations"] >= evaluations:
+        yield Step(**{name: state[name] for name in STEP}, seconds=0.0, memory=lambda: state, stop=spent)
+        return
     losses: list[float] = []
     for step in method(objective, image, **options):
         losses = [*losses, step.loss][-window - 1 :]
         stop = step.stop
         if not stop and evaluations is not None and step.evaluations >= evaluations:
-            stop = f"the budget of {evaluations} evaluations is spent"
+            stop = spent
         elif not stop and seconds is not None and step.seconds >= seconds:
             stop = f"the time of {seconds:g} s is up"
         elif not stop and plateau and len(losses) > window and losses[0] - min(losses[1:]) < plateau * abs(losses[0]):

@@ -2,6 +2,9 @@
 
 import importlib
 import math
+import zlib
+from collections import defaultdict
+from functools import partial
 from itertools import islice, pairwise
 from types import SimpleNamespace
 
@@ -10,9 +13,10 @@ import pytest
 import torch
 from scipy.optimize import minimize
 from torch.optim.adam import adam as torch_adam
+from torch.optim.lbfgs import LBFGS
 
 from nstlib.errors import InputError
-from nstlib.optimize import OPTIMIZERS, Evaluator, Step, adam, inverse_hessian_times, lbfgs, optimize, wolfe
+from nstlib.optimize import OPTIMIZERS, Evaluator, History, Step, adam, lbfgs, look, look_along, optimize, wolfe
 
 BOTH = pytest.mark.parametrize("name", OPTIMIZERS)
 SHAPE = (1, 3, 2, 2)
@@ -132,6 +136,16 @@ def test_accepted_points_satisfy_the_strong_wolfe_conditions(function, rng):
     assert steps[-1].evaluations > len(steps)  # the line search had something to do
 
 
+def search(objective, first, direction=None, bounds=None, **options):
+    """The line search from 0, along the falling slope if no direction is given: (its start, its end, the evaluator)."""
+    evaluate, pairs = Evaluator(objective, SCALAR, bounds), History(1, SCALAR)
+    begin = look(evaluate, pairs, SCALAR.reshape(-1))
+    direction = -begin.gradient if direction is None else direction
+    trial = partial(look_along, evaluate, pairs, begin, direction)
+    found, _ = wolfe(trial, begin.loss, float(begin.gradient @ direction), first, **options)
+    return begin, found, evaluate
+
+
 @pytest.mark.parametrize("first", [1e-3, 0.1, 1.0, 3.0, 50.0])
 @pytest.mark.parametrize(
     "function",
@@ -147,55 +161,102 @@ def test_accepted_points_satisfy_the_strong_wolfe_conditions(function, rng):
 def test_line_search_finds_a_flat_point_from_any_first_trial(function, first):
     """With little slope allowed at the end, so that a bracket has to be narrowed from either side."""
     spy = Spy(lambda t: function(t.sum()))
-    evaluate = Evaluator(spy, SCALAR, None, 0)
-    loss, gradient = evaluate(SCALAR.reshape(-1))
-    found = wolfe(evaluate, SCALAR.reshape(-1), loss, gradient, -gradient, first, curvature=0.01, trials=40)
-    point, value, slope, _ = found
-    assert value <= loss - 1e-4 * abs(gradient.item() * point.item())
-    assert abs(slope.item()) <= 0.01 * abs(gradient.item())
+    begin, found, evaluate = search(spy, first, curvature=0.01, trials=40)
+    assert found.loss <= begin.loss - 1e-4 * abs(begin.gradient.item() * found.x.item())
+    assert abs(found.gradient.item()) <= 0.01 * abs(begin.gradient.item())
     assert evaluate.count == len(spy.calls) < 30
 
 
 def test_line_search_wants_more_than_a_token():
     """At t = 1 this cubic lies a millionth below its start and is flat enough; its valley is at 0.26."""
-    evaluate = Evaluator(function_of(lambda t: (-t + (2.5 - 1e-6) * t**2 - 1.5 * t**3).sum()), SCALAR, None, 0)
-    x = SCALAR.reshape(-1)
-    loss, gradient = evaluate(x)
-    point, value, *_ = wolfe(evaluate, x, loss, gradient, -gradient, 1.0)
-    assert 0 < point.item() < 0.6
-    assert value < loss - 0.05
+    begin, found, _ = search(function_of(lambda t: (-t + (2.5 - 1e-6) * t**2 - 1.5 * t**3).sum()), 1.0)
+    assert 0 < found.x.item() < 0.6
+    assert found.loss < begin.loss - 0.05
 
 
 @pytest.mark.parametrize("bounds", [None, (-1.0, 0.0)], ids=["uphill", "against a bound"])
 def test_line_search_returns_nothing_where_no_step_helps(bounds):
-    evaluate = Evaluator(function_of(lambda x: (x**2 if bounds is None else -x).sum()), SCALAR, bounds, 0)
-    loss, gradient = evaluate(SCALAR.reshape(-1))
-    assert wolfe(evaluate, SCALAR.reshape(-1), loss, gradient, torch.ones(1).double(), 1.0) is None
+    objective = function_of(lambda x: (x**2 if bounds is None else -x).sum())
+    assert search(objective, 1.0, torch.ones(1).double(), bounds)[1] is None
+
+
+def two_loops(gradient, moves, changes):
+    """H g by the recursion on images (Nocedal & Wright 2006, algorithm 7.4)."""
+    q, alphas = gradient.clone(), []
+    for s, y in zip(reversed(moves), reversed(changes), strict=True):
+        alphas.append((s @ q) / (s @ y))
+        q -= alphas[-1] * y
+    r = q * (moves[-1] @ changes[-1]) / (changes[-1] @ changes[-1])
+    for s, y, alpha in zip(moves, changes, reversed(alphas), strict=True):
+        r += s * (alpha - (y @ r) / (s @ y))
+    return r
+
+
+def remember(pairs, s, y, least=0.0):
+    """Add a pair to a history as the loop does, from a gradient that does not matter."""
+    pairs.propose(s, torch.zeros_like(s), y, torch.zeros_like(y))
+    pairs.add(*pairs.products(y)[:2].numpy(), float(s @ s), least)
+
+
+def random_pairs(rng, number):
+    moves, changes = torch.randn(2, number, 6, generator=rng, dtype=torch.float64).unbind()
+    return list(moves), [y if s @ y > 0 else -y for s, y in zip(moves, changes, strict=True)]
+
+
+@pytest.mark.parametrize("number", range(1, 12))
+def test_direction_is_that_of_the_two_loops(number, rng):
+    """However often the ring of 4 has come round."""
+    moves, changes = random_pairs(rng, number)
+    gradient, pairs = torch.randn(6, generator=rng, dtype=torch.float64), History(4, moves[0])
+    for s, y in zip(moves, changes, strict=True):
+        remember(pairs, s, y)
+    products = pairs.products(gradient)[2:].numpy()
+    direction, slope = pairs.direction(gradient, float(gradient @ gradient), *products)
+    np.testing.assert_allclose(direction, -two_loops(gradient, moves[-4:], changes[-4:]), rtol=1e-8)
+    assert slope == pytest.approx(float(direction @ gradient), rel=1e-9)
+    assert slope < 0
 
 
 def test_two_loops_multiply_by_the_matrix_of_bfgs(rng):
-    """The judge writes the matrix H out, by its update formula (Nocedal & Wright 2006, equation 6.17)."""
-    moves, changes = torch.randn(2, 4, 6, generator=rng, dtype=torch.float64).unbind()
-    changes = [y if s @ y > 0 else -y for s, y in zip(moves, changes, strict=True)]
+    """The judge's judge writes the matrix H out, by its update formula (Nocedal & Wright 2006, equation 6.17)."""
+    moves, changes = random_pairs(rng, 4)
     gradient = torch.randn(6, generator=rng, dtype=torch.float64)
     s, y = moves[-1].numpy(), changes[-1].numpy()
     matrix = np.eye(6) * (s @ y) / (y @ y)
     for s, y in ((m.numpy(), c.numpy()) for m, c in zip(moves, changes, strict=True)):
         left = np.eye(6) - np.outer(s, y) / (s @ y)
         matrix = left @ matrix @ left.T + np.outer(s, s) / (s @ y)
-    found = inverse_hessian_times(gradient, list(moves), changes)
-    np.testing.assert_allclose(found, matrix @ gradient.numpy(), rtol=1e-9)
-    assert torch.equal(inverse_hessian_times(gradient, [], []), gradient)
+    np.testing.assert_allclose(two_loops(gradient, moves, changes), matrix @ gradient.numpy(), rtol=1e-9)
+
+
+def test_a_pair_at_right_angles_is_not_remembered():
+    pairs, s = History(2, SCALAR.expand(1, 1, 1, 2)), torch.tensor([1.0, 0.0]).double()
+    for y, least, length in (([-1.0, 1.0], 0.0, 0), ([0.009, 1.0], 1e-2, 0), ([0.011, 1.0], 1e-2, 1)):
+        remember(pairs, s, torch.tensor(y).double(), least)
+        assert len(pairs.order) == length
+
+
+def test_history_stays_in_its_place(rng):
+    """No tensor is made anew, however many pairs come and go."""
+    moves, changes = random_pairs(rng, 11)
+    pairs = History(4, moves[0])
+    before = pairs.S.data_ptr(), pairs.Y.data_ptr(), pairs.S.shape, pairs.Y.shape
+    for s, y in zip(moves, changes, strict=True):
+        remember(pairs, s, y)
+    assert (pairs.S.data_ptr(), pairs.Y.data_ptr(), pairs.S.shape, pairs.Y.shape) == before
+    assert before[2:] == ((5, 6), (5, 6))
 
 
 def test_lbfgs_forgets_a_memory_that_misleads():
     """It points along (1, 1), into a wall; the plain gradient points along it."""
     objective = function_of(lambda image: image[..., 0].sum().neg() + 1e9 * image[..., 1].abs().sum())
     first = next(lbfgs(objective, torch.zeros(1, 1, 1, 2).double(), bounds=None))
-    misled = {"moves": [torch.tensor([1.0, 1.0]).double()], "changes": [torch.tensor([1.0, 0.0]).double()]}
-    direction = -inverse_hessian_times(first.state["gradient"], **misled)
-    assert direction.tolist() == [1, 1]
-    after = next(lbfgs(objective, first.image, bounds=None, state={**first.state, **misled}))
+    state, pairs = first.state(), History(10, first.image)
+    remember(pairs, torch.tensor([1.0, 1.0]).double(), torch.tensor([1.0, 0.0]).double())
+    products = pairs.products(state["gradient"])
+    assert pairs.direction(state["gradient"], 1.0, *products[2:].numpy())[0].tolist() == [1, 1]
+    misled = {**pairs.state(), "products": products.tolist()}
+    after = next(lbfgs(objective, first.image, bounds=None, state={**state, **misled}))
     assert after.loss < first.loss and not after.stop
     assert after.image[..., 1].item() == 0
 
@@ -430,10 +491,12 @@ def test_going_on_from_a_state_is_exact(name, rng, tmp_path):
     method, image = OPTIMIZERS[name], start(rng, torch.float32)
     options = {"average": 0.9, "schedule": ((13, 0.01),)} if name == "adam" else {"history": 4}
     whole = list(islice(method(Spy(FUNCTIONS["rosenbrock"]), image, **options), 25))
-    first = whole[:11]  # its state must have survived the steps after it
-    file = tmp_path / "state.pt"
-    torch.save(dict(first[-1].state), file)
-    for state in (first[-1].state, torch.load(file, weights_only=True)):
+    run = method(Spy(FUNCTIONS["rosenbrock"]), image, **options)
+    first = list(islice(run, 11))
+    kept, file = first[-1].state(), tmp_path / "state.pt"
+    torch.save(kept, file)
+    list(islice(run, 3))  # which must not touch what was kept
+    for state in (kept, torch.load(file, weights_only=True)):
         rest = list(islice(method(Spy(FUNCTIONS["rosenbrock"]), image, state=state, **options), 14))
         for a, b in zip([*first, *rest], whole, strict=True):
             assert (a.iteration, a.evaluations, a.loss, a.terms) == (b.iteration, b.evaluations, b.loss, b.terms)
@@ -450,13 +513,14 @@ def test_the_same_run_twice_is_the_same(name, rng):
 
 def test_the_budget_counts_from_the_very_start(rng):
     *_, half = optimize(Spy(FUNCTIONS["bowl"]), start(rng), "adam", evaluations=10)
-    *_, last = optimize(Spy(FUNCTIONS["bowl"]), start(rng), "adam", evaluations=25, state=half.state)
+    *_, last = optimize(Spy(FUNCTIONS["bowl"]), start(rng), "adam", evaluations=25, state=half.state())
     assert last.evaluations == 25 and last.iteration == 24
 
 
 def test_lbfgs_keeps_no_more_than_its_history(rng):
     *_, last = optimize(Spy(FUNCTIONS["rosenbrock"]), start(rng), evaluations=40, history=3)
-    assert len(last.state["moves"]) == len(last.state["changes"]) == 3
+    assert len(last.state()["order"]) == 3
+    assert last.state()["S"].shape == last.state()["Y"].shape == (4, 12)
 
 
 @pytest.mark.parametrize("given", ["lbgfs", "LBFGS", "sgd"])
@@ -478,3 +542,239 @@ def test_a_budget_of_one_reports_the_start(name, rng):
     (only,) = optimize(Spy(FUNCTIONS["bowl"]), start(rng), name, evaluations=1)
     assert isinstance(only, Step) and only.iteration == 0
     assert torch.equal(only.image, start(rng.manual_seed(0)))
+
+
+# How it is computed
+
+
+@pytest.mark.parametrize("size", [10, 50])
+@pytest.mark.parametrize("pixels", [3, 12, 30])
+@pytest.mark.parametrize("kind", ["bowl", "rosenbrock"])
+def test_lbfgs_needs_no_more_evaluations_than_pytorchs(kind, pixels, size, rng):
+    """Down to 1e-8, each with a strong Wolfe line search of its own; the count may differ by 0.3."""
+    stiff = torch.logspace(0, 3, pixels, dtype=torch.float64)
+    bottom = torch.linspace(0.3, 1.2, pixels, dtype=torch.float64)
+    function = rosenbrock if kind == "rosenbrock" else lambda x: (stiff * (x.reshape(-1) - bottom) ** 2).sum() / 2
+    image = torch.rand(1, 3, 1, pixels // 3, generator=rng, dtype=torch.float64)
+    theirs, ours = Spy(function), Spy(function)
+    torch_lbfgs(lambda x: theirs(x)[0], image, size)
+    next(step for step in islice(lbfgs(ours, image, history=size, bounds=None), 1000) if step.loss < 1e-8)
+    needed = [next(i for i, (_, value, _) in enumerate(spy.calls) if value < 1e-8) for spy in (theirs, ours)]
+    assert needed[1] <= 1.3 * needed[0]
+
+
+def torch_lbfgs(function, image, history):
+    pixels = image.clone().requires_grad_()
+    solver = object.__new__(LBFGS)  # its constructor imports for many seconds, and does no more than this
+    options = {"lr": 1, "max_iter": 1000, "max_eval": 500, "history_size": history, "line_search_fn": "strong_wolfe"}
+    solver.param_groups = [{"params": [pixels], "tolerance_grad": 0, "tolerance_change": 0, **options}]
+    solver._params, solver._numel_cache, solver.state = [pixels], None, defaultdict(dict)
+
+    def closure():
+        pixels.grad = None
+        value = function(pixels)
+        value.backward()
+        return value
+
+    solver.step(closure)
+
+
+@pytest.mark.parametrize("scale", [1e-12, 1e12])
+def test_lbfgs_does_not_mind_the_unit_of_the_loss(scale, rng):
+    image = start(rng)
+    plain, scaled = (
+        [step.loss for step in islice(lbfgs(function_of(f), image), 30)]
+        for f in (FUNCTIONS["bowl"], lambda x: scale * FUNCTIONS["bowl"](x))
+    )
+    np.testing.assert_allclose(np.array(scaled) / scale, plain, rtol=1e-6)
+
+
+def test_single_precision_is_as_good_as_it_can_be(rng):
+    *_, last = optimize(function_of(bowl(1e2)), start(rng, torch.float32), evaluations=100, bounds=None)
+    assert last.loss < 1e-9
+
+
+class Hashed:
+    """A quadratic with the error of half precision: the same at the same image, and anything at its neighbour."""
+
+    def __init__(self, noise):
+        self.noise, self.evaluations = noise, 0
+        self.stiff = torch.logspace(0, 3, 30, dtype=torch.float64)
+
+    def true(self, image):
+        return 10 + (self.stiff * (image.reshape(-1) - 0.5) ** 2).sum().item() / 2
+
+    def value_and_gradient(self, image):
+        self.evaluations += 1
+        rng = np.random.default_rng(zlib.crc32(image.numpy().tobytes()))
+        gradient = self.stiff * (image.reshape(-1) - 0.5)
+        error = torch.from_numpy(rng.standard_normal(30)) * gradient.norm() / 30**0.5
+        value = torch.tensor(self.true(image) * (1 + self.noise * rng.uniform(-1, 1)), dtype=torch.float64)
+        return value, {}, (gradient + self.noise * error).view(image.shape)
+
+
+@pytest.mark.parametrize("noise", [1e-3, 3e-3, 1e-2])
+def test_with_its_noise_known_lbfgs_goes_on(noise):
+    """Where a search that believes every digit wastes its trials, and then gives up above the bottom at 10."""
+
+    def runs(**options):
+        above, moves, evaluations, stuck = 0.0, 0, 0, 0
+        for seed in range(5):
+            objective = Hashed(noise)
+            image = torch.rand(1, 3, 1, 10, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
+            steps = list(optimize(objective, image, evaluations=80, bounds=None, **options))
+            above += objective.true(min(steps, key=lambda step: step.loss).image) - 10
+            moves, evaluations = moves + steps[-1].iteration, evaluations + objective.evaluations
+            stuck += "budget" not in steps[-1].stop
+        return above, moves / evaluations, stuck
+
+    (above, share, stuck), (above_blind, share_blind, stuck_blind) = runs(noise=noise), runs()
+    assert above < 0.2 * above_blind
+    assert share > 1.3 * share_blind  # of the evaluations, those that moved the image
+    assert stuck == 0 and stuck_blind >= 3
+
+
+def test_noise_is_no_licence_to_stand_still():
+    """All pixels at their bounds, or no slope at all: nothing moves, so nothing is a step."""
+    corner = lbfgs(function_of(lambda image: image.sum() + 1), torch.zeros(SHAPE), noise=1e-2)
+    assert [step.stop for step in corner] == ["", "no step lowers the loss any more"]
+    lost_in_rounding = lbfgs(function_of(lambda image: image.sum()), torch.ones(SHAPE), noise=1e-2, first_move=1e-12)
+    assert [step.stop for step in islice(lost_in_rounding, 9)] == ["", "no step lowers the loss any more"]
+
+
+def test_the_pair_remembered_is_that_of_the_step_taken(rng, monkeypatch):
+    """Also where the search ends with an earlier trial than its last: here one more is always made, for nothing."""
+    image = start(rng)
+
+    def restless(trial, *arguments, **options):
+        found = wolfe(trial, *arguments, **options)
+        trial(math.pi)
+        return found
+
+    plain = list(islice(lbfgs(function_of(rosenbrock), image), 20))
+    monkeypatch.setattr(importlib.import_module("nstlib.optimize"), "wolfe", restless)
+    other = list(islice(lbfgs(function_of(rosenbrock), image), 20))
+    assert other[-1].evaluations == plain[-1].evaluations + 19
+    assert [step.loss for step in other] == [step.loss for step in plain]
+
+
+def test_the_slope_of_a_trial_is_that_of_the_pixels_still_under_way():
+    """(0.5, 0.5) + (1, 0.1), where the first pixel stops at 0.8."""
+    begin = torch.full((1, 1, 1, 2), 0.5, dtype=torch.float64)
+    weights = torch.tensor([3.0, 5.0], dtype=torch.float64)
+    evaluate, pairs = Evaluator(function_of(lambda x: x.reshape(-1) @ weights), begin, (0.0, 0.8)), History(1, begin)
+    first = look(evaluate, pairs, begin.reshape(-1))
+    found = look_along(evaluate, pairs, first, torch.tensor([1.0, 0.1], dtype=torch.float64), 1.0)
+    assert found.x.tolist() == pytest.approx([0.8, 0.6])
+    assert found.slope == pytest.approx(5 * 0.1)
+    assert found.promised == pytest.approx(3 * 0.3 + 5 * 0.1)
+    assert (found.reach, found.moved) == pytest.approx((0.3, 0.3**2 + 0.1**2))
+    assert found.size == pytest.approx((3 + 5) / 2)
+
+
+@BOTH
+def test_an_evaluation_makes_the_host_wait_once(name, rng, monkeypatch):
+    """By whatever way a number or a truth is read from a tensor of the device."""
+    image, waits, counts = start(rng), [], []
+
+    def objective(x):
+        total = rosenbrock(x)
+        counts.append(len(waits))
+        return total, {"half": total / 2, "quarter": total / 4}
+
+    def counted(read):
+        return lambda self, *args, **kwargs: waits.append(read.__name__) or read(self, *args, **kwargs)
+
+    for way in ("tolist", "item", "numpy", "cpu", "nonzero", "__float__", "__int__", "__bool__", "__array__"):
+        monkeypatch.setattr(torch.Tensor, way, counted(getattr(torch.Tensor, way)))
+    *_, last = optimize(objective, image, name, evaluations=40, bounds=(0.1, 0.9))
+    monkeypatch.undo()
+    assert last.evaluations == len(counts) >= 40
+    assert counts == list(range(len(counts))) and len(waits) == len(counts)
+    assert name == "adam" or last.evaluations > last.iteration + 1  # trials that failed are among them
+
+
+class Buffered:
+    """An objective that differentiates itself, into a buffer that it uses again."""
+
+    def __init__(self, function):
+        self.function, self.buffer = function, None
+
+    def value_and_gradient(self, image):
+        assert not image.requires_grad and image.shape == SHAPE
+        if self.buffer is not None:
+            self.buffer.fill_(math.nan)  # whoever still reads it learns
+        leaf = image.clone().requires_grad_()
+        total = self.function(leaf)
+        (gradient,) = torch.autograd.grad(total, leaf)
+        self.buffer = gradient if self.buffer is None else self.buffer.copy_(gradient)
+        return total.detach(), {"half": total.detach() / 4, "rest": total.detach() * 3 / 4}, self.buffer
+
+
+@BOTH
+def test_an_objective_may_bring_its_own_gradient(name, rng):
+    image, function = start(rng), FUNCTIONS["rosenbrock"]
+    plain, own = (list(optimize(o, image, name, evaluations=60)) for o in (Spy(function), Buffered(function)))
+    for a, b in zip(plain, own, strict=True):
+        assert (a.loss, a.terms, a.evaluations) == (b.loss, b.terms, b.evaluations)
+        assert torch.equal(a.image, b.image)
+
+
+@BOTH
+def test_a_state_is_made_when_asked_for_and_not_later(name, rng):
+    steps = optimize(Spy(FUNCTIONS["rosenbrock"]), start(rng), name, evaluations=9)
+    early = next(steps)
+    assert early.state()["iteration"] == 0
+    *_, last = steps
+    with pytest.raises(InputError, match=r"step 0 is over: ask for its state\(\) before you ask for the next step"):
+        early.state()
+    assert last.state()["evaluations"] == last.evaluations
+
+
+def test_no_state_is_copied_unasked(rng, monkeypatch):
+    monkeypatch.setattr(History, "state", lambda self: pytest.fail("it was copied"))
+    assert list(optimize(Spy(FUNCTIONS["rosenbrock"]), start(rng), evaluations=20))[-1].stop
+
+
+@BOTH
+@pytest.mark.parametrize("evaluations", [5, 12])
+def test_a_spent_budget_buys_nothing_more(name, evaluations, rng):
+    *_, last = optimize(Spy(FUNCTIONS["rosenbrock"]), start(rng), name, evaluations=12)
+    never = function_of(lambda image: pytest.fail("it was evaluated"))
+    (only,) = optimize(never, start(rng), name, evaluations=evaluations, state=last.state())
+    assert only.stop == f"the budget of {evaluations} evaluations is spent"
+    assert torch.equal(only.image, last.image)
+    assert (only.loss, only.terms, only.iteration) == (last.loss, last.terms, last.iteration)
+    assert only.state().keys() == last.state().keys()
+
+
+@pytest.mark.parametrize(
+    ("bad", "stop"),
+    [("loss", "the loss is not a finite number"), ("gradient", "the gradient is not a finite number")],
+)
+@pytest.mark.parametrize("good", [0, 8])
+def test_lbfgs_tells_a_broken_loss_from_the_end_of_the_way(bad, stop, good, rng):
+    calls = []
+
+    def objective(image):
+        calls.append(1)
+        value = rosenbrock(image)
+        if len(calls) > good:
+            value = value * math.nan if bad == "loss" else value + (image.sum() * 0).sqrt()
+        return value, {}
+
+    *_, last = optimize(objective, start(rng), evaluations=200)
+    assert last.stop == stop
+    assert math.isfinite(last.loss) or not good
+
+
+@pytest.mark.parametrize("given", [0, -1])
+def test_a_history_of_nothing_is_refused(given, rng):
+    with pytest.raises(InputError, match=f"a history of {given} moves remembers nothing: give at least 1"):
+        next(lbfgs(function_of(rosenbrock), start(rng), history=given))
+
+
+def test_a_state_of_another_history_is_refused(rng):
+    *_, last = optimize(Spy(FUNCTIONS["rosenbrock"]), start(rng), evaluations=9, history=4)
+    with pytest.raises(InputError, match="the state remembers 4 moves, not 7: go on with history=4"):
+        next(lbfgs(Spy(FUNCTIONS["rosenbrock"]), start(rng), history=7, state=last.state()))
