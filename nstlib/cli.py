@@ -16,16 +16,27 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 import click
-import psutil
 import torch
 from tqdm import tqdm
 
 from .backbone import BACKBONES, load_backbone
+from .engine import choose_precision
 from .errors import InputError, choose
 from .image import check_writable, read_metadata
 from .optimize import optimize
 from .recipe import DEFAULT_RECIPE, RECIPES, Recipe
-from .transfer import METADATA_KEY, Progress, Result, Transfer, choose_device, describe_device, estimate_memory, run
+from .transfer import (
+    METADATA_KEY,
+    Progress,
+    Result,
+    Transfer,
+    choose_device,
+    describe_device,
+    free_memory,
+    largest_size,
+    run,
+    scout,
+)
 from .weights import WEIGHTS, fetch_weights, find_weights, save_weights
 
 __all__ = ["main"]
@@ -63,6 +74,8 @@ def run_options(command: Callable) -> Callable:
         click.option("--recipe", default=None, help=f"a name that `nst recipes` lists [{DEFAULT_RECIPE}]"),
         click.option("--seed", type=int, default=None, help="of all that is random [0]"),
         click.option("--device", default="auto", show_default=True, help="auto, cuda, mps or cpu"),
+        click.option("--precision", default=None, help="auto, float32 or bfloat16 [auto: bfloat16 if native]"),
+        click.option("--memory", type=float, default=None, help="GB that the run may use [what is free]"),
         click.option("--weights", default=None, help="a file with the network's weights, or random"),
         click.option("--share", "shares", type=float, multiple=True, help="one per style picture: how much it counts"),
         click.option(
@@ -117,9 +130,13 @@ def paint(
 ) -> None:
     """Run a transfer with a progress bar and save what comes of it, also after an interrupt."""
     options = {name: value for name, value in options.items() if value not in (None, ())}
-    remembered = {k: facts.get(k) for k in ("seed", "shares", "style_scales", "weights") if facts.get(k) is not None}
+    remembered = {
+        k: facts.get(k) for k in ("seed", "shares", "style_scales", "weights", "precision") if facts.get(k) is not None
+    }
     if facts:
         remembered["recipe"] = Recipe.from_dict(facts["recipe"])
+    if "memory" in options:
+        options["memory"] *= 1e9
     transfer = Transfer(content, styles, **(remembered | options))
     if not quiet:
         for note in transfer.notes:
@@ -259,6 +276,7 @@ def doctor(size: int, backbone: str, device: str) -> None:
         click.echo(f"{package:12} {installed(package)}")
     free = free_memory(place)
     click.echo(f"device       {describe_device(place)}, {free / 2**30:.1f} GiB of memory free")
+    click.echo(f"precision    {choose_precision('auto', place)}")
     for name in WEIGHTS:
         click.echo(f"{name:14} {find_weights(name) or f'no weights: nst weights fetch {name}'}")
     per_pixel = measure(recipe, place)
@@ -266,7 +284,9 @@ def doctor(size: int, backbone: str, device: str) -> None:
     click.echo(
         f"a {size}×{size} picture with {backbone} takes about {clock(seconds)} ({recipe.evaluations} evaluations)"
     )
-    click.echo(f"the largest square picture that fits is about {fitting(recipe, free)} pixels wide")
+    engine = scout(load_backbone(backbone, "random"), recipe, choose_precision("auto", place))
+    fast, most = (largest_size(engine, recipe, 0.9 * free, fast=quick) for quick in (True, False))
+    click.echo(f"the largest square picture that fits is about {fast} pixels wide at full speed, {most} at all")
 
 
 def installed(package: str) -> str:
@@ -274,11 +294,6 @@ def installed(package: str) -> str:
         return version(package)
     except PackageNotFoundError:
         return "not installed (pip install 'nstlib[lab]')"
-
-
-def free_memory(device: torch.device) -> int:
-    """Bytes that are free on the device; MPS shares the machine's memory."""
-    return torch.cuda.mem_get_info(device)[0] if device.type == "cuda" else psutil.virtual_memory().available
 
 
 def measure(recipe: Recipe, device: torch.device, size: int = 192) -> float:
@@ -291,12 +306,6 @@ def measure(recipe: Recipe, device: torch.device, size: int = 192) -> float:
     began = time.perf_counter()
     *_, last = steps
     return (time.perf_counter() - began) / (last.evaluations - first.evaluations) / size**2
-
-
-def fitting(recipe: Recipe, free: int) -> int:
-    """The largest side, in steps of 32 pixels, for which nine tenths of the free memory suffice."""
-    backbone = load_backbone(recipe.backbone, "random")
-    return next(s for s in range(16384, 0, -32) if s == 32 or estimate_memory(backbone, recipe, (s, s)) < 0.9 * free)
 
 
 def main() -> None:

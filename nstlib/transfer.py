@@ -17,10 +17,12 @@ from dataclasses import dataclass, field
 from importlib.metadata import version
 from pathlib import Path
 
+import psutil
 import torch
 from torch import Tensor
 
 from .backbone import Backbone, load_backbone, normalize_activations
+from .engine import Engine, View, choose_precision, features_in_bands, reused_memory
 from .errors import InputError, choose
 from .image import Picture, fit, load_image, resize, save_image
 from .loss import TV_KINDS, Objective, Term, content_terms, divide_shares, style_terms, tv_term
@@ -34,7 +36,6 @@ __all__ = [
     "Result",
     "Transfer",
     "choose_device",
-    "estimate_memory",
     "reconstruct_content",
     "reconstruct_style",
     "stylize",
@@ -44,6 +45,7 @@ __all__ = [
 SMALLEST = 32
 CHECKPOINT_SECONDS = 30.0
 METADATA_KEY = "nstlib"
+NOISE = {"float32": 0.0, "bfloat16": 1e-2}  # relative error of a loss, see `lbfgs`
 
 
 def choose_device(name: str = "auto") -> torch.device:
@@ -120,6 +122,9 @@ class Transfer:
         recipe: a name in `RECIPES`, or a `Recipe`.
         seed: of the noise start, and of everything else that is random.
         device: "auto", "cuda", "mps" or "cpu".
+        precision: "auto", "float32" or "bfloat16" (see `choose_precision`).
+        memory: bytes that the run may use; nine tenths of what is free if None. A run that would take more computes
+            maps twice instead of keeping them, and remembers fewer moves; one that cannot fit is refused.
         weights: a file with the backbone's weights, or "random".
         shares: how much each style image counts; equally if None.
         style_scales: size of each style image relative to the result's; 1 if None.
@@ -138,6 +143,8 @@ class Transfer:
         recipe: str | Recipe = DEFAULT_RECIPE,
         seed: int = 0,
         device: str = "auto",
+        precision: str = "auto",
+        memory: float | None = None,
         weights: str | Path | None = None,
         shares: Sequence[float] | None = None,
         style_scales: Sequence[float] | None = None,
@@ -147,6 +154,7 @@ class Transfer:
         self.recipe = with_changes(recipe, changes)
         self.seed, self.weights = seed, weights
         self.device = choose_device(device)
+        self.precision = choose_precision(precision, self.device)
         self.style_scales = list(style_scales or [1.0] * len(styles))
         self.checkpoint = None if checkpoint is None else Path(checkpoint).expanduser()
         check(self.recipe, content, styles, self.style_scales, self.checkpoint)
@@ -176,6 +184,9 @@ class Transfer:
             normalize_activations(self.backbone, [p.pixels for p in self._pictures()])
         self.backbone.to(self.device)
         self.stages = self._stages()
+        self.budget = fit_memory(
+            self.backbone, self.recipe, self.stages[-1][0], self.precision, memory or 0.9 * free_memory(self.device)
+        )
         self.history: list[Record] = []
         self.best: Step | None = None
         self.stopped = ""
@@ -187,10 +198,17 @@ class Transfer:
         """What was chosen or changed before the run, in words."""
         pictures = [f"{p.source}: {note}" for p in self._pictures() for note in p.notes]
         r = self.recipe
-        return (f"computing on {describe_device(self.device)} with {r.backbone}, recipe {r.name}", *pictures)
+        where = f"{describe_device(self.device)} in {self.precision}"
+        short = r.optimizer == "lbfgs" and self.budget.history < r.history
+        fewer = [f"memory is short: L-BFGS remembers {self.budget.history} moves, not {r.history}"] if short else []
+        return (f"computing on {where} with {r.backbone}, recipe {r.name}", *fewer, *pictures)
 
     def __iter__(self) -> Iterator[Progress]:
         """Run, from the checkpoint if there is one, yielding progress after each iteration."""
+        with reused_memory():
+            yield from self._iterate()
+
+    def _iterate(self) -> Iterator[Progress]:
         began, before = time.perf_counter(), self.seconds
         saved = began
         first, state, image = self._resumed
@@ -246,6 +264,7 @@ class Transfer:
             "version": version("nstlib"),
             "torch": torch.__version__,
             "device": str(self.device),
+            "precision": self.precision,
             "seed": self.seed,
             "content": self.named[0],
             "styles": self.named[1:],
@@ -285,20 +304,21 @@ class Transfer:
 
     def objective(self, size: tuple[int, int]) -> Objective:
         """What is minimised at one scale (height, width); every picture shrinks with the result."""
-        return Objective(self.backbone, self._terms(size))
+        return Objective(self.backbone, self._terms(size), self.precision, self.budget.maps)
 
     def _terms(self, size: tuple[int, int]) -> list[Term]:
         r, terms = self.recipe, []
+        features = features_in_bands(self.backbone, self.budget.maps)
         if self.content is not None and r.content_weight:
             content = resize(self.content.pixels, size).to(self.device)
             terms += content_terms(
-                self.backbone, content, r.content_layers, weight=r.content_weight, reduction=r.content_reduction
+                features, content, r.content_layers, weight=r.content_weight, reduction=r.content_reduction
             )
         if self.styles and r.style_weight:
             scale = size[0] / self.stages[-1][0][0]
             styles = [self._shrunk(style.pixels, scale).to(self.device) for style in self.styles]
             terms += style_terms(
-                self.backbone, styles, r.style_layers, weight=r.style_weight, statistic=r.statistic, shares=self.shares
+                features, styles, r.style_layers, weight=r.style_weight, statistic=r.statistic, shares=self.shares
             )
         if r.tv_weight:
             space = self.backbone.normalize if r.tv_space == "network" else None
@@ -313,7 +333,7 @@ class Transfer:
         """The recipe's fields that its optimiser takes."""
         r = self.recipe
         if r.optimizer == "lbfgs":
-            return {"history": r.history, "bounds": r.bounds}
+            return {"history": self.budget.history, "bounds": r.bounds, "noise": NOISE[self.precision]}
         return {
             "rate": r.rate,
             "schedule": r.schedule,
@@ -329,7 +349,7 @@ class Transfer:
             self.best = step
         elif self.best is None:
             raise InputError(
-                f"the loss of the very first image is not a finite number ({step.loss}): check the weights' file and "
+                f"the loss of the very first image cannot be used ({step.stop}): check the weights' file and "
                 f"the term weights of recipe {self.recipe.name}"
             )
         record = Record(size, step.iteration, step.evaluations, self.seconds, step.loss, step.terms)
@@ -356,7 +376,7 @@ class Transfer:
         data = {
             "fingerprint": self._fingerprint(),
             "stage": number,
-            "state": dict(step.state),
+            "state": step.state(),
             "best": {"image": self.best.image, "loss": self.best.loss, "terms": dict(self.best.terms)},
             "counts": (self.best.iteration, self.best.evaluations, self.best.seconds),
             "stop": step.stop,
@@ -512,13 +532,61 @@ def describe_device(device: torch.device) -> str:
     return {"mps": "mps (Apple GPU)", "cpu": f"cpu ({torch.get_num_threads()} threads)"}.get(device.type, str(device))
 
 
-def estimate_memory(backbone: Backbone, recipe: Recipe, size: tuple[int, int]) -> int:
-    """Bytes that a run at `size` (height, width) needs beside the network: kept maps, and the optimiser's memory.
+def free_memory(device: torch.device) -> int:
+    """Bytes that are free on the device; MPS shares the machine's memory."""
+    return torch.cuda.mem_get_info(device)[0] if device.type == "cuda" else psutil.virtual_memory().available
 
-    Autograd keeps the map of every layer down to the deepest, and its gradient passes through two of them at a time.
+
+@dataclass(frozen=True)
+class Budget:
+    """How a run's memory is divided: bytes for the network's maps, and how many moves L-BFGS remembers."""
+
+    maps: int
+    history: int
+
+
+def scout(backbone: Backbone, recipe: Recipe, precision: str) -> Engine:
+    """An engine that knows what maps a recipe needs, before there are targets."""
+    views = [View(layer, None) for layer in recipe.content_layers if recipe.content_weight]
+    views += [View(layer, STATISTICS[recipe.statistic].mean) for layer in recipe.style_layers if recipe.style_weight]
+    return Engine(backbone, views, precision)
+
+
+def image_memory(recipe: Recipe, size: tuple[int, int], history: int) -> int:
+    """Bytes of all that is as large as the image (height, width): the optimiser's memory, pictures, total variation."""
+    count = (2 * history + 2 if recipe.optimizer == "lbfgs" else 4) + 14
+    return 12 * size[0] * size[1] * count
+
+
+def fit_memory(backbone: Backbone, recipe: Recipe, size: tuple[int, int], precision: str, memory: float) -> Budget:
+    """Divide `memory` bytes for a run at `size` (height, width).
+
+    Raises:
+        InputError: it does not fit, however frugally; says which size does.
     """
-    last = backbone.check_layers([*recipe.content_layers, *recipe.style_layers])[-1]
-    names = list(backbone.layers)[: list(backbone.layers).index(last) + 1]
-    per_pixel = [backbone.layers[n].channels / backbone.layers[n].stride ** 2 for n in names]
-    images = 2 * recipe.history + 12 if recipe.optimizer == "lbfgs" else 10
-    return int(4 * size[0] * size[1] * (sum(per_pixel) + 2 * max(per_pixel) + 3 * images))
+    engine = scout(backbone, recipe, precision)
+    for history in sorted({recipe.history, *range(3, recipe.history)}, reverse=True):
+        images = image_memory(recipe, size, history)
+        if images + engine.least(size) <= memory:
+            return Budget(int(memory) - images, history)
+    sides = tuple(side / recipe.size for side in size)
+    raise InputError(
+        f"{size[1]}×{size[0]} pixels with {recipe.backbone} need {(images + engine.least(size)) / 1e9:.1f} GB, but "
+        f"there are {memory / 1e9:.1f} GB: size {largest_size(engine, recipe, memory, sides)} fits"
+    )
+
+
+def largest_size(
+    engine: Engine, recipe: Recipe, memory: float, sides: tuple[float, float] = (1, 1), *, fast: bool = False
+) -> int:
+    """The largest size, in steps of 32 pixels, that fits into `memory` bytes; 0 if none does.
+
+    sides: height and width for a size of 1. fast: without the means that save memory.
+    """
+
+    def fits(size: int) -> bool:
+        shape = round(sides[0] * size), round(sides[1] * size)
+        maps, history = (engine.bytes, recipe.history) if fast else (engine.least, min(3, recipe.history))
+        return maps(shape) + image_memory(recipe, shape, history) <= memory
+
+    return next((size for size in range(16384, 0, -32) if fits(size)), 0)

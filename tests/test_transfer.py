@@ -6,7 +6,7 @@ import pytest
 import torch
 
 import nstlib as nst
-from nstlib.transfer import METADATA_KEY, Transfer, estimate_memory, run
+from nstlib.transfer import METADATA_KEY, Transfer, run
 
 SMALL = {"size": 48, "evaluations": 12, "device": "cpu"}
 
@@ -209,10 +209,3 @@ def test_on_cuda_the_loss_follows_the_cpus(content, style):
     cpu, cuda = (nst.stylize(content, style, **{**SMALL, "device": d}) for d in ("cpu", "cuda"))
     assert cuda.history[0].loss == pytest.approx(cpu.history[0].loss, rel=1e-3)
     assert cuda.history[-1].loss < 0.5 * cuda.history[0].loss
-
-
-def test_memory_grows_with_the_area():
-    net, recipe = nst.load_backbone(), nst.RECIPES[nst.DEFAULT_RECIPE]
-    assert estimate_memory(net, recipe, (512, 256)) == pytest.approx(
-        2 * estimate_memory(net, recipe, (256, 256)), rel=1e-6
-    )
