@@ -1,0 +1,305 @@
+"""The questions, one function each: a `Plan` → rows.
+
+evaluation   seconds of one loss and gradient
+memory       peak of one evaluation, and of the whole loop
+loss         seconds to the loss that gordicaleksa's loop ends with
+peak         share of the machine's measured peak
+profile      where the time of one evaluation goes
+growth       seconds per megapixel from small to large
+pocket       the kit's small network beside VGG-19
+stylize      the default `nst.stylize`, on all cores
+"""
+
+from __future__ import annotations
+
+import statistics
+import tempfile
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from nstlib.backbone import BACKBONES
+
+from . import probe
+from .measure import Row, Sheet, alternate, convolution, product, ratios, work
+from .peers import GORDICALEKSA, OURS, OURS_FLOAT32, TUTORIAL, Ours, Watch, contestants
+from .problem import CONTENT_LAYER, STYLE_LAYERS, Problem
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How much is measured. Sizes are sides of square pictures in pixels.
+
+    rounds: of each size. loops: evaluations of the loop whose memory is measured, by size; gordicaleksa's history of
+    100 moves is full after some 120, and the rows say how many it held. size: of the experiments with one size.
+    """
+
+    rounds: Mapping[int, int]
+    loops: Mapping[int, int]
+    growth: tuple[int, ...]
+    size: int
+    loss_evaluations: int
+    product_side: int = 4096
+    device: str = "cpu"
+    weights: str | None = "random"
+    threads: int | None = None
+
+    def problem(self, size: int | None = None) -> Problem:
+        return Problem(size or self.size, self.device, self.weights)
+
+
+FULL = Plan({256: 9, 512: 7, 1024: 5}, {256: 130, 512: 30}, (128, 256, 512, 1024, 2048), 512, 300)
+QUICK = Plan({64: 3, 128: 3}, {64: 20}, (64, 128, 256), 128, 30, product_side=1024)
+
+
+def evaluation(plan: Plan) -> list[Row]:
+    """Seconds of one loss and gradient, all in alternation."""
+    sheet = Sheet("evaluation")
+    for size, rounds in plan.rounds.items():
+        made = contestants(plan.problem(size))
+        samples = alternate({who: c.evaluate for who, c in made.items()}, rounds, plan.device)
+        for who, seconds in samples.items():
+            sheet.add(size, who, "seconds per evaluation", "s", seconds, getattr(made[who], "precision", "float32"))
+        sheet.add_ratios(size, samples, OURS)
+        if OURS_FLOAT32 in samples:
+            sheet.add_ratios(size, {k: v for k, v in samples.items() if k != OURS}, OURS_FLOAT32)
+    return sheet.rows
+
+
+def memory(plan: Plan) -> list[Row]:
+    """Peak memory, each in a fresh process."""
+    sheet = Sheet("memory")
+    for size in plan.rounds:
+        found = {who: ask_memory(plan, who, size) for who in (TUTORIAL, GORDICALEKSA, OURS, OURS_FLOAT32)}
+        for name, what in (("evaluation", "one evaluation"), ("again", "one evaluation, warm")):
+            add_memory(sheet, size, what, {who: [f[name] / 1e6] for who, f in found.items()})
+    for size, evaluations in plan.loops.items():
+        found = {who: ask_memory(plan, who, size, evaluations) for who in (GORDICALEKSA, OURS, OURS_FLOAT32)}
+        what = f"loop of {evaluations} evaluations"
+        note = f"{GORDICALEKSA} remembered {found[GORDICALEKSA]['moves']} of 100 moves"
+        add_memory(sheet, size, what, {who: [f["loop"] / 1e6] for who, f in found.items()}, note)
+    return sheet.rows
+
+
+def ask_memory(plan: Plan, who: str, size: int, evaluations: int = 0) -> dict[str, float]:
+    request = {"who": who, "size": size, "device": plan.device, "weights": plan.weights, "evaluations": evaluations}
+    return probe.ask(plan.threads, kind="memory", **request)
+
+
+def add_memory(sheet: Sheet, size: int, what: str, megabytes: Mapping[str, list[float]], note: str = "") -> None:
+    for who, samples in megabytes.items():
+        sheet.add(size, who, what, "MB", samples, note if who == GORDICALEKSA else "")
+    for ours in (OURS, OURS_FLOAT32):
+        share = ratios(megabytes[ours], megabytes[GORDICALEKSA])
+        sheet.add(size, f"{ours} / {GORDICALEKSA}", what, "×", share)
+
+
+def loss(plan: Plan) -> list[Row]:
+    """Seconds to the loss that gordicaleksa's loop ends with, judged in float32 on the saved pictures.
+
+    Ours may take twice as many evaluations: half precision needs some more, and each costs less.
+    """
+    sheet, count = Sheet("loss"), plan.loss_evaluations
+    made = contestants(plan.problem())
+    judge = (made.get(OURS_FLOAT32) or made[OURS]).judge
+    budgets = {GORDICALEKSA: count, TUTORIAL: count, OURS: 2 * count}
+    with tempfile.TemporaryDirectory() as folder:
+        albums = {who: Album(Path(folder) / who) for who in budgets}
+        for who, budget in budgets.items():
+            made[who].run(budget, Watch(albums[who].add, plan.device))
+        target = judge(albums[GORDICALEKSA].picture(-1))
+        sheet.add(plan.size, GORDICALEKSA, "loss to reach", "", target)
+        times = {who: add_run(sheet, plan.size, who, albums[who], judge, target) for who in budgets}
+    for over in (TUTORIAL, GORDICALEKSA):
+        if times[over] and times[OURS]:
+            sheet.add(plan.size, f"{over} / {OURS}", "ratio", "×", times[over] / times[OURS])
+    return sheet.rows
+
+
+class Album:
+    """Pictures of a run, on disk; it holds (seconds, evaluations) of each in `entries`."""
+
+    def __init__(self, folder: Path):
+        folder.mkdir()
+        self.folder, self.entries = folder, []
+
+    def add(self, seconds: float, evaluations: int, picture: Tensor) -> None:
+        torch.save(picture.cpu(), self.folder / f"{len(self.entries)}.pt")
+        self.entries.append((seconds, evaluations))
+
+    def picture(self, number: int) -> Tensor:
+        """The picture of that number; negative ones count from the end."""
+        return torch.load(self.folder / f"{number % len(self.entries)}.pt", weights_only=True)
+
+
+def first_below(
+    album: Album, judge: Callable[[Tensor], float], target: float, every: int = 10
+) -> tuple[int | None, dict[int, float]]:
+    """The number of the first picture whose loss is at most `target`, and all losses that were looked up.
+
+    Every tenth picture is judged, then those before the first that passed.
+    """
+    count = len(album.entries)
+    losses: dict[int, float] = {}
+    for number in [*range(0, count - 1, every), count - 1]:
+        losses[number] = judge(album.picture(number))
+        if losses[number] <= target:
+            for earlier in range(max(0, number - every + 1), number):
+                losses[earlier] = losses.get(earlier) or judge(album.picture(earlier))
+            return min(n for n, value in losses.items() if value <= target), losses
+    return None, losses
+
+
+def add_run(
+    sheet: Sheet, size: int, who: str, album: Album, judge: Callable[[Tensor], float], target: float
+) -> float | None:
+    """Write down when a run reached the target; returns the seconds, None if it did not."""
+    number, losses = first_below(album, judge, target)
+    best = min((value, n) for n, value in losses.items())
+    reached = number is not None
+    seconds, evaluations = album.entries[number if reached else best[1]]
+    missed = f"not reached: its best of {album.entries[-1][1]} evaluations is {best[0] / target:.3g} times it"
+    note = "" if reached else missed
+    what = "seconds to the loss" if reached else "seconds to its best"
+    sheet.add(size, who, what, "s", seconds, note)
+    sheet.add(size, who, what.replace("seconds", "evaluations"), "", evaluations)
+    return seconds if reached else None
+
+
+def peak(plan: Plan) -> list[Row]:
+    """How much of the machine's measured peak one evaluation reaches; peak and evaluation in alternation."""
+    sheet, problem = Sheet("peak"), plan.problem()
+    flop = work(BACKBONES[problem.backbone_name], plan.size, STYLE_LAYERS, [CONTENT_LAYER])
+    for part, amount in {**flop, "total": sum(flop.values())}.items():
+        sheet.add(plan.size, OURS, f"work, {part}", "GFLOP", amount / 1e9)
+    ours = Ours(problem)
+    for precision in ("float32", "bfloat16"):
+        judged = ours if precision == ours.precision else Ours(problem, "float32") if precision == "float32" else None
+        add_peak(sheet, plan, precision, judged, sum(flop.values()))
+    return sheet.rows
+
+
+def add_peak(sheet: Sheet, plan: Plan, precision: str, ours: Ours | None, flop: float) -> None:
+    dtype = getattr(torch, precision)
+    tools = {
+        "matrix product": product(dtype, plan.device, plan.product_side),
+        "convolution": convolution(dtype, plan.device),
+    }
+    calls = {name: call for name, (call, _) in tools.items()}
+    samples = alternate({**calls, **({OURS: ours.evaluate} if ours else {})}, 5, plan.device)
+    speeds = {name: [amount / s for s in samples[name]] for name, (_, amount) in tools.items()}
+    for name, values in speeds.items():
+        sheet.add(0, name, f"speed, {precision}", "GFLOP/s", [v / 1e9 for v in values])
+    if ours:
+        best = max(speeds.values(), key=statistics.median)
+        reached = [flop / s for s in samples[OURS]]
+        sheet.add(plan.size, OURS, f"speed, {precision}", "GFLOP/s", [v / 1e9 for v in reached])
+        sheet.add(plan.size, OURS, f"share of peak, {precision}", "1", ratios(reached, best))
+
+
+GROUPS = (
+    ("pooling", ("pool",)),
+    ("ReLU", ("relu", "threshold")),
+    ("copies", ("reorder", "copy", "clone", "contiguous", "cat", "fill", "zero", "memcpy", "memset")),
+    ("convolution", ("conv", "fprop", "dgrad", "implicit", "mkldnn", "onednn")),
+    ("Gram", ("mm", "matmul", "cutlass")),
+)
+
+
+def group_of(operator: str) -> str:
+    """The group of an operator or kernel, by its name.
+
+    >>> group_of("aten::mkldnn_convolution"), group_of("aten::mm"), group_of("aten::sum")
+    ('convolution', 'Gram', 'other')
+    """
+    name = operator.lower()
+    return next((group for group, words in GROUPS if any(word in name for word in words)), "other")
+
+
+def profile(plan: Plan) -> list[Row]:
+    """Where the time of one evaluation goes, by groups of operators and by the eight longest."""
+    sheet, ours = Sheet("profile"), Ours(plan.problem())
+    ours.evaluate()
+    times = operator_seconds(ours.evaluate, plan.device)
+    groups: dict[str, float] = {}
+    for operator, seconds in times.items():
+        groups[group_of(operator)] = groups.get(group_of(operator), 0) + seconds
+    total = sum(times.values())
+    for kind, found in (("group", groups), ("operator", dict(list(times.items())[:8]))):
+        for name, seconds in sorted(found.items(), key=lambda item: -item[1]):
+            sheet.add(plan.size, name, kind, "s", seconds, f"{seconds / total:.1%}")
+    return sheet.rows
+
+
+def operator_seconds(call: Callable[[], object], device: str, repeats: int = 3) -> dict[str, float]:
+    """Seconds that one call spends in each operator (on CUDA: kernel) itself, the longest first."""
+    kinds, cuda = torch.profiler.ProfilerActivity, device.startswith("cuda")
+    with torch.profiler.profile(activities=[kinds.CPU, kinds.CUDA] if cuda else [kinds.CPU]) as profiler:
+        for _ in range(repeats):
+            call()
+        if cuda:
+            torch.cuda.synchronize()
+    times = {}
+    for event in profiler.key_averages():
+        kernel = event.device_type == torch.autograd.DeviceType.CUDA
+        spent = event.self_device_time_total if cuda else event.self_cpu_time_total
+        if kernel == cuda and spent:
+            times[event.key] = times.get(event.key, 0) + spent / 1e6 / repeats
+    return dict(sorted(times.items(), key=lambda item: -item[1]))
+
+
+def growth(plan: Plan) -> list[Row]:
+    """Seconds of an evaluation, and per megapixel, as the picture grows."""
+    sheet = Sheet("growth")
+    for name, build in (("vgg19", Ours), ("pocket", pocket_contestant)):
+        per_pixel = {}
+        for size in plan.growth:
+            contestant = build(plan.problem(size))
+            rounds = 3 if size >= 1024 else 7
+            seconds = alternate({name: contestant.evaluate}, rounds, plan.device)[name]
+            del contestant  # its buffers, before the next size needs more
+            per_megapixel = [s / (size**2 / 1e6) for s in seconds]
+            sheet.add(size, name, "seconds per evaluation", "s", seconds)
+            sheet.add(size, name, "seconds per megapixel", "s", per_megapixel)
+            per_pixel[size] = statistics.median(per_megapixel)
+        flat = [value for size, value in per_pixel.items() if size >= 256]
+        sheet.add(0, name, "dearest pixel over cheapest, from 256 up", "×", max(flat) / min(flat))
+    return sheet.rows
+
+
+def pocket_contestant(problem: Problem) -> Ours:
+    """nstlib on `pocket`, with that network's usual layers."""
+    usual = BACKBONES["pocket"]
+    return Ours(
+        problem.changed(backbone_name="pocket", weights=None),
+        content_layers={layer: 1 / len(usual.content_layers) for layer in usual.content_layers},
+        style_layers={layer: 1 / len(usual.style_layers) for layer in usual.style_layers},
+    )
+
+
+def pocket(plan: Plan) -> list[Row]:
+    """`pocket` beside VGG-19, by the same engine, in alternation."""
+    sheet = Sheet("pocket")
+    made = {"vgg19": Ours(plan.problem()), "pocket": pocket_contestant(plan.problem())}
+    samples = alternate({who: c.evaluate for who, c in made.items()}, 9, plan.device)
+    for who, seconds in samples.items():
+        sheet.add(plan.size, who, "seconds per evaluation", "s", seconds)
+    sheet.add_ratios(plan.size, samples, "pocket")
+    return sheet.rows
+
+
+def stylize(plan: Plan) -> list[Row]:
+    """Wall seconds of the default `nst.stylize` after imports, on all cores, in fresh processes."""
+    sheet = Sheet("stylize")
+    found = [probe.ask(kind="stylize", size=plan.size, device=plan.device) for _ in range(3)]
+    note = f"{found[0]['threads']} threads, {found[0]['evaluations']} evaluations at the last scale"
+    sheet.add(plan.size, "nst.stylize", "wall seconds", "s", [f["seconds"] for f in found], note)
+    return sheet.rows
+
+
+EXPERIMENTS: dict[str, Callable[[Plan], list[Row]]] = {
+    e.__name__: e for e in (evaluation, memory, loss, peak, profile, growth, pocket, stylize)
+}
