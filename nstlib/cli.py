@@ -203,7 +203,7 @@ def recipes(name: str | None) -> None:
     click.echo(row.format("recipe", "network", "style by", "content", "style", "tv", "by", "steps", "from", "source"))
     for r in RECIPES.values():
         weights = (f"{w:g}" for w in (r.content_weight, r.style_weight, r.tv_weight))
-        total = r.evaluations + sum(evaluations for _, evaluations in r.pyramid)
+        total = r.evaluations + sum(evaluations for _, evaluations in r.scales())
         click.echo(row.format(r.name, r.backbone, r.statistic, *weights, r.optimizer, total, r.start, r.source))
 
 

@@ -451,8 +451,8 @@ class Engine:
     def describe(self, image: Tensor) -> list[Tensor]:
         """What each term's `describe` says of the image's map; the map itself for terms that have none."""
         sights = [Sight(term) for term in self.terms]
-        plan = [Plan(p.bands, keep=False) for p in self.plan(image.shape[-2:])]
-        self._forward(self._enter(image), sights, plan)
+        frugal = [Plan(cost.count(BAND_BYTES), keep=False) for cost in self._costs(image.shape[-2:])]
+        self._forward(self._enter(image), sights, frugal)
         return [sight.total for sight in sights]
 
     def _enter(self, image: Tensor) -> Tensor:
@@ -507,7 +507,7 @@ class Engine:
             for operation in block.operations.values():
                 h, w = operation.window.outputs(h), operation.window.outputs(w)
                 channels = operation.channels or channels
-                maps.append(h * w * channels * item * operation.copies)
+                maps.append(int(h * w * channels * item * operation.copies))
             costs.append(Cost(entry, maps, h, bool(must_see_whole & block.operations.keys())))
         return costs
 
@@ -572,7 +572,7 @@ def divide(backbone: Backbone, wanted: set[str], dtype: torch.dtype) -> list[Blo
     return [Block(block) for block in blocks if block]
 
 
-def features_in_bands(backbone: Backbone, memory: int | None = None) -> Callable[..., dict[str, Tensor]]:
+def features_in_bands(backbone: Backbone) -> Callable[..., dict[str, Tensor]]:
     """The backbone as it is called for targets, but working through the image in bands.
 
     Returns:
@@ -584,7 +584,8 @@ def features_in_bands(backbone: Backbone, memory: int | None = None) -> Callable
         image: Tensor, layers: Iterable[str], describe: Callable[[Tensor], Tensor] | None = None
     ) -> dict[str, Tensor]:
         wanted = backbone.check_layers(layers)
-        engine = Engine(backbone, [View(layer, describe) for layer in wanted], memory=memory)
+        backbone.check_size(image.shape[-2:], wanted[-1])
+        engine = Engine(backbone, [View(layer, describe) for layer in wanted])
         return dict(zip(wanted, engine.describe(image), strict=True))
 
     return features
@@ -631,11 +632,12 @@ def record(evaluate: Callable[[Tensor], object], image: Tensor) -> Callable[[Ten
 
 
 @contextmanager
-def reused_memory() -> Iterator[None]:
-    """For the time of a run, let glibc keep what is freed.
+def allocator(*, keep: bool) -> Iterator[None]:
+    """For the time of a run, let glibc keep what is freed for the next evaluation, or hand it back at once.
 
-    By default it hands freed memory back to the system, which clears it page by page when the next evaluation asks
-    for it again: some 5 % of the time. Does nothing on other systems.
+    By default it does some of both. What is handed back the system clears page by page when it is asked for again,
+    some 5 % of an evaluation; what is kept lies in pieces that do not always fit, some 30 % more memory. Does nothing
+    on other systems.
     """
     trim, mmap, megabyte = -1, -3, 2**20  # M_TRIM_THRESHOLD and M_MMAP_THRESHOLD of malloc.h
     try:
@@ -644,10 +646,11 @@ def reused_memory() -> Iterator[None]:
     except (AttributeError, OSError, TypeError):
         yield
         return
-    mallopt(mmap, 32 * megabyte)
-    mallopt(trim, 2**31 - 1)
+    mallopt(mmap, (32 if keep else 1) * megabyte)
+    mallopt(trim, 2**31 - 1 if keep else megabyte)
     try:
         yield
-    finally:
-        mallopt(trim, 64 * megabyte)  # where glibc's own adjustment ends up
+    finally:  # where glibc's own adjustment ends up
+        mallopt(mmap, 32 * megabyte)
+        mallopt(trim, 64 * megabyte)
         malloc_trim(0)

@@ -30,10 +30,10 @@ def content_loss(features: Tensor, target: Tensor, reduction: str = "mean") -> T
     """
     choose("reduction", reduction, ("mean", "sum", "relative"))
     dtype = torch.promote_types(features.dtype, torch.float32)
-    square = (features.to(dtype) - target.to(dtype)).square()
-    if reduction == "mean":
-        return square.mean()
-    return square.sum() if reduction == "sum" else square.sum() / target.to(dtype).square().sum().clamp_min(1e-12)
+    features, target = features.to(dtype), target.to(dtype)
+    if reduction == "relative":
+        return F.mse_loss(features, target, reduction="sum") / target.square().sum().clamp_min(1e-12)
+    return F.mse_loss(features, target, reduction=reduction)
 
 
 TV_KINDS = ("l1", "l2", "isotropic", "nine-point")
@@ -202,9 +202,10 @@ class Objective:
         def evaluate(image: Tensor) -> tuple[Tensor, dict[str, Tensor], Tensor]:
             values, gradient = engine(image) if engine else ([], torch.zeros_like(image))
             if of_pixels:
-                leaf = image.clone().requires_grad_()
-                own = [term.weight * term.loss(leaf) for term in of_pixels]
-                gradient += torch.autograd.grad(sum(own), leaf)[0]
+                with torch.enable_grad():
+                    leaf = image.clone().requires_grad_()
+                    own = [term.weight * term.loss(leaf) for term in of_pixels]
+                    gradient += torch.autograd.grad(sum(own), leaf)[0]
                 values += own
             parts = self._by_name(values, order)
             return sum(parts.values()), parts, gradient

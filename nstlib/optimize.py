@@ -219,8 +219,7 @@ def lbfgs(
     evaluate = Evaluator(objective, image, bounds, state["evaluations"] if state else 0)
     pairs = History(history, image)
     if state:
-        pairs.load(state)
-        point, iteration = Point.load(state), state["iteration"]
+        point, iteration = Point.load(state, pairs.load(state)), state["iteration"]
     else:
         point, iteration = look(evaluate, pairs, evaluate.project(image.reshape(-1).clone())), 0
 
@@ -289,9 +288,10 @@ class Point:
         return {"gradient": self.gradient, **numbers}
 
     @classmethod
-    def load(cls, state: State) -> Point:
+    def load(cls, state: State, rows: Sequence[int]) -> Point:
+        """Go on from a copy; rows: of its products, those that the history kept."""
         same = {name: state[name] for name in ("gradient", "loss", "terms", "size", "square")}
-        return cls(x=state["image"].reshape(-1), products=np.array(state["products"]), **same)
+        return cls(x=state["image"].reshape(-1), products=np.array(state["products"])[:, rows], **same)
 
 
 def look(
@@ -410,20 +410,23 @@ class History:
         tables = {"sy": self.sy.tolist(), "yy": self.yy.tolist(), "order": list(self.order)}
         return {"S": self.S[:rows].clone(), "Y": self.Y[:rows].clone(), **tables}
 
-    def load(self, state: State) -> None:
-        """Go on from a copy.
+    def load(self, state: State) -> list[int]:
+        """Go on from a copy; of one that remembers another number of moves, the youngest are kept.
 
-        Raises:
-            InputError: it remembers another number of moves.
+        Returns:
+            which of the copy's rows became the first, second, … row here.
         """
-        size = len(state["sy"])
-        if size != len(self.S):
-            raise InputError(
-                f"the state remembers {size - 1} moves, not {len(self.S) - 1}: go on with history={size - 1}"
-            )
-        rows = len(state["S"])
-        self.S[:rows], self.Y[:rows] = state["S"], state["Y"]
-        self.sy, self.yy, self.order = np.array(state["sy"]), np.array(state["yy"]), list(state["order"])
+        if len(state["sy"]) == len(self.S):
+            kept = list(range(len(state["S"])))  # each in its place, so that sums come out the same to the last bit
+            self.order = list(state["order"])
+        else:
+            kept = state["order"][1 - len(self.S) :]
+            self.order = list(range(len(kept)))
+        rows = len(kept)
+        self.S[:rows], self.Y[:rows] = state["S"][kept], state["Y"][kept]
+        for table, old in ((self.sy, state["sy"]), (self.yy, state["yy"])):
+            table[:rows, :rows] = np.array(old)[np.ix_(kept, kept)]
+        return kept
 
 
 def wolfe(

@@ -54,7 +54,9 @@ class Recipe:
     size: int = doc(512, "size of the result in pixels (see side)")
     side: str = doc("long", "the side that size means: long, short or height")
     style_size: int | None = doc(None, "size of the style image; the result's size if not given")
-    pyramid: tuple[tuple[int, int], ...] = doc((), "coarse to fine: (size, evaluations) of each scale before the last")
+    pyramid: tuple[tuple[int, int], ...] | None = doc(
+        (), "coarse to fine: (size, evaluations) of each scale before the last; None for what pays"
+    )
 
     start: str = doc("content", "first image: content, noise, style, or a picture's path")
     noise: float = doc(0.15, "standard deviation of the noise of a noise start, in pixels in [0, 1]")
@@ -97,6 +99,19 @@ class Recipe:
             total = sum(self.style_layers.values()) / len(architecture.style_layers)
             change["style_layers"] = dict.fromkeys(architecture.style_layers, total)
         return self.changed(**change)
+
+    def scales(self) -> tuple[tuple[int, int], ...]:
+        """(size, evaluations) of each scale before the last.
+
+        What pays, measured in work to reach the loss of one scale alone (256 to 384 pixels, L-BFGS): with VGG from
+        noise two coarser scales take 0.4 of it, from the content one takes 0.9; with pocket from noise one takes 0.8 to
+        0.9, and from the content, whose coarse structure is there already, it takes more than it saves.
+        """
+        if self.pyramid is not None:
+            return self.pyramid
+        halvings = (self.start != "content") + self.backbone.startswith("vgg")
+        third = -(-self.evaluations // 3)
+        return tuple((self.size // 2**i, third) for i in range(halvings, 0, -1))
 
     def to_dict(self) -> dict[str, object]:
         """Plain data, for JSON in a picture's metadata."""
@@ -142,6 +157,7 @@ KIT = Recipe(
     optimizer="lbfgs",
     evaluations=150,
     start="content",
+    pyramid=None,
 )
 
 GATYS_2015 = Recipe(

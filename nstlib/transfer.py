@@ -21,8 +21,8 @@ import psutil
 import torch
 from torch import Tensor
 
-from .backbone import Backbone, load_backbone, normalize_activations
-from .engine import Engine, View, choose_precision, features_in_bands, reused_memory
+from .backbone import BACKBONES, Backbone, load_backbone, normalize_activations
+from .engine import Engine, View, allocator, choose_precision, features_in_bands
 from .errors import InputError, choose
 from .image import Picture, fit, load_image, resize, save_image
 from .loss import TV_KINDS, Objective, Term, content_terms, divide_shares, style_terms, tv_term
@@ -45,6 +45,9 @@ __all__ = [
 SMALLEST = 32
 CHECKPOINT_SECONDS = 30.0
 METADATA_KEY = "nstlib"
+AMPLE = 1.3  # what a run takes that lets the allocator keep what is freed, over what it uses
+# Statistics that see a map whole: how many times it they hold, in float32, at their worst moment.
+COPIES = {"covariance": 2, "mean-std": 2, "wasserstein": 2, "sliced": 5, "patches": 30}
 NOISE = {"float32": 0.0, "bfloat16": 1e-2}  # relative error of a loss, see `lbfgs`
 
 
@@ -185,7 +188,11 @@ class Transfer:
         self.backbone.to(self.device)
         self.stages = self._stages()
         self.budget = fit_memory(
-            self.backbone, self.recipe, self.stages[-1][0], self.precision, memory or 0.9 * free_memory(self.device)
+            self.backbone,
+            self.recipe,
+            self.stages[-1][0],
+            self.precision,
+            0.9 * free_memory(self.device) if memory is None else memory,
         )
         self.history: list[Record] = []
         self.best: Step | None = None
@@ -205,7 +212,7 @@ class Transfer:
 
     def __iter__(self) -> Iterator[Progress]:
         """Run, from the checkpoint if there is one, yielding progress after each iteration."""
-        with reused_memory():
+        with allocator(keep=self.budget.ample):
             yield from self._iterate()
 
     def _iterate(self) -> Iterator[Progress]:
@@ -288,7 +295,7 @@ class Transfer:
         """((height, width), evaluations) of each scale, coarse to fine."""
         size = self.recipe.size
         shape = (size, size) if self.content is None else tuple(self.content.pixels.shape[-2:])
-        coarse = [(fit(shape, s, self.recipe.side), n) for s, n in self.recipe.pyramid if s < size]
+        coarse = [(fit(shape, s, self.recipe.side), n) for s, n in self.recipe.scales() if s < size]
         coarse = [(s, n) for s, n in coarse if min(s) >= self.smallest and s[0] < shape[0]]
         return [*coarse, (shape, self.recipe.evaluations)]
 
@@ -308,7 +315,7 @@ class Transfer:
 
     def _terms(self, size: tuple[int, int]) -> list[Term]:
         r, terms = self.recipe, []
-        features = features_in_bands(self.backbone, self.budget.maps)
+        features = features_in_bands(self.backbone)
         if self.content is not None and r.content_weight:
             content = resize(self.content.pixels, size).to(self.device)
             terms += content_terms(
@@ -404,7 +411,7 @@ class Transfer:
             ) from None
         if not ours:
             raise InputError(
-                f"the checkpoint '{self.checkpoint}' belongs to a run with other pictures, recipe or seed: "
+                f"the checkpoint '{self.checkpoint}' belongs to a run with other pictures, recipe, precision or seed: "
                 f"name another file, or delete it to start anew"
             )
         self.history = [Record(tuple(size), i, e, s, loss, terms) for size, i, e, s, loss, terms in data["history"]]
@@ -539,10 +546,14 @@ def free_memory(device: torch.device) -> int:
 
 @dataclass(frozen=True)
 class Budget:
-    """How a run's memory is divided: bytes for the network's maps, and how many moves L-BFGS remembers."""
+    """How a run's memory is divided.
+
+    maps: bytes for the network's maps. history: how many moves L-BFGS remembers. ample: whether all maps can be kept.
+    """
 
     maps: int
     history: int
+    ample: bool
 
 
 def scout(backbone: Backbone, recipe: Recipe, precision: str) -> Engine:
@@ -553,9 +564,12 @@ def scout(backbone: Backbone, recipe: Recipe, precision: str) -> Engine:
 
 
 def image_memory(recipe: Recipe, size: tuple[int, int], history: int) -> int:
-    """Bytes of all that is as large as the image (height, width): the optimiser's memory, pictures, total variation."""
+    """Bytes of all but the feature maps: the optimiser's memory, pictures, and what the statistic makes of a map."""
+    pixels = size[0] * size[1]
     count = (2 * history + 2 if recipe.optimizer == "lbfgs" else 4) + 14
-    return 12 * size[0] * size[1] * count
+    layers = BACKBONES[recipe.backbone].layers
+    widest = max((layers[n].channels / layers[n].stride ** 2 for n in recipe.style_layers if n in layers), default=0)
+    return int(12 * pixels * count + 4 * pixels * widest * COPIES.get(recipe.statistic, 0))
 
 
 def fit_memory(backbone: Backbone, recipe: Recipe, size: tuple[int, int], precision: str, memory: float) -> Budget:
@@ -565,14 +579,20 @@ def fit_memory(backbone: Backbone, recipe: Recipe, size: tuple[int, int], precis
         InputError: it does not fit, however frugally; says which size does.
     """
     engine = scout(backbone, recipe, precision)
-    for history in sorted({recipe.history, *range(3, recipe.history)}, reverse=True):
-        images = image_memory(recipe, size, history)
-        if images + engine.least(size) <= memory:
-            return Budget(int(memory) - images, history)
+    # Ten moves do as well as a hundred, so a long memory is given up before speed is, and a short one after it.
+    most = min(10, recipe.history)
+    for ample, histories in ((True, (recipe.history, most)), (False, (most, min(5, most), min(3, most)))):
+        maps = AMPLE * engine.bytes(size) if ample else engine.least(size)
+        for history in histories:
+            images = image_memory(recipe, size, history)
+            if images + maps <= memory:
+                return Budget(int(memory) - images, history, ample)
     sides = tuple(side / recipe.size for side in size)
+    least = image_memory(recipe, size, min(3, recipe.history)) + engine.least(size)
+    fits = largest_size(engine, recipe, memory, sides)
     raise InputError(
-        f"{size[1]}×{size[0]} pixels with {recipe.backbone} need {(images + engine.least(size)) / 1e9:.1f} GB, but "
-        f"there are {memory / 1e9:.1f} GB: size {largest_size(engine, recipe, memory, sides)} fits"
+        f"{size[1]}×{size[0]} pixels with {recipe.backbone} need {least / 1e9:.2g} GB, but there are "
+        f"{memory / 1e9:.2g} GB: " + (f"size {fits} fits" if fits else "let the run use more, or close other programs")
     )
 
 
@@ -586,7 +606,7 @@ def largest_size(
 
     def fits(size: int) -> bool:
         shape = round(sides[0] * size), round(sides[1] * size)
-        maps, history = (engine.bytes, recipe.history) if fast else (engine.least, min(3, recipe.history))
-        return maps(shape) + image_memory(recipe, shape, history) <= memory
+        maps, history = (AMPLE * engine.bytes(shape), 10) if fast else (engine.least(shape), 3)
+        return maps + image_memory(recipe, shape, min(history, recipe.history)) <= memory
 
     return next((size for size in range(16384, 0, -32) if fits(size)), 0)

@@ -1,6 +1,7 @@
 """The command line as a person uses it, mistakes above all."""
 
 import json
+import re
 import sys
 
 import pytest
@@ -9,6 +10,7 @@ from click.testing import CliRunner
 
 import nstlib as nst
 from nstlib import cli
+from nstlib.engine import choose_precision
 
 QUICK = ["--size", "48", "--evaluations", "4", "--device", "cpu"]
 
@@ -69,6 +71,27 @@ def test_like_can_be_varied(pictures, call):
     assert facts["recipe"]["tv_weight"] == 0.5 and facts["recipe"]["evaluations"] == 4
 
 
+def test_precision_and_memory(pictures, call):
+    status, out, _ = call(*GOOD, "--precision", "bfloat16", "--memory", "0.5", *QUICK)
+    assert status == 0 and "in bfloat16 with pocket" in out and "memory is short" not in out
+    assert json.loads(call("show", "new.png")[1])["precision"] == "bfloat16"
+    status, out, _ = call("stylize", "--like", "new.png", "-o", "again.png")
+    assert status == 0 and "in bfloat16" in out
+    status, out, _ = call("stylize", "--like", "new.png", "-o", "other.png", "--precision", "float32")
+    assert status == 0 and "in float32" in out
+    first, second = (nst.load_image(name).pixels for name in ("new.png", "again.png"))
+    assert torch.equal(first, second)
+
+
+def test_memory_is_in_gigabytes(pictures, call):
+    """At 40×48 pixels the optimiser's moves take 46 kB each, and the maps less than 1 MB."""
+    options = ["--precision", "float32", "--content-weight", "0", *QUICK]
+    status, out, _ = call(*GOOD, "--memory", "0.0017", *options)
+    assert status == 0 and "memory is short: L-BFGS remembers" in out
+    status, out, _ = call(*GOOD, "--memory", "0.1", *options)
+    assert status == 0 and "memory is short" not in out
+
+
 def test_several_styles_and_a_checkpoint(pictures, call):
     shares = ["--share", "3", "--share", "1", "--style-scale", "1", "--style-scale", "0.8"]
     arguments = ["stylize", "content.png", "style.png", "other.png", "-o", "out.webp", "--checkpoint", "state.pt"]
@@ -120,6 +143,9 @@ GOOD = ["stylize", "content.png", "style.png", "-o", "new.png"]
         ([*GOOD, "--evaluations", "-3"], "at least 1"),
         ([*GOOD, "--content-weight", "-1"], "below 0"),
         ([*GOOD, "--device", "gpu"], "cpu"),
+        ([*GOOD, "--precision", "bfloat61"], "did you mean 'bfloat16'"),
+        ([*GOOD, "--memory", "plenty"], "plenty"),
+        ([*GOOD, "--memory", "0.0012", "--precision", "float32", "--size", "48"], "size 32 fits"),
         ([*GOOD, "--start", "nosie"], "nosie"),
         ([*GOOD, "--share", "1", "--share", "2"], "share"),
         ([*GOOD, "--like", "style.png"], "does not say how it was made"),
@@ -165,6 +191,18 @@ def test_doctor_measures_this_machine(call):
     assert status == 0
     for word in ("Python", "torch", "GiB of memory free", "pocket", "64×64 picture", "pixels wide"):
         assert word in out
+    precision = choose_precision("auto", torch.device("cpu"))
+    assert any(line.split() == ["precision", precision] for line in out.splitlines())
+    fast, most = (int(n) for n in re.search(r"about (\d+) pixels wide at full speed, (\d+) at all", out).groups())
+    assert 256 <= fast <= most
+
+
+def test_doctor_counts_the_memory_that_is_free(call, monkeypatch):
+    monkeypatch.setattr(cli, "free_memory", lambda device: 10**8)
+    monkeypatch.setattr(cli, "choose_precision", lambda name, device: "float32")
+    out = call("doctor", "--size", "64", "--device", "cpu")[1]
+    fast, most = (int(n) for n in re.search(r"about (\d+) pixels wide at full speed, (\d+) at all", out).groups())
+    assert 100 < fast < most < 1000
 
 
 def test_options_read_the_library():

@@ -321,3 +321,58 @@ def test_pixels_outside_0_and_1_keep_their_slope(tiny, terms, rng):
     leaf = image.requires_grad_()
     (gradient,) = torch.autograd.grad(objective(leaf)[0], leaf)
     assert (gradient[0, :, 2, 3] != 0).all()
+
+
+# Value and gradient by the engine (tests/test_engine.py compares it with autograd at length)
+
+
+def test_value_and_gradient_is_that_of_the_call(tiny, terms, rng):
+    objective, leaf = Objective(tiny, terms), picture(rng).requires_grad_()
+    total, parts = objective(leaf)
+    value, fast, gradient = objective.value_and_gradient(leaf)
+    assert value.item() == pytest.approx(total.item(), rel=1e-12)
+    assert {k: v.item() for k, v in fast.items()} == pytest.approx({k: v.item() for k, v in parts.items()}, rel=1e-12)
+    torch.testing.assert_close(gradient, torch.autograd.grad(total, leaf)[0], rtol=1e-10, atol=1e-15)
+    assert not any(x.requires_grad for x in (value, gradient, *fast.values())) and leaf.grad is None
+
+
+def test_value_and_gradient_is_that_of_finite_differences(tiny, terms, rng):
+    objective, image = Objective(tiny, terms), picture(rng)
+    direction = torch.randn(image.shape, generator=rng, dtype=torch.float64)
+    ahead, behind = (objective.value_and_gradient(image + step * direction)[0].item() for step in (1e-6, -1e-6))
+    slope = (objective.value_and_gradient(image)[2] * direction).sum().item()
+    assert slope == pytest.approx((ahead - behind) / 2e-6, rel=1e-6) and slope != 0
+
+
+def test_value_and_gradient_of_terms_of_one_name(tiny, rng):
+    image = picture(rng)
+    styles = [t for _ in range(2) for t in style_terms(tiny, [picture(rng, 9, 8)], {"relu1_1": 1.0})]
+    value, parts, gradient = Objective(tiny, [tv_term(2.0), *styles, tv_term(3.0)]).value_and_gradient(image)
+    assert set(parts) == {"tv", "style relu1_1"}
+    assert parts["tv"].item() == pytest.approx(5 * tv_loss(image).item(), rel=1e-12)
+    assert value.item() == pytest.approx(sum(p.item() for p in parts.values()), rel=1e-12)
+    apart = [Objective(tiny, [t]).value_and_gradient(image)[2] for t in (tv_term(5.0), *styles)]
+    torch.testing.assert_close(gradient, sum(apart), rtol=1e-10, atol=1e-15)
+
+
+def test_value_and_gradient_without_a_layer_does_not_need_the_network(tiny, rng):
+    image = picture(rng, 1, 2)  # smaller than any layer takes
+    value, parts, gradient = Objective(tiny, [tv_term(1.0, "l1")]).value_and_gradient(image)
+    step = image[..., 1] - image[..., 0]
+    assert value.item() == parts["tv"].item() == pytest.approx(step.abs().sum().item())
+    assert torch.equal(gradient, torch.stack([-step.sign(), step.sign()], dim=-1))
+
+
+def test_value_and_gradient_leaves_out_terms_without_weight(tiny, terms, rng):
+    kept, image = [t for t in terms if t.name == "style relu1_1"], picture(rng)
+    never = Term("content relu2_1", 0.0, "relu2_1", lambda f: pytest.fail("a term of weight 0 was computed"))
+    value, parts, gradient = Objective(tiny, [*kept, never]).value_and_gradient(image)
+    alone, _, expected = Objective(tiny, kept).value_and_gradient(image)
+    assert list(parts) == ["style relu1_1"] and torch.equal(value, alone) and torch.equal(gradient, expected)
+
+
+def test_value_and_gradient_works_where_gradients_are_off(tiny, terms, rng):
+    objective, image = Objective(tiny, terms), picture(rng)
+    expected = objective.value_and_gradient(image)[2]
+    with torch.no_grad():
+        assert torch.equal(objective.value_and_gradient(image)[2], expected)

@@ -774,7 +774,11 @@ def test_a_history_of_nothing_is_refused(given, rng):
         next(lbfgs(function_of(rosenbrock), start(rng), history=given))
 
 
-def test_a_state_of_another_history_is_refused(rng):
-    *_, last = optimize(Spy(FUNCTIONS["rosenbrock"]), start(rng), evaluations=9, history=4)
-    with pytest.raises(InputError, match="the state remembers 4 moves, not 7: go on with history=4"):
-        next(lbfgs(Spy(FUNCTIONS["rosenbrock"]), start(rng), history=7, state=last.state()))
+@pytest.mark.parametrize("history", [2, 7])
+def test_a_run_goes_on_with_another_history(history, rng):
+    """The youngest moves are kept: the next point is as good a choice as with all of them."""
+    *_, last = optimize(Spy(FUNCTIONS["rosenbrock"]), start(rng), evaluations=20, history=4)
+    spy, state = Spy(FUNCTIONS["rosenbrock"]), last.state()
+    *_, end = optimize(spy, start(rng), evaluations=300, history=history, state=state)
+    assert end.loss < 1e-3 * last.loss or end.loss < 1e-12
+    assert spy.calls[0][1] < last.loss  # the first trial already goes down, with a memory that fits its rows

@@ -302,8 +302,8 @@ def test_fields_are_valid(recipe):
     assert all(w > 0 for w in (*recipe.content_layers.values(), *recipe.style_layers.values()))
     assert min(recipe.content_weight, recipe.style_weight, recipe.evaluations, recipe.size, recipe.rate) > 0
     assert recipe.tv_weight >= 0
-    assert [s for s, _ in recipe.pyramid] == sorted(s for s, _ in recipe.pyramid)
-    assert all(size < recipe.size and count > 0 for size, count in recipe.pyramid)
+    assert [s for s, _ in recipe.scales()] == sorted(s for s, _ in recipe.scales())
+    assert all(size < recipe.size and count > 0 for size, count in recipe.scales())
     assert all(0 < since < recipe.evaluations and rate > 0 for since, rate in recipe.schedule)
 
 
@@ -545,3 +545,19 @@ def test_impossible_conversions_say_what_to_do(name, options, message):
 def test_conversion_needs_known_layers():
     with pytest.raises(InputError, match="unknown layer of vgg19 'relu9_1': did you mean"):
         convert(RECIPES["jcjohnson"].changed(style_layers={"relu9_1": 1.0}), statistic="gram-e")
+
+
+@pytest.mark.parametrize(
+    ("backbone", "start", "sizes"),
+    [
+        ("pocket", "content", []),
+        ("pocket", "noise", [200]),
+        ("vgg19", "content", [200]),
+        ("vgg16", "noise", [100, 200]),
+    ],
+)
+def test_the_default_recipe_goes_from_coarse_to_fine_where_it_pays(backbone, start, sizes):
+    recipe = RECIPES["kit"].on(backbone).changed(start=start, size=400, evaluations=100)
+    assert recipe.scales() == tuple((size, 34) for size in sizes)
+    assert recipe.changed(pyramid=((64, 5),)).scales() == ((64, 5),)
+    assert recipe.changed(pyramid=()).scales() == ()

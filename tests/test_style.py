@@ -130,6 +130,48 @@ def test_gram_matrices_are_those_of_the_judge(rng):
     np.testing.assert_allclose(mean_std(features), [f.mean((1, 2)), f.std((1, 2))], atol=1e-9)
 
 
+@pytest.mark.parametrize("layout", [torch.contiguous_format, torch.channels_last], ids=["channels first", "last"])
+def test_gram_has_its_own_gradient_of_either_layout(layout, rng, check_gradient):
+    weight = torch.randn(4, 4, generator=rng, dtype=torch.float64)  # not symmetric, as no distance is
+    features = feature_map(rng, channels=4).contiguous(memory_format=layout)
+    check_gradient(lambda f: (weight * gram(f.contiguous(memory_format=layout))).sum(), features.contiguous())
+    leaf = features.requires_grad_()
+    (gradient,) = torch.autograd.grad((weight * gram(leaf)).sum(), leaf)
+    assert gradient.is_contiguous(memory_format=layout)
+    rows = features.detach()[..., 1:4, :].requires_grad_()  # a band of a map
+    (of_rows,) = torch.autograd.grad((weight * gram(rows)).sum(), rows)
+    np.testing.assert_allclose(of_rows, 2 * gradient[..., 1:4, :], rtol=1e-12)  # a mean of half as many
+
+
+def test_gram_has_a_second_derivative(rng):
+    """As autograd would have it of F Fᵀ / M written out."""
+    features = feature_map(rng, channels=4)
+
+    def curvature(describe):
+        leaf = features.clone().requires_grad_()
+        (slope,) = torch.autograd.grad(describe(leaf).pow(3).sum(), leaf, create_graph=True)
+        return torch.autograd.grad(slope.square().sum(), leaf)[0]
+
+    def written_out(f):
+        f = f[0].flatten(1)
+        return f @ f.T / f.shape[1]
+
+    np.testing.assert_allclose(curvature(gram), curvature(written_out), rtol=1e-10)
+
+
+@pytest.mark.parametrize("layout", [torch.contiguous_format, torch.channels_last], ids=["channels first", "last"])
+@pytest.mark.parametrize(("channels", "height", "width"), [(24, 171, 203), (3, 40, 50), (160, 9, 7)])
+def test_gram_of_half_precision_is_exact_for_its_values(layout, channels, height, width, rng):
+    features = torch.rand(1, channels, height, width, generator=rng).bfloat16().contiguous(memory_format=layout)
+    expected = features.double()[0].flatten(1) @ features.double()[0].flatten(1).T / (height * width)
+    np.testing.assert_allclose(gram(features), expected, rtol=1e-5)  # in half precision: 1e-2
+    leaf, exact = (f.clone().requires_grad_() for f in (features, features.double()))
+    (gradient,) = torch.autograd.grad(gram(leaf).square().mean(), leaf)
+    (judge,) = torch.autograd.grad(gram(exact).square().mean(), exact)
+    assert gradient.dtype == torch.bfloat16 and gradient.is_contiguous(memory_format=layout)
+    assert (gradient.double() - judge).norm() < 0.01 * judge.norm()
+
+
 def test_the_three_gram_losses_differ_by_known_factors(rng):
     features, target = feature_map(rng, dtype=torch.float32), feature_map(rng, dtype=torch.float32)
     e, four_e, over_n2 = (compare(name, features, target).item() for name in ("gram-e", "gram-4e", "gram-4e/n2"))
@@ -289,6 +331,21 @@ def test_directions_are_unit_vectors_and_stay(rng):
     assert torch.linalg.matrix_rank(again) == 7
     features = feature_map(rng, dtype=torch.float32)
     assert torch.equal(sliced(features), sliced(features))
+
+
+@EVERY
+def test_means_over_positions_can_be_taken_in_parts(name, rng):
+    """What a statistic calls a mean is one, and completes to its description."""
+    statistic, features = STATISTICS[name], feature_map(rng, height=6)
+    if statistic.mean is None:
+        np.testing.assert_array_equal(statistic.complete(features), statistic.describe(features))
+        return
+    parts = [statistic.mean(part) for part in features.split(2, dim=2)]
+    np.testing.assert_allclose(statistic.complete(sum(parts) / 3), statistic.describe(features), rtol=1e-12)
+
+
+def test_gram_matrices_are_means_over_positions():
+    assert {name for name, s in STATISTICS.items() if s.mean} == {*(n for n in STATISTICS if "gram" in n), "mmd"}
 
 
 def test_every_statistic_has_a_judge_and_a_source():

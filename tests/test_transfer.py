@@ -6,7 +6,8 @@ import pytest
 import torch
 
 import nstlib as nst
-from nstlib.transfer import METADATA_KEY, Transfer, run
+from nstlib.optimize import optimize
+from nstlib.transfer import METADATA_KEY, Transfer, fit_memory, image_memory, largest_size, run, scout
 
 SMALL = {"size": 48, "evaluations": 12, "device": "cpu"}
 
@@ -75,7 +76,7 @@ def test_a_finished_run_resumes_to_the_same_picture_without_work(content, style,
 def test_a_checkpoint_of_another_run_or_a_damaged_one_is_refused(content, style, tmp_path):
     path = tmp_path / "state.pt"
     nst.stylize(content, style, checkpoint=path, **SMALL)
-    with pytest.raises(nst.InputError, match="other pictures, recipe or seed"):
+    with pytest.raises(nst.InputError, match="other pictures, recipe, precision or seed"):
         Transfer(content, [style.flip(2)], checkpoint=path, **SMALL)
     path.write_bytes(path.read_bytes()[:1000])
     with pytest.raises(nst.InputError, match="no checkpoint"):
@@ -177,6 +178,8 @@ def test_a_saved_picture_says_how_to_repeat_it(content, style, tmp_path):
         ({"statistic": "gramm"}, "unknown style statistic 'gramm'"),
         ({"content_layers": {"relu9_1": 1}}, "relu9_1 is not in pocket"),
         ({"device": "cuba"}, "did you mean 'cuda'"),
+        ({"precision": "bfloat61"}, "unknown precision 'bfloat61': did you mean 'bfloat16'"),
+        ({"memory": 1e5}, "48×48 pixels with pocket need"),
         ({"size": 8}, "at least 32"),
         ({"evaluations": 0}, "at least 1"),
         ({"content_weight": -1}, "below 0"),
@@ -194,6 +197,161 @@ def test_mistakes_are_told_before_any_work(content, style, options, words, monke
     with pytest.raises(nst.InputError) as caught:
         nst.stylize(content, style, **{**SMALL, **options})
     assert words in str(caught.value) and "\n" not in str(caught.value)
+
+
+# Precision
+
+
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+def test_precision_is_said_and_remembered(content, style, precision):
+    result = nst.stylize(content, style, precision=precision, **SMALL)
+    assert result.facts["precision"] == precision
+    assert f"in {precision} with pocket" in result.notes[0]
+    assert result.image.dtype == torch.float32
+    assert result.history[-1].loss < 0.6 * result.history[0].loss
+
+
+def test_half_precision_paints_nearly_the_same_picture(content, style):
+    single, half = (nst.stylize(content, style, precision=p, **SMALL) for p in ("float32", "bfloat16"))
+    assert half.history[0].loss == pytest.approx(single.history[0].loss, rel=0.05)
+    assert 0 < (half.image - single.image).square().mean().sqrt() < 0.1
+
+
+def test_auto_takes_what_the_processor_multiplies(content, style, monkeypatch):
+    monkeypatch.setattr("nstlib.transfer.choose_precision", lambda name, device: {"auto": "bfloat16"}[name])
+    transfer = Transfer(content, [style], **SMALL)
+    assert transfer.precision == transfer.facts()["precision"] == transfer.objective((48, 48)).precision == "bfloat16"
+
+
+def test_a_checkpoint_is_not_resumed_in_another_precision(content, style, tmp_path):
+    path = tmp_path / "state.pt"
+    nst.stylize(content, style, checkpoint=path, precision="float32", **SMALL)
+    with pytest.raises(nst.InputError, match="belongs to a run with other"):
+        Transfer(content, [style], checkpoint=path, precision="bfloat16", **SMALL)
+    assert list(Transfer(content, [style], checkpoint=path, precision="float32", **SMALL)) == []
+
+
+# Memory
+
+LIMITED = {**SMALL, "precision": "float32"}
+
+
+def least_memory(transfer, history):
+    """The fewest bytes with which a run can remember so many moves."""
+    size = transfer.stages[-1][0]
+    maps = scout(transfer.backbone, transfer.recipe, transfer.precision).least(size)
+    return image_memory(transfer.recipe, size, history) + maps
+
+
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+def test_what_is_accepted_runs(precision, rng):
+    """The targets fit as well, which are computed from other layers, in single precision."""
+    content, style = (torch.rand(1, 3, 160, 160, generator=rng) for _ in range(2))
+    options = {**LIMITED, "size": 160, "evaluations": 2, "precision": precision}
+    memory = least_memory(Transfer(content, [style], **options), 10)
+    assert len(nst.stylize(content, style, memory=memory, **options).history) > 1
+
+
+def test_with_little_memory_fewer_moves_are_remembered(content, style, monkeypatch):
+    options = {**LIMITED, "history": 12}
+    plenty = Transfer(content, [style], **options)
+    assert plenty.budget.history == 12 and not any("memory is short" in note for note in plenty.notes)
+    short = Transfer(content, [style], memory=least_memory(plenty, 5), **options)
+    assert short.budget.history == 5
+    assert "memory is short: L-BFGS remembers 5 moves, not 12" in short.notes
+    given = []
+    monkeypatch.setattr("nstlib.transfer.optimize", lambda *a, **k: given.append(k["history"]) or optimize(*a, **k))
+    assert run(short).history[-1].loss < 0.5 * short.history[0].loss
+    assert given == [5]
+    assert Transfer(content, [style], memory=least_memory(plenty, 5) - 1, **options).budget.history == 3
+    adam = Transfer(content, [style], memory=least_memory(plenty, 5), **options, optimizer="adam")
+    assert not any("memory is short" in note for note in adam.notes)
+
+
+@pytest.mark.parametrize("backbone", ["pocket", "squeezenet1_1"])
+def test_with_little_memory_the_picture_is_the_same(backbone, rng):
+    content, style = (torch.rand(1, 3, 150, 200, generator=rng) for _ in range(2))
+    options = {**LIMITED, "size": 200, "evaluations": 4, "history": 3, "backbone": backbone, "weights": "random"}
+    plenty, size = Transfer(content, [style], **options), (150, 200)
+    engine = scout(plenty.backbone, plenty.recipe, "float32")
+    maps = (engine.least(size) + engine.bytes(size)) // 2
+    short = Transfer(content, [style], memory=image_memory(plenty.recipe, size, 3) + maps, **options)
+    assert (short.budget.maps, short.budget.history) == (maps, 3) and short.objective(size).memory == maps
+    assert all(plan.keep for plan in engine.plan(size))
+    engine.memory = maps
+    assert not all(plan.keep for plan in engine.plan(size))
+    first, second = run(plenty), run(short)
+    assert second.history[0].loss == pytest.approx(first.history[0].loss, rel=1e-4)
+    assert second.history[-1].loss == pytest.approx(first.history[-1].loss, rel=1e-2)
+    assert (first.image - second.image).abs().mean() < 1e-3
+
+
+@pytest.mark.parametrize("shape", [(160, 160), (60, 160), (160, 60)], ids=str)
+@pytest.mark.parametrize("share", [0.95, 0.6])
+def test_a_size_that_cannot_fit_is_refused_with_one_that_does(shape, share, rng):
+    content = torch.rand(1, 3, *shape, generator=rng)
+    options = {**LIMITED, "evaluations": 2}
+    memory = share * least_memory(Transfer(content, [content], size=160, **without(options, "size")), 3)
+    with pytest.raises(nst.InputError, match=r"need .* GB, but there are .* GB: size \d+ fits") as caught:
+        Transfer(content, [content], size=160, memory=memory, **without(options, "size"))
+    size = int(str(caught.value).split("size ")[1].split()[0])
+    assert 32 <= size < 160
+    result = nst.stylize(content, content, size=size, memory=memory, **without(options, "size"))
+    assert max(result.image.shape[-2:]) == size
+    with pytest.raises(nst.InputError, match="GB"):
+        Transfer(content, [content], size=size + 32, memory=memory, **without(options, "size"))
+
+
+def without(options, name):
+    return {k: v for k, v in options.items() if k != name}
+
+
+def test_where_no_size_fits_none_is_named(content, style):
+    with pytest.raises(nst.InputError, match=r"48×48 pixels with pocket need") as caught:
+        Transfer(content, [style], memory=1e5, **LIMITED)
+    assert "size 0" not in str(caught.value)
+
+
+def test_a_style_larger_than_the_result_is_counted_too(rng):
+    """What does not fit is refused before the first step."""
+    content, style = torch.rand(1, 3, 40, 160, generator=rng), torch.rand(1, 3, 160, 160, generator=rng)
+    options = {**LIMITED, "size": 160, "evaluations": 2}
+    memory = least_memory(Transfer(content, [content], **options), 10)
+    try:
+        transfer = Transfer(content, [style], memory=memory, **options)
+    except nst.InputError:
+        return
+    assert run(transfer).stopped
+
+
+def test_a_run_resumes_with_less_memory(content, style, tmp_path, monkeypatch):
+    """What is free differs from day to day; a checkpoint must not depend on it."""
+    monkeypatch.setattr("nstlib.transfer.CHECKPOINT_SECONDS", 0.0)
+    path = tmp_path / "state.pt"
+    transfer = Transfer(content, [style], checkpoint=path, **LIMITED)
+    for progress in transfer:
+        if progress.step.iteration == 8:
+            break
+    resumed = nst.stylize(content, style, checkpoint=path, memory=least_memory(transfer, 4), **LIMITED)
+    assert resumed.history[-1].evaluations == 12 and len(resumed.history) > 8
+
+
+@pytest.mark.parametrize("optimizer", ["lbfgs", "adam"])
+def test_the_largest_size_fits_and_the_next_does_not(content, style, optimizer):
+    transfer = Transfer(content, [style], **LIMITED, optimizer=optimizer)
+    recipe, engine = transfer.recipe, scout(transfer.backbone, transfer.recipe, "float32")
+    for memory in (1e8, 5e8):
+        sides = {}
+        for fast in (False, True):
+            side = sides[fast] = largest_size(engine, recipe, memory, fast=fast)
+            assert side > 0 and side % 32 == 0
+        assert sides[True] < sides[False]
+        assert fit_memory(transfer.backbone, recipe, (sides[False],) * 2, "float32", memory).maps > 0
+        with pytest.raises(nst.InputError, match=f"size {sides[False]} fits"):
+            fit_memory(
+                transfer.backbone, recipe.changed(size=sides[False] + 32), (sides[False] + 32,) * 2, "float32", memory
+            )
+        assert fit_memory(transfer.backbone, recipe, (sides[True],) * 2, "float32", memory).history == recipe.history
 
 
 def test_device_choice_says_what_is_there():

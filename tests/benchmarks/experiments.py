@@ -34,13 +34,15 @@ class Plan:
     """How much is measured. Sizes are sides of square pictures in pixels.
 
     rounds: of each size. loops: evaluations of the loop whose memory is measured, by size; gordicaleksa's history of
-    100 moves is full after some 120, and the rows say how many it held. size: of the experiments with one size.
+    100 moves is full after some 120, and the rows say how many it held. size: of the experiments with one size, but for
+    loss_size, that of the race to a loss.
     """
 
     rounds: Mapping[int, int]
     loops: Mapping[int, int]
     growth: tuple[int, ...]
     size: int
+    loss_size: int
     loss_evaluations: int
     product_side: int = 4096
     device: str = "cpu"
@@ -51,8 +53,8 @@ class Plan:
         return Problem(size or self.size, self.device, self.weights)
 
 
-FULL = Plan({256: 9, 512: 7, 1024: 5}, {256: 130, 512: 30}, (128, 256, 512, 1024, 2048), 512, 300)
-QUICK = Plan({64: 3, 128: 3}, {64: 20}, (64, 128, 256), 128, 30, product_side=1024)
+FULL = Plan({256: 9, 512: 7, 1024: 3}, {256: 130}, (128, 256, 512, 1024, 2048), 512, 256, 300)
+QUICK = Plan({64: 3, 128: 3}, {64: 20}, (64, 128, 256), 128, 128, 30, product_side=1024)
 
 
 def evaluation(plan: Plan) -> list[Row]:
@@ -103,7 +105,7 @@ def loss(plan: Plan) -> list[Row]:
     Ours may take twice as many evaluations: half precision needs some more, and each costs less.
     """
     sheet, count = Sheet("loss"), plan.loss_evaluations
-    made = contestants(plan.problem())
+    made = contestants(plan.problem(plan.loss_size))
     judge = (made.get(OURS_FLOAT32) or made[OURS]).judge
     budgets = {GORDICALEKSA: count, TUTORIAL: count, OURS: 2 * count}
     with tempfile.TemporaryDirectory() as folder:
@@ -111,11 +113,11 @@ def loss(plan: Plan) -> list[Row]:
         for who, budget in budgets.items():
             made[who].run(budget, Watch(albums[who].add, plan.device))
         target = judge(albums[GORDICALEKSA].picture(-1))
-        sheet.add(plan.size, GORDICALEKSA, "loss to reach", "", target)
-        times = {who: add_run(sheet, plan.size, who, albums[who], judge, target) for who in budgets}
+        sheet.add(plan.loss_size, GORDICALEKSA, "loss to reach", "", target)
+        times = {who: add_run(sheet, plan.loss_size, who, albums[who], judge, target) for who in budgets}
     for over in (TUTORIAL, GORDICALEKSA):
         if times[over] and times[OURS]:
-            sheet.add(plan.size, f"{over} / {OURS}", "ratio", "×", times[over] / times[OURS])
+            sheet.add(plan.loss_size, f"{over} / {OURS}", "ratio", "×", times[over] / times[OURS])
     return sheet.rows
 
 

@@ -1,0 +1,743 @@
+"""The engine against plain autograd: every network, layer, statistic and precision, in bands and with little memory."""
+
+import ctypes
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+from torch import Tensor, nn
+from torch.multiprocessing.reductions import StorageWeakRef
+from torch.utils._python_dispatch import TorchDispatchMode
+
+from nstlib.backbone import BACKBONES, load_backbone
+from nstlib.engine import Engine, Plan, View, allocator, choose_precision, features_in_bands, recorded
+from nstlib.errors import InputError
+from nstlib.image import load_image
+from nstlib.loss import TV_KINDS, Objective, Term, content_terms, style_terms, tv_term
+from nstlib.style import STATISTICS, gram
+
+DATA = Path(__file__).parents[1] / "data"
+ODD = (53, 67)
+DEEPEST = {"pocket": "relu5_1", "vgg19": "relu5_1", "vgg16": "relu5_1", "squeezenet1_0": "fire9"}
+DEEPEST["squeezenet1_1"] = DEEPEST["squeezenet1_0"]
+SMALL_NETWORKS = pytest.mark.parametrize("name", ["pocket", "squeezenet1_0", "squeezenet1_1"])
+
+
+def network(name, **options):
+    """A network in double precision with random weights and biases: no ReLU or pooling is decided by rounding."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        backbone = load_backbone(name, "random", **options)
+        for module in backbone.modules():
+            if isinstance(module, nn.Conv2d):
+                nn.init.normal_(module.bias, std=0.1)
+    return backbone.double()
+
+
+def picture(rng, size=ODD, dtype=torch.float64):
+    return torch.rand(1, 3, *size, generator=rng, dtype=dtype)
+
+
+def photo(kind, name, size=128):
+    return load_image(str(DATA / kind / f"{name}.jpg"), size).pixels
+
+
+def by_autograd(backbone, terms, image):
+    """(value of each term, gradient of their sum)."""
+    leaf = image.detach().clone().requires_grad_()
+    features = backbone(leaf, {t.layer for t in terms if t.layer}) if any(t.layer for t in terms) else {}
+    values = [t.weight * t.loss(features[t.layer] if t.layer else leaf) for t in terms]
+    (gradient,) = torch.autograd.grad(sum(values), leaf)
+    return torch.stack([v.detach() for v in values]), gradient
+
+
+def balanced(backbone, terms, image):
+    """The terms with weights by which each is as large as its number, so that none is lost in the sum."""
+    values, _ = by_autograd(backbone, terms, image)
+    assert (values > 0).all(), "a term says nothing of this image: nothing is checked"
+    numbered = zip(range(1, len(terms) + 1), terms, values.tolist(), strict=True)
+    return [replace(term, weight=number * term.weight / value) for number, term, value in numbered]
+
+
+def error(found, expected):
+    """The largest difference, relative to the largest entry."""
+    assert found.shape == expected.shape and found.isfinite().all() and expected.abs().max() > 0
+    return ((found - expected).abs().max() / expected.abs().max()).item()
+
+
+def check(backbone, terms, image, value=1e-10, gradient=1e-10):
+    """An objective's `value_and_gradient` against autograd, term by term."""
+    terms = balanced(backbone, terms, image)
+    values, expected = by_autograd(backbone, terms, image)
+    total, parts, found = Objective(backbone, terms).value_and_gradient(image)
+    by_name = {}
+    for term, v in zip(terms, values, strict=True):
+        by_name[term.name] = by_name.get(term.name, 0) + v.item()
+    assert {name: part.item() for name, part in parts.items()} == pytest.approx(by_name, rel=value)
+    assert total.item() == pytest.approx(values.sum().item(), rel=value)
+    assert error(found, expected) < gradient
+
+
+def both_kinds(backbone, image, layers):
+    """A content and a style term on each of these layers."""
+    weights = dict.fromkeys(layers, 1.0)
+    return [
+        *content_terms(backbone, image.flip(2), weights, reduction="relative"),
+        *style_terms(backbone, [image.flip(3) ** 2], weights),
+    ]
+
+
+# Against autograd, in double precision
+
+
+@pytest.mark.parametrize("pooling", ["max", "average"])
+@pytest.mark.parametrize("name", BACKBONES)
+def test_every_network_with_either_pooling(name, pooling, rng):
+    backbone, image = network(name, pooling=pooling), picture(rng)
+    layers = {*BACKBONES[name].content_layers, *BACKBONES[name].style_layers, DEEPEST[name]}
+    check(backbone, both_kinds(backbone, image, layers), image)
+
+
+@SMALL_NETWORKS
+def test_every_layer_alone(name, rng):
+    backbone, image = network(name), picture(rng)
+    for layer in list(backbone.layers)[: list(backbone.layers).index(DEEPEST[name]) + 1]:
+        check(backbone, both_kinds(backbone, image, [layer]), image)
+
+
+@SMALL_NETWORKS
+@pytest.mark.parametrize("padding_mode", ["zeros", "replicate"])
+@pytest.mark.parametrize("pixels", ["imagenet", "255"])
+def test_pixels_and_padding_at_the_entry(name, pixels, padding_mode, rng):
+    backbone, image = network(name, pixels=pixels, padding_mode=padding_mode), picture(rng)
+    check(backbone, both_kinds(backbone, image, BACKBONES[name].style_layers[:3]), image)
+
+
+@SMALL_NETWORKS
+@pytest.mark.parametrize("size", [(97, 131), (131, 97), (64, 65), (49, 48), (50, 71), (39, 200)])
+def test_sizes_that_poolings_do_not_divide(name, size, rng):
+    backbone, image = network(name), picture(rng, size)
+    check(backbone, both_kinds(backbone, image, [BACKBONES[name].style_layers[0], DEEPEST[name]]), image)
+
+
+@pytest.mark.parametrize(
+    "layers",
+    [
+        ("conv1_1", "relu1_1"),
+        ("conv1_1", "conv1_2", "conv2_1"),
+        ("conv4_2", "relu4_2"),
+        ("relu1_1", "conv4_2"),
+        ("relu2_2", "conv3_1", "pool3"),
+        ("pool1", "relu1_2", "conv2_1", "pool4", "conv5_1"),
+        ("relu2_1", "relu3_1", "relu4_1", "conv5_1", "relu5_1", "pool5"),
+    ],
+    ids=" ".join,
+)
+def test_convolutions_beside_their_relus_and_poolings(layers, rng):
+    backbone, image = network("pocket"), picture(rng, (65, 71))
+    check(backbone, both_kinds(backbone, image, layers), image)
+
+
+@pytest.mark.parametrize("layers", [("conv1", "relu1"), ("pool1", "fire2"), ("fire3", "fire4", "pool4", "fire5")])
+def test_fire_modules_beside_poolings(layers, rng):
+    backbone, image = network("squeezenet1_0"), picture(rng)
+    check(backbone, both_kinds(backbone, image, layers), image)
+
+
+@pytest.mark.parametrize("statistic", STATISTICS)
+def test_every_statistic_with_two_styles(statistic, rng):
+    backbone, image = network("pocket"), picture(rng, (65, 71))
+    styles = [picture(rng, (48, 91)) ** 2, picture(rng, (70, 49)) / 2]
+    layers = {"relu2_1": 2.0, "conv3_1": 0.5}
+    terms = style_terms(backbone, styles, layers, statistic=statistic, shares=[2, 1])
+    check(backbone, [*terms, *content_terms(backbone, image.flip(2), {"relu2_1": 1.0})], image, 1e-9, 1e-9)
+
+
+@pytest.mark.parametrize("space", [False, True], ids=["of pixels", "in the network's space"])
+@pytest.mark.parametrize("kind", TV_KINDS)
+def test_total_variation_beside_maps(kind, space, rng):
+    backbone, image = network("pocket"), picture(rng)
+    smooth = [tv_term(0.3, kind, reduction, backbone.normalize if space else None) for reduction in ("sum", "mean")]
+    terms = both_kinds(backbone, image, ["relu1_2"])
+    check(backbone, [smooth[0], *terms, smooth[1]], image)
+    check(backbone, smooth, image)
+
+
+def test_losses_whose_slope_is_the_same_everywhere(rng):
+    """The gradient of a sum or mean is one number seen at every position, which nothing may write to."""
+    backbone, image = network("pocket"), picture(rng)
+    terms = [
+        Term("sum", 1.0, "relu2_1", torch.sum),
+        Term("mean", 1.0, "relu2_1", torch.mean),
+        Term("mean of means", 1.0, "relu2_1", torch.sum, lambda f: f.mean((0, 2, 3))),
+        Term("mean of means", 2.0, "pool1", torch.sum, lambda f: f.mean((0, 2, 3))),
+    ]
+    check(backbone, terms, image)
+    check(backbone, terms[2:], image)
+
+
+def test_the_objectives_call_is_the_same_sum(rng):
+    backbone, image = network("pocket"), picture(rng)
+    objective = Objective(backbone, [*both_kinds(backbone, image, ["relu3_3"]), tv_term(0.1)])
+    leaf = image.clone().requires_grad_()
+    total, parts = objective(leaf)
+    value, fast, gradient = objective.value_and_gradient(image)
+    assert value.item() == pytest.approx(total.item(), rel=1e-12)
+    assert {k: v.item() for k, v in fast.items()} == pytest.approx({k: v.item() for k, v in parts.items()}, rel=1e-12)
+    assert error(gradient, torch.autograd.grad(total, leaf)[0]) < 1e-12
+
+
+# Single and half precision, on trained networks and pictures
+
+
+@pytest.fixture(scope="module")
+def pictures():
+    return photo("content", "harbour"), photo("style", "mosaic", 112), photo("style", "woodcut_waves", 96)
+
+
+def kit_terms(backbone, pictures, content_layer, style_layers):
+    content, *styles = pictures
+    return [
+        *content_terms(backbone, content, {content_layer: 1.0}, weight=0.02, reduction="relative"),
+        *style_terms(backbone, styles, dict.fromkeys(style_layers, 1 / len(style_layers))),
+        tv_term(1e-4),
+    ]
+
+
+@pytest.fixture(scope="module")
+def pocket():
+    return load_backbone()
+
+
+@pytest.fixture(scope="module")
+def pocket_terms(pocket, pictures):
+    return kit_terms(pocket, pictures, "relu3_3", BACKBONES["pocket"].style_layers)
+
+
+def test_single_precision_is_as_close_as_autograds_own(pocket, pocket_terms, pictures):
+    image = (0.8 * pictures[0] + 0.1).contiguous()
+    check(pocket, pocket_terms, image, value=1e-5, gradient=1e-4)
+
+
+def check_half_precision(backbone, terms, image):
+    value, parts, gradient = Objective(backbone, terms).value_and_gradient(image)
+    half_value, half_parts, half = Objective(backbone, terms, "bfloat16").value_and_gradient(image)
+    assert half.dtype == half_value.dtype == torch.float32
+    assert 0 < abs(half_value / value - 1) < 0.03
+    assert {k: v.item() for k, v in half_parts.items()} == pytest.approx({k: v.item() for k, v in parts.items()}, 0.1)
+    assert torch.cosine_similarity(half.flatten(), gradient.flatten(), dim=0) > 0.95
+    assert half.norm() == pytest.approx(gradient.norm().item(), rel=0.1)
+
+
+def test_half_precision_points_the_same_way(pocket, pocket_terms, pictures):
+    check_half_precision(pocket, pocket_terms, (0.8 * pictures[0] + 0.1).contiguous())
+
+
+def test_half_precision_of_squeezenet(squeezenet_file, pictures):
+    backbone, layers = load_backbone("squeezenet1_0", squeezenet_file), BACKBONES["squeezenet1_0"]
+    terms = kit_terms(backbone, pictures, layers.content_layers[0], layers.style_layers)
+    check_half_precision(backbone, terms, (0.8 * pictures[0] + 0.1).contiguous())
+
+
+def test_a_network_in_double_precision_stays_so(rng):
+    backbone, image = network("pocket"), picture(rng)
+    terms = both_kinds(backbone, image, ["relu3_3"])
+    values, gradient = Engine(backbone, terms, "bfloat16")(image)
+    assert gradient.dtype == values[0].dtype == torch.float64
+    assert error(gradient, by_autograd(backbone, terms, image)[1]) < 1e-12
+
+
+# Bands
+
+
+def force(engine, image, bands, keep):
+    """Let the engine work in so many bands, or in as many as a block's last map has rows; keep: block → bool."""
+    layers, last = engine.backbone.layers, max(list(engine.backbone.layers).index(t.layer) for t in engine.terms)
+    ends = [n for i, n in enumerate(layers) if i == last or (i < last and layers[n].kind == "pool")]
+    heights = [f.shape[-2] for f in engine.backbone(image, ends).values()]
+    plans = [Plan(min(bands, height), keep(block)) for block, height in enumerate(heights)]
+    engine.plan = lambda size: plans
+    return engine
+
+
+KEEP = {"kept": lambda block: True, "twice": lambda block: False, "by turns": lambda block: block % 2 == 0}
+BANDED = {
+    "pocket": ("relu1_1", "conv1_2", "pool1", "conv2_2", "relu2_2", "relu3_1", "relu4_1", "relu4_3", "conv5_1"),
+    "squeezenet1_0": ("conv1", "relu1", "pool1", "fire2", "fire4", "pool4", "fire6"),
+    "squeezenet1_1": ("relu1", "fire3", "pool3", "fire5", "pool5", "fire7"),
+}
+
+
+@pytest.mark.parametrize("keep", KEEP)
+@pytest.mark.parametrize("bands", [2, 3, 7, 100])
+@pytest.mark.parametrize("name", BANDED)
+def test_bands_change_nothing(name, bands, keep, rng):
+    backbone, image = network(name), picture(rng, (71, 65))
+    terms = style_terms(backbone, [image.flip(3) ** 2], dict.fromkeys(BANDED[name], 1.0), statistic="mmd")
+    terms = balanced(backbone, terms, image)
+    expected, gradient = by_autograd(backbone, terms, image)
+    values, found = force(Engine(backbone, terms), image, bands, KEEP[keep])(image)
+    assert error(torch.stack(values), expected) < 1e-10
+    assert error(found, gradient) < 1e-10
+
+
+@pytest.mark.parametrize("options", [{"padding_mode": "replicate"}, {"pooling": "average"}], ids=str)
+@SMALL_NETWORKS
+def test_bands_of_other_paddings_and_poolings(name, options, rng):
+    backbone, image = network(name, **options), picture(rng, (65, 59))
+    terms = balanced(
+        backbone, style_terms(backbone, [image.flip(3) ** 2], dict.fromkeys(BANDED[name][:-1], 1.0)), image
+    )
+    expected, gradient = by_autograd(backbone, terms, image)
+    for bands in (3, 100):
+        values, found = force(Engine(backbone, terms), image, bands, KEEP["by turns"])(image)
+        assert error(torch.stack(values), expected) < 1e-10 and error(found, gradient) < 1e-10
+
+
+def banded_terms(backbone, image, layers):
+    """Style everywhere, and content on the last of the layers alone, whose block is then one band."""
+    weights = dict.fromkeys(layers, 1.0)
+    terms = [*style_terms(backbone, [image.flip(3) ** 2], weights), *content_terms(backbone, image.flip(2), weights)]
+    return balanced(backbone, [*terms[: len(layers)], terms[-1]], image)
+
+
+def limits(engine, size, count=6):
+    """Bytes from as few as will do to as many as the fastest way takes."""
+    least, most = engine.least(size), Engine(engine.backbone, engine.terms).bytes(size)
+    return [least + i * (most - least) // (count - 1) for i in range(count)]
+
+
+@pytest.mark.parametrize(
+    ("name", "layers"),
+    [("pocket", ("relu1_1", "relu2_1", "conv3_2", "relu4_1")), ("squeezenet1_0", ("relu1", "fire3", "fire5"))],
+)
+def test_a_limit_of_memory_changes_nothing(name, layers, rng):
+    backbone, image = network(name), picture(rng, (163, 118))
+    terms = banded_terms(backbone, image, layers)
+    expected, gradient = by_autograd(backbone, terms, image)
+    seen = []
+    for memory in limits(Engine(backbone, terms), (163, 118), 5):
+        engine = Engine(backbone, terms, memory=memory)
+        seen.append(engine.plan((163, 118)))
+        values, found = engine(image)
+        assert error(torch.stack(values), expected) < 1e-10
+        assert error(found, gradient) < 1e-10
+    assert max(p.bands for p in seen[0]) > 2 and not any(p.keep for p in seen[0])
+    assert all(p.keep for p in seen[-1])
+    assert len({tuple(plans) for plans in seen}) > 2
+
+
+@pytest.mark.parametrize("band", [None, 2**16], ids=["usual", "small"])
+@pytest.mark.parametrize("describe", [None, gram], ids=["maps", "descriptions"])
+@SMALL_NETWORKS
+def test_features_in_bands_are_the_networks(name, describe, band, rng, monkeypatch):
+    backbone, image = network(name), picture(rng, (163, 118))
+    layers, parts = BANDED[name], []
+    if band:
+        monkeypatch.setattr("nstlib.engine.BAND_BYTES", band)
+    expected = backbone(image, layers, describe)
+    seen = describe and (lambda f: parts.append(f.shape[-2]) or describe(f))
+    found = features_in_bands(backbone)(image, layers, seen)
+    assert list(found) == list(expected) and all(x.shape == expected[n].shape for n, x in found.items())
+    assert max(error(found[n], expected[n]) for n in layers) < 1e-10
+    assert not any(x.requires_grad for x in found.values())
+    assert describe is None or (len(parts) > len(layers)) == bool(band)
+
+
+def test_features_in_bands_refuse_what_the_network_refuses(rng):
+    backbone = network("pocket")
+    features = features_in_bands(backbone)
+    with pytest.raises(InputError, match="relu9_1 is not in pocket"):
+        features(picture(rng), ["relu9_1"])
+    with pytest.raises(InputError, match="no layer was named"):
+        features(picture(rng), [])
+    with pytest.raises(InputError, match="16×40 pixels is too small for relu5_1"):
+        features(picture(rng, (40, 16)), ["relu5_1"])
+    assert list(features(picture(rng), "relu1_1")) == ["relu1_1"]
+
+
+# Plans
+
+
+def test_without_a_limit_everything_is_kept(rng):
+    backbone = network("pocket").float()
+    engine = Engine(backbone, [View("relu5_1", gram)])
+    assert all(plan.keep for plan in engine.plan((640, 480)))
+    assert Engine(backbone, engine.terms, memory=engine.bytes((640, 480))).plan((640, 480)) == engine.plan((640, 480))
+
+
+def test_less_memory_means_more_bands_and_fewer_kept_maps():
+    backbone = network("pocket").float()
+    views, size = [View(layer, gram) for layer in BACKBONES["pocket"].style_layers], (768, 1024)
+    plans = []
+    for memory in limits(Engine(backbone, views), size, 30):
+        engine = Engine(backbone, views, memory=memory)
+        assert engine.least(size) <= engine.bytes(size) <= memory
+        plans.append(engine.plan(size))
+    bands, kept = [sum(p.bands for p in made) for made in plans], [sum(p.keep for p in made) for made in plans]
+    assert kept == sorted(kept) and kept[0] == 0 and kept[-1] == 5
+    frugal = [b for b, k in zip(bands, kept, strict=True) if k == 0]
+    assert frugal == sorted(frugal, reverse=True) and frugal[0] > 3 * bands[-1]
+
+
+@SMALL_NETWORKS
+def test_larger_pictures_need_more(name):
+    engine = Engine(network(name).float(), [View(layer, gram) for layer in BACKBONES[name].style_layers])
+    sizes = [(side, side * 3 // 4) for side in range(64, 2048, 32)]
+    for bytes_of in (engine.bytes, engine.least):
+        needed = [bytes_of(size) for size in sizes]
+        assert needed[0] > 0
+        # One more band, in the same block, can take less than fewer; but not by much.
+        assert all(later > 0.85 * max(needed[: i + 1]) for i, later in enumerate(needed))
+        assert all(needed[2 * i + 2] > 1.5 * needed[i] for i in range(len(needed) // 2 - 1))
+    assert all(engine.least(size) <= engine.bytes(size) for size in sizes)
+    assert engine.least(sizes[-1]) < 0.5 * engine.bytes(sizes[-1])
+
+
+def test_half_precision_needs_half():
+    backbone, views = network("pocket").float(), [View("relu4_1", None)]
+    single, half = (Engine(backbone, views, precision).bytes((512, 512)) for precision in ("float32", "bfloat16"))
+    assert half == pytest.approx(single / 2, rel=0.1)  # not exactly: its bands hold more rows
+
+
+def test_too_little_memory_is_told_with_what_is_needed():
+    engine = Engine(network("pocket").float(), [View("relu4_1", gram)])
+    least = engine.least((300, 400))
+    with pytest.raises(InputError, match=rf"{least / 1e9:.2g} GB for 400×300 pixels, but .*: use a smaller size"):
+        Engine(engine.backbone, engine.terms, memory=least - 1).plan((300, 400))
+    assert Engine(engine.backbone, engine.terms, memory=least).plan((300, 400))
+
+
+def test_a_picture_too_small_for_the_deepest_layer_is_refused(rng):
+    backbone = network("pocket")
+    engine = Engine(backbone, [View("relu5_1", gram), View("relu1_1", gram)])
+    for size in ((31, 64), (64, 31)):
+        with pytest.raises(InputError, match=r"too small for relu5_1 of pocket: use at least 32×32"):
+            engine.plan(size)
+    assert len(engine.describe(picture(rng, (32, 32)))) == 2
+
+
+class LiveBytes(TorchDispatchMode):
+    """The most bytes of tensors, made since it began, that lived at one time."""
+
+    def __enter__(self):
+        self.live, self.most = {}, 0
+        return super().__enter__()
+
+    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+        out = func(*args, **(kwargs or {}))
+        for x in out if isinstance(out, tuple | list) else [out]:
+            if isinstance(x, Tensor) and not any(self.owner(x) == self.owner(y) for y in flat(args)):
+                self.live[self.owner(x)] = StorageWeakRef(x.untyped_storage()), x.untyped_storage().nbytes()
+        self.live = {key: (ref, size) for key, (ref, size) in self.live.items() if not ref.expired()}
+        self.most = max(self.most, sum(size for _, size in self.live.values()))
+        return out
+
+    @staticmethod
+    def owner(x):
+        return x.untyped_storage()._cdata
+
+
+def flat(arguments):
+    """The tensors among an operation's arguments."""
+    for x in arguments:
+        if isinstance(x, Tensor):
+            yield x
+        elif isinstance(x, tuple | list):
+            yield from flat(x)
+
+
+@pytest.mark.parametrize("frugal", [False, True], ids=["kept", "frugal"])
+@pytest.mark.parametrize(
+    ("name", "size", "precision", "content"),
+    [
+        ("pocket", (224, 320), "float32", False),
+        ("pocket", (400, 272), "float32", True),
+        ("pocket", (400, 272), "bfloat16", False),
+        ("squeezenet1_0", (224, 320), "float32", True),
+        ("pocket", (400, 272), "bfloat16", True),
+        ("squeezenet1_0", (544, 400), "bfloat16", False),
+    ],
+)
+def test_the_estimate_is_near_the_bytes_that_live(name, size, precision, content, frugal, rng):
+    backbone, image = network(name).float(), picture(rng, size, torch.float32)
+    terms = style_terms(backbone, [image.flip(3) ** 2], dict.fromkeys(BACKBONES[name].style_layers, 1.0))
+    if content:
+        terms += content_terms(backbone, image.flip(2), dict.fromkeys(BACKBONES[name].content_layers, 1.0))
+    memory = Engine(backbone, terms, precision).least(size) if frugal else None
+    engine = Engine(backbone, terms, precision, memory)
+    engine(image)  # what is made once does not count
+    with LiveBytes() as measured:
+        engine(image)
+    assert 0.8 * measured.most <= engine.bytes(size) <= 2 * measured.most
+
+
+# Nothing is written to that others hold
+
+
+def witness(layer, seen, describe=False):
+    """A term that remembers what it is shown, and how it looked then."""
+
+    def look(features):
+        seen.append((features, features.detach().clone()))
+        return features.square().mean((0, 2, 3)) if describe else features.square().mean()
+
+    return Term(f"sees {layer}", 1.0, layer, torch.sum, look) if describe else Term(f"sees {layer}", 1.0, layer, look)
+
+
+@pytest.mark.parametrize("keep", KEEP)
+@pytest.mark.parametrize(("describe", "bands"), [(False, 1), (True, 1), (True, 4)])
+@pytest.mark.parametrize(
+    ("name", "layers"),
+    [
+        ("pocket", ("conv1_1", "relu1_1", "relu1_2", "pool1", "conv2_1", "conv3_3", "pool3")),
+        ("squeezenet1_1", ("conv1", "relu1", "pool1", "fire2", "fire3", "pool3", "fire4")),
+    ],
+)
+def test_maps_that_a_term_saw_are_never_overwritten(name, layers, describe, bands, keep, rng):
+    backbone, image, seen = network(name), picture(rng), []
+    terms = [witness(layer, seen, describe) for layer in (*layers, layers[-1])]
+    force(Engine(backbone, terms), image, bands, KEEP[keep])(image)
+    assert len(seen) >= len(layers)
+    assert all(torch.equal(features.detach(), then) for features, then in seen)
+    features = backbone(image, layers)
+    if bands == 1 and keep == "kept":
+        shown = zip((*layers, layers[-1]), seen, strict=True)
+        assert all(error(then, features[layer]) < 1e-12 for layer, (_, then) in shown)
+
+
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+@pytest.mark.parametrize("memory", [None, "least"])
+def test_an_evaluation_leaves_no_trace(pocket, pocket_terms, pictures, precision, memory):
+    """The picture stays, the weights stay, the same comes out again, and nothing of it has a graph."""
+    image, before = pictures[0].clone(), {k: v.clone() for k, v in pocket.state_dict().items()}
+    if memory:
+        memory = Engine(pocket, [t for t in pocket_terms if t.layer], precision).least(image.shape[-2:])
+    objective = Objective(pocket, pocket_terms, precision, memory)
+    first, second = ((v.clone(), dict(p), g.clone()) for v, p, g in map(objective.value_and_gradient, [image, image]))
+    assert torch.equal(image, pictures[0]) and not image.requires_grad
+    assert all(torch.equal(v, before[k]) for k, v in pocket.state_dict().items())
+    assert torch.equal(first[0], second[0]) and torch.equal(first[2], second[2]) and first[1] == second[1]
+    assert not any(x.requires_grad for x in (first[0], first[2], *first[1].values()))
+
+
+def test_results_are_the_callers_own(pocket, pocket_terms, pictures):
+    """On the CPU a later evaluation leaves an earlier gradient as it was."""
+    objective = Objective(pocket, pocket_terms)
+    _, _, gradient = objective.value_and_gradient(pictures[0])
+    before = gradient.clone()
+    objective.value_and_gradient(1 - pictures[0])
+    assert torch.equal(gradient, before)
+    gradient.zero_()
+    assert torch.equal(objective.value_and_gradient(pictures[0])[2], before)
+
+
+def test_two_sizes_in_turn(rng):
+    backbone = network("pocket")
+    terms = style_terms(backbone, [picture(rng)], {"relu1_1": 1.0, "relu4_1": 1.0, "relu3_1": 1.0})
+    objective, images = Objective(backbone, terms), [picture(rng, size) for size in ((48, 64), (71, 50), (64, 48))]
+    for image in (*images, *images):
+        assert error(objective.value_and_gradient(image)[2], by_autograd(backbone, terms, image)[1]) < 1e-10
+
+
+def test_grad_mode_and_a_leaf_make_no_difference(rng):
+    backbone, image = network("pocket"), picture(rng)
+    objective = Objective(backbone, [*both_kinds(backbone, image, ["relu2_1"]), tv_term(1.0)])
+    total, _, gradient = objective.value_and_gradient(image)
+    leaf = image.clone().requires_grad_()
+    for given, mode in ((image, torch.no_grad), (leaf, torch.no_grad), (leaf, torch.enable_grad)):
+        with mode():
+            value, _, found = objective.value_and_gradient(given)
+        assert torch.equal(value, total) and torch.equal(found, gradient) and not found.requires_grad
+    assert leaf.grad is None and torch.is_grad_enabled()
+    assert all(p.grad is None for p in backbone.parameters())
+
+
+def test_images_in_any_layout(rng):
+    backbone, image = network("pocket"), picture(rng)
+    objective = Objective(backbone, both_kinds(backbone, image, ["relu2_1"]))
+    expected = objective.value_and_gradient(image)[2]
+    for given in (image.contiguous(memory_format=torch.channels_last), image.mT.contiguous().mT):
+        assert not given.is_contiguous()
+        assert error(objective.value_and_gradient(given)[2], expected) < 1e-12
+
+
+# Precision
+
+
+@pytest.fixture
+def processor(monkeypatch):
+    """Give the processor, or take from it, each of the features that torch asks for; None takes the question away."""
+
+    def pretend(bf16, amx):
+        for probe, answer in (("_is_avx512_bf16_supported", bf16), ("_is_amx_tile_supported", amx)):
+            monkeypatch.delattr(torch.cpu, probe, raising=False)
+            if answer is not None:
+                monkeypatch.setattr(torch.cpu, probe, lambda answer=answer: answer, raising=False)
+
+    return pretend
+
+
+@pytest.mark.parametrize(
+    ("bf16", "amx", "expected"),
+    [
+        (True, True, "bfloat16"),
+        (True, False, "bfloat16"),
+        (False, True, "bfloat16"),
+        (None, True, "bfloat16"),
+        (False, False, "float32"),
+        (False, None, "float32"),
+        (None, None, "float32"),
+    ],
+)
+def test_half_precision_only_where_the_processor_has_it(processor, bf16, amx, expected):
+    processor(bf16, amx)
+    assert choose_precision("auto", torch.device("cpu")) == expected
+    assert choose_precision("float32", torch.device("cpu")) == "float32"
+    assert choose_precision("bfloat16", torch.device("cpu")) == "bfloat16"
+    assert choose_precision("auto", torch.device("mps")) == "float32"
+
+
+@pytest.mark.parametrize(("capability", "expected"), [((7, 5), "float32"), ((8, 0), "bfloat16"), ((9, 0), "bfloat16")])
+def test_half_precision_only_where_the_gpu_has_it(monkeypatch, processor, capability, expected):
+    processor(expected == "float32", False)
+    monkeypatch.setattr(torch.cuda, "get_device_capability", lambda device: capability)
+    assert choose_precision("auto", torch.device("cuda")) == expected
+
+
+def test_unknown_precisions_are_refused():
+    with pytest.raises(InputError, match="unknown precision 'bfloat61': did you mean 'bfloat16'"):
+        choose_precision("bfloat61", torch.device("cpu"))
+
+
+# What surrounds an evaluation
+
+NOTHING_SLOW = """
+import sys, torch
+from nstlib.backbone import load_backbone
+from nstlib.loss import Objective, content_terms, style_terms, tv_term
+from nstlib.style import STATISTICS
+torch.set_num_threads(1)
+backbone, image = load_backbone("pocket", "random", padding_mode="replicate"), torch.rand(1, 3, 48, 48)
+before = set(sys.modules)
+terms = [t for name in STATISTICS for t in style_terms(backbone, [image.flip(2)], {"relu2_1": 1.0}, statistic=name)]
+terms += [*content_terms(backbone, image.flip(3), {"relu3_1": 1.0}), tv_term(1.0)]
+for precision in ("float32", "bfloat16"):
+    Objective(backbone, terms, precision).value_and_gradient(image)
+print(*sorted(set(sys.modules) - before))
+"""
+
+
+def test_an_evaluation_imports_nothing_slow():
+    """Some ways to call autograd make torch import its symbolic shapes, which takes seconds."""
+    done = subprocess.run([sys.executable, "-c", NOTHING_SLOW], capture_output=True, text=True, check=True)
+    slow = [name for name in done.stdout.split() if "sympy" in name or "symbolic_shapes" in name]
+    assert slow == []
+
+
+class FakeLibc:
+    """malloc's two knobs, remembering how they were turned; a list of numbers for each."""
+
+    def __init__(self):
+        self.turned, self.trimmed = {}, []
+
+    def mallopt(self, knob, value):
+        self.turned.setdefault(knob, []).append(value)
+        return 1
+
+    def malloc_trim(self, pad):
+        self.trimmed.append(pad)
+        return 1
+
+
+M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3
+
+
+@pytest.mark.parametrize("keep", [True, False])
+@pytest.mark.parametrize("ends", ["well", "with an exception", "early"])
+def test_the_allocator_is_told_for_the_time_of_a_run(monkeypatch, ends, keep):
+    libc = FakeLibc()
+    monkeypatch.setattr(ctypes, "CDLL", lambda name: libc)
+
+    def run():
+        with allocator(keep=keep):
+            yield 1
+            if ends == "with an exception":
+                raise KeyboardInterrupt
+
+    steps = run()
+    next(steps)
+    during = {knob: values[-1] for knob, values in libc.turned.items()}
+    assert (during[M_TRIM_THRESHOLD] > 2**30, during[M_MMAP_THRESHOLD] > 2**24) == (keep, keep)
+    assert libc.trimmed == []
+    if ends == "early":
+        steps.close()
+    else:
+        with pytest.raises(KeyboardInterrupt if ends == "with an exception" else StopIteration):
+            next(steps)
+    assert 2**24 < libc.turned[M_TRIM_THRESHOLD][-1] < 2**28 and libc.turned[M_MMAP_THRESHOLD][-1] >= 2**25
+    assert libc.trimmed == [0]
+
+
+@pytest.mark.parametrize("error", [OSError, TypeError, AttributeError])
+def test_other_systems_have_no_such_knobs(monkeypatch, error):
+    def missing(name):
+        raise error("no such library")
+
+    monkeypatch.setattr(ctypes, "CDLL", (lambda name: object()) if error is AttributeError else missing)
+    with allocator(keep=True):
+        done = True
+    with pytest.raises(ZeroDivisionError), allocator(keep=False):
+        done /= 0
+
+
+def test_on_the_cpu_nothing_is_recorded(rng):
+    calls = []
+    evaluate = recorded(lambda image: calls.append(image) or image.sum())
+    image = picture(rng)
+    assert evaluate(image) == evaluate(image) == image.sum()
+    assert len(calls) == 2 and calls[0] is calls[1] is image
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+def test_on_cuda_a_replay_is_the_evaluation(rng):
+    calls = []
+
+    def evaluate(image):
+        calls.append(tuple(image.shape))
+        return image.square().sum(), 2 * image
+
+    replayed = recorded(evaluate)
+    images = [picture(rng, size, torch.float32).cuda() for size in ((40, 50), (40, 50), (33, 20), (40, 50))]
+    for image in images:
+        value, slope = replayed(image)
+        assert value.item() == pytest.approx(image.square().sum().item(), rel=1e-5)
+        assert torch.equal(slope, 2 * image)
+    assert 0 < calls.count((1, 3, 40, 50)) == calls.count((1, 3, 33, 20))  # recorded once, however often replayed
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+def test_on_cuda_what_cannot_be_recorded_runs_as_it_is(rng):
+    evaluate = recorded(lambda image: image.square().sum().item())  # waits for the device
+    for image in (picture(rng).cuda(), picture(rng).cuda()):
+        assert evaluate(image) == pytest.approx(image.square().sum().item())
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+def test_on_cuda_an_objective_is_the_cpus(pocket, pictures, precision):
+    image = (0.8 * pictures[0] + 0.1).contiguous()
+    on_gpu = load_backbone(device="cuda")
+    terms = kit_terms(on_gpu, [p.cuda() for p in pictures], "relu3_3", BACKBONES["pocket"].style_layers)
+    objective = Objective(on_gpu, terms, precision)
+    total, _, expected = Objective(
+        pocket, kit_terms(pocket, pictures, "relu3_3", BACKBONES["pocket"].style_layers)
+    ).value_and_gradient(image)
+    for _ in range(2):
+        value, _, gradient = objective.value_and_gradient(image.cuda())
+        assert value.item() == pytest.approx(total.item(), rel=0.03)
+        assert torch.cosine_similarity(gradient.cpu().flatten(), expected.flatten(), dim=0) > 0.95
+        objective.value_and_gradient(1 - image.cuda())
