@@ -288,6 +288,7 @@ class Gordicaleksa(Peer):
 # --- nstlib --------------------------------------------------------------------------------------
 
 BEST: Mapping[str, object] = {"history": 10}  # what our loop is run with, beside the problem and the precision
+COARSE = 100  # evaluations at half the size before: a third of the peer's 300, as `Recipe.scales` has it for VGG
 
 
 class Ours:
@@ -305,7 +306,7 @@ class Ours:
             device=problem.device,
             weights=problem.weights,
             precision=precision,
-            **{**BEST, "evaluations": 10**6, **changes},
+            **{**BEST, "pyramid": ((problem.size // 2, COARSE),), "evaluations": 10**6, **changes},
         )
         self.parts: Mapping[str, Tensor] = {}
 

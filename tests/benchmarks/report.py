@@ -148,7 +148,7 @@ def other_lines(answers: Answers) -> list[str]:
             listed = ", ".join(f"{number(row.value)} at {row.size:,}" for row in found)
             lines.append(f"Seconds per megapixel, {name}: {listed}.")
     for row in answers.find("pocket", "ratio"):
-        lines.append(f"`pocket` takes {row.value:.1f} times less than VGG-19 per evaluation at {row.size} pixels.")
+        lines.append(f"`pocket` is {row.value:.1f} times as fast as VGG-19 per evaluation at {row.size} pixels.")
     for row in answers.find("stylize", "wall"):
         lines.append(f"The default `nst stylize` at {row.size} pixels: {number(row.value)} s ({row.note}).")
     return lines

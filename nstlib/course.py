@@ -1,0 +1,503 @@
+"""The notebooks → set up on any machine, stamped with one address, built as a student edition, held to their rules.
+
+A lesson's notebook in `notebooks/` is the source: complete, executed, with its pictures. `stamp` writes its badge and
+its first cell, `build_student` makes the edition without answers, and `problems` lists what a notebook does wrong.
+"""
+
+from __future__ import annotations
+
+import ast
+import importlib.util
+import os
+import platform
+import re
+from collections.abc import Iterator
+from copy import deepcopy
+from dataclasses import dataclass
+from importlib.metadata import metadata, version
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import torch
+
+from .engine import choose_precision
+from .errors import InputError, choose
+from .transfer import choose_device, describe_device
+from .weights import WEIGHTS, find_weights
+
+if TYPE_CHECKING:  # nbformat comes with Jupyter, and is imported only where a notebook is read or written
+    from nbformat import NotebookNode
+
+__all__ = ["LESSONS", "Lesson", "Setup", "build_student", "first_cell", "problems", "setup", "stamp", "student"]
+
+MAX_BYTES = 1_000_000
+PACKAGES = {  # module: name on the package index
+    "matplotlib": "matplotlib",
+    "ipywidgets": "ipywidgets",
+    "skimage": "scikit-image",
+    "sklearn": "scikit-learn",
+}
+BADGE = "[![Open in Colab](https://colab.research.google.com/assets/colab-badge.svg)](%s)"
+CHECK = re.compile(r"""\bcheck\w*\((?:["']([\w.-]+))?""")
+SETUP = re.compile(r"""\bnst\.setup\(["'](\w+)""")
+NOTE = "*This is the student edition, with room for your answers. [The complete lesson](../%s.ipynb) has ours.*"
+HEADER = ("You will be able to", "You need", "Time")  # of the first cell
+ENDING = ("Recap", "Ask yourself", "References")  # headings
+QUESTIONS, EXERCISES = 5, 4  # at least
+
+
+@dataclass(frozen=True)
+class Lesson:
+    """A row of `LESSONS`. minutes: of study. packages: modules it needs beside those of the kit itself.
+
+    network: whether it uses a backbone, which its first cell then names.
+    """
+
+    number: str
+    title: str
+    stem: str
+    minutes: int
+    packages: tuple[str, ...] = ("matplotlib", "ipywidgets")
+    network: bool = True
+
+
+DIGITS = ("matplotlib", "ipywidgets", "sklearn")
+PHOTOS = ("matplotlib", "ipywidgets", "skimage")
+LESSONS: dict[str, Lesson] = {
+    lesson.number: lesson
+    for lesson in (
+        Lesson("00", "First transfer", "00_first_picture", 15, ("matplotlib",)),
+        Lesson("01", "A network from scratch", "01_network_from_scratch", 90, DIGITS, network=False),
+        Lesson("02", "Convolutional networks", "02_convolutional_networks", 90, DIGITS, network=False),
+        Lesson("03", "Feature maps", "03_feature_maps", 75, PHOTOS),
+        Lesson("04", "Gram matrices", "04_gram_matrices", 90),
+        Lesson("05", "Losses", "05_losses", 90),
+        Lesson("06", "Adam vs L-BFGS", "06_adam_vs_lbfgs", 90),
+        Lesson("07", "Style transfer, whole", "07_style_transfer", 75, PHOTOS),
+        Lesson("08", "Backbones", "08_backbones", 75),
+        Lesson("clinic", "Broken-NST clinic", "clinic", 60),
+    )
+}
+
+
+# --- on a learner's machine ----------------------------------------------------------------------
+
+
+@dataclass(frozen=True, repr=False)
+class Setup:
+    """What `setup` found; a notebook that ends a cell with it shows nothing."""
+
+    device: torch.device
+    backbone: str
+    lesson: Lesson
+
+    def __repr__(self) -> str:
+        return ""
+
+    def _ipython_display_(self) -> None:
+        """What is to be said was printed."""
+
+
+def setup(lesson: str, backbone: str = "pocket", *, seed: int | None = None) -> Setup:
+    """Print versions, device, backbone, and what is missing with what to do; `seed`, if given, becomes torch's.
+
+    Raises:
+        InputError: an unknown lesson or backbone. Nothing that is merely missing raises.
+    """
+    row = LESSONS[choose("lesson", lesson, LESSONS)]
+    choose("backbone", backbone, WEIGHTS)
+    device = choose_device()
+    lines = [
+        ("lesson", f"{row.number} {row.title}, about {row.minutes} minutes"),
+        ("versions", f"nstlib {version('nstlib')}, Python {platform.python_version()}, torch {torch.__version__}"),
+        ("device", f"{describe_device(device)}, {choose_precision('auto', device)}"),
+        *zip(("backbone", ""), describe_weights(backbone), strict=False),
+    ]
+    if missing := [PACKAGES[name] for name in row.packages if importlib.util.find_spec(name) is None]:
+        lines += [("missing", f"{', '.join(missing)}. Install with: pip install {' '.join(missing)}")]
+    if seed is not None:
+        torch.manual_seed(seed)
+        lines += [("seed", str(seed))]
+    print("\n".join(f"{label:10}{text}" for label, text in lines))
+    return Setup(device, backbone, row)
+
+
+def describe_weights(name: str) -> list[str]:
+    """Whether a network's weights are on this machine; else, in a second line, what to do."""
+    record = WEIGHTS[name]
+    try:
+        found = find_weights(name)
+    except InputError as error:  # the folder that NSTLIB_WEIGHTS names
+        return [name, str(error)]
+    if found:
+        return [f"{name}, its weights are here"]
+    if not record.published:
+        return [f"{name}, but its file is missing from the package", "install nstlib again"]
+    ways = f"nst weights fetch {name}, or at first use; without a network take 'pocket'"
+    return [f"{name}, its weights are not here", f"download ({record.megabytes:.0f} MB): {ways}"]
+
+
+# --- one address ---------------------------------------------------------------------------------
+
+
+def home() -> tuple[str, str]:
+    """The repository's address, out of [project.urls] of pyproject, and the tag of this version."""
+    urls = dict(entry.split(", ", 1) for entry in metadata("nstlib").get_all("Project-URL"))
+    return urls["Repository"].rstrip("/"), f"v{version('nstlib')}"
+
+
+def first_cell(lesson: str, repository: str | None = None, tag: str | None = None) -> str:
+    """The first code cell of a lesson: installs the kit only where it is missing, and never its dependencies."""
+    row, (own, release) = LESSONS[choose("lesson", lesson, LESSONS)], home()
+    address = f"{repository or own}/archive/refs/tags/{tag or release}.zip"
+    network = """BACKBONE = "pocket"  # "vgg19" is the network of the papers\n""" if row.network else ""
+    return f"""\
+# Installs the kit if it is not here, and leaves every other package as it is.
+import importlib.util
+import subprocess
+import sys
+
+if importlib.util.find_spec("nstlib") is None:
+    address = "{address}"
+    subprocess.run([sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", address], check=True)
+
+import nstlib as nst
+
+{network}nst.setup("{row.number}"{", BACKBONE" if row.network else ""})"""
+
+
+def badge(path: str, repository: str | None = None, tag: str | None = None) -> str:
+    """The Markdown that opens `path` of the repository on Colab."""
+    own, release = home()
+    repository = (repository or own).removesuffix(".git").rstrip("/")
+    if not repository.startswith("https://github.com/"):
+        raise InputError(f"Colab opens notebooks from GitHub, not from '{repository}': give https://github.com/…")
+    name = repository.removeprefix("https://github.com/")
+    return BADGE % f"https://colab.research.google.com/github/{name}/blob/{tag or release}/notebooks/{path}"
+
+
+def stamp(folder: str | os.PathLike = "notebooks", repository: str | None = None, tag: str | None = None) -> list[str]:
+    """Write badge, first code cell and missing nbgrader metadata into each lesson; returns the files that changed.
+
+    Raises:
+        InputError: no lessons there, a file that is none of them, or a repository that Colab cannot open.
+    """
+    repository = repository and repository.removesuffix(".git").rstrip("/")
+    changed = []
+    for path, row in lessons_in(folder):
+        notebook = read(path)
+        header = header_of(notebook)
+        lines = [line for line in header.source.split("\n") if not line.startswith(BADGE.partition("(")[0])]
+        rest = "\n".join(lines[1:]).lstrip("\n")
+        header.source = f"{lines[0]}\n\n{badge(f'{row.stem}.ipynb', repository, tag)}\n\n{rest}".rstrip("\n")
+        code = first_code(notebook)
+        if code is None or not SETUP.search(code.source):
+            code = new_cell(notebook)
+        code.source = first_cell(row.number, repository, tag)
+        mark(notebook)
+        if (text := written(notebook)) != path.read_text(encoding="utf-8"):
+            path.write_text(text, encoding="utf-8", newline="\n")
+            changed.append(path.name)
+    return changed
+
+
+def mark(notebook: NotebookNode) -> None:
+    """Give exercises and their checks the metadata of nbgrader, where they have none."""
+    for cell, check in exercises(notebook):
+        named = check and CHECK.search(check.source)
+        name = ((named and named[1]) or cell.id).replace(".", "-")
+        own = {"schema_version": 3, "grade": False, "solution": True, "locked": False, "grade_id": name}
+        cell.metadata["nbgrader"] = cell.metadata.get("nbgrader", own)
+        if named:
+            graded = {"grade": True, "solution": False, "locked": True, "grade_id": f"{name}-check", "points": 1}
+            check.metadata["nbgrader"] = check.metadata.get("nbgrader", own | graded)
+
+
+# --- the student edition -------------------------------------------------------------------------
+
+
+def build_student(folder: str | os.PathLike = "notebooks", *, check: bool = False) -> list[str]:
+    """Write `folder`/student, the lessons without answers, and remove what is stale there.
+
+    Returns the names of the files that differed; with `check` they are left as they are.
+    """
+    target = Path(folder) / "student"
+    wanted = {path.name: written(student(read(path))) for path, _ in lessons_in(folder)}
+    there = {path.name: path.read_text(encoding="utf-8") for path in target.glob("*.ipynb")}
+    differ = sorted(name for name in wanted.keys() | there.keys() if wanted.get(name) != there.get(name))
+    for name in [] if check else differ:
+        if name in wanted:
+            target.mkdir(exist_ok=True)
+            (target / name).write_text(wanted[name], encoding="utf-8", newline="\n")
+        else:
+            (target / name).unlink()
+    return differ
+
+
+def student(notebook: NotebookNode) -> NotebookNode:
+    """The same lesson with stubs in place of answers, without outputs; whatever a run leaves behind is dropped.
+
+    Raises:
+        InputError: the notebook names no lesson, has no header card, or its markers are unbalanced.
+    """
+    made, stem = deepcopy(notebook), lesson_of(notebook).stem
+    kernel = {"display_name": "Python 3", "language": "python", "name": "python3"}
+    made.metadata = {"kernelspec": kernel, "language_info": {"name": "python"}, "nstlib": {"edition": "student"}}
+    header = header_of(made)
+    header.source = header.source.replace(f"/notebooks/{stem}.ipynb", f"/notebooks/student/{stem}.ipynb")
+    header.source += "\n\n" + NOTE % stem
+    for cell in made.cells:
+        cell.metadata.pop("execution", None)
+        if cell.cell_type == "code":
+            cell.source, cell.outputs, cell.execution_count = without_answers(cell.source), [], None
+    return made
+
+
+def without_answers(source: str) -> str:
+    """A code cell with a stub for each solution, and without hidden tests.
+
+    >>> print(without_answers("def f(x):\\n    ### BEGIN SOLUTION\\n    return 2 * x\\n    ### END SOLUTION"))
+    def f(x):
+        raise NotImplementedError  # your code
+    """
+    lines = source.split("\n")
+    for first, last in reversed(regions(source, "SOLUTION")):
+        lines[first : last + 1] = stub(source, first, last)
+    for first, last in reversed(regions("\n".join(lines), "HIDDEN TESTS")):
+        del lines[first : last + 1]
+    return "\n".join(lines).rstrip("\n")
+
+
+def regions(source: str, kind: str) -> list[tuple[int, int]]:
+    """The lines, counted from 0, of each pair of markers ### BEGIN kind, ### END kind."""
+    found, first = [], None
+    for number, line in enumerate(source.split("\n")):
+        word = re.match(rf"\W*(begin|end)\s+{kind}\b", line, re.IGNORECASE)
+        if not word:
+            continue
+        expected = f"### {'BEGIN' if first is None else 'END'} {kind}"
+        if line.strip() != expected:
+            raise InputError(f"line {number + 1} is '{line.strip()}', expected '{expected}': mend the markers")
+        if first is not None:
+            found.append((first, number))
+        first = number if first is None else None
+    if first is not None:
+        raise InputError(f"line {first + 1}, '### BEGIN {kind}', has no '### END {kind}' after it: add it")
+    return found
+
+
+def stub(source: str, first: int, last: int) -> list[str]:
+    """What stands for a solution: in a function an error that the check understands, elsewhere `name = ...`."""
+    try:
+        tree = ast.parse(source)
+    except SyntaxError as error:
+        raise InputError(f"a cell with a solution is not plain Python ({error}): mend it") from None
+    line = source.split("\n")[first]
+    indent = line[: len(line) - len(line.lstrip())]
+    functions = (n for n in ast.walk(tree) if isinstance(n, ast.FunctionDef | ast.AsyncFunctionDef))
+    if any(f.lineno <= first + 1 <= f.end_lineno for f in functions):
+        return [f"{indent}raise NotImplementedError  # your code"]
+    statements = (n for n in ast.walk(tree) if isinstance(n, ast.stmt) and n.col_offset == len(indent))
+    names = [name for n in statements if first + 1 < n.lineno <= last for name in bound(n)]
+    return [f"{indent}{name} = ...  # your answer" for name in dict.fromkeys(names)] or [f"{indent}...  # your code"]
+
+
+def bound(statement: ast.stmt) -> list[str]:
+    """The names that a definition or an assignment gives a value."""
+    if isinstance(statement, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+        return [statement.name]
+    targets = [statement.target] if isinstance(statement, ast.AnnAssign) else getattr(statement, "targets", [])
+    return [n.id for t in targets for n in ast.walk(t) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)]
+
+
+# --- the rules -----------------------------------------------------------------------------------
+
+
+def problems(notebook: NotebookNode) -> list[str]:
+    """Whatever a lesson's notebook, of either edition, does wrong, one line each; none if it keeps all rules."""
+    is_student = notebook.metadata.get("nstlib", {}).get("edition") == "student"
+    rules = COMMON_RULES if is_student else COMMON_RULES + SOURCE_RULES
+    return [problem for rule in rules for problem in rule(notebook)]
+
+
+def check_file(notebook: NotebookNode) -> Iterator[str]:
+    size = len(written(notebook).encode())
+    if size > MAX_BYTES:
+        yield f"it has {size / 1e6:.1f} MB, more than {MAX_BYTES / 1e6:g}: save figures smaller, or as JPEG"
+    if "widgets" in notebook.metadata:
+        yield "its metadata holds widgets: clear the widget state before saving"
+
+
+def check_header(notebook: NotebookNode) -> Iterator[str]:
+    try:
+        row, header, code = lesson_of(notebook), header_of(notebook).source, first_code(notebook).source
+    except InputError as error:
+        yield str(error)
+        return
+    if code != first_cell(row.number):
+        yield "the first code cell is not the canonical one: run nst stamp"
+    folder = "student/" if "nstlib" in notebook.metadata else ""
+    if badge(f"{folder}{row.stem}.ipynb") not in header:
+        yield "the header card's Colab badge is missing or old: run nst stamp"
+    yield from (f"the header card lacks '{part}'" for part in HEADER if part.lower() not in header.lower())
+
+
+def check_headings(notebook: NotebookNode) -> Iterator[str]:
+    headings = re.findall(r"^(#{1,6})\s+(.+)$", prose(notebook), re.MULTILINE)
+    levels = [len(marks) for marks, _ in headings]
+    if levels.count(1) != 1:
+        yield f"there are {levels.count(1)} headings of the first level: write one"
+    for before, level, (_, title) in zip([0, *levels], levels, headings, strict=False):
+        if level > before + 1:
+            yield f"the heading '{title}' skips a level"
+
+
+def check_ending(notebook: NotebookNode) -> Iterator[str]:
+    sections = dict(
+        re.findall(r"^#{2,6}\s+(.+?)\s*$\n?(.*?)(?=^#{1,6}\s|\Z)", prose(notebook), re.MULTILINE | re.DOTALL)
+    )
+    for part in ENDING:
+        if part not in sections:
+            yield f"there is no section '{part}'"
+    folded = sections.get(ENDING[1], "").count("<details")
+    if ENDING[1] in sections and folded < QUESTIONS:
+        yield f"'{ENDING[1]}' folds {folded} answers: ask {QUESTIONS} questions"
+
+
+def check_pictures(notebook: NotebookNode) -> Iterator[str]:
+    nameless = r"""!\[\s*\]\S*|<img(?![^>]*\balt=["']\s*[^\s"'])[^>]*>"""
+    for picture in re.findall(nameless, re.sub(r"`[^`\n]*`", "", prose(notebook))):
+        yield f"a picture has no alt text: {picture[:60]}"
+
+
+def check_paths(notebook: NotebookNode) -> Iterator[str]:
+    absolute = r"""(?<![\w.:/<)*}\]-])/[A-Za-z_][\w.-]*/[\w.-]+|\b[A-Za-z]:\\Users\b|file:///"""
+    for number, cell in enumerate(notebook.cells, 1):
+        if found := re.search(absolute, "\n".join(texts(cell))):
+            yield f"cell {number} holds an absolute path of a machine: {found[0]}"
+
+
+def check_run(notebook: NotebookNode) -> Iterator[str]:
+    cells = [cell for cell in notebook.cells if cell.cell_type == "code"]
+    counts = [cell.execution_count for cell in cells]
+    if counts != list(range(1, len(cells) + 1)):
+        yield f"execution counts are {counts}: restart the kernel and run all cells"
+    for number, cell in enumerate(notebook.cells, 1):
+        if any(output.output_type == "error" for output in cell.get("outputs", [])):
+            yield f"cell {number} ended in an error"
+
+
+def check_markers(notebook: NotebookNode) -> Iterator[str]:
+    for number, cell in enumerate(notebook.cells, 1):
+        try:
+            without_answers(cell.source) if cell.cell_type == "code" else None
+        except InputError as error:
+            yield f"cell {number}: {error}"
+        if cell.cell_type != "code" and re.search(r"^\W*(BEGIN|END) SOLUTION", cell.source, re.MULTILINE):
+            yield f"cell {number} has a solution in Markdown, which the student edition would show: fold or move it"
+
+
+def check_exercises(notebook: NotebookNode) -> Iterator[str]:
+    found, code = exercises(notebook), first_code(notebook)
+    for cell, check in found:
+        name = cell.source[:40].splitlines()[0]
+        if check is None or not CHECK.search(check.source):
+            yield f"the exercise '{name}' has no check in the next code cell"
+        if not cell.metadata.get("nbgrader", {}).get("solution"):
+            yield f"the exercise '{name}' lacks nbgrader's metadata: run nst stamp"
+    lesson = code and SETUP.search(code.source)
+    if lesson and re.fullmatch("0[1-8]", lesson[1]) and len(found) < EXERCISES:
+        yield f"there are {len(found)} exercises: at least {EXERCISES}"
+
+
+def check_grading(notebook: NotebookNode) -> Iterator[str]:
+    ids = []
+    for number, cell in enumerate(notebook.cells, 1):
+        grading = cell.metadata.get("nbgrader")
+        if grading is None:
+            continue
+        flags = [grading.get(flag) for flag in ("grade", "solution", "locked")]
+        name = str(grading.get("grade_id", ""))
+        points = isinstance(grading.get("points"), int | float)
+        right = grading.get("schema_version") == 3 and all(isinstance(flag, bool) for flag in flags)
+        if not right or not re.fullmatch(r"[\w-]+", name, re.ASCII) or points != flags[0]:
+            yield f"cell {number} has metadata that nbgrader refuses: delete it and run nst stamp"
+        if name in ids:
+            yield f"cell {number} repeats the grade_id '{name}', which would lose a submission"
+        ids.append(name)
+
+
+COMMON_RULES = (check_file, check_header, check_headings, check_ending, check_pictures, check_paths, check_grading)
+SOURCE_RULES = (check_run, check_markers, check_exercises)
+
+
+# --- parts of a notebook -------------------------------------------------------------------------
+
+
+def lessons_in(folder: str | os.PathLike) -> list[tuple[Path, Lesson]]:
+    """The lessons' files in reading order; other notebooks, such as the studio, are left alone."""
+    stems = {lesson.stem: lesson for lesson in LESSONS.values()}
+    files = [p for p in sorted(Path(folder).glob("*.ipynb")) if p.stem[:2].isdigit() or p.stem in stems]
+    if not files:
+        raise InputError(f"there are no lessons in '{folder}': give the folder of the notebooks")
+    return [(path, stems[choose("lesson's file", path.stem, stems)]) for path in files]
+
+
+def read(path: Path) -> NotebookNode:
+    import nbformat
+
+    return nbformat.read(path, as_version=4)
+
+
+def written(notebook: NotebookNode) -> str:
+    """The text of a notebook's file, the same for the same notebook."""
+    import nbformat
+
+    return nbformat.writes(notebook) + "\n"
+
+
+def new_cell(notebook: NotebookNode) -> NotebookNode:
+    """An empty code cell after the header card."""
+    import nbformat
+
+    notebook.cells.insert(1, nbformat.v4.new_code_cell(id="setup"))
+    return notebook.cells[1]
+
+
+def header_of(notebook: NotebookNode) -> NotebookNode:
+    cell = next(iter(notebook.cells), None)
+    if cell is None or cell.cell_type != "markdown" or not cell.source.startswith("# "):
+        raise InputError("there is no header card: begin with a Markdown cell whose first line is '# Title'")
+    return cell
+
+
+def first_code(notebook: NotebookNode) -> NotebookNode | None:
+    return next((cell for cell in notebook.cells if cell.cell_type == "code"), None)
+
+
+def lesson_of(notebook: NotebookNode) -> Lesson:
+    code = first_code(notebook)
+    named = code and SETUP.search(code.source)
+    if not named:
+        raise InputError('the first code cell does not call nst.setup("…"): run nst stamp')
+    return LESSONS[choose("lesson", named[1], LESSONS)]
+
+
+def exercises(notebook: NotebookNode) -> list[tuple[NotebookNode, NotebookNode | None]]:
+    """Each cell with a solution, and the code cell after it."""
+    cells = [cell for cell in notebook.cells if cell.cell_type == "code"]
+    return [(c, after) for c, after in zip(cells, [*cells[1:], None], strict=True) if "### BEGIN SOLUTION" in c.source]
+
+
+def prose(notebook: NotebookNode) -> str:
+    """All Markdown, without blocks of code."""
+    text = "\n\n".join(cell.source for cell in notebook.cells if cell.cell_type == "markdown")
+    return re.sub(r"^(```|~~~).*?^\1", "", text, flags=re.MULTILINE | re.DOTALL)
+
+
+def texts(cell: NotebookNode) -> Iterator[str]:
+    """A cell's source and whatever text it put out."""
+    yield cell.source
+    for output in cell.get("outputs", []):
+        yield output.get("text", "")
+        yield from (str(data) for kind, data in output.get("data", {}).items() if not kind.startswith("image/"))

@@ -1,0 +1,372 @@
+"""The setup cell, the editions, the stamp and the rules, on notebooks built here."""
+
+import importlib.util
+import re
+import subprocess
+import sys
+from copy import deepcopy
+from pathlib import Path
+
+import nbformat
+import pytest
+import torch
+from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
+
+import nstlib as nst
+from nstlib import course
+from nstlib.errors import InputError
+
+NAME = "04_gram_matrices.ipynb"
+HEADER = f"""# Gram matrices
+
+{course.badge(NAME)}
+
+**You will be able to** compute one. **You need** lesson 03. **Time** 90 minutes."""
+FOLDED = "<details>Why?</details>\n" * 5
+ENDING = f"## Recap\n\nIt forgets place.\n\n## Ask yourself\n\n{FOLDED}\n## References\n\nGatys et al. 2015"
+GRAM = """def gram(x):
+    \"\"\"(1, C, H, W) → (C, C).\"\"\"
+    ### BEGIN SOLUTION
+    x = x.flatten(2)[0]
+    return x @ x.T / x.shape[1]
+    ### END SOLUTION"""
+WIDTH = (
+    "### BEGIN SOLUTION\nwidth, height = 5, 3\nfor i in range(2):\n    width += i - i\n### END SOLUTION\nprint('asked')"
+)
+CHECK = """def check(answer):
+    try:
+        answer = answer(torch.ones(1, 2, 3, 5)) if callable(answer) else answer
+    except NotImplementedError:
+        answer = ...
+    return "not answered yet" if answer is ... else f"right: {answer}"
+"""
+
+
+def make() -> nbformat.NotebookNode:
+    """A small lesson that keeps all rules."""
+    sources = [
+        course.first_cell("04"),
+        "import torch\n\n" + CHECK,
+        *(GRAM, "print(check(gram))\n### BEGIN HIDDEN TESTS\nassert 'right' in check(gram)\n### END HIDDEN TESTS"),
+        *(WIDTH, "print(check(width), check(height))"),
+        *(GRAM.replace("gram", "gram3"), "print(check(gram3))"),
+        *(GRAM.replace("gram", "gram4"), "print(check(gram4))"),
+    ]
+    cells = [new_markdown_cell(HEADER, id="header")]
+    cells += [new_code_cell(s, id=f"c{i}", execution_count=i) for i, s in enumerate(sources, 1)]
+    cells[3].outputs = [new_output("stream", text="right\n")]
+    cells[3].metadata["execution"] = {"iopub.status.busy": "2026-11-21T03:10:13Z"}
+    notebook = new_notebook(cells=[*cells, new_markdown_cell(ENDING, id="ending")])
+    course.mark(notebook)
+    return notebook
+
+
+@pytest.fixture
+def folder(tmp_path):
+    (tmp_path / NAME).write_text(course.written(make()), encoding="utf-8")
+    return tmp_path
+
+
+def execute(notebook, capsys) -> str:
+    """Run the code cells but the first, and return what they print."""
+    names = {}
+    for cell in [c for c in notebook.cells if c.cell_type == "code"][1:]:
+        exec(cell.source, names)
+    return capsys.readouterr().out
+
+
+# --- setup and the first cell --------------------------------------------------------------------
+
+
+def test_setup_prints_what_is_here(capsys):
+    found = course.setup("04")
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0] == "lesson    04 Gram matrices, about 90 minutes"
+    assert f"nstlib {nst.__version__}" in lines[1] and f"torch {torch.__version__}" in lines[1]
+    assert re.fullmatch(r"device    .+, (float32|bfloat16)", lines[2])
+    assert lines[3:] == ["backbone  pocket, its weights are here"]
+    assert (found.device, found.backbone, found.lesson.number) == (nst.choose_device(), "pocket", "04")
+    assert repr(found) == ""
+
+
+def test_setup_says_how_to_get_what_is_missing(capsys, monkeypatch, tmp_path):
+    monkeypatch.setattr(torch.hub, "get_dir", lambda: str(tmp_path))
+    monkeypatch.delenv("NSTLIB_WEIGHTS", raising=False)
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+    course.setup("03", "vgg19")
+    out = capsys.readouterr().out
+    assert "backbone  vgg19, its weights are not here\n          download (548 MB): nst weights fetch vgg19" in out
+    assert "pip install matplotlib ipywidgets scikit-image\n" in out
+
+
+def test_setup_tells_of_a_wrong_folder_of_weights_without_raising(capsys, monkeypatch):
+    monkeypatch.setenv("NSTLIB_WEIGHTS", "/nowhere")
+    course.setup("04", "vgg19")
+    assert "NSTLIB_WEIGHTS is '/nowhere', which is no folder" in capsys.readouterr().out
+
+
+def test_setup_sets_the_seed_only_if_asked(capsys):
+    before = torch.get_rng_state()
+    course.setup("04")
+    assert torch.equal(torch.get_rng_state(), before)
+    course.setup("04", seed=3)
+    drawn = torch.rand(1)
+    assert drawn == torch.rand(1, generator=torch.Generator().manual_seed(3))
+
+
+def test_unknown_names_are_answered_with_the_nearest():
+    with pytest.raises(InputError, match="unknown lesson '4': did you mean '04'"):
+        course.setup("4")
+    with pytest.raises(InputError, match="unknown backbone 'vgg-19': did you mean 'vgg19'"):
+        course.setup("04", "vgg-19")
+
+
+@pytest.mark.parametrize("lesson", course.LESSONS)
+@pytest.mark.parametrize("here", [True, False])
+def test_the_first_cell_installs_only_what_is_missing(lesson, here, monkeypatch, capsys):
+    calls, find = [], importlib.util.find_spec
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: find(name) if here or name != "nstlib" else None)
+    monkeypatch.setattr(subprocess, "run", lambda *args, **options: calls.append((*args, options)))
+    monkeypatch.setattr(nst, "setup", course.setup, raising=False)
+    exec(course.first_cell(lesson), {})
+    address = "{}/archive/refs/tags/{}.zip".format(*course.home())
+    pip = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", address]
+    assert calls == ([] if here else [(pip, {"check": True})])
+    assert f"lesson    {lesson} " in capsys.readouterr().out
+
+
+def test_the_first_cell_is_plain_formatted_python(tmp_path):
+    for lesson in course.LESSONS:
+        (tmp_path / f"cell_{lesson}.py").write_text(course.first_cell(lesson) + "\n", encoding="utf-8")
+    for command in (["check", "--select=E,F,I"], ["format", "--check", "--line-length=120"]):
+        done = subprocess.run([sys.executable, "-m", "ruff", *command, tmp_path], capture_output=True, check=False)
+        assert done.returncode == 0, done.stdout
+
+
+# --- the student edition -------------------------------------------------------------------------
+
+
+def test_the_source_runs_and_its_answers_are_right(capsys):
+    assert execute(make(), capsys).count("right") == 5
+
+
+def test_the_student_edition_runs_and_says_that_nothing_is_answered(capsys):
+    made = course.student(make())
+    out = execute(made, capsys)
+    assert out.count("not answered yet") == 5 and "right" not in out and "asked" in out
+    cells = [c for c in made.cells if c.cell_type == "code"]
+    assert all(c.outputs == [] and c.execution_count is None and "execution" not in c.metadata for c in cells)
+    assert not re.search("SOLUTION|HIDDEN|x @ x", course.written(made))
+    assert "height = ...  # your answer\nprint('asked')" in cells[4].source
+    assert cells[2].source.endswith('(C, C)."""\n    raise NotImplementedError  # your code')
+
+
+def test_the_student_edition_keeps_the_rules_and_links_back():
+    source = make()
+    before, made = deepcopy(source), course.student(source)
+    assert source == before
+    nbformat.validate(made)
+    assert course.problems(made) == []
+    assert "(../04_gram_matrices.ipynb)" in made.cells[0].source
+    assert f"/notebooks/student/{NAME})" in made.cells[0].source
+    assert [c.metadata.get("nbgrader") for c in made.cells] == [c.metadata.get("nbgrader") for c in source.cells]
+
+
+@pytest.mark.parametrize(
+    ("solution", "expected"),
+    [
+        ("a: int = 1\nb = c = 2\n[d, e] = 3, 4", "abcde"),
+        ("def f():\n    inner = 1\n\n\nclass G:\n    pass", "fG"),
+        ("text = '''\nbase = 3\n'''", ["text"]),
+    ],
+)
+def test_a_stub_binds_the_names_that_the_solution_bound(solution, expected):
+    made = course.without_answers(f"before = 1\n### BEGIN SOLUTION\n{solution}\n### END SOLUTION\nafter = 2")
+    assert made.split("\n") == ["before = 1", *(f"{n} = ...  # your answer" for n in expected), "after = 2"]
+
+
+def test_a_solution_that_binds_nothing_leaves_a_place():
+    made = course.without_answers("if True:\n    ### BEGIN SOLUTION\n    print(1)\n    ### END SOLUTION")
+    assert made == "if True:\n    ...  # your code"
+
+
+def test_building_is_deterministic_and_checking_writes_nothing(folder):
+    (folder / "studio.ipynb").write_text("no lesson", encoding="utf-8")
+    student = folder / "student"
+    assert course.build_student(folder, check=True) == [NAME] and not student.exists()
+    assert course.build_student(folder) == [NAME]
+    first = (student / NAME).read_bytes()
+    assert course.build_student(folder) == course.build_student(folder, check=True) == []
+    rerun = make()
+    rerun.cells[3].outputs = []
+    rerun.metadata["language_info"] = {"name": "python", "version": "3.13.1"}
+    (folder / NAME).write_text(course.written(rerun), encoding="utf-8")
+    assert course.build_student(folder, check=True) == [], "a run of the source must leave no trace"
+    (student / NAME).unlink()
+    (student / "09_old.ipynb").write_text("{}", encoding="utf-8")
+    assert course.build_student(folder, check=True) == [NAME, "09_old.ipynb"]
+    course.build_student(folder)
+    assert (student / NAME).read_bytes() == first and not (student / "09_old.ipynb").exists()
+
+
+def test_a_file_that_is_no_lesson_is_named(folder):
+    (folder / NAME).rename(folder / "04_gram.ipynb")
+    with pytest.raises(InputError, match="unknown lesson's file '04_gram': did you mean '04_gram_matrices'"):
+        course.build_student(folder)
+    with pytest.raises(InputError, match="there are no lessons in"):
+        course.build_student(folder / "student")
+
+
+# --- the stamp -----------------------------------------------------------------------------------
+
+
+def test_home_is_what_pyproject_says():
+    project = (Path(__file__).parents[1] / "pyproject.toml").read_text(encoding="utf-8")
+    assert f'Repository = "{course.home()[0]}"' in project and f'version = "{course.home()[1][1:]}"' in project
+
+
+def test_the_stamp_writes_one_address_and_is_idempotent(folder):
+    assert course.stamp(folder) == [], "the notebook built here is stamped already"
+    fork = "https://github.com/someone/fork"
+    assert course.stamp(folder, fork + ".git", "v9") == [NAME]
+    stamped = (folder / NAME).read_bytes()
+    assert course.stamp(folder, fork, "v9") == [] and (folder / NAME).read_bytes() == stamped
+    notebook = course.read(folder / NAME)
+    assert f"/github/someone/fork/blob/v9/notebooks/{NAME})" in notebook.cells[0].source
+    assert f'"{fork}/archive/refs/tags/v9.zip"' in notebook.cells[1].source
+    assert course.home()[0].removeprefix("https://github.com") not in course.written(notebook)
+    assert course.stamp(folder) == [NAME] and course.read(folder / NAME) == make()
+
+
+def test_the_stamp_gives_a_bare_notebook_its_parts(folder):
+    bare = new_notebook(cells=[new_markdown_cell("# Gram\n\nYou.", id="a"), new_code_cell("x = 1", id="b")])
+    bare.cells += [new_code_cell(GRAM, id="c"), new_code_cell('nst.check("04.gram", gram)', id="d")]
+    (folder / NAME).write_text(course.written(bare), encoding="utf-8")
+    course.stamp(folder)
+    cells = course.read(folder / NAME).cells
+    assert cells[0].source == f"# Gram\n\n{course.badge(NAME)}\n\nYou."
+    assert [cells[1].source, cells[2].source] == [course.first_cell("04"), "x = 1"]
+    assert cells[3].metadata.nbgrader == {
+        "schema_version": 3,
+        "grade": False,
+        "solution": True,
+        "locked": False,
+        "grade_id": "04-gram",
+    }
+    assert (cells[4].metadata.nbgrader.grade_id, cells[4].metadata.nbgrader.points) == ("04-gram-check", 1)
+    assert course.stamp(folder) == []
+
+
+def test_colab_opens_github_only(folder):
+    before = (folder / NAME).read_bytes()
+    with pytest.raises(InputError, match="Colab opens notebooks from GitHub"):
+        course.stamp(folder, "https://example.org/kit")
+    assert (folder / NAME).read_bytes() == before
+
+
+# --- the rules -----------------------------------------------------------------------------------
+
+
+def test_a_good_notebook_has_no_problems():
+    assert course.problems(make()) == []
+
+
+def edit(cell, old, new):
+    """A way to break a rule: replace a text in a cell."""
+
+    def change(notebook):
+        assert old in notebook.cells[cell].source
+        notebook.cells[cell].source = notebook.cells[cell].source.replace(old, new)
+
+    return change
+
+
+def with_prose(text):
+    return lambda notebook: notebook.cells.insert(2, new_markdown_cell(text))
+
+
+def with_output(output):
+    return lambda notebook: notebook.cells[3].outputs.append(output)
+
+
+def with_grading(cell, **changes):
+    return lambda notebook: notebook.cells[cell].metadata.nbgrader.update(changes)
+
+
+ERROR = new_output("error", ename="ValueError", evalue="no", traceback=[])
+HTML = new_output("display_data", data={"text/html": "<p>saved in C:\\Users\\ann</p>"})
+BROKEN = {
+    "error": (with_output(ERROR), "cell 4 ended in an error"),
+    "count missing": (lambda n: n.cells[3].update(execution_count=None), "execution counts are"),
+    "count order": (lambda n: n.cells[3].update(execution_count=9), "execution counts are"),
+    "widgets": (lambda n: n.metadata.update(widgets={}), "its metadata holds widgets"),
+    "size": (with_output(new_output("stream", text="x" * 1_000_000)), "it has 1.0 MB"),
+    "alt": (with_prose("![](a.png)"), r"no alt text: !\[\]\(a.png\)"),
+    "html alt": (with_prose('<img src="a.png" alt="">'), "no alt text: <img"),
+    "two H1": (with_prose("# Again"), "2 headings of the first level"),
+    "skipped": (with_prose("### Deep"), "the heading 'Deep' skips a level"),
+    "path": (with_output(new_output("stream", text="in /home/ann/kit/a.png")), "absolute path of a machine: /home/ann"),
+    "path in source": (edit(2, "import torch", "open('/srv/kit')\nimport torch"), "cell 3 holds an absolute path"),
+    "path on Windows": (with_output(HTML), "absolute path"),
+    "first cell": (edit(1, '"--no-deps", ', ""), "not the canonical one"),
+    "old tag": (edit(1, f"v{nst.__version__}", "v0.0"), "not the canonical one"),
+    "no setup": (edit(1, "nst.setup", "nst.begin"), "does not call nst.setup"),
+    "begin without end": (edit(3, "    ### END SOLUTION", ""), "cell 4: line 3, .* has no '### END SOLUTION'"),
+    "end without begin": (edit(5, "### BEGIN SOLUTION\n", ""), "cell 6: line 4 is '### END SOLUTION'"),
+    "nested": (edit(3, "    return", "    ### BEGIN SOLUTION\n    return"), "expected '### END SOLUTION'"),
+    "misspelt": (edit(3, "### BEGIN", "## BEGIN"), "is '## BEGIN SOLUTION', expected"),
+    "solution in prose": (with_prose("### BEGIN SOLUTION\nx\n### END SOLUTION"), "a solution in Markdown"),
+    "solution with magic": (edit(5, "print", "%time print"), "is not plain Python"),
+    "no check": (edit(4, "check", "chew"), "the exercise 'def gram.* has no check"),
+    "no check at the end": (lambda n: n.cells.pop(-2), "the exercise 'def gram4.* has no check"),
+    "three exercises": (lambda n: [n.cells.pop(-2), n.cells.pop(-2)], "there are 3 exercises: at least 4"),
+    "unmarked": (lambda n: n.cells[3].metadata.pop("nbgrader"), "lacks nbgrader's metadata"),
+    "dotted id": (with_grading(3, grade_id="04.gram"), "cell 4 has metadata that nbgrader refuses"),
+    "no schema": (with_grading(3, schema_version=1), "nbgrader refuses"),
+    "no points": (lambda n: n.cells[4].metadata.nbgrader.pop("points"), "nbgrader refuses"),
+    "same id": (with_grading(4, grade_id=make().cells[3].metadata.nbgrader.grade_id), "repeats the grade_id"),
+    "no header": (lambda n: n.cells.pop(0), "there is no header card"),
+    "no badge": (edit(0, "colab-badge", "badge"), "badge is missing or old"),
+    "header part": (edit(0, "You need", "Read"), "the header card lacks 'You need'"),
+    "recap": (edit(-1, "## Recap", "## Summary"), "there is no section 'Recap'"),
+    "references": (edit(-1, "## References", "## Sources"), "there is no section 'References'"),
+    "questions": (edit(-1, FOLDED, "<details></details>\n" * 4), "folds 4 answers"),
+}
+
+
+@pytest.mark.parametrize("name", BROKEN)
+def test_each_rule_once_broken(name):
+    break_it, expected = BROKEN[name]
+    notebook = make()
+    break_it(notebook)
+    found = course.problems(notebook)
+    assert any(re.search(expected, problem) for problem in found), found
+
+
+def test_what_looks_like_a_broken_rule_and_is_none():
+    text = """A fence:
+
+```
+# not a heading
+![](not a picture)
+```
+
+`![](x)`, ![waves](a.png), a/b/c, [text](../other/file.ipynb), https://x.org/home/ann/a,
+</details> and $A:\\alpha/\\beta$."""
+    notebook = make()
+    with_prose(text)(notebook)
+    with_output(new_output("display_data", data={"image/png": "/home/ann/x", "text/plain": "<Figure 1>"}))(notebook)
+    assert course.problems(notebook) == []
+
+
+def test_lessons_that_need_no_exercises():
+    notebook = make()
+    notebook.cells = [*notebook.cells[:3], notebook.cells[-1]]
+    edit(1, course.first_cell("04"), course.first_cell("00"))(notebook)
+    edit(0, NAME, "00_first_picture.ipynb")(notebook)
+    assert course.problems(notebook) == []
+
+
+def test_lessons_are_numbered_as_their_files():
+    assert list(course.LESSONS) == [*(f"0{i}" for i in range(9)), "clinic"]
+    assert all(lesson.stem.startswith(number) for number, lesson in course.LESSONS.items())

@@ -1,0 +1,384 @@
+"""Every exercise against its own solution and its own mistakes, every general diagnosis once, every message's tone."""
+
+import math
+from collections import Counter
+from itertools import combinations
+
+import numpy as np
+import pytest
+import torch
+from torch.nn import functional as F
+
+from nstlib.errors import InputError
+from nstlib.exercise import EXERCISES, Choice, Code, Number, Verdict, adam_step, bfgs, check, copy, two_loop
+from nstlib.loss import content_loss
+from nstlib.style import covariance, gram, mean_std
+
+CODE = [name for name, e in EXERCISES.items() if isinstance(e, Code)]
+MISTAKES = [(name, i) for name in CODE for i in range(len(EXERCISES[name].mistakes))]
+CHOICES = [name for name, e in EXERCISES.items() if isinstance(e, Choice)]
+NUMBERS = [name for name, e in EXERCISES.items() if isinstance(e, Number)]
+
+
+# Each exercise
+
+
+@pytest.mark.parametrize("name", CODE)
+def test_the_solution_passes(name):
+    verdict = check(name, EXERCISES[name].solution)
+    assert verdict.passed is True, verdict
+    assert verdict.message.startswith("Right on all")
+
+
+@pytest.mark.parametrize("name, i", MISTAKES)
+def test_a_mistake_is_named(name, i):
+    wrong, tell = EXERCISES[name].mistakes[i]
+    verdict = check(name, wrong)
+    assert (verdict.passed, verdict.message) == (False, tell)
+
+
+@pytest.mark.parametrize("name", CODE)
+def test_no_two_mistakes_behave_alike(name):
+    exercise = EXERCISES[name]
+    results = [exercise.run(wrong) for wrong, _ in exercise.mistakes]
+    alike = [(i, j) for i, j in combinations(range(len(results)), 2) if exercise.agree(results[i], results[j])]
+    assert not alike
+    assert not any(exercise.agree(found, exercise.run(exercise.solution)) for found in results)
+
+
+@pytest.mark.parametrize("name", NUMBERS)
+def test_predictions_by_number(name):
+    exercise = EXERCISES[name]
+    assert check(name, exercise.answer).passed is True
+    for wrong, tell in exercise.mistakes:
+        assert check(name, wrong) == Verdict(False, tell)
+
+
+@pytest.mark.parametrize("name", CHOICES)
+def test_predictions_by_letter(name):
+    exercise = EXERCISES[name]
+    for letter, (_, tell) in exercise.options.items():
+        assert check(name, f" {letter.upper()} ") == Verdict(letter == exercise.answer, tell)
+    assert tell_count(exercise) == len(exercise.options)
+    assert exercise.options[exercise.answer][1].startswith("Right. ")
+
+
+def tell_count(exercise):
+    return len({tell for _, tell in exercise.options.values()})
+
+
+def test_each_lesson_has_four_with_code_and_a_prediction():
+    lessons = Counter(name.split(".")[0] for name in EXERCISES)
+    assert set(lessons) == {*(f"0{i}" for i in range(1, 9)), "clinic"}
+    for lesson, many in lessons.items():
+        kinds = {isinstance(e, Code) for name, e in EXERCISES.items() if name.startswith(lesson)}
+        assert many >= (8 if lesson == "clinic" else 4)
+        assert kinds == ({False} if lesson == "clinic" else {True, False})
+
+
+def messages():
+    for name, exercise in EXERCISES.items():
+        if isinstance(exercise, Choice):
+            yield from ((name, tell) for _, tell in exercise.options.values())
+        else:
+            yield from ((name, tell) for _, tell in exercise.mistakes)
+            yield name, exercise.why or "Right."
+            yield name, getattr(exercise, "hint", "Look.")
+
+
+def test_messages_are_short_and_calm():
+    for name, tell in messages():
+        assert tell[-1] in ".?" and "!" not in tell, (name, tell)
+        assert len(tell) <= 125, (name, tell)
+
+
+def test_messages_within_an_exercise_differ():
+    for name in CODE + NUMBERS:
+        told = [tell for _, tell in EXERCISES[name].mistakes]
+        assert len(set(told)) == len(told), name
+
+
+# An independent judge where the solution is a formula of our own
+
+
+def test_adam_is_torchs():
+    w = torch.tensor([1.0, -2.0], dtype=torch.float64, requires_grad=True)
+    optimizer = torch.optim.Adam([w], lr=0.1)
+    mine, m, v = w.detach().numpy().copy(), np.zeros(2), np.zeros(2)
+    for t, g in enumerate(([3.0, 0.1], [-1.0, 5.0], [2.0, 2.0]), start=1):
+        w.grad = torch.tensor(g, dtype=torch.float64)
+        optimizer.step()
+        mine, m, v = adam_step(mine, m, v, np.array(g), t, 0.1)
+    np.testing.assert_allclose(mine, w.detach(), rtol=1e-12)
+    for gradients, rate in EXERCISES["06.adam"].cases:
+        w = torch.zeros_like(gradients[0], requires_grad=True)
+        optimizer = torch.optim.Adam([w], lr=rate)
+        for g in gradients:
+            w.grad = g.clone()
+            optimizer.step()
+        assert torch.allclose(EXERCISES["06.adam"].solution(gradients, rate), w.detach(), rtol=1e-4)
+
+
+def test_momentum_is_torchs():
+    w, v, g, rate, mu = EXERCISES["01.momentum"].cases[0]
+    parameter = torch.tensor(w, requires_grad=True)
+    optimizer = torch.optim.SGD([parameter], lr=rate, momentum=mu)
+    optimizer.state[parameter]["momentum_buffer"] = torch.tensor(v)
+    parameter.grad = torch.tensor(g)
+    optimizer.step()
+    np.testing.assert_allclose(EXERCISES["01.momentum"].solution(w, v, g, rate, mu)[0], parameter.detach())
+
+
+def test_backward_steps_are_autograds():
+    dy, x, w = (torch.tensor(a, requires_grad=True) for a in EXERCISES["01.linear_backward"].cases[0])
+    b = torch.zeros(w.shape[1], dtype=w.dtype, requires_grad=True)
+    for found, wanted in zip(
+        EXERCISES["01.linear_backward"].solution(*(t.detach().numpy() for t in (dy, x, w))),
+        torch.autograd.grad((x @ w + b), (x, w, b), dy),
+        strict=True,
+    ):
+        np.testing.assert_allclose(found, wanted)
+    f, p = copy(EXERCISES["05.content_gradient"].cases[0])
+    f.requires_grad_()
+    (wanted,) = torch.autograd.grad(content_loss(f, p), f)
+    assert check("05.content_gradient", lambda f, p: 2 * (f - p) / f.numel())
+    assert torch.allclose(EXERCISES["05.content_gradient"].solution(f, p), wanted)
+
+
+def test_bfgs_keeps_the_secant_and_two_loops_are_the_librarys():
+    for H, s, y in EXERCISES["06.bfgs"].cases:
+        assert torch.allclose(bfgs(H, s, y) @ y, s, atol=1e-3)
+    assert check("06.two_loop", two_loop)
+
+
+# General diagnoses
+
+
+def tell(name, answer):
+    verdict = check(name, answer)
+    assert verdict.passed is False
+    assert "!" not in verdict.message and len(verdict.message) < 250
+    return verdict.message
+
+
+def stub(*arguments):
+    raise NotImplementedError("your code here")
+
+
+@pytest.mark.parametrize("answer", [None, ..., "", stub, lambda features: None, lambda features: ...])
+def test_not_answered_yet(answer):
+    assert check("04.gram", answer) == Verdict(None, "Not answered yet.")
+
+
+def test_not_answered_predictions():
+    assert check("04.size", None).passed is check("04.shuffle", ...).passed is None
+
+
+def test_an_unknown_name_suggests_the_nearest():
+    with pytest.raises(InputError, match=r"unknown exercise '04.gramm': did you mean '04.gram'\?"):
+        check("04.gramm", None)
+
+
+def test_an_error_is_told_with_its_input_and_line():
+    def mine(features):
+        f = features[0].flatten(1)
+        return f @ f
+
+    told = tell("04.gram", mine)
+    assert told.startswith("For features (1, 3, 4, 4) it raises RuntimeError: ")
+    assert "mat1 and mat2 shapes cannot be multiplied (3x16 and 3x16)" in told
+    assert told.endswith("Print the shapes at line 3 of mine.")
+
+
+def test_an_operation_that_torch_lacks_is_an_error():
+    def mine(features):
+        raise NotImplementedError("Could not run 'aten::thing'")
+
+    assert "raises NotImplementedError" in tell("04.gram", mine)
+
+
+def test_too_few_arguments():
+    assert "cannot be called" in tell("03.content_loss", lambda features: features)
+
+
+def test_a_branch_without_return():
+    told = tell("04.gram", lambda f: gram(f) if f.shape[1] == 3 and f.any() else None)
+    assert told == "Nothing comes back for features (1, 4, 3, 5): look for a branch without return."
+
+
+def test_a_result_instead_of_a_function():
+    assert tell("04.gram", gram(torch.ones(1, 2, 2, 2))) == (
+        'This asks for a function: check("04.gram", f) without calling f.'
+    )
+
+
+def test_a_wrong_type():
+    assert tell("04.gram", lambda f: "gram") == (
+        "For features (1, 3, 4, 4) you return 'gram', expected a tensor, an array or a number."
+    )
+    assert "expected the 3 results dX, dW, db" in tell("01.linear_backward", lambda dy, x, w: dy)
+
+
+def test_a_wrong_shape():
+    told = tell("04.gram", lambda f: gram(f)[None])
+    assert told == "For features (1, 3, 4, 4) your result has the shape (1, 3, 3), expected (3, 3)."
+    assert tell("04.mean_std", lambda f: 2 * mean_std(f).T).endswith("Is it transposed?")
+
+
+def test_changed_in_place():
+    def mine(features):
+        features -= features.mean((2, 3), keepdim=True)
+        return gram(features)
+
+    assert "changes features in place" in tell("04.covariance", mine)
+
+
+def test_not_differentiable():
+    assert "carries no gradient" in tell("04.gram", lambda f: gram(f).detach())
+    assert "carries no gradient" in tell("04.gram", lambda f: gram(f).tolist())
+    assert "carries no gradient" in tell("04.gram", lambda f: gram(torch.tensor(f.numpy())))
+    told = tell("04.gram", lambda f: gram(f) / (1 // (not f.requires_grad)))
+    assert told.startswith("The value is right, but its gradient fails: For features (1, 3, 4, 4) it raises Zero")
+
+
+def test_a_part_is_detached():
+    def mine(features):
+        f = features[0].flatten(1)
+        return f @ f.detach().T / f.shape[1]
+
+    assert "is a part of it detached?" in tell("04.gram", mine)
+
+
+def test_a_root_without_slope():
+    def mine(features):
+        f = features[0].flatten(1)
+        return torch.stack([f.mean(1), f.var(1, correction=0).sqrt()])
+
+    assert "gradient is NaN for features (1, 3, 2, 4)" in tell("04.mean_std", mine)
+
+
+def test_a_constant_factor():
+    assert tell("04.gram", lambda f: 2 * gram(f)) == "Right up to a factor of 2.0, the same for all inputs."
+    assert "a factor of 1/3" in tell("04.gram", lambda f: gram(f) / 3)
+    assert "up to the sign" in tell("04.gram", lambda f: -gram(f))
+
+
+def test_a_factor_that_changes():
+    told = tell("04.gram", lambda f: gram(f) * f.shape[2])
+    assert told.startswith("Right up to a factor that changes with the input, 4.0 for features (1, 3, 4, 4)")
+
+
+def test_transposed():
+    def mine(x, kernel, padding):
+        return F.conv2d(x.T[None, None], kernel.T[None, None], padding=padding)[0, 0]
+
+    assert tell("02.convolve", mine) == "Right, but transposed: rows and columns are exchanged."
+    assert "Right, but transposed" in tell("04.mean_std", lambda f: mean_std(f).T)
+
+
+def test_several_results_name_the_wrong_one():
+    told = tell("01.linear_backward", lambda dy, x, w: (dy @ w.T, 3 * x.T @ dy, dy.sum(0)))
+    assert told == "dW: Right up to a factor of 3.0, the same for all inputs."
+
+
+def test_nan():
+    told = tell("04.covariance", lambda f: covariance(f) / f.abs().max())
+    assert told.startswith("For features (1, 3, 2, 4) your result holds NaN")
+
+
+def test_right_on_squares_only():
+    told = tell("04.gram", lambda f: gram(f) + (f.shape[2] - f.shape[3]))
+    assert told.startswith("Right on squares only: for features (1, 4, 3, 5)")
+
+
+def test_off_at_the_border_only():
+    def mine(x, kernel, padding):
+        padded = F.pad(x[None, None], (padding,) * 4, value=1.0)
+        return F.conv2d(padded, kernel[None, None])[0, 0]
+
+    assert "off at the border only" in tell("02.convolve", mine)
+
+
+def test_anything_else_shows_the_first_difference():
+    told = tell("02.receptive_field", lambda layers: 17)
+    assert told == "For layers [(3, 1)] you have 17, expected 3."
+    told = tell("02.receptive_field", lambda layers: 1 + 2 * len(layers) + (len(layers) == 4))
+    assert told == "Right on 3 of 4 inputs. For layers [(7, 2), (3, 2), (3, 1), (2, 2)] you have 10, expected 23."
+
+
+# What is accepted
+
+
+@pytest.mark.parametrize("turn", [lambda t: t, torch.Tensor.numpy, torch.Tensor.tolist, torch.Tensor.double])
+def test_arrays_tensors_and_lists_are_accepted_alike(turn):
+    assert check("02.max_pool", lambda x: turn(F.max_pool2d(x, 2))).passed
+    assert check("02.size", lambda n, k, s, p: turn(torch.tensor((n + 2 * p - k) // s + 1))).passed
+    assert check("04.size", turn(torch.tensor([512, 512]))).passed
+    assert check("01.rate", turn(torch.tensor(0.5))).passed
+
+
+def test_numpy_and_python_numbers():
+    assert check("02.conv_parameters", lambda i, o, k: np.int64(i * o * k * k + o)).passed
+    assert check("01.first_loss", np.float32(2.3)).passed
+    assert check("01.first_loss", [math.log(10)]).passed
+    assert check("03.shape", torch.Size([1, 512, 28, 28])).passed
+    assert check("06.two_loop", lambda g, S, Y: list(two_loop(g, S, Y))).passed
+    assert check("06.armijo", lambda loss, new, slope, t: torch.tensor(new <= loss + 1e-4 * t * slope)).passed
+
+
+def test_other_wrong_predictions():
+    assert check("02.stacked", 7).message.startswith("7 is too large. ")
+    assert check("02.stacked", -7).message.startswith("-7 is too small. ")
+    assert check("02.stacked", math.nan).message.startswith("nan is not a number. ")
+    assert check("02.stacked", "five").message == "This asks for a number, not 'five'."
+    assert check("02.stacked", print).message == "This asks for a number, not a builtin_function_or_method."
+    assert check("03.shape", (512, 30, 28)).message.startswith("Only 512 and 28 is right. ")
+    assert check("03.shape", 28).message.startswith("This asks for 3 numbers, and you gave 1. ")
+    assert check("04.shuffle", "x").message == "Choose one of the letters a, b, c, d, in quotes."
+    assert check("04.shuffle", 3).passed is False
+
+
+def test_cases_survive_an_answer_that_spoils_them():
+    check("04.gram", lambda f: f.zero_())
+    assert check("04.gram", gram).passed
+
+
+ODD = {
+    "a word": "x",
+    "a dictionary": {"a": 1},
+    "a ragged list": [[1.0], [2.0, 3.0]],
+    "a list with None": [None, 1.0],
+    "no numbers": [],
+    "a sparse tensor": torch.eye(2).to_sparse(),
+    "a column": torch.ones(1, 1),
+    "infinity": math.inf,
+    "a truth": True,
+    "nothing but zeros": 0,
+    "a class": int,
+    "an object": object(),
+}
+
+
+@pytest.mark.parametrize("odd", ODD)
+def test_no_answer_raises(odd):
+    for name in EXERCISES:
+        for answer in (ODD[odd], lambda *arguments: ODD[odd], lambda first, *others: first):
+            verdict = check(name, answer)
+            assert isinstance(verdict, Verdict) and verdict.message and "!" not in verdict.message
+
+
+# How it is shown
+
+
+def test_a_verdict_shows_itself():
+    assert repr(Verdict(True, "Right.")) == str(Verdict(True, "Right.")) == "✓ Right."
+    assert str(Verdict(None, "Not answered yet.")) == "○ Not answered yet."
+    assert Verdict(False, "relu4_2 * <b>")._repr_markdown_() == r"✗ relu4\_2 \* \<b>"
+    assert bool(Verdict(True, "")) and not Verdict(False, "") and not Verdict(None, "")
+
+
+def test_questions_show_themselves():
+    assert str(EXERCISES["04.gram"]).endswith("(features) → result")
+    assert "  a) Nothing." in str(EXERCISES["04.shuffle"])
+    assert "- **a** Nothing." in EXERCISES["04.shuffle"]._repr_markdown_()
+    assert all(str(e) for e in EXERCISES.values())

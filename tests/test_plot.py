@@ -1,0 +1,289 @@
+"""Every figure: title, labelled axes, an alt text with the numbers, no trace in pyplot; and mistakes told in words."""
+
+import subprocess
+import sys
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+import nstlib as nst
+from nstlib import plot
+from nstlib.backbone import BACKBONES, Backbone
+from nstlib.errors import InputError
+from nstlib.transfer import Record
+
+pytest.importorskip("matplotlib")
+
+GENERATOR = torch.Generator().manual_seed(0)
+PICTURE = torch.rand(1, 3, 24, 32, generator=GENERATOR)
+MAPS = torch.rand(1, 10, 6, 8, generator=GENERATOR)
+MATRIX = nst.gram(MAPS)
+NETWORK = Backbone(BACKBONES["pocket"])
+RUN = [Record((24, 32), i, i, i / 4, 8.0 / i, {"content relu3_3": i - 1.0, "style relu1_1": 1 / i}) for i in (1, 2, 4)]
+FAST = [Record((24, 32), i, i, i / 8, 6.0 / i, {}) for i in (1, 2, 3)]
+FRAMES = [(n, PICTURE * n / 9) for n in range(1, 10)]
+PATH = torch.tensor([[2.0, 1.0], [1.0, 0.5], [0.0, 0.0]])
+FILTERS = torch.randn(10, 3, 3, 3, generator=GENERATOR)
+SHARES = {"relu1_1": 0.25, "relu2_1": 0.75}
+
+
+def bowl(x, y):
+    return x**2 + 10 * y**2
+
+
+# name: how it is called, what its alt text says, whether its axes carry scales
+FIGURES = {
+    "pictures": (lambda **k: plot.pictures([PICTURE, PICTURE], ["a", "b"], **k), ["2 pictures", "a, b"], False),
+    "compare": (lambda **k: plot.compare(PICTURE, PICTURE, PICTURE, **k), ["content, style, result"], False),
+    "filmstrip": (lambda **k: plot.filmstrip(FRAMES, count=3, **k), ["1, 5, 9"], False),
+    "grid": (
+        lambda **k: plot.grid([[PICTURE] * 2] * 3, [1, 2, 3], [7, 8], **k),
+        ["6 pictures", "1, 2, 3", "7, 8"],
+        False,
+    ),
+    "losses": (lambda **k: plot.losses(RUN, **k), ["8 to 2", "4 evaluations", "total, content, style"], True),
+    "losses by layer": (lambda **k: plot.losses(RUN, terms="layer", by="seconds", **k), ["1 seconds", "relu1_1"], True),
+    "losses of two": (lambda **k: plot.losses({"a": RUN, "b": FAST}, **k), ["a loss goes from 8", "b loss"], True),
+    "race": (
+        lambda **k: plot.race({"slow": RUN, "fast": FAST}, **k),
+        ["3 evaluations", "0.375 seconds", "fast 2"],
+        True,
+    ),
+    "bars": (lambda **k: plot.bars(SHARES, **k), ["relu1_1 25%", "relu2_1 75%"], True),
+    "bars in groups": (lambda **k: plot.bars({"x": SHARES, "y": {"relu1_1": 1}}, **k), ["75%", "y relu1_1 100%"], True),
+    "feature maps": (lambda **k: plot.feature_maps(MAPS, **k), ["of 10", "0 silent"], False),
+    "maps of layers": (lambda **k: plot.feature_maps({"a": MAPS, "b": MAPS}, channels=3, **k), ["a: ", "b: "], False),
+    "network": (lambda **k: plot.network(NETWORK, **k), ["conv1_1 24/1/3", "pool5 192/32/148"], False),
+    "receptive fields": (
+        lambda **k: plot.receptive_fields(PICTURE, NETWORK, ["relu4_1", "relu1_1"], **k),
+        ["32 × 24", "relu1_1 3, relu4_1 60"],
+        True,
+    ),
+    "kernels": (lambda **k: plot.kernels(FILTERS, **k), ["10 kernels of 3 × 3"], False),
+    "grey kernels": (lambda **k: plot.kernels(FILTERS[:, :1], **k), ["10 kernels of 3 × 3"], False),
+    "histogram": (lambda **k: plot.histogram({"a": MAPS.round()}, **k), ["%", "0 to 1"], True),
+    "gram": (lambda **k: plot.gram(MATRIX, order="similar", **k), ["10 × 10"], True),
+    "gram of two": (lambda **k: plot.gram({"a": MATRIX, "b": 2 * MATRIX}, **k), ["from a: b 1."], True),
+    "small gram": (
+        lambda **k: plot.gram([[5, -2], [-2, 3]], ["u", "v"], **k),
+        ["-2 to 5", "U is the strongest, 5"],
+        True,
+    ),
+    "spectrum": (
+        lambda **k: plot.spectrum({"id": torch.eye(10), "one": torch.ones(4, 4)}, **k),
+        ["id 9", "one 1 of 4"],
+        True,
+    ),
+    "placed": (
+        lambda **k: plot.placed([MATRIX, 2 * MATRIX, 4 * MATRIX], [PICTURE] * 3, ["p", "q", "r"], **k),
+        ["100%", "3 pictures"],
+        True,
+    ),
+    "contours": (lambda **k: plot.contours(bowl, {"by hand": PATH}, **k), ["by hand after 2 steps at 0"], True),
+}
+
+
+@pytest.mark.parametrize("name", FIGURES)
+def test_a_figure(name):
+    from matplotlib.figure import Figure
+
+    draw, said, scaled = FIGURES[name]
+    figure = draw(title="What was found")
+    assert isinstance(figure, Figure)
+    assert 4 <= figure.get_figwidth() <= 9 and 1 <= figure.get_figheight() <= 10
+    assert figure.get_suptitle() == "What was found"
+    assert "\n" not in figure.alt and figure.alt[0] == figure.alt[0].upper()
+    for words in said:
+        assert words.lower() in figure.alt.lower(), figure.alt
+    if scaled:
+        axes = [a for a in figure.axes if a.get_label() != "<colorbar>"]
+        assert all(a.get_xlabel() for a in axes) and axes[0].get_ylabel()
+    if name != "compare":
+        assert draw().get_suptitle() or name in ("pictures", "grid")
+
+
+def test_nothing_is_left_open_in_pyplot():
+    import matplotlib.pyplot as plt
+
+    plot.bars(SHARES)
+    assert plt.get_fignums() == []
+
+
+def test_inputs_are_left_as_they_are():
+    given = [PICTURE, MAPS, MATRIX, FILTERS, PATH]
+    before = [t.clone() for t in given]
+    for draw, _, _ in FIGURES.values():
+        draw()
+    assert all(torch.equal(a, b) for a, b in zip(given, before, strict=True))
+
+
+@pytest.mark.parametrize("name", ["losses", "race", "gram of two", "receptive fields", "network", "bars in groups"])
+def test_text_stays_inside_and_titles_do_not_cover_legends(name):
+    figure = FIGURES[name][0]()
+    figure.draw_without_rendering()
+    title = figure._suptitle.get_window_extent()
+    texts = [text for axis in figure.axes for text in (axis.title, axis.xaxis.label, axis.yaxis.label, *axis.texts)]
+    for text in (figure._suptitle, *(t for t in texts if t.get_text())):
+        box = text.get_window_extent()
+        assert box.x0 >= -1 and box.y0 >= -1 and box.x1 <= figure.bbox.x1 + 1 and box.y1 <= figure.bbox.y1 + 1
+    assert not any(title.overlaps(legend.get_window_extent()) for legend in figure.legends)
+
+
+def test_lines_differ_in_style_as_well_as_colour():
+    axis = plot.race({str(i): RUN for i in range(4)}).axes[0]
+    lines = axis.lines[:4]
+    assert len({line.get_linestyle() for line in lines}) == len({line.get_color() for line in lines}) == 4
+
+
+def test_what_the_losses_show():
+    axis = plot.losses(RUN).axes[0]
+    total, content, style = axis.lines
+    assert axis.get_yscale() == "log"
+    assert total.get_xdata().tolist() == [1, 2, 4] and total.get_ydata().tolist() == [8, 4, 2]
+    assert np.isnan(content.get_ydata()[0]) and content.get_ydata()[1:].tolist() == [1, 3]
+    assert style.get_ydata().tolist() == [1, 0.5, 0.25]
+
+
+def test_a_new_scale_goes_on_from_the_last():
+    coarse = [Record((12, 16), i, i, i / 10, 1.0, {}) for i in (1, 2, 3)]
+    fine = [Record((24, 32), i, i, 0.3 + i / 10, 1.0, {}) for i in (1, 2)]
+    assert plot.clock(coarse + fine, "evaluations").tolist() == [1, 2, 3, 4, 5]
+    assert plot.clock(coarse + fine, "seconds")[-1] == pytest.approx(0.5)
+
+
+def test_the_race_is_judged_where_the_first_run_ends():
+    """After 3 evaluations `slow` has 4 and `fast` 2; what `slow` does afterwards does not count."""
+    slow = [*RUN, Record((24, 32), 9, 9, 9.0, 0.001, {})]
+    assert "fast leads" in plot.race({"slow": slow, "fast": FAST}).get_suptitle()
+
+
+def test_receptive_fields_lie_where_the_network_looks():
+    """The square of a position is the pixels that have a gradient to it."""
+    image = torch.rand(1, 3, 64, 64, requires_grad=True)
+    layer = NETWORK.layers["relu2_1"]
+    at = round((32 - layer.offset) / layer.stride)
+    seen = NETWORK(image, ["conv2_1"])["conv2_1"][0, :, at, at].sum()
+    (gradient,) = torch.autograd.grad(seen, image)
+    rows = gradient.abs().sum((0, 1, 3)).nonzero().flatten()
+    figure = plot.receptive_fields(image, NETWORK, ["relu2_1"])
+    box = figure.axes[0].patches[-1]
+    assert box.get_y() + 0.5 <= rows[0] and rows[-1] <= box.get_y() + box.get_height() - 0.5
+    assert len(rows) >= layer.receptive_field - 2  # a pooling may not have chosen the outermost row
+
+
+def test_the_strongest_channel_comes_first():
+    maps = torch.ones(1, 3, 4, 4) * torch.tensor([1.0, 9.0, 4.0]).view(1, 3, 1, 1)
+    assert [a.get_title() for a in plot.feature_maps(maps).axes] == [
+        f"channel {c}" for c in ("1: max 9", "2: max 4", "0: max 1")
+    ]
+
+
+def test_gram_orders_channels():
+    m = np.diag([1.0, 3.0, 2.0])
+    assert plot.ordering(m, "strongest").tolist() == [1, 2, 0]
+    pairs = np.kron(np.eye(2), np.ones((2, 2)))[np.ix_([0, 2, 1, 3], [0, 2, 1, 3])] + 0.1
+    order = plot.ordering(pairs, "similar").tolist()
+    assert {frozenset(order[:2]), frozenset(order[2:])} == {frozenset({0, 2}), frozenset({1, 3})}
+
+
+def test_gram_colours_are_symmetric_when_signs_differ():
+    signed = plot.gram([[5, -2], [-2, 3]]).axes[0].images[0]
+    assert signed.get_clim() == (-5, 5)
+    assert plot.gram([[5, 2], [2, 3]]).axes[0].images[0].get_clim() == (0, 5)
+
+
+def test_pictures_come_in_any_form(tmp_path):
+    path = nst.save_image(PICTURE, tmp_path / "a.png")
+    grey = torch.rand(8, 8)
+    forms = [PICTURE, PICTURE[0], str(path), path, nst.load_image(path), Image.open(path), grey, grey[None]]
+    assert len(plot.pictures(forms).axes) == 8
+    assert len(plot.pictures(torch.rand(5, 1, 8, 8)).axes) == 6  # a batch; two rows of three, one place stays empty
+    assert np.array_equal(plot.pixels(path), plot.pixels(PICTURE))
+    assert plot.pictures(["content/harbour", path]).alt == "2 pictures: harbour, a."
+
+
+@pytest.mark.parametrize(
+    "call, words",
+    [
+        (lambda: plot.pictures([]), "no picture"),
+        (lambda: plot.pictures([torch.rand(5, 4)[None, None, None]]), "no picture"),
+        (lambda: plot.pictures([PICTURE], ["a", "b"]), "1 pictures and 2 titles"),
+        (lambda: plot.filmstrip([]), "no frames"),
+        (lambda: plot.grid([[PICTURE]], [1, 2], [1]), "2 rows of 1"),
+        (lambda: plot.losses(3), "a run is a Result"),
+        (lambda: plot.losses([]), "a run is a Result"),
+        (lambda: plot.losses(RUN, by="minutes"), "unknown axis 'minutes'"),
+        (lambda: plot.losses(RUN, terms="all"), "unknown choice of terms"),
+        (lambda: plot.race({}), "nothing to draw"),
+        (lambda: plot.feature_maps(torch.rand(2, 3, 4, 4)), r"\(1, channels, height, width\), not \(2, 3, 4, 4\)"),
+        (lambda: plot.feature_maps(MAPS, channels=[99]), "0 … 9"),
+        (lambda: plot.receptive_fields(PICTURE, NETWORK, ["relu9_1"]), "relu9_1 is not in pocket"),
+        (lambda: plot.kernels(torch.rand(8, 16, 3, 3)), "first layer, not"),
+        (lambda: plot.histogram(torch.tensor([float("nan")])), "NaN"),
+        (lambda: plot.gram(torch.rand(2, 3)), r"\(N, N\), not \(2, 3\)"),
+        (lambda: plot.gram({"a": torch.eye(2), "b": torch.eye(3)}), "several sizes"),
+        (lambda: plot.gram(torch.eye(2), order="random"), "unknown order"),
+        (lambda: plot.spectrum(torch.full((2, 2), float("inf"))), "infinity"),
+        (lambda: plot.placed([MATRIX], [PICTURE]), "three or more"),
+        (lambda: plot.contours(bowl, {"a": torch.rand(4, 3)}), r"\(steps, 2\), not \(4, 3\)"),
+        (lambda: plot.contours(lambda x, y: x.sum(), {"a": PATH}), "keep the shape"),
+        (lambda: plot.animate(FRAMES, "a.png"), "end it in .gif"),
+        (lambda: plot.animate([], "a.gif"), "no picture"),
+    ],
+)
+def test_a_mistake_is_told_in_words(call, words):
+    with pytest.raises(InputError, match=words) as error:
+        call()
+    assert "\n" not in str(error.value)
+
+
+def test_a_notebook_shows_a_small_image_with_its_alt_text(monkeypatch):
+    shown = []
+    fake = SimpleNamespace(display=lambda bundle, **options: shown.append((bundle, options)))
+    monkeypatch.setitem(sys.modules, "IPython.display", fake)
+    figure = plot.bars(SHARES)
+    figure._ipython_display_()
+    ((bundle, options),) = shown
+    assert bundle["text/plain"] == figure.alt == options["metadata"]["image/png"]["alt"]
+    assert len(bundle["image/png"]) < 20_000
+
+
+def test_photographs_become_jpegs():
+    kind, data = plot.encode(plot.pictures(torch.rand(1, 3, 200, 300)))
+    assert kind == "image/jpeg" and len(data) < 300_000
+
+
+def test_a_script_saves_a_figure(tmp_path):
+    plot.losses(RUN).savefig(tmp_path / "losses.png")
+    assert Image.open(tmp_path / "losses.png").size == (900, 390)
+
+
+def test_an_animation(tmp_path):
+    path = plot.animate(FRAMES, tmp_path / "run.gif", seconds=0.9, width=16)
+    with Image.open(path) as film:
+        assert film.n_frames == 9 and film.size == (16, 12) and film.info["duration"] == 100
+        film.seek(8)
+        assert film.info["duration"] == 1100
+
+
+def test_an_animation_shrinks_to_its_limit(tmp_path):
+    noise = [torch.rand(3, 64, 64) for _ in range(4)]
+    path = plot.animate(noise, tmp_path / "noise.gif", limit=12_000)
+    assert path.stat().st_size <= 12_000 and Image.open(path).width < 64
+    with pytest.raises(InputError, match="higher limit"):
+        plot.animate(noise, tmp_path / "none.gif", limit=100)
+    with pytest.raises(InputError, match="several sizes"):
+        plot.animate([noise[0], PICTURE], tmp_path / "none.gif")
+    assert not (tmp_path / "none.gif").exists()
+
+
+def test_importing_needs_no_matplotlib():
+    code = (
+        "import sys, nstlib; from nstlib import plot; print([m for m in ('matplotlib', 'IPython') if m in sys.modules])"
+    )
+    assert (
+        subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.strip() == "[]"
+    )
