@@ -10,7 +10,10 @@ import torch
 from torch.nn import functional as F
 
 from nstlib.errors import InputError
-from nstlib.exercise import EXERCISES, Choice, Code, Number, Verdict, adam_step, bfgs, check, copy, two_loop
+from nstlib.exercise import EXERCISES, Choice, Code, Number, Verdict, check
+from nstlib.exercise.judge import copy
+from nstlib.exercise.lesson_01 import adam_step
+from nstlib.exercise.lesson_06 import bfgs, two_loop
 from nstlib.loss import content_loss
 from nstlib.style import covariance, gram, mean_std
 

@@ -67,11 +67,10 @@ def test_only_lower_bounds():
 
 
 def test_the_readmes_map_is_the_modules_own_first_lines():
-    rows = dict(re.findall(r"^\| `(\w+\.py)` \| (.+) \|$", README, re.MULTILINE))
-    modules = {
-        p.name: ast.get_docstring(ast.parse(p.read_text(encoding="utf-8"))) for p in (ROOT / "nstlib").glob("*.py")
-    }
-    modules.pop("__init__.py")
+    rows = dict(re.findall(r"^\| `(\w+(?:\.py|/))` \| (.+) \|$", README, re.MULTILINE))
+    files = {path.name: path for path in (ROOT / "nstlib").glob("*.py") if path.name != "__init__.py"}
+    files |= {f"{path.parent.name}/": path for path in (ROOT / "nstlib").glob("*/__init__.py")}
+    modules = {name: ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))) for name, path in files.items()}
     assert rows == {name: " ".join(text.split("\n\n")[0].split()).rstrip(".") for name, text in modules.items()}
 
 

@@ -1,0 +1,180 @@
+"""The exercises of lesson 02: convolutional networks."""
+
+from __future__ import annotations
+
+import math
+from functools import partial
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from ..backbone import Architecture, Layer, Spec
+from .inputs import tensors
+from .judge import Code, Number
+
+
+def field_of(layers: list[tuple[int, int]]) -> int:
+    """The receptive field after layers (kernel, stride), by the library."""
+    specs = tuple(Spec(str(i), "conv", 1, kernel, step) for i, (kernel, step) in enumerate(layers))
+    return geometry(specs).receptive_field
+
+
+def geometry(specs: tuple[Spec, ...]) -> Layer:
+    return list(Architecture("", specs, (), ()).layers.values())[-1]
+
+
+def correlate(x: Tensor, kernel: Tensor, padding: int, mode: str = "constant") -> Tensor:
+    return F.conv2d(F.pad(x[None, None], (padding,) * 4, mode=mode), kernel[None, None])[0, 0]
+
+
+def early_field(layers: list[tuple[int, int]]) -> int:
+    field, stride = 1, 1
+    for kernel, step in layers:
+        stride *= step
+        field += (kernel - 1) * stride
+    return field
+
+
+POOLED = tuple((t,) for t in tensors(24, (1, 2, 4, 4), (1, 3, 5, 7), (1, 1, 2, 3)))
+
+EXERCISES = (
+    Code(
+        name="02.size",
+        question="The size that a convolution gives to n pixels.",
+        takes="n kernel stride padding",
+        solution=lambda n, k, s, p: F.conv1d(torch.ones(1, 1, n), torch.ones(1, 1, k), None, s, p).shape[-1],
+        cases=((28, 5, 1, 0), (32, 3, 1, 1), (224, 7, 2, 3), (55, 3, 2, 0), (8, 2, 2, 0), (9, 1, 4, 0)),
+        mistakes=(
+            (lambda n, k, s, p: (n + 2 * p - k) // s, "One too few: the first window counts as well, so + 1."),
+            (lambda n, k, s, p: (n + p - k) // s + 1, "The padding is on both sides: 2 p."),
+            (lambda n, k, s, p: (n - k) // s + 1, "The padding is missing: it adds 2 p pixels."),
+            (lambda n, k, s, p: -(-(n + 2 * p - k) // s) + 1, "You round up: an incomplete last window is left out."),
+            (lambda n, k, s, p: (n + 2 * p - k) / s + 1, "A size is whole: divide with //."),
+            (lambda n, k, s, p: n + 2 * p - k + 1, "The stride is missing: it divides the way that the window can go."),
+        ),
+    ),
+    Code(
+        name="02.convolve",
+        question="Convolve one channel x (H, W) with a kernel (k, k), as networks do it, with zero padding; stride 1.",
+        takes="x kernel padding",
+        solution=correlate,
+        cases=tuple(
+            (*tensors(seed, shape, (k, k)), padding)
+            for seed, shape, k, padding in (
+                (30, (5, 5), 3, 1),
+                (31, (4, 7), 3, 0),
+                (32, (6, 5), 2, 1),
+                (33, (6, 6), 5, 2),
+            )
+        ),
+        mistakes=(
+            (
+                lambda x, k, p: correlate(x, k.flip(0, 1), p),
+                "Your kernel is flipped: that is mathematics' convolution, and networks slide the kernel as it is.",
+            ),
+            (lambda x, k, p: correlate(x, k.T, p), "Your kernel is transposed: its rows belong to the rows of x."),
+            (lambda x, k, p: correlate(x, k, 0), "The padding is missing: put x into a larger field of zeros first."),
+            (lambda x, k, p: correlate(x, k, p, "replicate"), "You pad by repeating the border: pad with zeros."),
+            (
+                lambda x, k, p: correlate(x, k, p) / k.numel(),
+                "You take the mean of the products: a convolution adds them up.",
+            ),
+        ),
+    ),
+    Code(
+        name="02.max_pool",
+        question="Max pooling of x (1, C, H, W) in windows of 2×2, stride 2.",
+        takes="x",
+        solution=partial(F.max_pool2d, kernel_size=2),
+        cases=POOLED,
+        mistakes=(
+            (partial(F.avg_pool2d, kernel_size=2), "That is the mean of each window: take its maximum."),
+            (partial(F.max_pool2d, kernel_size=2, stride=1), "Your windows overlap: they move by 2, not by 1."),
+            (
+                partial(F.max_pool2d, kernel_size=2, ceil_mode=True),
+                "An odd last row or column makes no window of its own: leave it out.",
+            ),
+            (lambda x: x[..., ::2, ::2], "You keep each window's first number: take its maximum."),
+            (lambda x: F.max_pool2d(x, 2).relu(), "Negative numbers count too: start from the window, not from 0."),
+        ),
+    ),
+    Code(
+        name="02.receptive_field",
+        question="How many pixels one position sees after layers [(kernel, stride), …].",
+        takes="layers",
+        solution=field_of,
+        cases=(
+            ([(3, 1)],),
+            ([(3, 1), (3, 1)],),
+            ([(3, 1), (3, 1), (2, 2), (3, 1)],),
+            ([(7, 2), (3, 2), (3, 1), (2, 2)],),
+        ),
+        mistakes=(
+            (lambda layers: sum(k for k, _ in layers), "Neighbouring windows overlap: a kernel adds k - 1, not k."),
+            (
+                lambda layers: 1 + sum(k - 1 for k, _ in layers),
+                "After a stride of 2 a step is 2 pixels wide: multiply k - 1 by all strides before.",
+            ),
+            (early_field, "A layer's own stride comes after its window: only the strides before it count."),
+            (lambda layers: math.prod(k for k, _ in layers), "Kernels add up, they do not multiply."),
+            (lambda layers: field_of(layers) - 1, "One too few: the position itself is the 1 to start from."),
+        ),
+    ),
+    Code(
+        name="02.conv_parameters",
+        question="The number of parameters of a convolution with bias.",
+        takes="channels_in channels_out kernel",
+        solution=lambda i, o, k: sum(p.numel() for p in nn.Conv2d(i, o, k).parameters()),
+        cases=((3, 8, 3), (16, 4, 1), (8, 8, 5)),
+        mistakes=(
+            (lambda i, o, k: i * o * k * k, "The biases are missing: one per output channel."),
+            (lambda i, o, k: i * o * k * k + i, "A bias belongs to an output channel, not to an input channel."),
+            (lambda i, o, k: i * o * k + o, "The kernel has two sides: k²."),
+            (lambda i, o, k: o * k * k + o, "Each output looks at all input channels: multiply by those too."),
+            (
+                lambda i, o, k: i * o * (k * k + 1),
+                "A bias for each pair of channels is too many: one per output channel.",
+            ),
+        ),
+    ),
+    Number(
+        name="02.lenet_side",
+        question="28×28 pixels → conv 5×5 → pool 2×2 → conv 5×5 → pool 2×2, without padding: which side is left?",
+        answer=4,
+        why="28 → 24 → 12 → 8 → 4.",
+        hint="A 5×5 convolution takes 4 pixels off, a pooling halves.",
+        mistakes=(
+            (7, "That is with padding: here each convolution takes 4 pixels off."),
+            (5, "The first convolution has no padding here: it leaves 24 of 28."),
+            (8, "The last pooling is missing: 28 → 24 → 12 → 8, and then?"),
+            (16, "A side was asked for, not an area: 4 × 4 positions."),
+        ),
+    ),
+    Number(
+        name="02.stacked",
+        question="How many pixels in a row does a unit see after two 3×3 convolutions of stride 1?",
+        answer=5,
+        why="3, and 2 more: as much as one 5×5, with fewer parameters.",
+        hint="The first sees 3; the second looks at three neighbours of these.",
+        mistakes=(
+            (6, "Neighbouring windows overlap: the second 3×3 adds 2 pixels, not 3."),
+            (9, "Windows add up, they do not multiply: each adds 2."),
+            (3, "That is one layer: the second one sees three of its neighbours."),
+            (25, "That is the area: in a row there are 5."),
+        ),
+    ),
+    Number(
+        name="02.three_for_one",
+        question="Three 3×3 convolutions see as much as one 7×7, all C → C channels: with what share of its weights?",
+        answer=27 / 49,
+        why="27 C² against 49 C².",
+        hint="A k×k convolution from C to C channels has k² C² weights.",
+        mistakes=(
+            (9 / 49, "That is one 3×3: there are three."),
+            (9 / 7, "Kernels have two sides: 3·3² against 7²."),
+            (49 / 27, "Upside down: the three have fewer."),
+        ),
+        tolerance=0.01,
+    ),
+)

@@ -1,0 +1,157 @@
+"""The exercises of lesson 03: feature maps."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+
+from ..backbone import Spec
+from ..loss import content_loss
+from .inputs import TWO_MAPS, VGG
+from .judge import Choice, Code, Number
+from .lesson_02 import geometry
+
+RELU4_2 = VGG.layers["relu4_2"]
+
+
+def position_of(layers: list[tuple[int, int, int]], i: int) -> float:
+    """Where position i lies after layers (kernel, stride, padding), by the library."""
+    found = geometry(tuple(Spec(str(n), "conv", 1, *layer) for n, layer in enumerate(layers)))
+    return found.stride * i + found.offset
+
+
+def stride_of(layers: list[tuple[int, int, int]]) -> int:
+    return math.prod(s for _, s, _ in layers)
+
+
+PLACED = tuple(
+    ([(3, 1, 1)] * before + [(2, 2, 0)] + [(k, s, p)], i)
+    for before, k, s, p, i in ((1, 3, 1, 1, 0), (2, 2, 2, 0, 3), (0, 3, 2, 0, 5), (1, 7, 1, 2, 10))
+)
+
+EXERCISES = (
+    Code(
+        name="03.position",
+        question="The pixel on which position i of a map is centred, after layers [(kernel, stride, padding), …].",
+        takes="layers i",
+        solution=position_of,
+        cases=PLACED,
+        mistakes=(
+            (lambda layers, i: stride_of(layers) * i, "The offset is missing: a 2×2 window lies between two pixels."),
+            (
+                lambda layers, i: stride_of(layers) * (i + 0.5) - 0.5,
+                "Half a stride is not always the offset: add up (k - 1)/2 - padding, layer by layer.",
+            ),
+            (
+                lambda layers, i: position_of([(k, s, 0) for k, s, _ in layers], i),
+                "The padding is missing: it moves the first window p steps to the left.",
+            ),
+            (
+                lambda layers, i: stride_of(layers) * i + sum((k - 1) / 2 - p for k, _, p in layers),
+                "After a stride a shift is worth more pixels: multiply it by the strides before.",
+            ),
+        ),
+    ),
+    Code(
+        name="03.content_loss",
+        question="The mean square difference of two maps (1, N, H, W).",
+        takes="features target",
+        solution=content_loss,
+        cases=TWO_MAPS,
+        gradient=True,
+        mistakes=(
+            (lambda f, p: (f - p).square().sum(), "You add up: divide by the numbers in the map, N·H·W."),
+            (
+                lambda f, p: (f - p).square().sum() / 2,
+                "That is equation 1 of the paper, half a sum: here take the mean.",
+            ),
+            (lambda f, p: (f - p).square().mean() / 2, "Half of it: leave the paper's ½ out."),
+            (lambda f, p: (f - p).abs().mean(), "You take absolute values: take squares."),
+            (lambda f, p: (f - p).square().mean().sqrt(), "No root: the loss is the mean square itself."),
+            (
+                lambda f, p: (f - p).mean().square(),
+                "You average before you square, so differences cancel: square first.",
+            ),
+            (
+                lambda f, p: (f - p).square().sum() / f.shape[1],
+                "You divide by the channels alone: positions count too.",
+            ),
+        ),
+    ),
+    Code(
+        name="03.strongest",
+        question="The number of the channel of a map (1, N, H, W) that fires most, on average over positions.",
+        takes="features",
+        solution=lambda f: f.mean((2, 3)).argmax().item(),
+        cases=tuple(
+            (torch.tensor(m, dtype=torch.float32)[None],)
+            for m in (
+                [[[0, 9, 0], [0, 0, 0]], [[2, 2, 2], [2, 2, 2]], [[1, 1, 1], [1, 1, 1]]],
+                [[[1, 1], [1, 1]], [[0, 0], [8, 0]], [[0, 3], [3, 3]], [[-9, -9], [-9, -9]]],
+            )
+        ),
+        mistakes=(
+            (lambda f: f.amax((2, 3)).argmax().item(), "You ask for the highest peak: average over positions first."),
+            (lambda f: f.argmax().item(), "That is a place in the flattened map: average over positions, then argmax."),
+            (lambda f: f.abs().mean((2, 3)).argmax().item(), "Negative numbers are no firing: leave abs out."),
+            (lambda f: f.mean((2, 3)).argmin().item(), "That is the weakest: argmax, not argmin."),
+        ),
+    ),
+    Number(
+        name="03.shape",
+        question="The shape (C, H, W) of relu4_2 of VGG-19 for a picture of 224 × 224.",
+        answer=(RELU4_2.channels, 224 // RELU4_2.stride, 224 // RELU4_2.stride),
+        why="Three poolings lie before block 4: 224 / 2³ = 28.",
+        hint="Channels come first; each pooling before the layer halves the sides.",
+        mistakes=(
+            ((512, 14, 14), "One pooling too many: the fourth comes after block 4."),
+            ((512, 56, 56), "One pooling too few: three lie before block 4."),
+            ((256, 28, 28), "Block 3 has 256 channels: block 4 has 512."),
+            ((28, 28, 512), "Channels come first here: (C, H, W)."),
+            ((512, 224, 224), "The poolings are missing: each halves the sides."),
+        ),
+    ),
+    Number(
+        name="03.field",
+        question="How many pixels in a row does relu4_2 of VGG-19 see?",
+        answer=RELU4_2.receptive_field,
+        why="After each pooling a 3×3 convolution adds twice as many pixels as before.",
+        hint="Add (k - 1) × stride, layer by layer, with 2×2 poolings among them.",
+        mistakes=(
+            (21, "The strides are missing: behind three poolings a 3×3 adds 16 pixels."),
+            (77, "The poolings' own windows are missing: they see 2×2 and add 1, 2 and 4."),
+            (68, "That is relu4_1: one more convolution adds 16."),
+            (100, "That is relu4_3: one convolution fewer."),
+            (8, "That is the stride: how far apart two positions lie, not how much each sees."),
+        ),
+    ),
+    Choice(
+        name="03.forgets",
+        question="Noise is changed until it has the photograph's relu5_1. What does it look like?",
+        answer="b",
+        options={
+            "a": ("The photograph, pixel by pixel.", "That is relu1_1: it knows nearly every pixel."),
+            "b": (
+                "Its objects in place, with other colours and details.",
+                "Right. What is where stays, how it looks goes.",
+            ),
+            "c": ("Its colours, with objects anywhere.", "A map knows place: only a Gram matrix forgets it."),
+            "d": ("Still noise.", "Deep maps are coarse, but know shapes and places."),
+        },
+    ),
+    Choice(
+        name="03.content_layer",
+        question="Why is content compared at relu4_2 and not at relu1_1?",
+        answer="a",
+        options={
+            "a": (
+                "It fixes what is where, and leaves strokes and colours free.",
+                "Right. At relu1_1 every pixel would be fixed, and nothing left to paint.",
+            ),
+            "b": ("It is faster.", "Deeper is slower: every layer before it is run too."),
+            "c": ("It has more numbers.", "It has fewer: 512·28·28 against 64·224·224."),
+            "d": ("relu1_1 sees no colour.", "It sees colour well: that is what must not be fixed."),
+        },
+    ),
+)

@@ -1,0 +1,162 @@
+"""The exercises of lesson 05: losses."""
+
+from __future__ import annotations
+
+from functools import partial
+
+import torch
+from torch import Tensor
+
+from ..loss import tv_loss
+from ..recipe import RECIPES, convert, elements
+from .inputs import TWO_MAPS, VGG, tensors, uniform
+from .judge import Choice, Code, Number
+
+
+def exchange(weight: float, channels: int) -> float:
+    """A layer's weight for 4E/N² → its weight for E, by the library."""
+    layer = next(name for name, found in VGG.layers.items() if found.kind == "relu" and found.channels == channels)
+    recipe = RECIPES["gatys2016"].changed(statistic="gram-4e/n2", style_layers={layer: weight})
+    return convert(recipe, statistic="gram-e").style_layers[layer]
+
+
+def norms(gradients: list[Tensor]) -> Tensor:
+    return torch.stack([g.norm() for g in gradients])
+
+
+def wrapped_tv(x: Tensor, power: int) -> Tensor:
+    return sum((x - x.roll(1, axis)).abs().pow(power).sum() for axis in (2, 3))
+
+
+PICTURES = (*((p,) for p in uniform(50, (1, 3, 5, 5), (1, 3, 4, 7), (1, 3, 6, 2))), (torch.full((1, 3, 3, 4), 0.5),))
+TV_MISTAKES = (
+    (
+        lambda x, power: tv_loss(x[..., 1:], "l2" if power == 2 else "l1"),
+        "The first column is lost: slice one side only.",
+    ),
+    (lambda x, power: (x[..., 1:] - x[..., :-1]).abs().pow(power).sum(), "Only sideways: add the differences of rows."),
+    (
+        lambda x, power: (x[..., 1:, :] - x[..., :-1, :]).abs().pow(power).sum(),
+        "Only up and down: add the differences of columns.",
+    ),
+    (wrapped_tv, "Yours goes around the edge: roll makes the last pixel a neighbour of the first."),
+    (
+        lambda x, power: tv_loss(x, "l2" if power == 2 else "l1", "mean"),
+        "Those are means: add up all differences.",
+    ),
+    (
+        lambda x, power: tv_loss(x, "l2" if power == 2 else "l1") + (x[:, 1:] - x[:, :-1]).abs().pow(power).sum(),
+        "Colour channels are no neighbours: only rows and columns count.",
+    ),
+)
+
+EXERCISES = (
+    Code(
+        name="05.content_gradient",
+        question="The gradient to the map of the content loss, the mean of (F - P)² over a map (1, N, H, W), by hand.",
+        takes="features target",
+        solution=lambda f, p: 2 * (f - p) / f.numel(),
+        cases=TWO_MAPS,
+        mistakes=(
+            (lambda f, p: (f - p) / f.numel(), "Half of it: the square brings a 2."),
+            (lambda f, p: 2 * (f - p), "The mean's 1/(N·H·W) is missing."),
+            (lambda f, p: f - p, "That is for half a sum, the paper's: the mean brings 2/(N·H·W)."),
+            (lambda f, p: 2 * (p - f) / f.numel(), "The sign: F - P, which points uphill."),
+            (lambda f, p: 2 * (f - p).abs() / f.numel(), "The sign of each difference is lost: leave abs out."),
+            (
+                lambda f, p: 2 * (f - p) / f.numel() * (f > 0),
+                "No mask here: ReLU's zeros are masked one layer further down, in ReLU's own backward step.",
+            ),
+        ),
+    ),
+    *(
+        Code(
+            name=f"05.tv_l{power}",
+            question=f"Total variation of an image (1, 3, H, W): the sum of {formula} of neighbours, both ways.",
+            takes="image",
+            solution=partial(tv_loss, kind=f"l{power}"),
+            cases=PICTURES,
+            gradient=True,
+            mistakes=(
+                (partial(tv_loss, kind=f"l{3 - power}"), other),
+                *((partial(wrong, power=power), tell) for wrong, tell in TV_MISTAKES),
+            ),
+        )
+        for power, formula, other in (
+            (1, "absolute differences", "You square the differences: take absolute values."),
+            (2, "squared differences", "You take absolute values: square the differences."),
+        )
+    ),
+    Code(
+        name="05.convert",
+        question="A layer of N channels has a style weight made for 4E/N²: which weight keeps its term with E?",
+        takes="weight channels",
+        solution=exchange,
+        cases=((1.0, 64), (1e6, 128), (250.0, 256), (3.0, 512)),
+        tolerance=1e-9,
+        mistakes=(
+            (lambda w, n: w * n**2 / 4, "Upside down: 4E/N² is the smaller loss, so its weight shrinks for E."),
+            (lambda w, n: w / n**2, "The 4 is missing: the loss is 4E/N²."),
+            (lambda w, n: 4 * w, "The N² is missing: the loss is 4E/N²."),
+            (lambda w, n: 4 * w / n, "Once N is missing: the loss is 4E/N²."),
+            (lambda w, n: w / 4 / n**2, "The 4 is upside down: the loss is 4E/N², so the weight for E gains 4."),
+            (lambda w, n: w, "A weight means nothing without its convention: E and 4E/N² differ by 4/N²."),
+        ),
+    ),
+    Code(
+        name="05.gradient_shares",
+        question="The share (T,) of each of T terms in moving the pixels: its gradient's length over all lengths.",
+        takes="gradients",
+        solution=lambda gradients: norms(gradients) / norms(gradients).sum(),
+        cases=(
+            (list(tensors(51, (1, 3, 4, 4), (1, 3, 4, 4))),),
+            ([k * g for k, g in zip((5, 0.1, 1), tensors(52, (1, 3, 2, 5), (1, 3, 2, 5), (1, 3, 2, 5)), strict=True)],),
+        ),
+        mistakes=(
+            (norms, "Those are lengths: divide by their sum, so that shares add up to 1."),
+            (lambda gs: norms(gs) / sum(gs).norm(), "Divide by the sum of lengths, not by the length of the sum."),
+            (lambda gs: norms(gs) ** 2 / (norms(gs) ** 2).sum(), "Those are squared lengths: take the root."),
+            (lambda gs: norms(gs) / norms(gs).max(), "Divide by the sum, not by the largest."),
+            (
+                lambda gs: torch.stack([g.sum() for g in gs]) / sum(g.sum() for g in gs),
+                "You add up signed numbers, which cancel: take each gradient's length.",
+            ),
+        ),
+    ),
+    Number(
+        name="05.mean_or_sum",
+        question="By which factor is a content loss at relu4_2 of VGG-19, at 512×512, larger as a sum than as a mean?",
+        answer=elements(VGG, "relu4_2", (512, 512)),
+        why="As many as there are numbers in the map, 512·64·64: that is how 1e6 and 1 can mean the same.",
+        hint="A sum is as many times the mean as the map has numbers.",
+        mistakes=(
+            (64 * 64, "Those are the positions: 512 channels have as many each."),
+            (512, "Those are the channels: each has 64·64 positions."),
+            (512 * 512, "Those are the picture's pixels: the map is 512 channels of 64×64."),
+            (512 * 512 * 512, "The map is 8 times smaller to each side: 64×64."),
+        ),
+    ),
+    Number(
+        name="05.pixels",
+        question="A network's input, and with it every feature, grows 10-fold: by which factor grows the Gram loss?",
+        answer=10_000,
+        why="The Gram matrix squares the features, the loss squares the difference: 10⁴.",
+        hint="How does F Fᵀ grow, and then its square?",
+        mistakes=(
+            (10, "The features grow by 10: the Gram matrix multiplies two of them."),
+            (100, "That is the Gram matrix: the loss squares its difference."),
+            (1000, "Two squares, one after the other: 10⁴."),
+        ),
+    ),
+    Choice(
+        name="05.both_weights",
+        question="Content and style weight are both made ten times as large. What does Adam's picture look like?",
+        answer="c",
+        options={
+            "a": ("More of the style.", "Both grew alike: their balance is what it was."),
+            "b": ("It blows up: the gradient is ten times as large.", "Adam divides the gradient by its own size."),
+            "c": ("The same.", "Right. The minimum depends on the ratio alone, and Adam's step on no scale."),
+            "d": ("Ten times as near to both.", "Both pull ten times as hard, against each other: the balance stays."),
+        },
+    ),
+)

@@ -1,0 +1,215 @@
+"""The exercises of lesson 06: Adam and L-BFGS."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from types import SimpleNamespace
+
+import torch
+from torch import Tensor
+
+from ..optimize import History, adam
+from .inputs import tensors
+from .judge import Choice, Code, Number
+from .lesson_01 import adam_step
+
+
+def adam_path(gradients: Tensor, rate: float, t: Callable[[int], int] = lambda t: t, **mistake: object) -> Tensor:
+    """Adam from 0 through given gradients (T, n) → where it ends (n,)."""
+    w = m = v = torch.zeros(gradients.shape[1])
+    for i, g in enumerate(gradients, start=1):
+        w, m, v = adam_step(w, m, v, g, t(i), rate, **mistake)
+    return w
+
+
+def library_adam(gradients: Tensor, rate: float) -> Tensor:
+    """The same by `optimize.adam`; (`torch.optim.Adam` would first import for seconds)."""
+    fed = iter([*gradients, gradients[0]])  # a step reports the image before its move: ask for one more
+    objective = SimpleNamespace(value_and_gradient=lambda image: (torch.zeros(()), {}, next(fed)))
+    steps = adam(objective, torch.zeros_like(gradients[0]), rate=rate, bounds=None)
+    return [next(steps) for _ in range(len(gradients) + 1)][-1].image
+
+
+def library_direction(g: Tensor, S: Tensor, Y: Tensor) -> Tensor:
+    """-H g as `optimize.History` finds it."""
+    pairs = History(len(S), g)
+    for s, y in zip(S, Y, strict=True):
+        pairs.propose(s, torch.zeros_like(s), y, torch.zeros_like(y))
+        pairs.add(*pairs.products(g).numpy()[:2], float(s @ s), least=0.0)
+    return pairs.direction(g, float(g @ g), *pairs.products(g).numpy()[2:])[0]
+
+
+def two_loop(g: Tensor, S: Tensor, Y: Tensor, *, youngest_first=True, scale=True, beta=True, sign=-1) -> Tensor:
+    """The recursion (Nocedal & Wright 2006, algorithm 7.4) and its likely mistakes; rows oldest first."""
+    rho, alpha, q = 1 / (S * Y).sum(1), torch.zeros_like(S[:, 0]), g.clone()
+    order = list(range(len(S)))[:: -1 if youngest_first else 1]
+    for i in order:
+        alpha[i] = rho[i] * (S[i] @ q)
+        q -= alpha[i] * Y[i]
+    r = q * (S[-1] @ Y[-1]) / (Y[-1] @ Y[-1]) if scale else q
+    for i in reversed(order):
+        r = r + (alpha[i] - (rho[i] * (Y[i] @ r) if beta else 0)) * S[i]
+    return sign * r
+
+
+def bfgs(H: Tensor, s: Tensor, y: Tensor, *, rank_one=True, sides=2, rho: Tensor | None = None) -> Tensor:
+    """The next inverse Hessian (Nocedal & Wright 2006, equation 6.17), and its likely mistakes."""
+    rho = 1 / (s @ y) if rho is None else rho
+    left = torch.eye(len(s)) - rho * torch.outer(s, y)
+    H = left @ H @ left.T if sides == 2 else left @ H
+    return H + rho * torch.outer(s, s) if rank_one else H
+
+
+def curved(seed: int, rows: int, n: int) -> tuple[Tensor, Tensor, Tensor]:
+    """g (n,), moves S (rows, n) and changes of gradient Y of a bowl, so that s·y > 0."""
+    g, S, A = tensors(seed, (n,), (rows, n), (n, n))
+    return g, S, S @ (A @ A.T + torch.eye(n))
+
+
+BOWLS = tuple(curved(*sizes) for sizes in ((61, 3, 5), (62, 1, 3), (63, 4, 4)))
+UPDATES = tuple((torch.eye(g.numel()) * k + torch.outer(g, g), S[0], Y[0]) for k, (g, S, Y) in enumerate(BOWLS, 1))
+GRADIENTS = (*((g, 0.1) for g in tensors(64, (1, 3), (5, 4))), (1e-4 * tensors(65, (3, 4))[0], 0.02))
+
+EXERCISES = (
+    Code(
+        name="06.adam",
+        question="Where Adam (β = 0.9 and 0.999, ε = 1e-8) is after the gradients (T, n), from w = 0.",
+        takes="gradients rate",
+        solution=library_adam,
+        cases=GRADIENTS,
+        mistakes=(
+            (
+                partial(adam_path, correct=False),
+                "The bias correction is missing: m and v start at 0, divide them by 1 - β₁ᵗ and 1 - β₂ᵗ.",
+            ),
+            (partial(adam_path, t=lambda t: 1), "t stays at 1: count the steps."),
+            (partial(adam_path, t=lambda t: t - 1), "t starts at 0, where 1 - βᵗ is 0: start at 1."),
+            (partial(adam_path, t=lambda t: t + 1), "t starts at 2: count it up once per step, from 1."),
+            (partial(adam_path, keep=True), "The corrected m and v serve one step only: go on with the plain ones."),
+            (partial(adam_path, inside=True), "ε stands outside of the root: √v + ε."),
+            (partial(adam_path, root=False), "The square root is missing: divide by √v, not by v."),
+            (partial(adam_path, power=1), "v averages the squares of g: g² is missing."),
+            (partial(adam_path, sign=1), "You climb: the step is subtracted."),
+            (partial(adam_path, betas=(0.999, 0.9)), "The betas are exchanged: 0.9 is for m, 0.999 for v."),
+        ),
+    ),
+    Code(
+        name="06.two_loop",
+        question="L-BFGS's direction -H g (n,) from moves S and changes of gradient Y (rows, n), oldest first.",
+        takes="g S Y",
+        solution=library_direction,
+        cases=BOWLS,
+        tolerance=2e-3,
+        mistakes=(
+            (partial(two_loop, sign=1), "The sign: that is H g, which points uphill."),
+            (
+                partial(two_loop, youngest_first=False),
+                "The loops run the wrong way round: first from the youngest pair to the oldest, then back.",
+            ),
+            (partial(two_loop, scale=False), "The scale between the loops is missing: γ = s·y / y·y of the youngest."),
+            (partial(two_loop, beta=False), "β is missing in the second loop: add (α - β) s."),
+            (lambda g, S, Y: -g, "That is the plain gradient: S and Y are not used."),
+        ),
+    ),
+    Code(
+        name="06.bfgs",
+        question="BFGS's next inverse Hessian (n, n) from H, a move s and the change of gradient y.",
+        takes="H s y",
+        solution=bfgs,
+        cases=UPDATES,
+        tolerance=1e-3,
+        mistakes=(
+            (partial(bfgs, rank_one=False), "ρ s sᵀ is missing: without it H y = s cannot hold."),
+            (partial(bfgs, sides=1), "Only one side: (I - ρ s yᵀ) H (I - ρ y sᵀ) keeps H symmetric."),
+            (lambda H, s, y: bfgs(H, y, s), "s and y are exchanged: that updates the Hessian, not its inverse."),
+            (lambda H, s, y: bfgs(H, s, y, rho=1 / (s @ s)), "ρ = 1 / s·y, not 1 / s·s."),
+            (lambda H, s, y: bfgs(H, s, y, rho=s @ y), "ρ is upside down: 1 / s·y."),
+        ),
+    ),
+    Code(
+        name="06.armijo",
+        question="Whether a step t is enough: new ≤ loss + c t slope with c = 1e-4 (slope < 0, along the direction).",
+        takes="loss new slope t",
+        solution=lambda loss, new, slope, t: new <= loss + 1e-4 * t * slope,
+        cases=(
+            *((1.0, 0.9, -1.0, 1.0), (1.0, 0.99995, -1.0, 1.0), (1.0, 0.99995, -1.0, 0.1)),
+            *((1.0, 1.00005, -1.0, 1.0), (2.0, 2.5, -3.0, 0.5), (1.0, 0.9995, -4.0, 1.0), (1.0, 1.0002, -4.0, 1.0)),
+        ),
+        mistakes=(
+            (lambda loss, new, slope, t: new < loss, "Any decrease is not enough: it must be c t |slope| at least."),
+            (lambda loss, new, slope, t: new <= loss + 1e-4 * slope, "t is missing: a short step promises less."),
+            (
+                lambda loss, new, slope, t: new <= loss - 1e-4 * t * slope,
+                "The sign: the slope is negative already, add it.",
+            ),
+            (lambda loss, new, slope, t: new <= loss + t * slope, "c is missing: no curve falls as its tangent does."),
+            (
+                lambda loss, new, slope, t: new >= loss + 1e-4 * t * slope,
+                "The other way round: the new loss must be lower.",
+            ),
+            (lambda loss, new, slope, t: new <= loss + 1e-4 * t, "The slope is missing: c t slope."),
+        ),
+    ),
+    Number(
+        name="06.first_step",
+        question="Adam's first step with rate 0.02, where the gradient is 1000: by how much does the pixel move?",
+        answer=0.02,
+        why="After the correction m = g and √v = |g|: the first step is the rate, whatever the gradient.",
+        hint="With the bias correction, m / √v = g / |g| at the first step.",
+        mistakes=(
+            (20, "That is plain gradient descent: Adam divides by the gradient's size."),
+            (0.002, "m alone is uncorrected there: both m and √v are corrected, and their ratio is 1."),
+            (0.0632, "That is without bias correction: 0.1 / √0.001 = 3.16 times the rate."),
+        ),
+        tolerance=0.01,
+    ),
+    Number(
+        name="06.newton",
+        question="How many of Newton's steps lead from anywhere to the minimum of a quadratic bowl?",
+        answer=1,
+        why="Newton minimises the quadratic that fits, and this one fits exactly.",
+        hint="Newton jumps to the minimum of the quadratic that fits: how well does it fit here?",
+        mistakes=(
+            (2, "One per axis would be conjugate gradients: Newton takes all at once."),
+            (0, "Zero only if it starts there: from anywhere else it needs one."),
+        ),
+    ),
+    Number(
+        name="06.fair_race",
+        question="L-BFGS took 120 iterations and 150 evaluations. How many iterations does Adam get in a fair race?",
+        answer=150,
+        why="Work is counted in evaluations, and Adam needs one per iteration.",
+        hint="Nearly all work is the evaluations: one per iteration of Adam.",
+        mistakes=(
+            (120, "Equal iterations favour L-BFGS: its line search evaluated 150 times."),
+            (270, "Iterations and evaluations are not added: each iteration contains its evaluations."),
+        ),
+    ),
+    Number(
+        name="06.memory",
+        question="How many numbers per pixel value do the pairs of L-BFGS with a history of 10 keep?",
+        answer=20,
+        why="A move s and a change of gradient y for each of 10 iterations; Adam keeps 2.",
+        hint="What is remembered of each of the 10 iterations?",
+        mistakes=(
+            (10, "A pair is two: s and y of each iteration."),
+            (100, "H is never written down: only s and y of each iteration."),
+            (2, "That is Adam, with m and v."),
+        ),
+    ),
+    Choice(
+        name="06.clamp",
+        question="image.clamp_(0, 1) stands inside the closure of L-BFGS. Why does the run go wrong?",
+        answer="d",
+        options={
+            "a": ("clamp has no gradient.", "In place, on the data, autograd does not even see it."),
+            "b": ("It costs too much time.", "It costs next to nothing beside the network."),
+            "c": ("Pixels need values beyond [0, 1].", "Bounds are fine, as a projection that the optimiser knows of."),
+            "d": (
+                "The image changes behind the optimiser's back.",
+                "Right. Its s and y then belong to moves that never happened, and so does the curvature.",
+            ),
+        },
+    ),
+)

@@ -1,0 +1,137 @@
+"""The exercises of lesson 08: backbones."""
+
+from __future__ import annotations
+
+from functools import partial
+
+from torch.nn import functional as F
+
+from ..backbone import BACKBONES, Fire
+from .inputs import VGG
+from .judge import Choice, Code, Number
+from .lesson_02 import POOLED
+
+
+def multiplications(i: int, o: int, kernel: int, height: int, width: int, stride: int) -> int:
+    return i * o * kernel**2 * (height // stride) * (width // stride)
+
+
+def nearest_field(fields: list[int], wanted: int) -> int:
+    return min(range(len(fields)), key=lambda i: abs(fields[i] - wanted))
+
+
+def fields_of(name: str, kind: str) -> list[int]:
+    return [layer.receptive_field for layer in BACKBONES[name].layers.values() if layer.kind == kind]
+
+
+FIELDS = tuple(
+    (fields_of(name, kind), VGG.layers[layer].receptive_field)
+    for name, kind, layer in (
+        *(("squeezenet1_1", "fire", "relu3_1"), ("squeezenet1_1", "fire", "relu4_2")),
+        *(("vgg16", "relu", "relu4_4"), ("squeezenet1_0", "fire", "relu1_1")),
+    )
+)
+FIRE = sum(p.numel() for p in Fire(64, 16, 128).parameters())
+
+EXERCISES = (
+    Code(
+        name="08.multiplications",
+        question="The multiplications of a padded convolution on a map height × width (both divisible by the stride).",
+        takes="channels_in channels_out kernel height width stride",
+        solution=multiplications,
+        cases=((3, 64, 3, 224, 224, 1), (64, 128, 3, 56, 32, 2), (16, 64, 1, 28, 40, 1), (3, 96, 7, 64, 32, 4)),
+        mistakes=(
+            (
+                lambda i, o, k, h, w, s: multiplications(i, o, k, h, w, 1),
+                "The stride is missing: fewer windows are taken.",
+            ),
+            (lambda i, o, k, h, w, s: i * o * k**2 * h * w // s, "The stride counts in both directions: s²."),
+            (lambda i, o, k, h, w, s: i * o * k * (h // s) * (w // s), "The kernel has two sides: k²."),
+            (lambda i, o, k, h, w, s: o * k**2 * (h // s) * (w // s), "Each output looks at all input channels."),
+            (lambda i, o, k, h, w, s: i * k**2 * (h // s) * (w // s), "That is for one output channel."),
+            (lambda i, o, k, h, w, s: i * o * k**2, "Those are the weights: each is used at every position."),
+        ),
+    ),
+    Code(
+        name="08.match",
+        question="The index of the layer whose receptive field, in a rising list, is nearest to the wanted one.",
+        takes="fields wanted",
+        solution=nearest_field,
+        cases=FIELDS,
+        mistakes=(
+            (
+                lambda fields, wanted: max([i for i, f in enumerate(fields) if f <= wanted], default=0),
+                "You take the last that is not larger: the next one may be nearer.",
+            ),
+            (
+                lambda fields, wanted: next((i for i, f in enumerate(fields) if f >= wanted), len(fields) - 1),
+                "You take the first that is not smaller: the one before may be nearer.",
+            ),
+            (
+                lambda fields, wanted: fields[nearest_field(fields, wanted)],
+                "That is the field: return the index of the layer.",
+            ),
+            (
+                lambda fields, wanted: min(range(len(fields)), key=lambda i: fields[i] - wanted),
+                "The sign of the difference wins: take its absolute value.",
+            ),
+            (
+                lambda fields, wanted: nearest_field(fields, wanted) + 1,
+                "One too many: indices start at 0.",
+            ),
+        ),
+    ),
+    Code(
+        name="08.average_pool",
+        question="Average pooling of x (1, C, H, W) in windows of 2×2, stride 2, as the paper prefers it.",
+        takes="x",
+        solution=partial(F.avg_pool2d, kernel_size=2),
+        cases=POOLED,
+        gradient=True,
+        mistakes=(
+            (partial(F.max_pool2d, kernel_size=2), "That is max pooling: take the mean of each window."),
+            (lambda x: 4 * F.avg_pool2d(x, 2), "You add up: divide by the 4 numbers of a window."),
+            (lambda x: 2 * F.avg_pool2d(x, 2), "A window has 4 numbers, not 2."),
+            (partial(F.avg_pool2d, kernel_size=2, stride=1), "Your windows overlap: they move by 2, not by 1."),
+            (
+                partial(F.avg_pool2d, kernel_size=2, ceil_mode=True),
+                "An odd last row or column makes no window of its own: leave it out.",
+            ),
+        ),
+    ),
+    Number(
+        name="08.fire",
+        question="How many parameters, with biases, has a fire module: 64 → squeeze 16 → expand 64 (1×1) + 64 (3×3)?",
+        answer=FIRE,
+        why="A 3×3 convolution from 64 to 128 channels would have 73,856.",
+        hint="Three convolutions: 64 → 16 by 1×1, 16 → 64 by 1×1, 16 → 64 by 3×3.",
+        mistakes=(
+            (FIRE - 16 - 64 - 64, "The biases are missing: 16 + 64 + 64."),
+            (64 * 16 + 16 + 64 * 64 * 10 + 128, "Both expansions look at the 16 squeezed channels, not at 64."),
+            (64 * 128 * 9 + 128, "That is a plain 3×3 convolution: a fire module squeezes first."),
+        ),
+    ),
+    Number(
+        name="08.scale",
+        question="A convolution's weights and biases are doubled: by which factor grows the Gram matrix after ReLU?",
+        answer=4,
+        why="Features double, and the Gram matrix multiplies two of them; the loss grows 16-fold.",
+        hint="ReLU lets a factor through: how does F Fᵀ grow?",
+        mistakes=(
+            (2, "The features double: F Fᵀ has them twice."),
+            (16, "That is the Gram loss: the matrix itself grows 4-fold."),
+            (1, "The network is the scale: nothing normalises the features here."),
+        ),
+    ),
+    Choice(
+        name="08.random",
+        question="All weights of the network are random. What does the transfer still bring over?",
+        answer="b",
+        options={
+            "a": ("Nothing.", "Random filters are filters too: they see colours and edges."),
+            "b": ("Colours and some fine grain.", "Right. Larger forms, strokes say, take filters that have learned."),
+            "c": ("As much as trained ones.", "Then training would be for nothing: larger forms stay behind."),
+            "d": ("The content only.", "Gram matrices of random maps still hold colours and grain."),
+        },
+    ),
+)
