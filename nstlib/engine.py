@@ -31,7 +31,7 @@ from torch.nn import functional as F
 from .backbone import Backbone, Fire
 from .errors import InputError, choose
 
-PRECISIONS = ("auto", "float32", "bfloat16")
+PRECISIONS = ("float32", "bfloat16")
 BAND_BYTES = 16 * 2**20  # glibc hands larger buffers back to the system, which clears their pages at every use
 LEAN_BAND_BYTES = tuple(n * 2**20 for n in (64, 16, 4, 1))  # where maps are not kept, from fast to frugal
 
@@ -39,16 +39,18 @@ Rows = tuple[int, int]  # the first, and one past the last
 
 
 def choose_precision(name: str, device: torch.device) -> str:
-    """ "auto" is bfloat16 where the processor or GPU multiplies it natively, else float32."""
-    choose("precision", name, PRECISIONS)
-    if name != "auto":
+    """What a precision means here: "auto" is "bfloat16", and "mixed" itself, only where the processor or GPU multiplies
+    bfloat16 natively; elsewhere both are "float32".
+    """
+    choose("precision", name, ("auto", "mixed", *PRECISIONS))
+    if name in PRECISIONS:
         return name
     if device.type == "cuda":
         native = torch.cuda.get_device_capability(device) >= (8, 0)
     else:
         probes = (getattr(torch.cpu, f"_is_{feature}_supported", None) for feature in ("avx512_bf16", "amx_tile"))
         native = device.type == "cpu" and any(probe is not None and probe() for probe in probes)
-    return "bfloat16" if native else "float32"
+    return {"auto": "bfloat16", "mixed": "mixed"}[name] if native else "float32"
 
 
 @dataclass(frozen=True)

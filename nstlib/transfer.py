@@ -48,6 +48,7 @@ METADATA_KEY = "nstlib"
 AMPLE = 1.3  # what a run takes that lets the allocator keep what is freed, over what it uses
 # Statistics that see a map whole: how many times it they hold, in float32, at their worst moment.
 COPIES = {"covariance": 2, "mean-std": 2, "wasserstein": 2, "sliced": 5, "patches": 30}
+ROUGH = 0.6  # of a mixed run's evaluations at full size, before float32 takes over (measured: tests/benchmarks, loss)
 NOISE = {"float32": 0.0, "bfloat16": 1e-2}  # relative error of a loss, see `lbfgs`
 
 
@@ -78,6 +79,14 @@ class Record:
     loss: float
     terms: Mapping[str, float]
 
+    def kinds(self) -> dict[str, float]:
+        """The terms added up by kind: "style relu1_1" counts as "style"."""
+        totals: dict[str, float] = {}
+        for name, value in self.terms.items():
+            kind = name.split()[0]
+            totals[kind] = totals.get(kind, 0.0) + value
+        return totals
+
 
 @dataclass(frozen=True)
 class Progress:
@@ -91,6 +100,23 @@ class Progress:
     done: float
     seconds: float
     seconds_left: float | None
+
+
+@dataclass(frozen=True)
+class Stage:
+    """A part of a run: at one size (height, width), for so many evaluations, in one precision.
+
+    The optimiser starts each stage anew, from the picture of the last one.
+    """
+
+    size: tuple[int, int]
+    evaluations: int
+    precision: str
+
+    @property
+    def work(self) -> float:
+        """In units that compare stages: float32 takes about twice as long as half precision."""
+        return self.size[0] * self.size[1] * self.evaluations * (2 if self.precision == "float32" else 1)
 
 
 @dataclass(frozen=True)
@@ -125,7 +151,8 @@ class Transfer:
         recipe: a name in `RECIPES`, or a `Recipe`.
         seed: of the noise start, and of everything else that is random.
         device: "auto", "cuda", "mps" or "cpu".
-        precision: "auto", "float32" or "bfloat16" (see `choose_precision`).
+        precision: "auto", "float32", "bfloat16" or "mixed" (see `choose_precision`). In half precision L-BFGS comes to
+            a loss a fifth above what float32 reaches; a mixed run begins in the one and ends in the other.
         memory: bytes that the run may use; nine tenths of what is free if None. A run that would take more computes
             maps twice instead of keeping them, and remembers fewer moves; one that cannot fit is refused.
         weights: a file with the backbone's weights, or "random".
@@ -190,8 +217,8 @@ class Transfer:
         self.budget = fit_memory(
             self.backbone,
             self.recipe,
-            self.stages[-1][0],
-            self.precision,
+            self.stages[-1].size,
+            self.stages[-1].precision,
             0.9 * free_memory(self.device) if memory is None else memory,
         )
         self.history: list[Record] = []
@@ -205,7 +232,8 @@ class Transfer:
         """What was chosen or changed before the run, in words."""
         pictures = [f"{p.source}: {note}" for p in self._pictures() for note in p.notes]
         r = self.recipe
-        where = f"{describe_device(self.device)} in {self.precision}"
+        precisions = ", then ".join(dict.fromkeys(stage.precision for stage in self.stages))
+        where = f"{describe_device(self.device)} in {precisions}"
         short = r.optimizer == "lbfgs" and self.budget.history < r.history
         fewer = [f"memory is short: L-BFGS remembers {self.budget.history} moves, not {r.history}"] if short else []
         return (f"computing on {where} with {r.backbone}, recipe {r.name}", *fewer, *pictures)
@@ -220,19 +248,19 @@ class Transfer:
         saved = began
         first, state, image = self._resumed
         for number in range(first, len(self.stages)):
-            size, evaluations = self.stages[number]
-            image = self._first_image(size) if image is None else resize(image, size)
+            stage = self.stages[number]
+            image = self._first_image(stage.size) if image is None else resize(image, stage.size)
             self.best = None
             for step in optimize(
-                self.objective(size),
+                self.objective(stage.size, stage.precision),
                 image.to(self.device),
                 self.recipe.optimizer,
-                evaluations=evaluations,
+                evaluations=stage.evaluations,
                 state=state,
-                **self._options(),
+                **self._options(stage.precision),
             ):
                 self.seconds = before + time.perf_counter() - began
-                self._keep(step, size)
+                self._keep(step, stage.size)
                 if self.checkpoint and (time.perf_counter() - saved > CHECKPOINT_SECONDS or step.stop):
                     self._write_checkpoint(number, step)
                     saved = time.perf_counter()
@@ -291,13 +319,18 @@ class Transfer:
         named = self.recipe.start in ("content", "noise", "style")
         return None if named else self._load(self.recipe.start, self.recipe.size)
 
-    def _stages(self) -> list[tuple[tuple[int, int], int]]:
-        """((height, width), evaluations) of each scale, coarse to fine."""
-        size = self.recipe.size
+    def _stages(self) -> list[Stage]:
+        """Coarse to fine; a mixed run of L-BFGS ends in float32 (Adam averages the noise of half precision)."""
+        size, evaluations = self.recipe.size, self.recipe.evaluations
         shape = (size, size) if self.content is None else tuple(self.content.pixels.shape[-2:])
         coarse = [(fit(shape, s, self.recipe.side), n) for s, n in self.recipe.scales() if s < size]
         coarse = [(s, n) for s, n in coarse if min(s) >= self.smallest and s[0] < shape[0]]
-        return [*coarse, (shape, self.recipe.evaluations)]
+        mixed = self.precision == "mixed"
+        half, rough = ("bfloat16", int(ROUGH * evaluations)) if mixed else (self.precision, 0)
+        last = [Stage(shape, evaluations, half)]
+        if rough and self.recipe.optimizer == "lbfgs":
+            last = [Stage(shape, rough, half), Stage(shape, evaluations - rough, "float32")]
+        return [*(Stage(s, n, half) for s, n in coarse), *last]
 
     def _first_image(self, size: tuple[int, int]) -> Tensor:
         """Where the first scale starts: (1, 3, *size), in [0, 1]."""
@@ -309,9 +342,12 @@ class Transfer:
         picture = self.content if self.recipe.start == "content" else self.styles[0]
         return resize(picture.pixels, size)
 
-    def objective(self, size: tuple[int, int]) -> Objective:
-        """What is minimised at one scale (height, width); every picture shrinks with the result."""
-        return Objective(self.backbone, self._terms(size), self.precision, self.budget.maps)
+    def objective(self, size: tuple[int, int], precision: str | None = None) -> Objective:
+        """What is minimised at one scale (height, width); every picture shrinks with the result.
+
+        precision: that of the first stage if None.
+        """
+        return Objective(self.backbone, self._terms(size), precision or self.stages[0].precision, self.budget.maps)
 
     def _terms(self, size: tuple[int, int]) -> list[Term]:
         r, terms = self.recipe, []
@@ -322,7 +358,7 @@ class Transfer:
                 features, content, r.content_layers, weight=r.content_weight, reduction=r.content_reduction
             )
         if self.styles and r.style_weight:
-            scale = size[0] / self.stages[-1][0][0]
+            scale = size[0] / self.stages[-1].size[0]
             styles = [self._shrunk(style.pixels, scale).to(self.device) for style in self.styles]
             terms += style_terms(
                 features, styles, r.style_layers, weight=r.style_weight, statistic=r.statistic, shares=self.shares
@@ -336,11 +372,11 @@ class Transfer:
         h, w = pixels.shape[-2:]
         return resize(pixels, (max(self.smallest, round(h * scale)), max(self.smallest, round(w * scale))))
 
-    def _options(self) -> dict[str, object]:
+    def _options(self, precision: str) -> dict[str, object]:
         """The recipe's fields that its optimiser takes."""
         r = self.recipe
         if r.optimizer == "lbfgs":
-            return {"history": self.budget.history, "bounds": r.bounds, "noise": NOISE[self.precision]}
+            return {"history": self.budget.history, "bounds": r.bounds, "noise": NOISE[precision]}
         return {
             "rate": r.rate,
             "schedule": r.schedule,
@@ -364,12 +400,11 @@ class Transfer:
             self.history.append(record)
 
     def _progress(self, number: int, step: Step, began: float, before: float) -> Progress:
-        work = [size[0] * size[1] * evaluations for size, evaluations in self.stages]
-        size, evaluations = self.stages[number]
-        share = 1.0 if step.stop else min(1.0, step.evaluations / evaluations)
+        work, stage = [stage.work for stage in self.stages], self.stages[number]
+        share = 1.0 if step.stop else min(1.0, step.evaluations / stage.evaluations)
         done = (sum(work[:number]) + share * work[number]) / sum(work)
         left = self.seconds * (1 - done) / done if done else None
-        return Progress(step, size, done, self.seconds, left)
+        return Progress(step, stage.size, done, self.seconds, left)
 
     def _fingerprint(self) -> str:
         """A digest of all that determines the run: a checkpoint of another run must not be continued."""

@@ -596,6 +596,7 @@ def processor(monkeypatch):
 def test_half_precision_only_where_the_processor_has_it(processor, bf16, amx, expected):
     processor(bf16, amx)
     assert choose_precision("auto", torch.device("cpu")) == expected
+    assert choose_precision("mixed", torch.device("cpu")) == ("mixed" if expected == "bfloat16" else "float32")
     assert choose_precision("float32", torch.device("cpu")) == "float32"
     assert choose_precision("bfloat16", torch.device("cpu")) == "bfloat16"
     assert choose_precision("auto", torch.device("mps")) == "float32"

@@ -223,6 +223,50 @@ def test_auto_takes_what_the_processor_multiplies(content, style, monkeypatch):
     assert transfer.precision == transfer.facts()["precision"] == transfer.objective((48, 48)).precision == "bfloat16"
 
 
+@pytest.fixture
+def native(monkeypatch):
+    """A processor that multiplies bfloat16."""
+    monkeypatch.setattr("nstlib.transfer.choose_precision", lambda name, device: name)
+
+
+def test_a_mixed_run_ends_in_single_precision(content, style, native):
+    options = {**SMALL, "evaluations": 10, "precision": "mixed"}
+    transfer = Transfer(content, [style], pyramid=((32, 4),), **options)
+    assert [(stage.evaluations, stage.precision) for stage in transfer.stages] == [
+        (4, "bfloat16"),
+        (6, "bfloat16"),
+        (4, "float32"),
+    ]
+    assert "in bfloat16, then float32 with pocket" in transfer.notes[0]
+    done = [progress.done for progress in transfer]
+    assert done == sorted(done) and done[-1] == 1
+    begun = [record for record in transfer.history if record.evaluations == 1]
+    rough = transfer.history[transfer.history.index(begun[2]) - 1]
+    assert begun[2].loss == pytest.approx(rough.loss, rel=0.02)  # goes on from the picture, in another precision
+    exact = float(transfer.objective(begun[2].size, "float32")(transfer.best.image)[0])
+    assert transfer.result().facts["loss"] == pytest.approx(exact, rel=1e-4)
+    assert transfer.facts()["precision"] == "mixed"
+
+
+def test_adam_and_the_shortest_run_are_not_divided(content, style, native):
+    for changes in ({"optimizer": "adam", "evaluations": 9}, {"evaluations": 1}):
+        transfer = Transfer(content, [style], **{**SMALL, "precision": "mixed", **changes})
+        assert [stage.precision for stage in transfer.stages] == ["bfloat16"]
+
+
+def test_a_mixed_run_goes_on_from_its_checkpoint(content, style, native, tmp_path, monkeypatch):
+    """Stopped in each stage, it ends with the picture of the run that was not stopped."""
+    options = {**SMALL, "evaluations": 12, "precision": "mixed"}
+    whole = nst.stylize(content, style, **options)
+    monkeypatch.setattr("nstlib.transfer.CHECKPOINT_SECONDS", -1)
+    for stop in (3, 9):
+        path = tmp_path / f"{stop}.pt"
+        for number, _ in enumerate(Transfer(content, [style], checkpoint=path, **options)):
+            if number == stop:
+                break
+        assert torch.equal(nst.stylize(content, style, checkpoint=path, **options).image, whole.image)
+
+
 def test_a_checkpoint_is_not_resumed_in_another_precision(content, style, tmp_path):
     path = tmp_path / "state.pt"
     nst.stylize(content, style, checkpoint=path, precision="float32", **SMALL)
@@ -238,7 +282,7 @@ LIMITED = {**SMALL, "precision": "float32"}
 
 def least_memory(transfer, history):
     """The fewest bytes with which a run can remember so many moves."""
-    size = transfer.stages[-1][0]
+    size = transfer.stages[-1].size
     maps = scout(transfer.backbone, transfer.recipe, transfer.precision).least(size)
     return image_memory(transfer.recipe, size, history) + maps
 
