@@ -2,7 +2,7 @@
 
 from importlib.metadata import version
 
-from . import plot
+from . import plot, widget
 from .backbone import BACKBONES, Backbone, Layer, load_backbone, normalize_activations
 from .course import LESSONS, setup
 from .errors import InputError
@@ -11,6 +11,7 @@ from .image import Picture, asset, assets, load_image, read_metadata, resize, sa
 from .loss import Objective, Term, content_loss, content_terms, style_terms, tv_loss, tv_term
 from .optimize import Step, adam, lbfgs, optimize
 from .recipe import DEFAULT_RECIPE, RECIPES, Recipe, convert
+from .recorder import FLIGHT_AXES, Flight, flight
 from .style import STATISTICS, Statistic, covariance, gram, mean_std
 from .transfer import (
     Progress,

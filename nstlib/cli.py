@@ -20,6 +20,8 @@ import torch
 from tqdm import tqdm
 
 from .backbone import BACKBONES, load_backbone
+from .course import build_student
+from .course import stamp as stamp_lessons
 from .engine import choose_precision
 from .errors import InputError, choose
 from .image import check_writable, read_metadata
@@ -74,7 +76,7 @@ def run_options(command: Callable) -> Callable:
         click.option("--recipe", default=None, help=f"a name that `nst recipes` lists [{DEFAULT_RECIPE}]"),
         click.option("--seed", type=int, default=None, help="of all that is random [0]"),
         click.option("--device", default="auto", show_default=True, help="auto, cuda, mps or cpu"),
-        click.option("--precision", default=None, help="auto, float32 or bfloat16 [auto: bfloat16 if native]"),
+        click.option("--precision", default=None, help="auto, float32, bfloat16 or mixed [auto: bfloat16 if native]"),
         click.option("--memory", type=float, default=None, help="GB that the run may use [what is free]"),
         click.option("--weights", default=None, help="a file with the network's weights, or random"),
         click.option("--share", "shares", type=float, multiple=True, help="one per style picture: how much it counts"),
@@ -287,6 +289,27 @@ def doctor(size: int, backbone: str, device: str) -> None:
     engine = scout(load_backbone(backbone, "random"), recipe, choose_precision("auto", place))
     fast, most = (largest_size(engine, recipe, 0.9 * free, fast=quick) for quick in (True, False))
     click.echo(f"the largest square picture that fits is about {fast} pixels wide at full speed, {most} at all")
+
+
+@nst.command()
+@click.argument("folder", default="notebooks")
+@click.option("--check", is_flag=True, help="write nothing; fail if the student edition is not what the lessons build")
+def student(folder: str, check: bool) -> None:
+    """Build FOLDER/student: the lessons with room for answers, without outputs."""
+    differ = build_student(folder, check=check)
+    if check and differ:
+        raise InputError(f"the student edition is not what the lessons build ({', '.join(differ)}): run nst student")
+    click.echo(f"{folder}/student: {', '.join(differ) + ' written' if differ else 'nothing to do'}")
+
+
+@nst.command()
+@click.argument("folder", default="notebooks")
+@click.option("--repository", default=None, help="https://github.com/OWNER/NAME [the address in pyproject]")
+@click.option("--tag", default=None, help="the release that Colab installs [this version's]")
+def stamp(folder: str, repository: str | None, tag: str | None) -> None:
+    """Write badge and first cell into each lesson of FOLDER, for your own copy of the kit on GitHub, say."""
+    changed = stamp_lessons(folder, repository, tag)
+    click.echo(f"{folder}: {', '.join(changed) + ' stamped' if changed else 'nothing to do'}")
 
 
 def installed(package: str) -> str:

@@ -4,6 +4,7 @@ import json
 import re
 import sys
 
+import nbformat
 import pytest
 import torch
 from click.testing import CliRunner
@@ -212,3 +213,45 @@ def test_options_read_the_library():
     for name, _ in cli.OPTION_FIELDS:
         field = nst.Recipe.__dataclass_fields__[name]
         assert f"{field.metadata['help']} [{nst.DEFAULT_RECIPE}: {getattr(default, name)}]" in shown
+
+
+# For teachers
+
+LESSON = "# Losses\n\n**You will be able to** ask. **You need** time. **Time** 1 minute."
+ANSWER = "### BEGIN SOLUTION\nanswer = 3\n### END SOLUTION"
+
+
+@pytest.fixture
+def lessons(tmp_path):
+    """A folder with one lesson."""
+    new = nbformat.v4
+    cells = [
+        new.new_markdown_cell(LESSON),
+        new.new_code_cell(ANSWER),
+        new.new_code_cell('nst.check("05.pixels", answer)'),
+    ]
+    (tmp_path / "course").mkdir()
+    nbformat.write(new.new_notebook(cells=cells), tmp_path / "course" / "05_losses.ipynb")
+    return str(tmp_path / "course")
+
+
+def test_stamp_then_student(lessons, call):
+    repository = "https://github.com/you/nst-course"
+    status, out, _ = call("stamp", lessons, "--repository", repository, "--tag", "v9")
+    assert status == 0 and "05_losses.ipynb stamped" in out
+    source = nbformat.read(f"{lessons}/05_losses.ipynb", 4)
+    assert f"{repository}/archive/refs/tags/v9.zip" in source.cells[1].source
+    assert "nothing to do" in call("stamp", lessons, "--repository", repository, "--tag", "v9")[1]
+
+    status, _, err = call("student", lessons, "--check")
+    assert status == 2 and "05_losses.ipynb" in err and "run nst student" in err
+    assert "05_losses.ipynb written" in call("student", lessons)[1]
+    assert "answer = ...  # your answer" in nbformat.read(f"{lessons}/student/05_losses.ipynb", 4).cells[2].source
+    status, out, _ = call("student", lessons, "--check")
+    assert status == 0 and "nothing to do" in out
+
+
+@pytest.mark.parametrize("command", ["stamp", "student"])
+def test_a_folder_without_lessons_is_one_line(command, tmp_path, call):
+    status, _, err = call(command, str(tmp_path))
+    assert status == 2 and "there are no lessons" in err and len(err.splitlines()) == 1

@@ -1,0 +1,144 @@
+"""The settings of a precomputed run → its pictures and losses, at once; or the same run for real.
+
+    flight(pair="harbour", style_weight=3, layers="all", optimizer="lbfgs", start="content").frames[-1]
+
+A flight recorder keeps what happened. This one has a run for every combination of `FLIGHT_AXES`, so that a slider can
+go through them without waiting. `data/make_flights.py` wrote the file, `data/flights.zip`.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import zipfile
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cache
+from itertools import product
+
+from PIL import Image
+
+from .errors import InputError, choose
+from .image import DATA
+from .recipe import DEFAULT_RECIPE, RECIPES, Recipe
+from .transfer import Record, Result, Transfer
+
+__all__ = ["FLIGHT_AXES", "Flight", "flight", "points"]
+
+FILE, INDEX = DATA / "flights.zip", "index.json"
+PAIRS = {
+    "harbour": ("content/harbour", "style/brushstrokes"),
+    "still_life": ("content/still_life", "style/mosaic"),
+}
+KIT = RECIPES[DEFAULT_RECIPE]
+LAYERS = {
+    "fine": {"relu1_1": 0.5, "relu2_1": 0.5},
+    "coarse": {"relu4_1": 0.5, "relu5_1": 0.5},
+    "all": dict(KIT.style_layers),
+}
+FLIGHT_AXES: dict[str, tuple] = {
+    "pair": tuple(PAIRS),
+    "style_weight": (0.1, 0.3, 1, 3, 10),
+    "layers": tuple(LAYERS),
+    "optimizer": ("lbfgs", "adam"),
+    "start": ("content", "noise"),
+}
+FRAMES = (10, 30, 80, 150)  # evaluations after which a picture is kept
+SIZE = 160
+
+
+@dataclass(frozen=True)
+class Flight:
+    """A run that was recorded.
+
+    settings: the point of `FLIGHT_AXES`. frames: pictures, after as many `evaluations` each. history: the whole run.
+    """
+
+    settings: Mapping[str, object]
+    frames: tuple[Image.Image, ...]
+    evaluations: tuple[int, ...]
+    history: tuple[Record, ...]
+
+    @property
+    def recipe(self) -> Recipe:
+        return recipe_of(self.settings)
+
+    def run(self, **options: object) -> Result:
+        """The same run for real; options are those of `Transfer`, and change it."""
+        transfer = prepare(self.settings, **options)
+        for _ in transfer:
+            pass
+        return transfer.result()
+
+
+def flight(**settings: object) -> Flight:
+    """The recorded run at a point of `FLIGHT_AXES`; what is not given takes its first value, a style weight of 1.
+
+    Raises:
+        InputError: an unknown axis or a value that was not recorded (names the nearest); the file is not there.
+    """
+    for axis in settings:
+        choose("axis of the flight recorder", axis, FLIGHT_AXES)
+    full = {axis: values[0] for axis, values in FLIGHT_AXES.items()} | {"style_weight": 1} | settings
+    full = {axis: on_record(axis, value) for axis, value in full.items()}
+    entry = index()[name_of(full)]
+    with zipfile.ZipFile(FILE) as archive:
+        frames = [Image.open(io.BytesIO(archive.read(f"{name_of(full)}/{n}.jpg"))) for n in entry["evaluations"]]
+    size = frames[0].height, frames[0].width
+    history = [
+        Record(size, *numbers, dict(zip(entry["terms"], terms, strict=True))) for *numbers, terms in entry["history"]
+    ]
+    return Flight(full, tuple(frames), tuple(entry["evaluations"]), tuple(history))
+
+
+def on_record(axis: str, value: object) -> object:
+    """The value as the axis has it: 1 for 1.0."""
+    values = FLIGHT_AXES[axis]
+    if value not in values:
+        raise InputError(f"no run with {axis}={value!r} was recorded: choose one of {values}")
+    return values[values.index(value)]
+
+
+def points() -> Iterator[dict[str, object]]:
+    """The settings of every recorded run."""
+    return (dict(zip(FLIGHT_AXES, values, strict=True)) for values in product(*FLIGHT_AXES.values()))
+
+
+def name_of(settings: Mapping[str, object]) -> str:
+    """A point as a folder of the archive.
+
+    >>> name_of({"pair": "harbour", "style_weight": 0.3, "layers": "all", "optimizer": "adam", "start": "noise"})
+    'harbour/0.3/all/adam/noise'
+    """
+    return "/".join(f"{settings[axis]}" for axis in FLIGHT_AXES)
+
+
+def recipe_of(settings: Mapping[str, object]) -> Recipe:
+    """The recipe of a point: the kit's, at one scale, with the layers' weights adding up to 1."""
+    return KIT.changed(
+        name="flight",
+        size=SIZE,
+        style_size=SIZE,
+        pyramid=(),
+        evaluations=FRAMES[-1],
+        style_weight=float(settings["style_weight"]),
+        style_layers=LAYERS[settings["layers"]],
+        optimizer=settings["optimizer"],
+        start=settings["start"],
+    )
+
+
+def prepare(settings: Mapping[str, object], **options: object) -> Transfer:
+    """The transfer at a point, with the precision that every machine has."""
+    content, style = PAIRS[settings["pair"]]
+    return Transfer(content, [style], recipe=recipe_of(settings), **({"precision": "float32"} | options))
+
+
+@cache
+def index() -> Mapping[str, dict]:
+    """What was recorded, by name, without the pictures."""
+    try:
+        with zipfile.ZipFile(FILE) as archive:
+            return json.loads(archive.read(INDEX))
+    except (OSError, KeyError, ValueError, zipfile.BadZipFile) as error:
+        raise InputError(f"the recorded runs cannot be read ({type(error).__name__}): install nstlib again") from None
