@@ -359,14 +359,6 @@ def test_what_looks_like_a_broken_rule_and_is_none():
     assert course.problems(notebook) == []
 
 
-def test_lessons_that_need_no_exercises():
-    notebook = make()
-    notebook.cells = [*notebook.cells[:3], notebook.cells[-1]]
-    edit(1, course.first_cell("04"), course.first_cell("00"))(notebook)
-    edit(0, NAME, "00_first_picture.ipynb")(notebook)
-    assert course.problems(notebook) == []
-
-
 def test_lessons_are_numbered_as_their_files():
     assert list(course.LESSONS) == [*(f"0{i}" for i in range(9)), "clinic"]
     assert all(lesson.stem.startswith(number) for number, lesson in course.LESSONS.items())

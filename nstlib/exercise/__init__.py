@@ -9,12 +9,23 @@ one), and pairs (wrong answer, what to tell). There is one file per lesson.
 """
 
 from ..errors import choose
-from . import clinic, lesson_01, lesson_02, lesson_03, lesson_04, lesson_05, lesson_06, lesson_07, lesson_08
+from . import (
+    clinic,
+    lesson_00,
+    lesson_01,
+    lesson_02,
+    lesson_03,
+    lesson_04,
+    lesson_05,
+    lesson_06,
+    lesson_07,
+    lesson_08,
+)
 from .judge import NOT_ANSWERED, Choice, Code, Number, Verdict, unanswered
 
 __all__ = ["EXERCISES", "Choice", "Code", "Number", "Verdict", "check"]
 
-LESSONS = (lesson_01, lesson_02, lesson_03, lesson_04, lesson_05, lesson_06, lesson_07, lesson_08, clinic)
+LESSONS = (lesson_00, lesson_01, lesson_02, lesson_03, lesson_04, lesson_05, lesson_06, lesson_07, lesson_08, clinic)
 EXERCISES: dict[str, Choice | Code | Number] = {e.name: e for lesson in LESSONS for e in lesson.EXERCISES}
 
 
