@@ -37,7 +37,7 @@ if TYPE_CHECKING:  # importing this module does not import matplotlib
 
 __all__ = [
     *("animate", "bars", "compare", "contours", "feature_maps", "filmstrip", "gram", "grid", "histogram", "kernels"),
-    *("losses", "network", "pictures", "placed", "race", "receptive_fields", "spectrum"),
+    *("finish", "losses", "network", "new", "pictures", "placed", "race", "receptive_fields", "spectrum"),
 ]
 
 WIDTH, DPI = 9.0, 100  # inches, pixels per inch: the width of a notebook

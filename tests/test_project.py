@@ -10,7 +10,7 @@ import pytest
 import yaml
 from click.testing import CliRunner
 
-from nstlib import cli
+from nstlib import LESSONS, cli
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -72,6 +72,11 @@ def test_the_readmes_map_is_the_modules_own_first_lines():
     files |= {f"{path.parent.name}/": path for path in (ROOT / "nstlib").glob("*/__init__.py")}
     modules = {name: ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))) for name, path in files.items()}
     assert rows == {name: " ".join(text.split("\n\n")[0].split()).rstrip(".") for name, text in modules.items()}
+
+
+def test_the_readme_lists_the_lessons():
+    rows = re.findall(r"^\| \[(\w+) ([^\]]+)\]\(notebooks/(\w+)\.ipynb\) \| (\d+) \|", README, re.MULTILINE)
+    assert rows == [(row.number, row.title, row.stem, str(row.minutes)) for row in LESSONS.values()]
 
 
 def test_the_readmes_commands_exist():

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
+from dataclasses import dataclass
 from functools import partial
 
 import numpy as np
@@ -39,6 +41,68 @@ def adam_step(
     return (w, m_hat, v_hat) if keep else (w, m, v)
 
 
+def score_gradient(x: np.ndarray, labels: np.ndarray, *, share: bool = True, known: bool = True) -> np.ndarray:
+    """(P - Y) / B, the gradient of the mean cross-entropy to scores x (B, K), and its likely mistakes."""
+    p = softmax(x)
+    p[np.arange(len(p)), labels] -= known
+    return p / len(p) if share else p
+
+
+def network_gradient(x, labels, w1, b1, w2, b2, *, mask="z", share=True, known=True, before=False, back=True):
+    """The gradients of a two-layer network's mean cross-entropy to W1, b1, W2 and b2, and their likely mistakes."""
+    z = x @ w1 + b1
+    a = np.maximum(z, 0)
+    ds = score_gradient(a @ w2 + b2, labels, share=share, known=known)
+    da = ds @ (w2.T if back else np.ones_like(w2.T))
+    dz = da * {"z": z > 0, "none": 1, "da": da > 0, "a": a}[mask]
+    return x.T @ dz, dz.sum(0), (z if before else a).T @ ds, ds.sum(0)
+
+
+@dataclass(frozen=True)
+class Curved:
+    """Σ w³: a forward difference is off by about 3 h w, a central one by h² alone."""
+
+    def __call__(self, w: np.ndarray) -> float:
+        return float((np.asarray(w) ** 3).sum())
+
+    def __str__(self) -> str:
+        return "Σ w³"
+
+
+@dataclass(frozen=True)
+class Products:
+    """A function whose slopes depend on the neighbours: the sum of sin(w) times what stands before it."""
+
+    def __call__(self, w: np.ndarray) -> float:
+        flat = np.asarray(w).ravel()
+        return float((np.sin(flat) * np.roll(flat, 1)).sum())
+
+    def __str__(self) -> str:
+        return "Σ wᵢ₋₁ sin wᵢ"
+
+
+def differences(f: Callable, w: np.ndarray, h: float, *, back: float = 1, width: float = 2) -> np.ndarray:
+    """(f(w + h) - f(w - h)) / 2h for each entry of w, and its likely mistakes."""
+    found = np.zeros_like(w)
+    for i in np.ndindex(w.shape):
+        step = np.zeros_like(w)
+        step[i] = h
+        found[i] = (f(w + step) - f(w - back * step)) / (width * h)
+    return found
+
+
+def along_everything(f: Callable, w: np.ndarray, h: float) -> np.ndarray:
+    return np.full_like(w, (f(w + h) - f(w - h)) / (2 * h))
+
+
+def rmsprop_step(w, v, g, rate, rho, *, late=False, power=2, fresh=True, root=True, sign=-1, swap=False):
+    """RMSProp (Tieleman & Hinton 2012) and its likely mistakes: w, v and g (n,)."""
+    old, (keep, take) = v, (1 - rho, rho) if swap else (rho, 1 - rho if fresh else 1)
+    v = keep * v + take * abs(g) ** power
+    used = old if late else v
+    return w + sign * rate * g / ((used**0.5 if root else used) + 1e-8), v
+
+
 X, W, DY = arrays(11, (5, 4), (4, 3), (5, 3))
 LINEAR = ((DY, X, W), arrays(12, (2, 3), (2, 3), (3, 3)), arrays(13, (1, 2), (1, 6), (6, 2)))
 LOGITS = (
@@ -47,6 +111,19 @@ LOGITS = (
 )
 MOMENTUM = ((*arrays(16, (4,), (4,), (4,)), 0.1, 0.9), (*arrays(17, (3,), (3,), (3,)), 0.5, 0.5))
 FIRST, LATER = arrays(18, (4,), (4,), (4,), (4,)), arrays(19, (3,), (3,), (3,), (3,))
+NETWORKS = (
+    (*arrays(29, (5, 4)), np.array([0, 2, 1, 1, 2]), *arrays(30, (4, 6), (6,), (6, 3), (3,))),
+    (*arrays(31, (3, 5)), np.array([1, 0, 3]), *arrays(32, (5, 4), (4,), (4, 4), (4,))),
+)
+SLOPES = ((Curved(), arrays(23, (2, 3))[0], 0.01), (Products(), arrays(24, (3, 2))[0], 0.01))
+AVERAGE = tuple(
+    (w, v**2 + 0.1, g, rate, rho)
+    for (w, v, g), rate, rho in (
+        (arrays(25, (4,), (4,), (4,)), 0.1, 0.9),
+        (arrays(26, (3,), (3,), (3,)), 0.02, 0.99),
+    )
+)
+DECAY = ((*arrays(27, (4,), (4,)), 0.1, 0.3), (*arrays(28, (2, 3), (2, 3)), 0.5, 0.02))
 ADAM = (
     (FIRST[0], 0 * FIRST[1], 0 * FIRST[2], FIRST[3], 1, 0.1),
     (LATER[0], LATER[1], LATER[2] ** 2, LATER[3], 7, 0.02),
@@ -72,6 +149,36 @@ EXERCISES = (
             (
                 overflowing_loss,
                 "Right until scores are large: exp(1000) overflows. Take each row's maximum off first.",
+            ),
+        ),
+    ),
+    Code(
+        name="01.score_gradient",
+        question="The gradient of the mean cross-entropy of softmax to the scores x (B, K), for labels (B,).",
+        takes="x labels",
+        solution=score_gradient,
+        cases=LOGITS[:2],
+        mistakes=(
+            (
+                lambda x, t: score_gradient(x, t, share=False),
+                "That is each picture's own gradient: the mean over the batch divides it by B.",
+            ),
+            (lambda x, t: -score_gradient(x, t), "The sign: it is P - Y, so the right class gets a negative number."),
+            (
+                lambda x, t: score_gradient(x, t, known=False),
+                "That is P / B: take 1 off where the right class stands, before you divide.",
+            ),
+            (
+                lambda x, t: softmax(x) - np.eye(x.shape[1])[t] / len(x),
+                "You divide only Y by B: the whole of P - Y is divided.",
+            ),
+            (
+                lambda x, t: score_gradient(x, t) / x.shape[1],
+                "You divide by the classes too: the mean runs over the B pictures only.",
+            ),
+            (
+                lambda x, t: (x - np.eye(x.shape[1])[t]) / len(x),
+                "You subtract Y from the scores: it comes off the probabilities, softmax(x).",
             ),
         ),
     ),
@@ -108,6 +215,52 @@ EXERCISES = (
         ),
     ),
     Code(
+        name="01.backward",
+        question="The gradients of the mean cross-entropy of max(X W1 + b1, 0) W2 + b2 to the four parameters.",
+        takes="X labels W1 b1 W2 b2",
+        returns="dW1 db1 dW2 db2",
+        solution=network_gradient,
+        cases=NETWORKS,
+        mistakes=(
+            (
+                partial(network_gradient, mask="none"),
+                "ReLU is missing on the way back: dZ is dA where Z was positive, and 0 elsewhere.",
+            ),
+            (partial(network_gradient, mask="da"), "The mask looks at the sign of dA: it comes from Z."),
+            (
+                partial(network_gradient, mask="a"),
+                "You multiply dA by A: ReLU's slope is 1 where Z was positive, not A.",
+            ),
+            (partial(network_gradient, share=False), "All four are B times too large: the mean's 1/B belongs into dS."),
+            (partial(network_gradient, known=False), "dS is P / B with you: take Y off, the 1 at each right class."),
+            (partial(network_gradient, before=True), "dW2 takes what the second layer got: A, after ReLU, not Z."),
+            (partial(network_gradient, back=False), "dA goes back through the weights: it is dS W2ᵀ."),
+        ),
+    ),
+    Code(
+        name="01.numerical_gradient",
+        question="The gradient of f, an array → a number, at w by central differences of width h to each side.",
+        takes="f w h",
+        solution=differences,
+        cases=SLOPES,
+        mistakes=(
+            (
+                partial(differences, back=0, width=1),
+                "That is the forward difference: its error falls with h, that of f(w + h) - f(w - h) with h².",
+            ),
+            (partial(differences, width=1), "From w - h to w + h is a way of 2h: divide by that."),
+            (
+                along_everything,
+                "You move all entries at once, which adds up their slopes: move one, and leave the others.",
+            ),
+            (
+                lambda f, w, h: differences(f, w, h, width=1 / h),
+                "That is the difference in height: divide it by the way, 2h.",
+            ),
+            (lambda f, w, h: -differences(f, w, h), "The sign: what f gains on the way up is f(w + h) - f(w - h)."),
+        ),
+    ),
+    Code(
         name="01.momentum",
         question="One step of SGD with momentum: v ← μ v + g, then w ← w - rate · v. Return w and v.",
         takes="w v g rate mu",
@@ -129,6 +282,22 @@ EXERCISES = (
         ),
     ),
     Code(
+        name="01.rmsprop",
+        question="One step of RMSProp: v ← ρ v + (1 - ρ) g², then w ← w - rate · g / (√v + 1e-8). Return w and v.",
+        takes="w v g rate rho",
+        returns="w v",
+        solution=rmsprop_step,
+        cases=AVERAGE,
+        mistakes=(
+            (partial(rmsprop_step, late=True), "You divide by the old v: update v first."),
+            (partial(rmsprop_step, root=False), "The square root is missing: divide by √v, not by v."),
+            (partial(rmsprop_step, power=1), "v averages the squares of g: g² is missing."),
+            (partial(rmsprop_step, fresh=False), "g² comes in with weight 1 - ρ: yours is no mean."),
+            (partial(rmsprop_step, swap=True), "ρ and 1 - ρ are exchanged: the old v keeps the share ρ."),
+            (partial(rmsprop_step, sign=1), "You climb: the step is subtracted from w."),
+        ),
+    ),
+    Code(
         name="01.adam",
         question="Step t = 1, 2, … of Adam with β = (0.9, 0.999) and ε = 1e-8. Return w, m and v.",
         takes="w m v g t rate",
@@ -145,6 +314,34 @@ EXERCISES = (
             (partial(adam_step, power=1), "v averages the squares of g: g² is missing."),
             (partial(adam_step, sign=1), "You climb: the step is subtracted from w."),
             (partial(adam_step, betas=(0.999, 0.9)), "The betas are exchanged: 0.9 is for m, 0.999 for v."),
+        ),
+    ),
+    Code(
+        name="01.decay",
+        question="One step of gradient descent on L + λ/2 ‖w‖², where g is the gradient of L alone.",
+        takes="w g rate decay",
+        solution=lambda w, g, rate, decay: w - rate * (g + decay * w),
+        cases=DECAY,
+        mistakes=(
+            (lambda w, g, rate, decay: w - rate * g, "That is the step on L alone: the penalty adds λ w to g."),
+            (lambda w, g, rate, decay: w - rate * (g + 2 * decay * w), "The 1/2 cancels the 2: the slope is λ w."),
+            (lambda w, g, rate, decay: w - rate * (g + decay * w / 2), "The slope of λ/2 w² is λ w, not λ/2 w."),
+            (
+                lambda w, g, rate, decay: w - rate * (g - decay * w),
+                "That lets weights grow: the penalty adds λ w to g.",
+            ),
+            (
+                lambda w, g, rate, decay: w - rate * g - decay * w,
+                "The rate multiplies the penalty's gradient too: it is a part of the slope.",
+            ),
+            (
+                lambda w, g, rate, decay: w - rate * (g + decay / 2 * (w**2).sum()),
+                "You add the penalty itself to g: add its gradient, λ w.",
+            ),
+            (
+                lambda w, g, rate, decay: w - rate * (g + decay * np.sign(w)),
+                "That is the gradient of λ ‖w‖₁: the square's is λ w.",
+            ),
         ),
     ),
     Number(
@@ -184,6 +381,34 @@ EXERCISES = (
             (2.0, "2 is the limit for w²/2: this bowl curves four times as much."),
         ),
     ),
+    Number(
+        name="01.batch_noise",
+        question="Batches of 64 pictures instead of 16: by which factor does the noise of the gradient change?",
+        answer=0.5,
+        why="A mean over B pictures strays as 1/√B, and √(16/64) = 1/2.",
+        hint="The noise of a mean of B independent numbers falls as 1/√B.",
+        mistakes=(
+            (0.25, "That is its variance: the noise itself, a standard deviation, is the root of that."),
+            (2.0, "The other way round: a mean over more pictures strays less."),
+            (4.0, "The other way round, and with a root: a mean of four times as many strays half as far."),
+            (1.0, "It would stay if each batch were one picture: a mean over more strays less."),
+        ),
+        tolerance=0.01,
+    ),
+    Number(
+        name="01.he",
+        question="He's standard deviation for the weights from 64 inputs into units with ReLU?",
+        answer=math.sqrt(2 / 64),
+        why="√(2/64) = 0.177: the 2 makes up for the half that ReLU cuts off.",
+        hint="It is √(2 / number of inputs).",
+        mistakes=(
+            (1 / 8, "That is √(1/64): ReLU halves the mean square, so it takes √(2/64)."),
+            (2 / 64, "That is the variance: take its square root."),
+            (1 / 64, "That is the variance without ReLU: the standard deviation is √(2/64)."),
+            (0.25, "That is √(2/32), from the number of outputs: count the inputs."),
+        ),
+        tolerance=0.01,
+    ),
     Choice(
         name="01.zeros",
         question="All weights of a two-layer network with ReLU start at 0. What happens?",
@@ -199,6 +424,29 @@ EXERCISES = (
                 "Right. All hidden units give 0, so only the last bias has a gradient.",
             ),
             "d": ("It learns as well as ever.", "Units that start alike stay alike, and here they all give 0."),
+        },
+    ),
+    Choice(
+        name="01.permutation",
+        question="Training and test pictures get their pixels shuffled, all in the same order. The test accuracy?",
+        answer="c",
+        options={
+            "a": (
+                "It falls to about 10 %: nobody can read such pictures.",
+                "You cannot. The network never knew which pixels are neighbours, so it loses nothing.",
+            ),
+            "b": (
+                "It falls by a few points: strokes are torn apart.",
+                "Strokes were never seen as strokes: each pixel is a column of numbers with weights of its own.",
+            ),
+            "c": (
+                "It stays the same.",
+                "Right. Reorder the rows of W1 in the same way, and every score is what it was.",
+            ),
+            "d": (
+                "It rises: pixels that depend on each other less are easier.",
+                "They depend on each other just as before, in another order.",
+            ),
         },
     ),
 )
