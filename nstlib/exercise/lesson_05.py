@@ -20,6 +20,15 @@ def exchange(weight: float, channels: int) -> float:
     return convert(recipe, statistic="gram-e").style_layers[layer]
 
 
+SCALE = 255 * sum(VGG.std) / len(VGG.std)  # of inputs in 0 … 255 over inputs in deviations of ImageNet
+
+
+def moved_beta() -> float:
+    """The style weight of a known recipe for inputs in deviations of ImageNet and a content weight of 1."""
+    moved = convert(RECIPES["jcjohnson"], pixels="imagenet")
+    return moved.style_weight / moved.content_weight
+
+
 def norms(gradients: list[Tensor]) -> Tensor:
     return torch.stack([g.norm() for g in gradients])
 
@@ -157,6 +166,69 @@ EXERCISES = (
             "b": ("It blows up: the gradient is ten times as large.", "Adam divides the gradient by its own size."),
             "c": ("The same.", "Right. The minimum depends on the ratio alone, and Adam's step on no scale."),
             "d": ("Ten times as near to both.", "Both pull ten times as hard, against each other: the balance stays."),
+        },
+    ),
+    Number(
+        name="05.author",
+        question="A recipe prints α = 5 and β = 100 for 255·(pixels - mean). Which β goes with α = 1 and inputs "
+        "normalised by ImageNet's mean and deviation, which are s = 57.63 times smaller? (To one per cent.)",
+        answer=moved_beta(),
+        why="100/5 for α = 1; the content term loses s², the Gram term s⁴, so β must make up for s²: 20 · 57.63².",
+        hint="First make α 1. Then: by which powers of s do the two terms shrink, and what keeps their ratio?",
+        mistakes=(
+            (20, "That is only β/α: the Gram term shrinks by s⁴ and the content term by s²."),
+            (20 / SCALE**2, "The wrong way: smaller inputs give a much smaller Gram term, so β must grow."),
+            (20 * SCALE**4, "The content term shrinks too, by s²: only the ratio of the two counts."),
+            (20 * SCALE, "Content terms grow with s², Gram terms with s⁴: their ratio with s², not s."),
+            (100 * SCALE**2, "α is 5 there: divide both weights by 5 first."),
+        ),
+        tolerance=0.01,
+    ),
+    Number(
+        name="05.ramp",
+        question="An edge of height 1 in a row of pixels is spread over 10 equal steps. By which factors do its "
+        "l1 and its l2 total variation change? (l1, l2)",
+        answer=(1.0, 0.1),
+        why="l1 adds up the same height whatever the path; l2 goes from 1² to 10 · 0.1², so it prefers the ramp.",
+        hint="Before: one difference of 1. After: ten differences of 0.1. Add up |d|, then d².",
+        mistakes=(
+            ((0.1, 1.0), "Exchanged: l1 comes first."),
+            ((1.0, 0.01), "One square is 0.01, but there are ten of them."),
+            ((0.1, 0.01), "Those are for one step: there are ten of them to add up."),
+            ((10.0, 1.0), "Each of the ten differences is only 0.1."),
+            ((1.0, 1.0), "For l1 yes. For l2, 0.1² is 0.01, and there are ten of them."),
+        ),
+    ),
+    Number(
+        name="05.exchange",
+        question="A run with α = 0.02 and β = 1 has arrived. A little more β lowers the style distance by 0.001: "
+        "by how much does the content distance rise?",
+        answer=0.05,
+        why="At the minimum α dC + β dS = 0, so dC = 0.001 · β/α: the weights are an exchange rate.",
+        hint="At the minimum the total does not change to first order: α dC + β dS = 0.",
+        mistakes=(
+            (0.00002, "Upside down: α dC = -β dS, so dC = -β/α · dS."),
+            (0.001, "That would be so with equal weights: one unit of content costs α, one of style β."),
+            (-0.05, "The sign: what style gains, content pays, so its distance rises."),
+            (50, "That is β/α: it is paid for a style distance of 1, not of 0.001."),
+        ),
+    ),
+    Choice(
+        name="05.balance",
+        question="A run has arrived at a minimum, away from the bounds of the pixels. What about the gradients of "
+        "α content and of β style there?",
+        answer="b",
+        options={
+            "a": ("Both are 0.", "Only their sum is: neither wish is fulfilled, and each still pulls."),
+            "b": (
+                "They are equally long and opposite.",
+                "Right. Their sum is 0: the two wishes pull each other to a halt.",
+            ),
+            "c": (
+                "Style's is longer, for its weight is.",
+                "A longer one would still move the picture: the sum must be 0.",
+            ),
+            "d": ("They are at right angles.", "Then the sum would not be 0, and the picture would still move."),
         },
     ),
 )
