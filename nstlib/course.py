@@ -177,7 +177,8 @@ def badge(path: str, repository: str | None = None, tag: str | None = None) -> s
 
 
 def stamp(folder: str | os.PathLike = "notebooks", repository: str | None = None, tag: str | None = None) -> list[str]:
-    """Write badge, first code cell and missing nbgrader metadata into each lesson; returns the files that changed.
+    """Write badge, first code cell and missing nbgrader metadata into each lesson, and take out what a run leaves
+    behind (times, the state of widgets); returns the files that changed.
 
     Raises:
         InputError: no lessons there, a file that is none of them, or a repository that Colab cannot open.
@@ -195,6 +196,7 @@ def stamp(folder: str | os.PathLike = "notebooks", repository: str | None = None
             code = new_cell(notebook)
         code.source = first_cell(row.number, repository, tag)
         mark(notebook)
+        tidy(notebook)
         if (text := written(notebook)) != path.read_text(encoding="utf-8"):
             path.write_text(text, encoding="utf-8", newline="\n")
             changed.append(path.name)
@@ -211,6 +213,14 @@ def mark(notebook: NotebookNode) -> None:
         if named:
             graded = {"grade": True, "solution": False, "locked": True, "grade_id": f"{name}-check", "points": 1}
             check.metadata["nbgrader"] = check.metadata.get("nbgrader", own | graded)
+
+
+def tidy(notebook: NotebookNode) -> None:
+    """Take out the metadata that a run writes."""
+    notebook.metadata.pop("widgets", None)
+    notebook.metadata.language_info = {"name": "python"}
+    for cell in notebook.cells:
+        cell.metadata.pop("execution", None)
 
 
 # --- the student edition -------------------------------------------------------------------------
@@ -246,8 +256,8 @@ def student(notebook: NotebookNode) -> NotebookNode:
     header = header_of(made)
     header.source = header.source.replace(f"/notebooks/{stem}.ipynb", f"/notebooks/student/{stem}.ipynb")
     header.source += "\n\n" + NOTE % stem
+    tidy(made)
     for cell in made.cells:
-        cell.metadata.pop("execution", None)
         if cell.cell_type == "code":
             cell.source, cell.outputs, cell.execution_count = without_answers(cell.source), [], None
     return made

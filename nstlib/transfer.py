@@ -571,7 +571,9 @@ def describe_device(device: torch.device) -> str:
     """A device in words."""
     if device.type == "cuda":
         return f"{device} ({torch.cuda.get_device_name(device)})"
-    return {"mps": "mps (Apple GPU)", "cpu": f"cpu ({torch.get_num_threads()} threads)"}.get(device.type, str(device))
+    threads = torch.get_num_threads()
+    cpu = f"cpu ({threads} thread{'s' * (threads != 1)})"
+    return {"mps": "mps (Apple GPU)", "cpu": cpu}.get(device.type, str(device))
 
 
 def free_memory(device: torch.device) -> int:
