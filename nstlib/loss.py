@@ -208,7 +208,7 @@ class Objective:
                     gradient += torch.autograd.grad(sum(own), leaf)[0]
                 values += own
             parts = self._by_name(values, order)
-            return sum(parts.values()), parts, gradient
+            return sum(parts.values()), parts, gradient.contiguous()
 
         return evaluate
 

@@ -15,6 +15,7 @@ numbers at once: a device that is asked number by number stands still while the 
 from __future__ import annotations
 
 import math
+import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -370,7 +371,7 @@ class History:
         `least`: H must stay positive definite, and rounding or noise could have made so small an s·y.
         """
         new, rows = self.spare, len(sy)
-        if sy[new] <= least * math.sqrt(ss * yy[new]):
+        if sy[new] <= max(least * math.sqrt(ss * yy[new]), sys.float_info.min):  # near 0, 1 / s·y would overflow
             return
         self.sy[:rows, new], self.yy[:rows, new], self.yy[new, :rows] = sy, yy, yy
         self.order = [*self.order, new][-len(self.S) + 1 :]

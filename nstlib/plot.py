@@ -85,7 +85,7 @@ def encode(figure: Figure) -> tuple[str, bytes]:
     if image.getcolors(MANY) is None:
         image.save(out, "JPEG", quality=82)
         return "image/jpeg", out.getvalue()
-    image.quantize(256, dither=Image.Dither.NONE).save(out, "PNG", optimize=True)
+    image.quantize(256, Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE).save(out, "PNG", optimize=True)
     return "image/png", out.getvalue()
 
 

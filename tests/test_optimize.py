@@ -782,3 +782,14 @@ def test_a_run_goes_on_with_another_history(history, rng):
     *_, end = optimize(spy, start(rng), evaluations=300, history=history, state=state)
     assert end.loss < 1e-3 * last.loss or end.loss < 1e-12
     assert spy.calls[0][1] < last.loss  # the first trial already goes down, with a memory that fits its rows
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("n", [2, 3, 5])
+def test_a_bowl_is_followed_to_its_very_bottom(n):
+    """Where s·y is nearly 0, its inverse would overflow."""
+    A = torch.randn(n, n, generator=torch.Generator().manual_seed(n), dtype=torch.float64)
+    A = A @ A.T + 0.1 * torch.eye(n)
+    start = torch.ones(1, 1, 1, n, dtype=torch.float64)
+    *_, last = optimize(lambda x: (x.view(-1) @ A @ x.view(-1), {}), start, "lbfgs", evaluations=3000, bounds=None)
+    assert last.stop == "no step lowers the loss any more" and last.loss < 1e-60
