@@ -165,6 +165,45 @@ EXERCISES = (
         tolerance=0.01,
     ),
     Number(
+        name="06.bowl_rate",
+        question="f = (x² + 25 y²) / 2. Above which rate does plain gradient descent not come to the minimum any more?",
+        answer=0.08,
+        why="y is multiplied by 1 - 25 · rate at each step, and |1 - 25 · rate| < 1 ends at 2 / 25.",
+        hint="A step multiplies y by 1 - 25 · rate: when is that smaller than 1, sign aside?",
+        mistakes=(
+            (2, "That is the bound for x alone: y, the steep direction, decides."),
+            (0.04, "At 1 / 25 y is at its minimum in one step: twice as far only just fails."),
+            (0.16, "The gradient of 25 y² / 2 is 25 y, not 12.5 y."),
+        ),
+        tolerance=1e-3,
+    ),
+    Number(
+        name="06.units",
+        question="A program with pixels in 0 … 255 gives Adam the rate 10. Which is it for pixels in [0, 1]?",
+        answer=0.0392,
+        why="Adam's step is a length in the units of the pixels: 10 / 255.",
+        hint="A step of Adam is about the rate, in the units of the pixels.",
+        mistakes=(
+            (10, "The rate is a length in the units of the pixels, and those are 255 times as large here."),
+            (2550, "The other way round: a pixel in [0, 1] is a smaller number."),
+        ),
+        tolerance=0.02,
+    ),
+    Choice(
+        name="06.scale",
+        question="Multiply the loss by 1024 and change nothing else. Who walks another way?",
+        answer="a",
+        options={
+            "a": (
+                "Only plain gradient descent.",
+                "Right. Adam divides g by its own size, and L-BFGS's H shrinks as g grows: the factor cancels.",
+            ),
+            "b": ("Gradient descent and Adam.", "Adam divides m by √v, which grow by the same factor."),
+            "c": ("Gradient descent and L-BFGS.", "y grows by the factor, so H = s / y shrinks by it, and H g stays."),
+            "d": ("All three.", "Two of the three divide by something that grows with the gradient: which?"),
+        },
+    ),
+    Number(
         name="06.newton",
         question="How many of Newton's steps lead from anywhere to the minimum of a quadratic bowl?",
         answer=1,
@@ -200,7 +239,7 @@ EXERCISES = (
     ),
     Choice(
         name="06.clamp",
-        question="image.clamp_(0, 1) stands inside the closure of L-BFGS. Why does the run go wrong?",
+        question="image.clamp_(0, 1) stands inside the closure of L-BFGS. Why can the run go wrong?",
         answer="d",
         options={
             "a": ("clamp has no gradient.", "In place, on the data, autograd does not even see it."),
@@ -208,7 +247,7 @@ EXERCISES = (
             "c": ("Pixels need values beyond [0, 1].", "Bounds are fine, as a projection that the optimiser knows of."),
             "d": (
                 "The image changes behind the optimiser's back.",
-                "Right. Its s and y then belong to moves that never happened, and so does the curvature.",
+                "Right. s is a move that never happened: the curvature is wrong, the more pixels at bounds, the more.",
             ),
         },
     ),
