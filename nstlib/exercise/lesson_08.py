@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from functools import partial
 
+from torch import Tensor
 from torch.nn import functional as F
 
 from ..backbone import BACKBONES, Fire
-from .inputs import VGG
+from .inputs import VGG, tensors
 from .judge import Choice, Code, Number
 from .lesson_02 import POOLED
 
@@ -24,12 +25,21 @@ def fields_of(name: str, kind: str) -> list[int]:
     return [layer.receptive_field for layer in BACKBONES[name].layers.values() if layer.kind == kind]
 
 
+def unexplained(target: Tensor, predicted: Tensor) -> Tensor:
+    return (target - predicted).square().sum() / (target - target.mean(dim=0)).square().sum()
+
+
 FIELDS = tuple(
     (fields_of(name, kind), VGG.layers[layer].receptive_field)
     for name, kind, layer in (
         *(("squeezenet1_1", "fire", "relu3_1"), ("squeezenet1_1", "fire", "relu4_2")),
         *(("vgg16", "relu", "relu4_4"), ("squeezenet1_0", "fire", "relu1_1")),
     )
+)
+# Means differ by channel, as those of feature maps do.
+PREDICTED = tuple(
+    (t + 2 + t.new_tensor(range(t.shape[1])), t + 0.3 * p + 2)
+    for t, p in (tensors(81, (9, 3), (9, 3)), tensors(82, (20, 4), (20, 4)), tensors(83, (6, 8), (6, 8)))
 )
 FIRE = sum(p.numel() for p in Fire(64, 16, 128).parameters())
 
@@ -123,14 +133,74 @@ EXERCISES = (
             (1, "The network is the scale: nothing normalises the features here."),
         ),
     ),
+    Number(
+        name="08.balance",
+        question="α = 1, β = 2, γ = 0, content layer weight 6e-2: which layer weight has the same minimum with β = 1?",
+        answer=0.03,
+        why="Only ratios matter to where the minimum lies: 1 · 6e-2 to 2 is 3e-2 to 1.",
+        hint="Divide the whole loss by 2.",
+        mistakes=(
+            (0.12, "You multiplied: style counted twice, so content has to count half."),
+            (0.06, "β is in front of the style: from 2 to 1 the balance moves."),
+            (0.5, "That is α / β: the layer's own weight is missing."),
+        ),
+    ),
+    Choice(
+        name="08.first_step",
+        question="Adam's rate is 3 deviations, the pixels are held within ±1.5. Where are they after the first step?",
+        answer="b",
+        options={
+            "a": ("Near where they were.", "Adam's first step has the length of the rate, however small the gradient."),
+            "b": (
+                "Nearly all at a bound.",
+                "Right. It is the rate times the gradient's sign, and the range is no wider than 3.",
+            ),
+            "c": ("All at the middle, 0.", "The sign of the gradient differs from pixel to pixel: they part."),
+            "d": ("Outside, at up to ±4.5.", "The bounds are applied right after the step."),
+        },
+    ),
+    Code(
+        name="08.unexplained",
+        question="The share of a target's variance (positions, channels) that a prediction leaves unexplained.",
+        takes="target predicted",
+        solution=unexplained,
+        cases=PREDICTED,
+        mistakes=(
+            (
+                lambda t, p: (t - p).square().sum() / t.square().sum(),
+                "Variance is counted from each channel's mean: take it off in the denominator.",
+            ),
+            (
+                lambda t, p: (t - p).square().sum() / (t - t.mean()).square().sum(),
+                "One mean for all: each channel, a column, has its own.",
+            ),
+            (
+                lambda t, p: (t - p).square().sum() / (t - t.mean(dim=1, keepdim=True)).square().sum(),
+                "That is the mean of each position: channels are the columns, so dim=0.",
+            ),
+            (lambda t, p: 1 - unexplained(t, p), "That is the explained share: 1 minus it is asked for."),
+            (lambda t, p: unexplained(t, p).sqrt(), "A share of variance has no root: leave the squares."),
+            (
+                lambda t, p: ((t - p).square().sum(0) / (t - t.mean(dim=0)).square().sum(0)).mean(),
+                "You average the channels' shares: add up squares over all channels first, then divide.",
+            ),
+            (lambda t, p: (t - p).square().mean(), "That is the mean squared error: divide it by the variance."),
+        ),
+    ),
     Choice(
         name="08.random",
-        question="All weights of the network are random. What does the transfer still bring over?",
+        question="All weights of the network are random. What does a transfer from the content still bring over?",
         answer="b",
         options={
             "a": ("Nothing.", "Random filters are filters too: they see colours and edges."),
-            "b": ("Colours and some fine grain.", "Right. Larger forms, strokes say, take filters that have learned."),
-            "c": ("As much as trained ones.", "Then training would be for nothing: larger forms stay behind."),
+            "b": (
+                "Colours and fine grain.",
+                "Right. Strokes and other larger forms stayed behind in every run of ours.",
+            ),
+            "c": (
+                "As much as trained ones.",
+                "A judge that is trained finds far more missing, above all in deep layers.",
+            ),
             "d": ("The content only.", "Gram matrices of random maps still hold colours and grain."),
         },
     ),
