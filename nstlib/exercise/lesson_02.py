@@ -11,7 +11,7 @@ from torch.nn import functional as F
 
 from ..backbone import Architecture, Layer, Spec
 from .inputs import tensors
-from .judge import Code, Number
+from .judge import Choice, Code, Number
 
 
 def field_of(layers: list[tuple[int, int]]) -> int:
@@ -34,6 +34,11 @@ def early_field(layers: list[tuple[int, int]]) -> int:
         stride *= step
         field += (kernel - 1) * stride
     return field
+
+
+def kernel_slope(x: Tensor, dy: Tensor) -> Tensor:
+    """The gradient to the kernel: x correlated with dy."""
+    return F.conv2d(x[None, None], dy[None, None])[0, 0]
 
 
 POOLED = tuple((t,) for t in tensors(24, (1, 2, 4, 4), (1, 3, 5, 7), (1, 1, 2, 3)))
@@ -79,6 +84,38 @@ EXERCISES = (
             (
                 lambda x, k, p: correlate(x, k, p) / k.numel(),
                 "You take the mean of the products: a convolution adds them up.",
+            ),
+        ),
+    ),
+    Code(
+        name="02.kernel_gradient",
+        question="The gradient to the kernel of y = x correlated with it (no padding), given dy, the gradient to y.",
+        takes="x dy",
+        solution=kernel_slope,
+        cases=tuple(
+            tensors(seed, *shapes)
+            for seed, *shapes in ((25, (5, 5), (3, 3)), (26, (4, 6), (3, 5)), (27, (6, 4), (4, 2)))
+        ),
+        mistakes=(
+            (
+                lambda x, dy: kernel_slope(x, dy.flip(0, 1)),
+                "Your dy is flipped: dy[i, j] meets x[i + u, j + v], as in the forward pass.",
+            ),
+            (
+                lambda x, dy: kernel_slope(x, dy).flip(0, 1),
+                "Your result is flipped: its place [u, v] belongs to x[i + u, j + v].",
+            ),
+            (
+                lambda x, dy: kernel_slope(x, dy) / dy.numel(),
+                "You take the mean over positions: the kernel served all of them, so add up.",
+            ),
+            (
+                lambda x, dy: kernel_slope(x, torch.ones_like(dy)),
+                "dy is missing: weigh each window of x by its dy[i, j].",
+            ),
+            (
+                lambda x, dy: dy[0, 0] * x[: x.shape[0] - dy.shape[0] + 1, : x.shape[1] - dy.shape[1] + 1],
+                "That is one position: add up over all i, j.",
             ),
         ),
     ),
@@ -138,6 +175,30 @@ EXERCISES = (
             ),
         ),
     ),
+    Code(
+        name="02.multiplications",
+        question="The multiplications of a convolution that makes a map of height × width.",
+        takes="channels_in channels_out kernel height width",
+        solution=lambda i, o, k, h, w: i * o * k * k * h * w,
+        cases=((3, 8, 3, 10, 12), (16, 4, 1, 7, 7), (8, 6, 5, 4, 9)),
+        mistakes=(
+            (
+                lambda i, o, k, h, w: i * o * k * k,
+                "Those are the weights: each is used once at every position of the map.",
+            ),
+            (
+                lambda i, o, k, h, w: o * k * k * h * w,
+                "Each output looks at all input channels: multiply by those too.",
+            ),
+            (lambda i, o, k, h, w: i * k * k * h * w, "That makes one output channel: multiply by their number."),
+            (lambda i, o, k, h, w: i * o * k * h * w, "The kernel has two sides: k²."),
+            (lambda i, o, k, h, w: (i * k * k + 1) * o * h * w, "A bias is added, not multiplied: leave it out."),
+            (
+                lambda i, o, k, h, w: 2 * i * o * k * k * h * w,
+                "Those are operations: additions are not asked for, halve it.",
+            ),
+        ),
+    ),
     Number(
         name="02.lenet_side",
         question="28×28 pixels → conv 5×5 → pool 2×2 → conv 5×5 → pool 2×2, without padding: which side is left?",
@@ -176,5 +237,28 @@ EXERCISES = (
             (49 / 27, "Upside down: the three have fewer."),
         ),
         tolerance=0.01,
+    ),
+    Choice(
+        name="02.where",
+        question="VGG-16: 13 convolutions, 3 dense layers. Where are most parameters, where most multiplications?",
+        answer="c",
+        options={
+            "a": (
+                "Both in the convolutions.",
+                "Half right: a kernel is used at every position, so it computes much and stores little.",
+            ),
+            "b": (
+                "Both in the dense layers.",
+                "Half right: a dense weight is stored once and used once, so storing much is not computing much.",
+            ),
+            "c": (
+                "Parameters in the dense layers, multiplications in the convolutions.",
+                "Right. A dense weight is used once a picture, a kernel's weight at every position.",
+            ),
+            "d": (
+                "Parameters in the convolutions, multiplications in the dense layers.",
+                "The other way round: which weight is used more often, a kernel's or a dense layer's?",
+            ),
+        },
     ),
 )
