@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
 import torch
+from torch import Tensor
 
 from ..backbone import Spec
 from ..loss import content_loss
-from .inputs import TWO_MAPS, VGG
+from .inputs import TWO_MAPS, VGG, arrays, uniform
 from .judge import Choice, Code, Number
 from .lesson_02 import geometry
 
 RELU4_2 = VGG.layers["relu4_2"]
+MEAN, STD = torch.tensor(VGG.mean), torch.tensor(VGG.std)
 
 
 def position_of(layers: list[tuple[int, int, int]], i: int) -> float:
@@ -25,12 +28,58 @@ def stride_of(layers: list[tuple[int, int, int]]) -> int:
     return math.prod(s for _, s, _ in layers)
 
 
+def normalized(image: Tensor, mean: Tensor, std: Tensor) -> Tensor:
+    return (image - mean.view(3, 1, 1)) / std.view(3, 1, 1)
+
+
+def selectivity(responses: np.ndarray, angles: np.ndarray) -> float:
+    """1 for a channel that answers to one angle alone, 0 for one that answers to all alike."""
+    return np.abs((responses * np.exp(2j * angles)).sum()) / responses.sum()
+
+
+TURNS = np.pi * np.arange(8) / 8  # stripes are the same again after half a turn
+TUNED = tuple(
+    (r, TURNS)
+    for r in (
+        np.eye(8)[3],
+        np.full(8, 2.0),
+        np.exp(3 * np.cos(2 * (TURNS - 1.2))),
+        *(a**2 for a in arrays(8, (8,), (8,))),
+    )
+)
+
 PLACED = tuple(
     ([(3, 1, 1)] * before + [(2, 2, 0)] + [(k, s, p)], i)
     for before, k, s, p, i in ((1, 3, 1, 1, 0), (2, 2, 2, 0, 3), (0, 3, 2, 0, 5), (1, 7, 1, 2, 10))
 )
 
 EXERCISES = (
+    Code(
+        name="03.normalize",
+        question="Bring an image (1, 3, H, W) in [0, 1] to what the network was trained on; mean (3,) and std (3,).",
+        takes="image mean std",
+        solution=normalized,
+        cases=tuple((picture, MEAN, STD) for picture in uniform(9, (1, 3, 4, 4), (1, 3, 4, 3), (1, 3, 2, 5))),
+        gradient=True,
+        mistakes=(
+            (lambda x, m, s: x - m.view(3, 1, 1), "The mean is gone; now divide by std."),
+            (lambda x, m, s: x / s.view(3, 1, 1), "You divide by std alone: subtract the mean first."),
+            (lambda x, m, s: x / s.view(3, 1, 1) - m.view(3, 1, 1), "The other way round: first the mean, then std."),
+            (lambda x, m, s: (x - m.view(3, 1, 1)) * s.view(3, 1, 1), "You multiply by std: divide."),
+            (
+                lambda x, m, s: (255 * x - m.view(3, 1, 1)) / s.view(3, 1, 1),
+                "Mean and std belong to pixels from 0 to 1: leave out the 255.",
+            ),
+            (
+                lambda x, m, s: normalized(x, x.mean((0, 2, 3)), x.std((0, 2, 3), correction=0)),
+                "That is this picture's own mean and std: use those given, or every picture looks equally bright.",
+            ),
+            (
+                lambda x, m, s: normalized(x, m.flip(0), s.flip(0)),
+                "Red and blue are exchanged: keep the order R, G, B.",
+            ),
+        ),
+    ),
     Code(
         name="03.position",
         question="The pixel on which position i of a map is centred, after layers [(kernel, stride, padding), …].",
@@ -98,6 +147,65 @@ EXERCISES = (
             (lambda f: f.mean((2, 3)).argmin().item(), "That is the weakest: argmax, not argmin."),
         ),
     ),
+    Code(
+        name="03.relative",
+        question="How far a map is from a target, both (1, N, H, W), relative to the target's size: ‖F - P‖² / ‖P‖².",
+        takes="features target",
+        solution=lambda f, p: content_loss(f, p, "relative"),
+        cases=TWO_MAPS,
+        mistakes=(
+            (content_loss, "That is the mean square: divide by the sum of the target's squares instead."),
+            (lambda f, p: content_loss(f, p, "sum"), "The size is missing: divide by the sum of the target's squares."),
+            (
+                lambda f, p: (f - p).square().sum() / f.square().sum(),
+                "You divide by the changed map: divide by the target, which stays the same.",
+            ),
+            (
+                lambda f, p: content_loss(f, p, "relative").sqrt(),
+                "That is ‖F - P‖ / ‖P‖: without the root here.",
+            ),
+            (
+                lambda f, p: (f - p).square().sum() / p.square().mean(),
+                "A sum over a mean: take both as sums, or both as means.",
+            ),
+            (lambda f, p: (f - p).abs().sum() / p.abs().sum(), "You take absolute values: take squares."),
+            (
+                lambda f, p: ((f - p).square() / p.square().clamp_min(1e-12)).mean(),
+                "You divide number by number: sum up first, or every 0 of the target blows up.",
+            ),
+        ),
+    ),
+    Code(
+        name="03.selectivity",
+        question="How selective a channel with responses (K,) ≥ 0 to stripes at angles (K,) is: |Σ R e^{2iθ}| / Σ R.",
+        takes="responses angles",
+        solution=selectivity,
+        cases=TUNED,
+        mistakes=(
+            (
+                lambda r, t: np.abs((r * np.exp(1j * t)).sum()) / r.sum(),
+                "The 2 is missing: stripes turned by half a turn are the same stripes.",
+            ),
+            (lambda r, t: np.abs((r * np.exp(2j * t)).sum()), "Divide by ΣR, or strong channels look selective."),
+            (
+                lambda r, t: np.abs((r * np.exp(2j * t)).mean()) / r.sum(),
+                "A mean over a sum: take both as sums.",
+            ),
+            (
+                lambda r, t: np.abs((r * np.exp(2j * t)).sum()) / r.max(),
+                "You divide by the strongest response: divide by the sum of all.",
+            ),
+            (lambda r, t: (r * np.cos(2 * t)).sum() / r.sum(), "That is the real part alone: take the absolute value."),
+            (
+                lambda r, t: np.abs((r * np.exp(2j * t)).sum() / r.sum()) ** 2,
+                "That is its square: take the root.",
+            ),
+            (
+                lambda r, t: (r.max() - r.min()) / (r.max() + r.min()),
+                "That compares two angles only: let all of them count.",
+            ),
+        ),
+    ),
     Number(
         name="03.shape",
         question="The shape (C, H, W) of relu4_2 of VGG-19 for a picture of 224 × 224.",
@@ -124,6 +232,19 @@ EXERCISES = (
             (68, "That is relu4_1: one more convolution adds 16."),
             (100, "That is relu4_3: one convolution fewer."),
             (8, "That is the stride: how far apart two positions lie, not how much each sees."),
+        ),
+    ),
+    Number(
+        name="03.shift",
+        question="By how many pixels, at least, must a picture move for VGG-19's relu5_1 to move with it exactly?",
+        answer=VGG.layers["relu5_1"].stride,
+        why="Four poolings lie before it, so a step of one position is 2⁴ pixels.",
+        hint="One step on the map is one stride on the picture: count the poolings before block 5.",
+        mistakes=(
+            (1, "That holds as long as there is no pooling: here four lie before the layer."),
+            (8, "Three poolings lie before block 4, four before block 5."),
+            (32, "The fifth pooling comes after block 5."),
+            (156, "That is how much one position sees, not how far apart two of them lie."),
         ),
     ),
     Choice(
