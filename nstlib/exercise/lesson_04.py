@@ -186,28 +186,90 @@ EXERCISES = (
     ),
     Code(
         name="04.style_gradient",
-        question="The gradient (1, N, H, W) of E = Σ (G - A)² / (4 N²) to a map with Gram matrix G, by hand; A (N, N).",
+        question="The gradient (1, N, H, W) of E = Σ (R/M - T)² / (4 N²) to a map, by hand; T (N, N) is a style's R/M.",
         takes="features target",
         solution=style_gradient,
         cases=MATRICES,
         mistakes=(
-            (scaled_gradient(lambda f: 2), "Twice too large: the ¼ meets the square's 2 and the two factors F of G."),
+            (scaled_gradient(lambda f: 2), "Twice too large: the ¼ meets the square's 2 and the two factors F of R."),
             (
                 scaled_gradient(lambda f: 0.5),
-                "Half of it: F stands in F Fᵀ twice, and each of the two gives (G - A) F.",
+                "Half of it: F stands in F Fᵀ twice, and each of the two gives (R/M - T) F.",
             ),
-            (scaled_gradient(area), "M times too large: G = F Fᵀ / M brings a 1/M."),
-            (scaled_gradient(lambda f: 1 / area(f)), "M times too small: the 1/M comes once, from G."),
+            (scaled_gradient(area), "M times too large: R/M brings a 1/M."),
+            (scaled_gradient(lambda f: 1 / area(f)), "M times too small: the 1/M comes once, from R/M."),
             (scaled_gradient(lambda f: f.shape[1] ** 2), "N² times too large: the 1/N² is missing."),
-            (scaled_gradient(lambda f: -1), "The sign: G - A, not A - G."),
+            (scaled_gradient(lambda f: -1), "The sign: R/M - T, not T - R/M."),
             (
-                lambda f, a: style_gradient(f, a) * (f > 0),
+                lambda f, t: style_gradient(f, t) * (f > 0),
                 "No mask here: ReLU's zeros are masked one layer further down, in ReLU's own backward step.",
             ),
             (
-                lambda f, a: style_gradient(f, torch.zeros_like(a)),
-                "The target is missing: it pulls towards G = A, not towards 0.",
+                lambda f, t: style_gradient(f, torch.zeros_like(t)),
+                "The target is missing: it pulls towards R/M = T, not towards 0.",
             ),
+        ),
+    ),
+    Number(
+        name="04.pencil",
+        question="R₁₁/M, R₁₂/M and R₂₂/M of the map with the channels 0 0 2 / 0 1 0 / 2 0 0 and 3 0 0 / 0 0 2 / 0 2 1.",
+        answer=(1, 0, 2),
+        why="The two channels are never on at one position: 0 between them.",
+        hint="Multiply position by position, add up, divide by the 9 positions.",
+        mistakes=(
+            ((9, 0, 18), "Those are R: divide by the M = 9 positions."),
+            ((0.5, 0, 1), "Divided by N too: here by M alone."),
+            ((4.5, 0, 9), "You divide by N = 2 channels: divide by M = 9 positions."),
+            ((1, 2), "The entry between the two channels is missing: it counts, even as 0."),
+        ),
+    ),
+    Choice(
+        name="04.index",
+        question="A project's page gives the Gram matrix as Gᵢ = Σⱼ Fᵢ Fⱼ, with i a channel. What is wrong?",
+        answer="b",
+        options={
+            "a": ("Nothing.", "It adds up over channels j: what is left has one index, a vector, not a matrix."),
+            "b": (
+                "The sum must run over positions: Gᵢⱼ = Σₖ Fᵢₖ Fⱼₖ.",
+                "Right. i and j name two channels and stay; the position k is what is summed away.",
+            ),
+            "c": (
+                "The sum must run over channels: Gⱼₖ = Σᵢ Fᵢⱼ Fᵢₖ.",
+                "That is Fᵀ F (M, M), positions against positions, which keeps place and forgets channels.",
+            ),
+            "d": ("The factor 1/M is missing.", "The papers leave it out too: they divide in the loss."),
+        },
+    ),
+    Choice(
+        name="04.shuffled_pixels",
+        question="Now the pixels of a picture are shuffled, then its map is computed. What happens to the Gram matrix?",
+        answer="c",
+        options={
+            "a": (
+                "Nothing, as before.",
+                "Shuffling the map's positions and the picture's pixels are two things: what does one position see?",
+            ),
+            "b": (
+                "Its diagonal stays, the rest changes.",
+                "The diagonal is how strongly each channel fires: do edges survive the shuffle?",
+            ),
+            "c": (
+                "All of it changes.",
+                "Right. A position sees a neighbourhood of pixels, and every neighbourhood is now another one.",
+            ),
+            "d": ("It becomes zero.", "Shuffled pixels are noise, and noise has features too."),
+        },
+    ),
+    Number(
+        name="04.cost",
+        question="Multiplications in F Fᵀ for a map (1, 64, 512, 512), and for a map (1, 512, 64, 64).",
+        answer=(2**30, 2**30),
+        why="N² M: eight times the channels, 64 times fewer positions, the same work.",
+        hint="N × N entries, each a sum of M products.",
+        mistakes=(
+            ((64 * 512 * 512, 512 * 64 * 64), "That is N M, the numbers in the map: each meets N partners."),
+            ((64 * 64, 512 * 512), "That is N², the entries: each is a sum of M products."),
+            ((64 * 2**36, 512 * 2**24), "That is N M², the work of Fᵀ F: here F Fᵀ."),
         ),
     ),
     Choice(
