@@ -226,7 +226,9 @@ def grid(
         axis.set_ylabel(str(label), fontsize=9)
     for label, axis in zip(columns, figure.axes[len(flat) - width :], strict=True):
         axis.set_xlabel(str(label), fontsize=9)
-    figure.set_figheight(figure.get_figheight() + 0.5)
+    # Room for the labels, so that the pictures keep the size that `wall` gave them and stand close.
+    right, up = 0.25 + 0.25 * bool(row_label), 0.2 + 0.25 * bool(column_label)
+    figure.set_size_inches(figure.get_figwidth() + right, figure.get_figheight() + up)
     figure.supylabel(row_label, fontsize=10)
     figure.supxlabel(column_label, fontsize=10)
     alt = (

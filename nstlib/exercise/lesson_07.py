@@ -43,7 +43,59 @@ STARTS = tuple(
     for seed, shape, share in ((74, (1, 3, 4, 4), 0.25), (75, (1, 3, 2, 5), 0.9), (76, (1, 3, 3, 2), 0.0))
 )
 
+RUNS = (  # sizes and evaluations, coarse to fine
+    ([48, 96, 192], [20, 20, 60]),
+    ([100, 200], [40, 10]),
+    ([300], [25]),
+    ([128, 256, 512], [500, 200, 100]),
+)
+PULLS = ((10.0, 2.0, 40.0, 1.0), (50.0, 0.5, 0.1, 4.0), (100.0, 30.0, 60.0, 0.5))
+
 EXERCISES = (
+    Code(
+        name="07.balance",
+        question="The style weight with which the style pulls `ratio` times as hard as the content.",
+        takes="style_weight style_pull content_pull ratio",
+        solution=lambda w, style, content, ratio: w * ratio * content / style,
+        cases=PULLS,
+        mistakes=(
+            (lambda w, style, content, ratio: w * ratio * style / content, "Upside down: a weak pull needs more."),
+            (lambda w, style, content, ratio: ratio * content / style, "That is the factor: multiply the old weight."),
+            (lambda w, style, content, ratio: w * content / style, "The pulls would be equal: use the ratio."),
+            (
+                lambda w, style, content, ratio: w * content / style / ratio,
+                "The ratio is that of the style to the content: multiply by it.",
+            ),
+            (
+                lambda w, style, content, ratio: w * (ratio * content / style) ** 0.5,
+                "No root: the gradient grows in step with the weight.",
+            ),
+        ),
+    ),
+    Code(
+        name="07.work",
+        question="The work of a coarse-to-fine run, in evaluations at the last size.",
+        takes="sizes evaluations",
+        solution=lambda sizes, counts: sum(n * (s / sizes[-1]) ** 2 for s, n in zip(sizes, counts, strict=True)),
+        cases=RUNS,
+        mistakes=(
+            (lambda sizes, counts: sum(counts), "A coarse evaluation is cheaper: count its share of the pixels."),
+            (
+                lambda sizes, counts: sum(n * s / sizes[-1] for s, n in zip(sizes, counts, strict=True)),
+                "Half the side is a quarter of the pixels: square the share.",
+            ),
+            (
+                lambda sizes, counts: (
+                    sum(n * (s / sizes[-1]) ** 2 for s, n in zip(sizes, counts, strict=True)) - counts[-1]
+                ),
+                "The last size works too: add its evaluations.",
+            ),
+            (
+                lambda sizes, counts: sum(n * (s / sizes[0]) ** 2 for s, n in zip(sizes, counts, strict=True)),
+                "In evaluations at the last size, not at the first.",
+            ),
+        ),
+    ),
     Code(
         name="07.pyramid",
         question="The sizes from coarse to fine, each half of the next (rounded down), ending with size.",
