@@ -13,6 +13,7 @@ import json
 import os
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from importlib.metadata import version
 from pathlib import Path
@@ -158,7 +159,8 @@ class Transfer:
         weights: a file with the backbone's weights, or "random".
         shares: how much each style image counts; equally if None.
         style_scales: size of each style image relative to the result's; 1 if None.
-        checkpoint: a file to which the state is written every half minute; if it exists, the run goes on from it.
+        checkpoint: a file to which the state is written every half minute, and when the run is stopped; if it exists,
+            the run goes on from it.
         changes: any field of `Recipe`: `size=300, content_weight=0.1, optimizer="adam"`.
 
     Raises:
@@ -250,25 +252,33 @@ class Transfer:
         for number in range(first, len(self.stages)):
             stage = self.stages[number]
             image = self._first_image(stage.size) if image is None else resize(image, stage.size)
-            self.best = None
-            for step in optimize(
-                self.objective(stage.size, stage.precision),
-                image.to(self.device),
-                self.recipe.optimizer,
-                evaluations=stage.evaluations,
-                state=state,
-                **self._options(stage.precision),
-            ):
-                self.seconds = before + time.perf_counter() - began
-                self._keep(step, stage.size)
-                if self.checkpoint and (time.perf_counter() - saved > CHECKPOINT_SECONDS or step.stop):
-                    self._write_checkpoint(number, step)
-                    saved = time.perf_counter()
-                yield self._progress(number, step, began, before)
+            self.best = self.best if state else None
+            step = None
+            try:
+                for step in self._steps(stage, image, state):
+                    self.seconds = before + time.perf_counter() - began
+                    self._keep(step, stage.size)
+                    if self.checkpoint and (time.perf_counter() - saved > CHECKPOINT_SECONDS or step.stop):
+                        self._write_checkpoint(number, step)
+                        saved = time.perf_counter()
+                    yield self._progress(number, step, began, before)
+            except (KeyboardInterrupt, GeneratorExit):  # stopped by hand, or the caller has seen enough
+                self._write_last(number, step)
+                raise
             self.stopped = step.stop
             image, state = self.best.image.detach().cpu(), None
             if "finite" in step.stop:
                 break
+
+    def _steps(self, stage: Stage, image: Tensor, state: Mapping | None) -> Iterator[Step]:
+        return optimize(
+            self.objective(stage.size, stage.precision),
+            image.to(self.device),
+            self.recipe.optimizer,
+            evaluations=stage.evaluations,
+            state=state,
+            **self._options(stage.precision),
+        )
 
     def result(self) -> Result:
         """The best picture so far, with its history.
@@ -413,6 +423,12 @@ class Transfer:
         for picture in self._pictures():
             digest.update(picture.pixels.numpy().tobytes())
         return digest.hexdigest()
+
+    def _write_last(self, number: int, step: Step | None) -> None:
+        """A checkpoint of the last step, unless the loop was cut in the midst of the next one's bookkeeping."""
+        if self.checkpoint and step:
+            with suppress(InputError):
+                self._write_checkpoint(number, step)
 
     def _write_checkpoint(self, number: int, step: Step) -> None:
         data = {

@@ -122,7 +122,7 @@ def test_a_loss_that_stops_being_finite_keeps_the_last_good_picture(content, sty
         total, terms = objective(image)
         return (total * float("nan") if len(calls) == 4 else total), terms
 
-    monkeypatch.setattr(transfer, "objective", lambda size: breaks_down)
+    monkeypatch.setattr(transfer, "objective", lambda *_: breaks_down)
     result = run(transfer)
     assert "not a finite number" in result.stopped
     assert torch.isfinite(result.image).all()
@@ -254,17 +254,38 @@ def test_adam_and_the_shortest_run_are_not_divided(content, style, native):
         assert [stage.precision for stage in transfer.stages] == ["bfloat16"]
 
 
-def test_a_mixed_run_goes_on_from_its_checkpoint(content, style, native, tmp_path, monkeypatch):
-    """Stopped in each stage, it ends with the picture of the run that was not stopped."""
-    options = {**SMALL, "evaluations": 12, "precision": "mixed"}
+@pytest.mark.parametrize("changes", [{"precision": "mixed"}, {"optimizer": "adam"}, {"pyramid": ((32, 5),)}])
+def test_a_run_that_the_caller_left_goes_on_from_its_checkpoint(content, style, native, tmp_path, changes):
+    """Left in each stage, long before the half minute, it ends with the picture of the run that was not stopped."""
+    options = {**SMALL, "evaluations": 12, "precision": "float32", **changes}
     whole = nst.stylize(content, style, **options)
-    monkeypatch.setattr("nstlib.transfer.CHECKPOINT_SECONDS", -1)
     for stop in (3, 9):
         path = tmp_path / f"{stop}.pt"
         for number, _ in enumerate(Transfer(content, [style], checkpoint=path, **options)):
             if number == stop:
                 break
-        assert torch.equal(nst.stylize(content, style, checkpoint=path, **options).image, whole.image)
+        assert len(Transfer(content, [style], checkpoint=path, **options).history) == stop + 1
+        assert len(Transfer(content, [style], checkpoint=path, **options).history) > 2
+    assert torch.equal(nst.stylize(content, style, checkpoint=path, **options).image, whole.image)
+
+
+@pytest.mark.parametrize("optimizer", ["lbfgs", "adam"])
+def test_an_interrupt_in_the_midst_of_an_evaluation_loses_nothing(content, style, tmp_path, monkeypatch, optimizer):
+    options = {**SMALL, "evaluations": 12, "precision": "float32", "optimizer": optimizer}
+    whole, path = nst.stylize(content, style, **options), tmp_path / "state.pt"
+    evaluate, calls = nst.Objective.value_and_gradient, []
+
+    def interrupted(objective, image):
+        calls.append(image)
+        if len(calls) == 6:
+            raise KeyboardInterrupt
+        return evaluate(objective, image)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(nst.Objective, "value_and_gradient", interrupted)
+        assert nst.stylize(content, style, checkpoint=path, **options).stopped == "interrupted"
+    assert len(Transfer(content, [style], checkpoint=path, **options).history) > 2
+    assert torch.equal(nst.stylize(content, style, checkpoint=path, **options).image, whole.image)
 
 
 def test_a_checkpoint_is_not_resumed_in_another_precision(content, style, tmp_path):
