@@ -83,7 +83,7 @@ def covariance(features: Tensor) -> Tensor:
 def mean_std(features: Tensor) -> Tensor:
     """Mean and standard deviation of each channel (2, N) (Li et al. 2017, "Demystifying", section 4.2)."""
     f = positions(features)
-    # The square root has no slope at 0, where a channel that never fires would give NaN.
+    # The square root is infinitely steep at 0, where a channel that never fires would give NaN.
     return torch.stack([f.mean(1), (f.var(1, correction=0) + 1e-12).sqrt()])
 
 

@@ -218,7 +218,7 @@ class Code:
             if given is None:
                 return "The value is right, but carries no gradient: item, detach, numpy and torch.tensor cut it off."
             if not np.isfinite(given).all():
-                return f"The value is right, but its gradient is NaN for {where}: a root has no slope at 0, add 1e-12."
+                return f"The value is right, but its gradient is NaN for {where}: a root is vertical at 0, add 1e-12."
             if not same(given, slope(self.solution, case), 10 * self.tolerance):
                 return f"The value is right, but its gradient is not, for {where}: is a part of it detached?"
         return ""
