@@ -7,7 +7,7 @@
 A student layer should *see what the teacher sees*: a linear map of the student's channels (an adaptor, thrown away
 afterwards) has to predict the teacher's map (Romero et al. 2015, "FitNets", arXiv 1412.6550). That alone is not
 enough for style transfer, which optimises an image by the student's eyes and so finds whatever they miss. From
-`--first-round` on, half of each batch are therefore pictures that the student itself has optimised: what it cannot
+`--first-round` on, six pictures of a batch of 16 are therefore those that the student itself optimised: what it cannot
 see, its own pictures show. The pictures live on between rounds and are optimised further by the improved student.
 
 The run is repeatable (one seed) and resumes from its last checkpoint after an interruption: start it again.

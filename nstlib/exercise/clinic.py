@@ -51,7 +51,7 @@ BUGS = (
         "channels",
         "Red and blue are exchanged (BGR for RGB)",
         "All numbers look right and the loss falls, but skies come out orange and wood blue.",
-        "Exchange the channels where the picture is read or shown.",
+        "Exchange the channels where the picture is read.",
         "Exchanged channels turn blue into orange, and nothing else.",
     ),
     (

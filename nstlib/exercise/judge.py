@@ -42,7 +42,7 @@ def unanswered(answer: object) -> bool:
 # Predictions
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Choice:
     """A question with options, (text, what to tell who chose it) by letter; the answer's tells why it is right."""
 
@@ -53,6 +53,8 @@ class Choice:
 
     def __str__(self) -> str:
         return "\n".join([self.question, *(f"  {letter}) {text}" for letter, (text, _) in self.options.items())])
+
+    __repr__ = __str__  # a notebook keeps what it shows, and the answer is not to be read there
 
     def _repr_markdown_(self) -> str:
         return "\n".join([f"{self.question}\n", *(f"- **{k}** {text}" for k, (text, _) in self.options.items())])
