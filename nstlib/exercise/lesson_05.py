@@ -147,7 +147,7 @@ EXERCISES = (
     ),
     Number(
         name="05.pixels",
-        question="A network's input, and with it every feature, grows 10-fold: by which factor grows the Gram loss?",
+        question="A network's input, and so every feature, grows 10-fold: by which factor does the Gram loss grow?",
         answer=10_000,
         why="The Gram matrix squares the features, the loss squares the difference: 10⁴.",
         hint="How does F Fᵀ grow, and then its square?",

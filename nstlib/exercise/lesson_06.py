@@ -159,6 +159,7 @@ EXERCISES = (
         hint="With the bias correction, m / √v = g / |g| at the first step.",
         mistakes=(
             (20, "That is plain gradient descent: Adam divides by the gradient's size."),
+            (-0.02, "The right length, and downhill: give it without the sign."),
             (0.002, "m alone is uncorrected there: both m and √v are corrected, and their ratio is 1."),
             (0.0632, "That is without bias correction: 0.1 / √0.001 = 3.16 times the rate."),
         ),

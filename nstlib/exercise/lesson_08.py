@@ -123,7 +123,7 @@ EXERCISES = (
     ),
     Number(
         name="08.scale",
-        question="A convolution's weights and biases are doubled: by which factor grows the Gram matrix after ReLU?",
+        question="Weights and biases of a convolution double: by which factor does the Gram matrix after ReLU grow?",
         answer=4,
         why="Features double, and the Gram matrix multiplies two of them; the loss grows 16-fold.",
         hint="ReLU lets a factor through: how does F Fᵀ grow?",
