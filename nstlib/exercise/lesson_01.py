@@ -352,7 +352,7 @@ EXERCISES = (
         hint="Each layer has inputs × outputs weights and one bias per output.",
         mistakes=(
             (64 * 32 + 32 * 10, "The biases are missing: 32 and 10 more."),
-            (106, "Those are the units: count arrows."),
+            (106, "Those are the units: count the weights between them, and the biases."),
         ),
     ),
     Number(
@@ -391,7 +391,7 @@ EXERCISES = (
             (0.25, "That is its variance: the noise itself, a standard deviation, is the root of that."),
             (2.0, "The other way round: a mean over more pictures strays less."),
             (4.0, "The other way round, and with a root: a mean of four times as many strays half as far."),
-            (1.0, "It would stay if each batch were one picture: a mean over more strays less."),
+            (1.0, "A mean over more pictures strays less."),
         ),
         tolerance=0.01,
     ),
