@@ -31,7 +31,10 @@ PACKAGES = (
 
 def find_python() -> str | None:
     """A Python of Colab's version, on the path or kept by pyenv."""
-    kept = sorted(Path.home().glob(f".pyenv/versions/{PYTHON}.*/bin/python"))
+    pyenv, kept = shutil.which("pyenv"), []
+    if pyenv:
+        root = subprocess.run([pyenv, "root"], capture_output=True, text=True, check=False).stdout.strip()
+        kept = sorted(Path(root).glob(f"versions/{PYTHON}.*/bin/python"))
     for python in (shutil.which(f"python{PYTHON}"), *map(str, kept)):
         if python and subprocess.run([python, "--version"], capture_output=True, check=False).returncode == 0:
             return python
