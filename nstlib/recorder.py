@@ -21,7 +21,7 @@ from PIL import Image
 from .errors import InputError, choose
 from .image import DATA
 from .recipe import DEFAULT_RECIPE, RECIPES, Recipe
-from .transfer import Record, Result, Transfer
+from .transfer import Record, Result, Transfer, run
 
 __all__ = ["FLIGHT_AXES", "Flight", "flight", "points"]
 
@@ -65,10 +65,7 @@ class Flight:
 
     def run(self, **options: object) -> Result:
         """The same run for real; options are those of `Transfer`, and change it."""
-        transfer = prepare(self.settings, **options)
-        for _ in transfer:
-            pass
-        return transfer.result()
+        return run(prepare(self.settings, **options))
 
 
 def flight(**settings: object) -> Flight:
