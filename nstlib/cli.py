@@ -19,12 +19,13 @@ import click
 import torch
 from tqdm import tqdm
 
+from .about import VERSION
 from .backbone import BACKBONES, load_backbone
 from .course import build_student
 from .course import stamp as stamp_lessons
-from .engine import choose_precision
 from .errors import InputError, choose
 from .image import check_writable, read_metadata
+from .machine import choose_device, choose_precision, describe_device, free_memory
 from .optimize import optimize
 from .recipe import DEFAULT_RECIPE, RECIPES, Recipe
 from .transfer import (
@@ -32,9 +33,6 @@ from .transfer import (
     Progress,
     Result,
     Transfer,
-    choose_device,
-    describe_device,
-    free_memory,
     largest_size,
     run,
     scout,
@@ -91,7 +89,7 @@ def run_options(command: Callable) -> Callable:
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
-@click.version_option(version("nstlib"), prog_name="nst")
+@click.version_option(VERSION, prog_name="nst")
 def nst() -> None:
     """Neural style transfer: paint a photograph in the manner of a painting."""
 
@@ -274,7 +272,8 @@ def doctor(size: int, backbone: str, device: str) -> None:
     place = choose_device(device)
     recipe = RECIPES[DEFAULT_RECIPE].on(backbone)
     click.echo(f"Python {platform.python_version()} on {platform.system()} {platform.machine()}")
-    for package in ("nstlib", "torch", "torchvision", "pillow", "jupyterlab", "ipywidgets", "matplotlib"):
+    click.echo(f"{'nstlib':12} {VERSION}")
+    for package in ("torch", "torchvision", "pillow", "jupyterlab", "ipywidgets", "matplotlib"):
         click.echo(f"{package:12} {installed(package)}")
     free = free_memory(place)
     click.echo(f"device       {describe_device(place)}, {free / 2**30:.1f} GiB of memory free")

@@ -14,15 +14,14 @@ import re
 from collections.abc import Iterator
 from copy import deepcopy
 from dataclasses import dataclass
-from importlib.metadata import metadata, version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import torch
 
-from .engine import choose_precision
+from .about import REPOSITORY, VERSION
 from .errors import InputError, choose
-from .transfer import choose_device, describe_device
+from .machine import choose_device, choose_precision, describe_device
 from .weights import WEIGHTS, find_weights
 
 if TYPE_CHECKING:  # nbformat comes with Jupyter, and is imported only where a notebook is read or written
@@ -109,7 +108,7 @@ def setup(lesson: str, backbone: str = "pocket", *, seed: int | None = None) -> 
     device = choose_device()
     lines = [
         ("lesson", f"{row.number} {row.title}, about {row.minutes} minutes"),
-        ("versions", f"nstlib {version('nstlib')}, Python {platform.python_version()}, torch {torch.__version__}"),
+        ("versions", f"nstlib {VERSION}, Python {platform.python_version()}, torch {torch.__version__}"),
         ("device", f"{describe_device(device)}, {choose_precision('auto', device)}"),
         *zip(("backbone", ""), describe_weights(backbone), strict=False),
     ]
@@ -141,9 +140,8 @@ def describe_weights(name: str) -> list[str]:
 
 
 def home() -> tuple[str, str]:
-    """The repository's address, out of [project.urls] of pyproject, and the tag of this version."""
-    urls = dict(entry.split(", ", 1) for entry in metadata("nstlib").get_all("Project-URL"))
-    return urls["Repository"].rstrip("/"), f"v{version('nstlib')}"
+    """The repository's address and the tag of this version."""
+    return REPOSITORY.rstrip("/"), f"v{VERSION}"
 
 
 def first_cell(lesson: str, repository: str | None = None, tag: str | None = None) -> str:

@@ -16,9 +16,7 @@ and where memory is short, a block's maps are not kept but computed again, band 
 
 from __future__ import annotations
 
-import ctypes
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise
@@ -29,28 +27,12 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from .backbone import Backbone, Fire
-from .errors import InputError, choose
+from .errors import InputError
 
-PRECISIONS = ("float32", "bfloat16")
 BAND_BYTES = 16 * 2**20  # glibc hands larger buffers back to the system, which clears their pages at every use
 LEAN_BAND_BYTES = tuple(n * 2**20 for n in (64, 16, 4, 1))  # where maps are not kept, from fast to frugal
 
 Rows = tuple[int, int]  # the first, and one past the last
-
-
-def choose_precision(name: str, device: torch.device) -> str:
-    """What a precision means here: "auto" is "bfloat16", and "mixed" itself, only where the processor or GPU multiplies
-    bfloat16 natively; elsewhere both are "float32".
-    """
-    choose("precision", name, ("auto", "mixed", *PRECISIONS))
-    if name in PRECISIONS:
-        return name
-    if device.type == "cuda":
-        native = torch.cuda.get_device_capability(device) >= (8, 0)
-    else:
-        probes = (getattr(torch.cpu, f"_is_{feature}_supported", None) for feature in ("avx512_bf16", "amx_tile"))
-        native = device.type == "cpu" and any(probe is not None and probe() for probe in probes)
-    return {"auto": "bfloat16", "mixed": "mixed"}[name] if native else "float32"
 
 
 @dataclass(frozen=True)
@@ -631,28 +613,3 @@ def record(evaluate: Callable[[Tensor], object], image: Tensor) -> Callable[[Ten
         return result
 
     return replay
-
-
-@contextmanager
-def allocator(*, keep: bool) -> Iterator[None]:
-    """For the time of a run, let glibc keep what is freed for the next evaluation, or hand it back at once.
-
-    By default it does some of both. What is handed back the system clears page by page when it is asked for again,
-    some 5 % of an evaluation; what is kept lies in pieces that do not always fit, some 30 % more memory. Does nothing
-    on other systems.
-    """
-    trim, mmap, megabyte = -1, -3, 2**20  # M_TRIM_THRESHOLD and M_MMAP_THRESHOLD of malloc.h
-    try:
-        libc = ctypes.CDLL(None)
-        mallopt, malloc_trim = libc.mallopt, libc.malloc_trim
-    except (AttributeError, OSError, TypeError):
-        yield
-        return
-    mallopt(mmap, (32 if keep else 1) * megabyte)
-    mallopt(trim, 2**31 - 1 if keep else megabyte)
-    try:
-        yield
-    finally:  # where glibc's own adjustment ends up
-        mallopt(mmap, 32 * megabyte)
-        mallopt(trim, 64 * megabyte)
-        malloc_trim(0)

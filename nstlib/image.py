@@ -11,12 +11,11 @@ import http.client
 import importlib.util
 import json
 import os
-import secrets
 import time
 import urllib.request
 import warnings
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, nullcontext
+from collections.abc import Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from functools import partial
 from io import BytesIO
@@ -33,7 +32,9 @@ from PIL.PngImagePlugin import PngInfo
 from torch import Tensor
 from torch.nn import functional as F
 
+from .about import REPOSITORY
 from .errors import InputError, choose
+from .files import whole
 
 try:
     import tomllib
@@ -188,7 +189,7 @@ def save_image(
     image, kind = to_pil(tensor), FORMATS[path.suffix.lower()]
     try:
         options = _options(kind, {str(key): str(value) for key, value in (metadata or {}).items()})
-        with _atomic(path) as file:
+        with whole(path) as file:
             image.save(file, kind, quality=quality, **options)
     except (OSError, ValueError) as error:
         raise InputError(f"'{path}' could not be written ({_short(error)}): try a .png in another folder") from error
@@ -492,19 +493,6 @@ def _options(kind: str, metadata: Mapping[str, str]) -> dict[str, Any]:
     return {"exif": exif, "subsampling": 0}  # JPEG would blur colours across two pixels: brush strokes are made of them
 
 
-@contextmanager
-def _atomic(path: Path) -> Iterator[BinaryIO]:
-    """A file to write that takes the place of `path` at the end, or leaves no trace if anything goes wrong."""
-    path = Path(os.path.realpath(path))  # a link stays a link
-    temporary = path.with_name(f".{secrets.token_hex(8)}.part")
-    try:
-        with temporary.open("xb") as file:
-            yield file
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
-
-
 def _fetch(url: str) -> bytes:
     """The bytes behind an http(s) address: at most `MAX_BYTES`, in about `TIMEOUT_S` seconds."""
     opener = urllib.request.OpenerDirector()  # the usual opener would follow a redirection to ftp
@@ -515,7 +503,7 @@ def _fetch(url: str) -> bytes:
     try:
         parts, safe = urlsplit(url), "/%:@!$&'()*+,;=?~"
         parts = parts._replace(path=quote(parts.path, safe), query=quote(parts.query, safe), fragment="")
-        agent = {"User-Agent": "nstlib (teaching kit; https://github.com/nstlib/nstlib)"}
+        agent = {"User-Agent": f"nstlib (teaching kit; {REPOSITORY})"}
         request = urllib.request.Request(urlunsplit(parts), headers=agent)
         with opener.open(request, timeout=TIMEOUT_S / 2) as response:
             declared = int(response.headers.get("Content-Length") or 0)
@@ -559,7 +547,7 @@ def _painting(name: str, file: str) -> Path:
         raise InputError(f"{name} must be downloaded once, but {error}. Or use one of {', '.join(here)}") from error
     try:
         cache.mkdir(parents=True, exist_ok=True)
-        with _atomic(path) as target:
+        with whole(path) as target:
             target.write(data)
     except OSError as error:
         raise InputError(f"{name} could not be kept in '{cache}' ({_short(error)}): make room there") from error

@@ -15,18 +15,19 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
-from importlib.metadata import version
 from pathlib import Path
 
-import psutil
 import torch
 from torch import Tensor
 
+from .about import VERSION
 from .backbone import BACKBONES, Backbone, load_backbone, normalize_activations
-from .engine import Engine, View, allocator, choose_precision, features_in_bands
+from .engine import Engine, View, features_in_bands
 from .errors import InputError, choose
+from .files import whole
 from .image import Picture, fit, load_image, resize, save_image
 from .loss import TV_KINDS, Objective, Term, content_terms, divide_shares, style_terms, tv_term
+from .machine import allocator, choose_device, choose_precision, describe_device, free_memory
 from .optimize import OPTIMIZERS, Step, optimize
 from .recipe import DEFAULT_RECIPE, RECIPES, Recipe
 from .style import STATISTICS
@@ -36,7 +37,6 @@ __all__ = [
     "Record",
     "Result",
     "Transfer",
-    "choose_device",
     "reconstruct_content",
     "reconstruct_style",
     "stylize",
@@ -51,22 +51,6 @@ AMPLE = 1.3  # what a run takes that lets the allocator keep what is freed, over
 COPIES = {"covariance": 2, "mean-std": 2, "wasserstein": 2, "sliced": 5, "patches": 30}
 ROUGH = 0.6  # of a mixed run's evaluations at full size, before float32 takes over (measured: tests/benchmarks, loss)
 NOISE = {"float32": 0.0, "bfloat16": 1e-2}  # relative error of a loss, see `lbfgs`
-
-
-def choose_device(name: str = "auto") -> torch.device:
-    """The device to compute on: "auto" takes CUDA, then Apple's MPS, then the CPU.
-
-    Raises:
-        InputError: an unknown device, or one that this machine or this build of torch does not have.
-    """
-    there = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available(), "cpu": True}
-    if name == "auto":
-        return torch.device(next(device for device, is_there in there.items() if is_there))
-    kind = choose("device", name.partition(":")[0], ["auto", *there])
-    if not there[kind]:
-        have = ", ".join(device for device, is_there in there.items() if is_there)
-        raise InputError(f"device '{name}' is not available here: use {have}, or install a torch built for it")
-    return torch.device(name)
 
 
 @dataclass(frozen=True)
@@ -306,7 +290,7 @@ class Transfer:
     def facts(self) -> dict[str, object]:
         """What a picture's metadata says of its making, as plain data."""
         return {
-            "version": version("nstlib"),
+            "version": VERSION,
             "torch": torch.__version__,
             "device": str(self.device),
             "precision": self.precision,
@@ -441,12 +425,8 @@ class Transfer:
             "seconds": self.seconds,
             "history": [(r.size, r.iteration, r.evaluations, r.seconds, r.loss, dict(r.terms)) for r in self.history],
         }
-        partial = self.checkpoint.with_name(f".{self.checkpoint.name}.{os.getpid()}")
-        try:
-            torch.save(data, partial)
-            os.replace(partial, self.checkpoint)
-        finally:
-            partial.unlink(missing_ok=True)
+        with whole(self.checkpoint) as file:
+            torch.save(data, file)
 
     def _read_checkpoint(self) -> tuple[int, Mapping | None, Tensor | None]:
         """(scale, optimiser's state, image) to go on from."""
@@ -581,20 +561,6 @@ def smallest_side(backbone: Backbone, recipe: Recipe) -> int:
     """The least side of a picture on which all the recipe's layers can be compared."""
     layers = backbone.check_layers([*recipe.content_layers, *recipe.style_layers])
     return max(SMALLEST, max(backbone.smallest(layer) for layer in layers))
-
-
-def describe_device(device: torch.device) -> str:
-    """A device in words."""
-    if device.type == "cuda":
-        return f"{device} ({torch.cuda.get_device_name(device)})"
-    threads = torch.get_num_threads()
-    cpu = f"cpu ({threads} thread{'s' * (threads != 1)})"
-    return {"mps": "mps (Apple GPU)", "cpu": cpu}.get(device.type, str(device))
-
-
-def free_memory(device: torch.device) -> int:
-    """Bytes that are free on the device; MPS shares the machine's memory."""
-    return torch.cuda.mem_get_info(device)[0] if device.type == "cuda" else psutil.virtual_memory().available
 
 
 @dataclass(frozen=True)

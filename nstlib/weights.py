@@ -19,6 +19,7 @@ from safetensors.torch import save
 from torch import Tensor
 
 from .errors import InputError, choose
+from .files import whole
 
 __all__ = ["WEIGHTS", "Weights", "fetch_weights", "find_weights", "load_weights", "read_weights", "save_weights"]
 
@@ -150,10 +151,6 @@ def save_weights(state: Mapping[str, Tensor], path: str | Path, *, half: bool = 
     if path.suffix != ".safetensors" or not path.parent.is_dir():
         raise InputError(f"cannot export to '{path}': give a .safetensors file in a folder that exists")
     tensors = {k: (v.half() if half else v).cpu().contiguous() for k, v in state.items()}
-    partial = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        partial.write_bytes(save(tensors, metadata=facts))  # save_file makes a file that only its owner can read
-        os.replace(partial, path)
-    finally:
-        partial.unlink(missing_ok=True)
+    with whole(path) as file:
+        file.write(save(tensors, metadata=facts))  # save_file makes a file that only its owner can read
     return path.stat().st_size

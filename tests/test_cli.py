@@ -11,7 +11,7 @@ from click.testing import CliRunner
 
 import nstlib as nst
 from nstlib import cli
-from nstlib.engine import choose_precision
+from nstlib.machine import choose_precision
 
 QUICK = ["--size", "48", "--evaluations", "4", "--device", "cpu"]
 

@@ -1,6 +1,5 @@
 """The engine against plain autograd: every network, layer, statistic and precision, in bands and with little memory."""
 
-import ctypes
 import subprocess
 import sys
 from dataclasses import replace
@@ -13,7 +12,7 @@ from torch.multiprocessing.reductions import StorageWeakRef
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from nstlib.backbone import BACKBONES, load_backbone
-from nstlib.engine import Engine, Plan, View, allocator, choose_precision, features_in_bands, recorded
+from nstlib.engine import Engine, Plan, View, features_in_bands, recorded
 from nstlib.errors import InputError
 from nstlib.image import load_image
 from nstlib.loss import TV_KINDS, Objective, Term, content_terms, style_terms, tv_term
@@ -568,52 +567,6 @@ def test_images_in_any_layout(rng):
 # Precision
 
 
-@pytest.fixture
-def processor(monkeypatch):
-    """Give the processor, or take from it, each of the features that torch asks for; None takes the question away."""
-
-    def pretend(bf16, amx):
-        for probe, answer in (("_is_avx512_bf16_supported", bf16), ("_is_amx_tile_supported", amx)):
-            monkeypatch.delattr(torch.cpu, probe, raising=False)
-            if answer is not None:
-                monkeypatch.setattr(torch.cpu, probe, lambda answer=answer: answer, raising=False)
-
-    return pretend
-
-
-@pytest.mark.parametrize(
-    ("bf16", "amx", "expected"),
-    [
-        (True, True, "bfloat16"),
-        (True, False, "bfloat16"),
-        (False, True, "bfloat16"),
-        (None, True, "bfloat16"),
-        (False, False, "float32"),
-        (False, None, "float32"),
-        (None, None, "float32"),
-    ],
-)
-def test_half_precision_only_where_the_processor_has_it(processor, bf16, amx, expected):
-    processor(bf16, amx)
-    assert choose_precision("auto", torch.device("cpu")) == expected
-    assert choose_precision("mixed", torch.device("cpu")) == ("mixed" if expected == "bfloat16" else "float32")
-    assert choose_precision("float32", torch.device("cpu")) == "float32"
-    assert choose_precision("bfloat16", torch.device("cpu")) == "bfloat16"
-    assert choose_precision("auto", torch.device("mps")) == "float32"
-
-
-@pytest.mark.parametrize(("capability", "expected"), [((7, 5), "float32"), ((8, 0), "bfloat16"), ((9, 0), "bfloat16")])
-def test_half_precision_only_where_the_gpu_has_it(monkeypatch, processor, capability, expected):
-    processor(expected == "float32", False)
-    monkeypatch.setattr(torch.cuda, "get_device_capability", lambda device: capability)
-    assert choose_precision("auto", torch.device("cuda")) == expected
-
-
-def test_unknown_precisions_are_refused():
-    with pytest.raises(InputError, match="unknown precision 'bfloat61': did you mean 'bfloat16'"):
-        choose_precision("bfloat61", torch.device("cpu"))
-
-
 # What surrounds an evaluation
 
 NOTHING_SLOW = """
@@ -637,62 +590,6 @@ def test_an_evaluation_imports_nothing_slow():
     done = subprocess.run([sys.executable, "-c", NOTHING_SLOW], capture_output=True, text=True, check=True)
     slow = [name for name in done.stdout.split() if "sympy" in name or "symbolic_shapes" in name]
     assert slow == []
-
-
-class FakeLibc:
-    """malloc's two knobs, remembering how they were turned; a list of numbers for each."""
-
-    def __init__(self):
-        self.turned, self.trimmed = {}, []
-
-    def mallopt(self, knob, value):
-        self.turned.setdefault(knob, []).append(value)
-        return 1
-
-    def malloc_trim(self, pad):
-        self.trimmed.append(pad)
-        return 1
-
-
-M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3
-
-
-@pytest.mark.parametrize("keep", [True, False])
-@pytest.mark.parametrize("ends", ["well", "with an exception", "early"])
-def test_the_allocator_is_told_for_the_time_of_a_run(monkeypatch, ends, keep):
-    libc = FakeLibc()
-    monkeypatch.setattr(ctypes, "CDLL", lambda name: libc)
-
-    def run():
-        with allocator(keep=keep):
-            yield 1
-            if ends == "with an exception":
-                raise KeyboardInterrupt
-
-    steps = run()
-    next(steps)
-    during = {knob: values[-1] for knob, values in libc.turned.items()}
-    assert (during[M_TRIM_THRESHOLD] > 2**30, during[M_MMAP_THRESHOLD] > 2**24) == (keep, keep)
-    assert libc.trimmed == []
-    if ends == "early":
-        steps.close()
-    else:
-        with pytest.raises(KeyboardInterrupt if ends == "with an exception" else StopIteration):
-            next(steps)
-    assert 2**24 < libc.turned[M_TRIM_THRESHOLD][-1] < 2**28 and libc.turned[M_MMAP_THRESHOLD][-1] >= 2**25
-    assert libc.trimmed == [0]
-
-
-@pytest.mark.parametrize("error", [OSError, TypeError, AttributeError])
-def test_other_systems_have_no_such_knobs(monkeypatch, error):
-    def missing(name):
-        raise error("no such library")
-
-    monkeypatch.setattr(ctypes, "CDLL", (lambda name: object()) if error is AttributeError else missing)
-    with allocator(keep=True):
-        done = True
-    with pytest.raises(ZeroDivisionError), allocator(keep=False):
-        done /= 0
 
 
 def test_on_the_cpu_nothing_is_recorded(rng):

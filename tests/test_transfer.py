@@ -419,14 +419,6 @@ def test_the_largest_size_fits_and_the_next_does_not(content, style, optimizer):
         assert fit_memory(transfer.backbone, recipe, (sides[True],) * 2, "float32", memory).history == recipe.history
 
 
-def test_device_choice_says_what_is_there():
-    assert nst.choose_device("cpu").type == "cpu"
-    assert nst.choose_device().type in ("cpu", "cuda", "mps")
-    if not torch.cuda.is_available():
-        with pytest.raises(nst.InputError, match=r"not available here: use .*cpu"):
-            nst.choose_device("cuda")
-
-
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
 def test_on_cuda_the_loss_follows_the_cpus(content, style):
     cpu, cuda = (nst.stylize(content, style, **{**SMALL, "device": d}) for d in ("cpu", "cuda"))

@@ -2,7 +2,6 @@
 
 import os
 import pickle
-from pathlib import Path
 from urllib.error import URLError
 
 import numpy as np
@@ -255,15 +254,7 @@ def test_a_write_that_fails_leaves_the_old_file_and_nothing_else(breaks, tmp_pat
     def fail(*args, **options):
         raise OSError("disk full")
 
-    def write_half(self, data):
-        with self.open("wb") as file:
-            file.write(data[: len(data) // 2])
-        fail()
-
-    if breaks == "the writing":
-        monkeypatch.setattr(Path, "write_bytes", write_half)
-    else:
-        monkeypatch.setattr(weights.os, "replace", fail)
+    monkeypatch.setattr(*((weights, "save") if breaks == "the writing" else (weights.os, "replace")), fail)
     with pytest.raises(OSError, match="disk full"):
         save_weights(state(2), path)
     monkeypatch.undo()

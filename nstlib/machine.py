@@ -1,0 +1,167 @@
+"""This computer → the device to compute on, the precision that it multiplies, and the memory that is really free."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import torch
+
+from .errors import InputError, choose
+
+try:
+    import psutil
+except ModuleNotFoundError:  # it is missed only where memory is short
+    psutil = None
+
+__all__ = ["PRECISIONS", "allocator", "choose_device", "choose_precision", "describe_device", "free_memory"]
+
+PRECISIONS = ("float32", "bfloat16")  # of maps
+CGROUP = Path("/sys/fs/cgroup")
+LIMITS = (  # where a container's limit and use stand, in the second and the first version of Linux's control groups
+    ("", "memory.max", "memory.current"),
+    ("memory", "memory.limit_in_bytes", "memory.usage_in_bytes"),
+)
+
+
+def choose_device(name: str | torch.device = "auto") -> torch.device:
+    """The device to compute on.
+
+    Args:
+        name: "auto" takes CUDA, then Apple's MPS, then the CPU; or one of them by name, "cuda:1" too.
+
+    Raises:
+        InputError: an unknown device, or one that this machine or this build of torch does not have.
+    """
+    name = str(name)
+    there = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available(), "cpu": True}
+    if name == "auto":
+        return torch.device(next(device for device, is_there in there.items() if is_there))
+    kind, _, number = name.partition(":")
+    choose("device", kind, ["auto", *there])
+    if not there[kind]:
+        have = ", ".join(device for device, is_there in there.items() if is_there)
+        raise InputError(f"device '{name}' is not available here: use {have}, or install a torch built for it")
+    count = torch.cuda.device_count() if kind == "cuda" else 1
+    if ":" in name and number not in map(str, range(count)):
+        numbers = f"{kind}:0 to {kind}:{count - 1}" if count > 1 else f"{kind} alone"
+        raise InputError(f"there is no device '{name}' here: give {numbers}")
+    return torch.device(name)
+
+
+def choose_precision(name: str, device: torch.device) -> str:
+    """What a precision means here.
+
+    Args:
+        name: "float32", "bfloat16"; "auto" is "bfloat16", and "mixed" itself, only where the processor or GPU
+            multiplies bfloat16 natively; elsewhere both are "float32".
+        device: where it is asked for.
+
+    Raises:
+        InputError: another name.
+    """
+    choose("precision", name, ("auto", "mixed", *PRECISIONS))
+    if name in PRECISIONS:
+        return name
+    if device.type == "cuda":
+        native = torch.cuda.get_device_capability(device) >= (8, 0)
+    else:
+        probes = (getattr(torch.cpu, f"_is_{feature}_supported", None) for feature in ("avx512_bf16", "amx_tile"))
+        native = device.type == "cpu" and any(probe is not None and probe() for probe in probes)
+    return {"auto": "bfloat16", "mixed": "mixed"}[name] if native else "float32"
+
+
+def describe_device(device: torch.device) -> str:
+    """A device in words."""
+    if device.type == "cuda":
+        return f"{device} ({torch.cuda.get_device_name(device)})"
+    threads = torch.get_num_threads()
+    cpu = f"cpu ({threads} thread{'s' * (threads != 1)})"
+    return {"mps": "mps (Apple GPU)", "cpu": cpu}.get(device.type, str(device))
+
+
+def free_memory(device: torch.device) -> int:
+    """Bytes that are free on the device, within a container's limit; MPS shares the machine's memory."""
+    if device.type == "cuda":
+        return torch.cuda.mem_get_info(device)[0]
+    return min(free_on_machine(), free_in_container())
+
+
+def free_on_machine() -> int:
+    """Bytes that are free on the machine; half of all that it has where nobody can tell."""
+    if psutil is not None:
+        return psutil.virtual_memory().available
+    try:
+        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_AVPHYS_PAGES")
+    except (AttributeError, OSError, ValueError):  # neither Windows nor macOS tells it so
+        return 4 * 10**9
+
+
+def free_in_container(root: Path = CGROUP, groups: Path = Path("/proc/self/cgroup")) -> int:
+    """Bytes that a container's limit leaves to this process; more than any machine has where there is no limit.
+
+    Args:
+        root: where the control groups are mounted.
+        groups: the file that names this process's own; the limits of those around it hold too.
+    """
+    left = [2**63]
+    for mount, limit, used in ((root / part, limit, used) for part, limit, used in LIMITS):
+        for folder in (mount, *own_groups(mount, groups)):
+            try:
+                most, now = (int((folder / name).read_text()) for name in (limit, used))
+            except (OSError, ValueError):  # no such file, or the word "max": no limit
+                continue
+            left.append(max(0, most - now + reclaimable(folder)))
+    return min(left)
+
+
+def own_groups(mount: Path, groups: Path) -> list[Path]:
+    """The folders of this process's control group and of those around it, from the inside out."""
+    try:
+        lines = groups.read_text().splitlines()
+    except OSError:
+        return []
+    found = []
+    for line in lines:
+        _, kinds, path = line.split(":", 2)
+        if kinds in ("", "memory"):
+            inside = mount / path.strip("/")
+            found += [inside, *(parent for parent in inside.parents if mount in parent.parents)]
+    return found
+
+
+def reclaimable(folder: Path) -> int:
+    """Bytes that count as used but hold only files that can be read again."""
+    try:
+        facts = dict(line.split() for line in (folder / "memory.stat").read_text().splitlines())
+        return int(facts.get("total_inactive_file", facts.get("inactive_file", 0)))
+    except (OSError, ValueError):
+        return 0
+
+
+@contextmanager
+def allocator(*, keep: bool) -> Iterator[None]:
+    """For the time of a run, let glibc keep what is freed for the next evaluation, or hand it back at once.
+
+    By default it does some of both. What is handed back the system clears page by page when it is asked for again,
+    some 5 % of an evaluation; what is kept lies in pieces that do not always fit, some 30 % more memory. Does nothing
+    on other systems.
+    """
+    trim, mmap, megabyte = -1, -3, 2**20  # M_TRIM_THRESHOLD and M_MMAP_THRESHOLD of malloc.h
+    try:
+        libc = ctypes.CDLL(None)
+        mallopt, malloc_trim = libc.mallopt, libc.malloc_trim
+    except (AttributeError, OSError, TypeError):
+        yield
+        return
+    mallopt(mmap, (32 if keep else 1) * megabyte)
+    mallopt(trim, 2**31 - 1 if keep else megabyte)
+    try:
+        yield
+    finally:  # where glibc's own adjustment ends up
+        mallopt(mmap, 32 * megabyte)
+        mallopt(trim, 64 * megabyte)
+        malloc_trim(0)

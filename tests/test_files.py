@@ -1,0 +1,36 @@
+"""A file is there whole or not at all."""
+
+import pytest
+
+from nstlib.files import whole
+
+
+def test_what_is_written_takes_the_place_of_what_was(tmp_path):
+    path = tmp_path / "a.txt"
+    path.write_text("old")
+    with whole(path) as file:
+        file.write(b"new")
+        assert path.read_text() == "old"
+    assert path.read_text() == "new" and list(tmp_path.iterdir()) == [path]
+
+
+@pytest.mark.parametrize("before", [None, "old"])
+@pytest.mark.parametrize("error", [KeyboardInterrupt, OSError])
+def test_what_fails_half_way_leaves_no_trace(tmp_path, before, error):
+    path = tmp_path / "a.txt"
+    if before:
+        path.write_text(before)
+    with pytest.raises(error), whole(path) as file:
+        file.write(b"ne")
+        raise error
+    assert (path.read_text() if path.exists() else None) == before
+    assert len(list(tmp_path.iterdir())) == bool(before)
+
+
+def test_a_link_stays_a_link(tmp_path):
+    target, link = tmp_path / "target", tmp_path / "link"
+    target.write_text("old")
+    link.symlink_to(target)
+    with whole(link) as file:
+        file.write(b"new")
+    assert link.is_symlink() and target.read_text() == "new"

@@ -1,0 +1,179 @@
+"""This computer: which precision it multiplies, what memory is free within a container's limit, how malloc is told."""
+
+import ctypes
+
+import pytest
+import torch
+
+from nstlib import machine
+from nstlib.errors import InputError
+from nstlib.machine import allocator, choose_device, choose_precision, free_in_container, free_memory
+
+
+@pytest.fixture
+def processor(monkeypatch):
+    """Give the processor, or take from it, each of the features that torch asks for; None takes the question away."""
+
+    def pretend(bf16, amx):
+        for probe, answer in (("_is_avx512_bf16_supported", bf16), ("_is_amx_tile_supported", amx)):
+            monkeypatch.delattr(torch.cpu, probe, raising=False)
+            if answer is not None:
+                monkeypatch.setattr(torch.cpu, probe, lambda answer=answer: answer, raising=False)
+
+    return pretend
+
+
+@pytest.mark.parametrize(
+    ("bf16", "amx", "expected"),
+    [
+        (True, True, "bfloat16"),
+        (True, False, "bfloat16"),
+        (False, True, "bfloat16"),
+        (None, True, "bfloat16"),
+        (False, False, "float32"),
+        (False, None, "float32"),
+        (None, None, "float32"),
+    ],
+)
+def test_half_precision_only_where_the_processor_has_it(processor, bf16, amx, expected):
+    processor(bf16, amx)
+    assert choose_precision("auto", torch.device("cpu")) == expected
+    assert choose_precision("mixed", torch.device("cpu")) == ("mixed" if expected == "bfloat16" else "float32")
+    assert choose_precision("float32", torch.device("cpu")) == "float32"
+    assert choose_precision("bfloat16", torch.device("cpu")) == "bfloat16"
+    assert choose_precision("auto", torch.device("mps")) == "float32"
+
+
+@pytest.mark.parametrize(("capability", "expected"), [((7, 5), "float32"), ((8, 0), "bfloat16"), ((9, 0), "bfloat16")])
+def test_half_precision_only_where_the_gpu_has_it(monkeypatch, processor, capability, expected):
+    processor(expected == "float32", False)
+    monkeypatch.setattr(torch.cuda, "get_device_capability", lambda device: capability)
+    assert choose_precision("auto", torch.device("cuda")) == expected
+
+
+def test_unknown_precisions_are_refused():
+    with pytest.raises(InputError, match="unknown precision 'bfloat61': did you mean 'bfloat16'"):
+        choose_precision("bfloat61", torch.device("cpu"))
+
+
+# Memory
+
+
+def group(folder, **files):
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, text in files.items():
+        (folder / name.replace("__", ".")).write_text(str(text))
+
+
+def test_a_containers_limit_counts(tmp_path):
+    """The second version of control groups: the limit of the group and of those around it, less what is in use."""
+    groups = tmp_path / "own"
+    groups.write_text("0::/jupyter/user-7\n")
+    group(tmp_path / "fs", memory__max="max", memory__current=5_000)
+    group(tmp_path / "fs/jupyter", memory__max=9_000, memory__current=5_000)
+    group(tmp_path / "fs/jupyter/user-7", memory__max=8_000, memory__current=4_500, memory__stat="inactive_file 100\n")
+    assert free_in_container(tmp_path / "fs", groups) == 3_600
+    group(tmp_path / "fs/jupyter", memory__max=6_000, memory__current=5_000)
+    assert free_in_container(tmp_path / "fs", groups) == 1_000
+
+
+def test_a_containers_limit_counts_in_the_first_version_too(tmp_path):
+    groups = tmp_path / "own"
+    groups.write_text("5:cpu:/a\n4:memory:/docker/1\n")
+    names = {"memory__limit_in_bytes": 8_000, "memory__usage_in_bytes": 6_000}
+    group(tmp_path / "fs/memory/docker/1", **names, memory__stat="total_inactive_file 500\n")
+    assert free_in_container(tmp_path / "fs", groups) == 2_500
+    group(tmp_path / "fs/memory", memory__limit_in_bytes=3_000, memory__usage_in_bytes=2_000)
+    assert free_in_container(tmp_path / "fs", groups) == 1_000
+
+
+def test_no_container_no_limit(tmp_path):
+    assert free_in_container(tmp_path / "fs", tmp_path / "own") > 2**60
+
+
+def test_the_smaller_of_both_limits_is_what_is_free(monkeypatch):
+    monkeypatch.setattr(machine, "free_on_machine", lambda: 10**10)
+    monkeypatch.setattr(machine, "free_in_container", lambda: 10**8)
+    assert free_memory(torch.device("cpu")) == 10**8
+
+
+def test_memory_is_told_without_psutil(monkeypatch):
+    with_it = machine.free_on_machine()
+    monkeypatch.setattr(machine, "psutil", None)
+    assert with_it / 100 < machine.free_on_machine() < 100 * with_it
+
+
+# Devices
+
+
+def test_device_choice_says_what_is_there():
+    assert choose_device("cpu").type == "cpu" and choose_device(torch.device("cpu")).type == "cpu"
+    assert choose_device().type in ("cpu", "cuda", "mps")
+    if not torch.cuda.is_available():
+        with pytest.raises(InputError, match=r"not available here: use .*cpu"):
+            choose_device("cuda")
+
+
+@pytest.mark.parametrize("name", ["cpu:x", "cpu:1", "cpu:"])
+def test_a_device_that_is_not_there_is_refused(name):
+    with pytest.raises(InputError, match=f"no device '{name}' here: give cpu alone"):
+        choose_device(name)
+
+
+# The allocator
+
+
+class FakeLibc:
+    """malloc's two knobs, remembering how they were turned; a list of numbers for each."""
+
+    def __init__(self):
+        self.turned, self.trimmed = {}, []
+
+    def mallopt(self, knob, value):
+        self.turned.setdefault(knob, []).append(value)
+        return 1
+
+    def malloc_trim(self, pad):
+        self.trimmed.append(pad)
+        return 1
+
+
+M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3
+
+
+@pytest.mark.parametrize("keep", [True, False])
+@pytest.mark.parametrize("ends", ["well", "with an exception", "early"])
+def test_the_allocator_is_told_for_the_time_of_a_run(monkeypatch, ends, keep):
+    libc = FakeLibc()
+    monkeypatch.setattr(ctypes, "CDLL", lambda name: libc)
+
+    def run():
+        with allocator(keep=keep):
+            yield 1
+            if ends == "with an exception":
+                raise KeyboardInterrupt
+
+    steps = run()
+    next(steps)
+    during = {knob: values[-1] for knob, values in libc.turned.items()}
+    assert (during[M_TRIM_THRESHOLD] > 2**30, during[M_MMAP_THRESHOLD] > 2**24) == (keep, keep)
+    assert libc.trimmed == []
+    if ends == "early":
+        steps.close()
+    else:
+        with pytest.raises(KeyboardInterrupt if ends == "with an exception" else StopIteration):
+            next(steps)
+    assert 2**24 < libc.turned[M_TRIM_THRESHOLD][-1] < 2**28 and libc.turned[M_MMAP_THRESHOLD][-1] >= 2**25
+    assert libc.trimmed == [0]
+
+
+@pytest.mark.parametrize("error", [OSError, TypeError, AttributeError])
+def test_other_systems_have_no_such_knobs(monkeypatch, error):
+    def missing(name):
+        raise error("no such library")
+
+    monkeypatch.setattr(ctypes, "CDLL", (lambda name: object()) if error is AttributeError else missing)
+    with allocator(keep=True):
+        done = True
+    with pytest.raises(ZeroDivisionError), allocator(keep=False):
+        done /= 0
