@@ -7,7 +7,9 @@ import zipfile
 from pathlib import Path
 
 from nstlib import to_pil
-from nstlib.recorder import FRAMES, INDEX, name_of, points, prepare
+from nstlib.checkpoint import Run
+from nstlib.recorder import FRAMES, INDEX, name_of, plan_of, points
+from nstlib.transfer import paint
 
 FILE = Path(__file__).parent / "flights.zip"
 MAX_BYTES = 6e6
@@ -15,8 +17,8 @@ MAX_BYTES = 6e6
 
 def record(settings):
     """Run a point: (its entry in the index, its pictures as JPEG by evaluations)."""
-    transfer, pictures = prepare(settings), {}
-    for progress in transfer:
+    run, pictures = Run(), {}
+    for progress in paint(plan_of(settings), run):
         step = progress.step
         if step.stop or step.evaluations >= FRAMES[len(pictures)]:
             pictures[step.evaluations] = encode(step.image)
@@ -24,9 +26,9 @@ def record(settings):
             break
     history = [
         [r.iteration, r.evaluations, round(r.seconds, 3), short(r.loss), list(map(short, r.kinds().values()))]
-        for r in transfer.history
+        for r in run.history
     ]
-    terms = list(transfer.history[0].kinds())
+    terms = list(run.history[0].kinds())
     return {"evaluations": list(pictures), "terms": terms, "history": history}, pictures
 
 

@@ -9,13 +9,14 @@ from .exercise import EXERCISES, Verdict, check
 from .image import Picture, asset, assets, load_image, read_metadata, resize, save_image, to_pil
 from .loss import Objective, Term, content_loss, content_terms, style_terms, tv_loss, tv_term
 from .machine import choose_device
-from .optimize import Step, adam, lbfgs, optimize
-from .recipe import DEFAULT_RECIPE, RECIPES, Recipe, convert
+from .optimizers import Step, Stop, adam, lbfgs, optimize
+from .plan import Plan, prepare
+from .recipe import Recipe
+from .recipes import DEFAULT_RECIPE, RECIPES, convert
 from .recorder import FLIGHT_AXES, Flight, flight
+from .result import Progress, Record, Result
 from .style import STATISTICS, Statistic, covariance, gram, mean_std
 from .transfer import (
-    Progress,
-    Result,
     Transfer,
     reconstruct_content,
     reconstruct_style,

@@ -69,6 +69,18 @@ class Architecture:
     std: tuple[float, ...] = IMAGENET_STD
 
     @property
+    def halvings(self):
+        return (1, 2) if self.name.startswith("vgg") else (0, 1)
+
+    def map_size(self, layer, size):
+        for spec in self.specs:
+            rounding = spec.step - 1 if spec.rounds_up else 0
+            size = tuple((n + 2 * spec.padding - spec.kernel + rounding) // spec.step + 1 for n in size)
+            if spec.name == layer:
+                break
+        return spec.channels, *size
+
+    @property
     def layers(self) -> dict[str, Layer]:
         """The named layers in order, with the geometry of each."""
         found, stride, field, offset = {}, 1, 1, 0.0

@@ -1,7 +1,8 @@
 """The command line `nst` → calls of the above.
 
-Every default and help text is read from the library: a recipe's fields, the networks, the optimisers. A mistake is
-one line on standard error and exit status 2; nothing is written then.
+Every default, help text and rule is read from the library: the fields of a recipe and of the settings, the networks.
+A mistake is one line on standard error and exit status 2; nothing is written then. The library, and PyTorch with it,
+is imported by the command that needs it, so that `nst --help` answers at once.
 """
 
 from __future__ import annotations
@@ -9,149 +10,221 @@ from __future__ import annotations
 import json
 import platform
 import sys
-import time
-from collections.abc import Callable, Mapping
-from dataclasses import fields
+from collections.abc import Callable, Iterable, Mapping
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import click
-import torch
-from tqdm import tqdm
 
 from .about import VERSION
-from .backbone import BACKBONES, load_backbone
-from .course import build_student
-from .course import stamp as stamp_lessons
 from .errors import InputError, choose
-from .image import check_writable, read_metadata
-from .machine import choose_device, choose_precision, describe_device, free_memory
-from .optimize import optimize
-from .recipe import DEFAULT_RECIPE, RECIPES, Recipe
-from .transfer import (
-    METADATA_KEY,
-    Progress,
-    Result,
-    Transfer,
-    largest_size,
-    run,
-    scout,
-)
-from .weights import WEIGHTS, fetch_weights, find_weights, save_weights
+
+if TYPE_CHECKING:
+    from dataclasses import Field
+
+    from .recipe import Recipe
+    from .result import Progress, Result
 
 __all__ = ["main"]
 
-OPTION_FIELDS = (
-    ("size", int),
-    ("side", str),
-    ("backbone", str),
-    ("pooling", str),
-    ("optimizer", str),
-    ("evaluations", int),
-    ("content_weight", float),
-    ("style_weight", float),
-    ("tv_weight", float),
-    ("statistic", str),
-    ("start", str),
-    ("style_size", int),
-    ("rate", float),
-)
+MADE_OF = ("name", "source", "note")  # fields of a recipe that are words about it
+GIGABYTE = 1e9
 
 
-def recipe_options(command: Callable) -> Callable:
-    """One option per field of a recipe; without it the recipe's value stands."""
-    default, known = RECIPES[DEFAULT_RECIPE], {f.name: f for f in fields(Recipe)}
-    for name, kind in reversed(OPTION_FIELDS):
-        help = f"{known[name].metadata['help']} [{DEFAULT_RECIPE}: {getattr(default, name)}]"
-        command = click.option(f"--{name.replace('_', '-')}", name, type=kind, default=None, help=help)(command)
-    return command
+class FieldOption(click.Option):
+    """An option for one field of a recipe or of the settings."""
+
+    def __init__(self, one: Field, base: object):
+        from .recipes import DEFAULT_RECIPE
+
+        rule, name = one.metadata["rule"], one.name
+        shown = rule.show(getattr(base, name))
+        help = f"{one.metadata['help']} [{DEFAULT_RECIPE}: {shown}]"
+        super().__init__([f"--{name.replace('_', '-')}", name], help=help, default=None, metavar=rule.metavar)
+
+
+class FieldCommand(click.Command):
+    """A command with an option for each field; they are made when they are first asked for, since that takes torch."""
+
+    def get_params(self, context: click.Context) -> list[click.Parameter]:
+        known = {option.name for option in self.params}
+        self.params += [option for option in field_options() if option.name not in known]
+        return super().get_params(context)
+
+
+def field_options() -> list[FieldOption]:
+    """One option per field of a recipe and of the settings, without which its value stands."""
+    from dataclasses import fields
+
+    from .plan import Settings
+    from .recipes import DEFAULT_RECIPE, RECIPES
+
+    made = [FieldOption(one, base) for base in (RECIPES[DEFAULT_RECIPE], Settings()) for one in fields(base)]
+    return [option for option in made if option.name not in (*MADE_OF, "memory", "shares", "style_scales")]
 
 
 def run_options(command: Callable) -> Callable:
-    """The options that `stylize` and `texture` share beside a recipe's fields."""
+    """The options of `stylize` and `texture` that are no fields, or are told otherwise here."""
     for option in (
         click.option("-o", "--output", required=True, help="the picture to write: .png, .jpg or .webp"),
-        click.option("--recipe", default=None, help=f"a name that `nst recipes` lists [{DEFAULT_RECIPE}]"),
-        click.option("--seed", type=int, default=None, help="of all that is random [0]"),
-        click.option("--device", default="auto", show_default=True, help="auto, cuda, mps or cpu"),
-        click.option("--precision", default=None, help="auto, float32, bfloat16 or mixed [auto: bfloat16 if native]"),
-        click.option("--memory", type=float, default=None, help="GB that the run may use [what is free]"),
-        click.option("--weights", default=None, help="a file with the network's weights, or random"),
-        click.option("--share", "shares", type=float, multiple=True, help="one per style picture: how much it counts"),
-        click.option(
-            "--style-scale", "style_scales", type=float, multiple=True, help="one per style picture: its size"
-        ),
+        click.option("--recipe", default=None, help="a name that `nst recipes` lists [kit]"),
+        click.option("--set", multiple=True, metavar="FIELD=VALUE", help="any field, as `nst recipes NAME` shows it"),
+        click.option("--memory", default=None, metavar="GB", help="gigabytes that the run may use [what is free]"),
+        click.option("--share", "shares", multiple=True, metavar="NUMBER", help="one per style: how much it counts"),
+        click.option("--style-scale", "style_scales", multiple=True, metavar="NUMBER", help="one per style: its size"),
         click.option("--checkpoint", default=None, help="a file for the state; if it exists, the run goes on from it"),
         click.option("--quiet", is_flag=True, help="say nothing but errors"),
     ):
         command = option(command)
-    return recipe_options(command)
+    return command
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+@click.group(
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110}, invoke_without_command=False
+)
 @click.version_option(VERSION, prog_name="nst")
 def nst() -> None:
     """Neural style transfer: paint a photograph in the manner of a painting."""
 
 
-@nst.command()
+@nst.command(cls=FieldCommand)
 @click.argument("pictures", nargs=-1, metavar="CONTENT STYLE [STYLE …]")
 @click.option("--like", default=None, help="a picture that nst made: repeat its run, pictures and all")
 @run_options
-def stylize(pictures: tuple[str, ...], like: str | None, output: str, quiet: bool, **options: object) -> None:
+def stylize(pictures: tuple[str, ...], like: str | None, output: str, quiet: bool, **options: Any) -> None:
     """Paint CONTENT in the manner of STYLE, or of several.
 
     A picture is a file, an address, or a name such as content/harbour, style/mosaic, photo/cat, painting/starry_night.
     """
+    from .image import check_writable
+    from .result import read_facts
+
     check_writable(output)
-    facts = facts_of(like) if like else {}
+    facts = read_facts(like) if like else {}
     if not pictures and facts:
-        pictures = (str(facts["content"]), *facts["styles"])
+        pictures = named_in(facts, like)
     if len(pictures) < 2:
         raise InputError(
-            f"{len(pictures)} picture was given: give the content and at least one style, nst stylize C S -o OUT"
+            f"{len(pictures)} picture{'s' * (len(pictures) != 1)} given: give the content and at least one style, "
+            "nst stylize CONTENT STYLE -o OUT.png"
         )
-    paint(pictures[0], pictures[1:], output, quiet, facts, options)
+    paint(pictures[0], pictures[1:], output, quiet, remembered(facts), options)
 
 
-@nst.command()
+@nst.command(cls=FieldCommand)
 @click.argument("styles", nargs=-1, required=True, metavar="STYLE [STYLE …]")
 @run_options
-def texture(styles: tuple[str, ...], output: str, quiet: bool, **options: object) -> None:
+def texture(styles: tuple[str, ...], output: str, quiet: bool, **options: Any) -> None:
     """Make a square of texture in the manner of STYLE, from noise."""
+    from .image import check_writable
+    from .transfer import TEXTURE
+
     check_writable(output)
-    defaults = {"size": 256, "start": "noise", "content_weight": 0.0}
-    options |= {name: value for name, value in defaults.items() if options[name] is None}
-    paint(None, styles, output, quiet, {}, options)
+    paint(None, styles, output, quiet, TEXTURE, options)
 
 
 def paint(
-    content: str | None, styles: tuple[str, ...], output: str, quiet: bool, facts: Mapping, options: dict[str, object]
+    content: str | None,
+    styles: tuple[str, ...],
+    output: str,
+    quiet: bool,
+    before: Mapping[str, Any],
+    options: dict[str, Any],
 ) -> None:
-    """Run a transfer with a progress bar and save what comes of it, also after an interrupt."""
-    options = {name: value for name, value in options.items() if value not in (None, ())}
-    remembered = {
-        k: facts.get(k) for k in ("seed", "shares", "style_scales", "weights", "precision") if facts.get(k) is not None
-    }
-    if facts:
-        remembered["recipe"] = Recipe.from_dict(facts["recipe"])
-    if "memory" in options:
-        options["memory"] *= 1e9
-    transfer = Transfer(content, styles, **(remembered | options))
+    """Run a plan with a progress bar and save what comes of it, also after an interrupt.
+
+    Args:
+        content, styles: pictures.
+        output: the file to write.
+        quiet: whether to say nothing.
+        before: options that hold where the command line gives none.
+        options: of the command line; None or () where it gives none.
+    """
+    from .checkpoint import checked
+    from .plan import prepare
+    from .transfer import carry_out
+
+    checkpoint = checked(options.pop("checkpoint"))
+    plan = prepare(content, styles, **{**before, **parsed(options)})
     if not quiet:
-        for note in transfer.notes:
+        for note in plan.notes:
             click.echo(note)
     with Bar(quiet) as bar:
-        result = run(transfer, bar)
+        result = carry_out(plan, checkpoint, bar)
     result.save(output)
     if not quiet:
         click.echo(summary(result, output))
+
+
+def parsed(options: Mapping[str, Any]) -> dict[str, Any]:
+    """What the command line gave, as values; the rules themselves are applied where the values arrive.
+
+    Raises:
+        InputError: --set without a field and a value, or with a field that does not exist.
+    """
+    given = {name: value for name, value in options.items() if value not in (None, ())}
+    for text in given.pop("set", ()):
+        name, equals, value = text.partition("=")
+        if not equals:
+            raise InputError(f"--set {text} names no value: write --set FIELD=VALUE, such as --set history=20")
+        given[name.strip().replace("-", "_")] = value.strip()
+    texts = {name: value if isinstance(value, str) else ",".join(value) for name, value in given.items()}
+    made = {name: rule_for(name).parse(text) for name, text in texts.items()}
+    if isinstance(made.get("memory"), int | float):
+        made["memory"] *= GIGABYTE
+    return made
+
+
+def rule_for(name: str) -> Any:
+    """The rule of a field of a recipe or of the settings.
+
+    Raises:
+        InputError: there is no such field (names the nearest).
+    """
+    from dataclasses import fields
+
+    from .plan import Settings
+    from .recipe import Recipe
+    from .rules import Text
+
+    rules = {one.name: one.metadata["rule"] for record in (Settings, Recipe) for one in fields(record)}
+    rules["recipe"] = Text("a name")
+    return rules[choose("option", name, rules)]
+
+
+def remembered(facts: Mapping[str, Any]) -> dict[str, Any]:
+    """What a picture's facts say of how to make it again, as options."""
+    from .recipe import Recipe
+
+    if not facts:
+        return {}
+    kept = ("seed", "shares", "style_scales", "weights", "precision")
+    options = {name: facts[name] for name in kept if facts.get(name) is not None}
+    return options | {"recipe": Recipe.from_dict(facts["recipe"])}
+
+
+def named_in(facts: Mapping[str, Any], path: str) -> tuple[str, ...]:
+    """Content and styles, as a picture's facts name them.
+
+    Raises:
+        InputError: there is no content, or no style: it was not made by `nst stylize`.
+    """
+    names = (facts.get("content"), *facts.get("styles", ()))
+    if len(names) < 2 or not all(isinstance(name, str) for name in names):
+        raise InputError(f"'{path}' was not made from a content and a style picture: name both, or use nst texture")
+    return names
 
 
 class Bar:
     """A progress bar that is fed with `Progress`."""
 
     def __init__(self, quiet: bool):
+        try:
+            from tqdm import tqdm
+        except ModuleNotFoundError:
+            self.bar = None
+            return
         self.bar = tqdm(
             total=1.0,
             disable=quiet,
@@ -164,9 +237,12 @@ class Bar:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self.bar.close()
+        if self.bar is not None:
+            self.bar.close()
 
     def __call__(self, progress: Progress) -> None:
+        if self.bar is None:
+            return
         height, width = progress.size
         left = progress.seconds_left
         self.bar.set_description_str(f"{width}×{height}", refresh=False)
@@ -182,9 +258,9 @@ def clock(seconds: float) -> str:
 
 def summary(result: Result, output: str) -> str:
     """What a run did, in one line."""
-    last, size = result.history[-1], result.image.shape
+    height, width = result.image.shape[2:]
     return (
-        f"{output}: {size[3]}×{size[2]}, {last.evaluations} evaluations in {clock(result.seconds)}, "
+        f"{output}: {width}×{height}, {result.evaluations} evaluations in {clock(result.seconds)}, "
         f"loss {result.history[0].loss:.4g} → {result.facts['loss']:.4g} ({result.stopped})"
     )
 
@@ -193,18 +269,27 @@ def summary(result: Result, output: str) -> str:
 @click.argument("name", required=False)
 def recipes(name: str | None) -> None:
     """List the recipes, or print all numbers of one."""
-    if name is not None:
-        recipe = RECIPES[choose("recipe", name, RECIPES)]
-        for field in fields(Recipe):
-            value = getattr(recipe, field.name)
-            click.echo(f"{field.name:18} {dict(value) if isinstance(value, Mapping) else value}")
-        return
+    from .recipes import RECIPES
+
+    for line in fields_of(RECIPES[choose("recipe", name, RECIPES)]) if name else table(RECIPES.values()):
+        click.echo(line)
+
+
+def fields_of(recipe: Recipe) -> Iterable[str]:
+    """A recipe's fields, one a line, in the form that --set takes."""
+    from dataclasses import fields
+
+    return (f"{one.name:18} {one.metadata['rule'].show(getattr(recipe, one.name))}" for one in fields(recipe))
+
+
+def table(recipes: Iterable[Recipe]) -> Iterable[str]:
+    """Recipes, one a line."""
     row = "{:24} {:13} {:14} {:>9} {:>9} {:>9} {:6} {:>5} {:8} {}"
-    click.echo(row.format("recipe", "network", "style by", "content", "style", "tv", "by", "steps", "from", "source"))
-    for r in RECIPES.values():
+    yield row.format("recipe", "network", "style by", "content", "style", "tv", "by", "steps", "from", "source")
+    for r in recipes:
         weights = (f"{w:g}" for w in (r.content_weight, r.style_weight, r.tv_weight))
         total = r.evaluations + sum(evaluations for _, evaluations in r.scales())
-        click.echo(row.format(r.name, r.backbone, r.statistic, *weights, r.optimizer, total, r.start, r.source))
+        yield row.format(r.name, r.backbone, r.statistic, *weights, r.optimizer, total, r.start, r.source)
 
 
 @nst.group()
@@ -215,15 +300,19 @@ def weights() -> None:
 @weights.command("list")
 def list_weights() -> None:
     """List the networks, and where the weights of each are."""
-    for record in WEIGHTS.values():
-        place = find_weights(record.name) or f"not here: nst weights fetch {record.name}"
-        click.echo(f"{record.name:14} {record.megabytes:6.1f} MB  {place}  ({record.licence})")
+    from .weights import WEIGHTS, find_weights
+
+    for entry in WEIGHTS.values():
+        place = find_weights(entry.name) or f"not here: nst weights fetch {entry.name}"
+        click.echo(f"{entry.name:14} {entry.megabytes:6.1f} MB  {place}  ({entry.licence})")
 
 
 @weights.command()
 @click.argument("name")
 def fetch(name: str) -> None:
     """Download the weights of NAME, check them, and keep them in torch's cache."""
+    from .weights import fetch_weights, find_weights
+
     fetch_weights(name)
     click.echo(f"{name}: {find_weights(name)}")
 
@@ -235,6 +324,9 @@ def fetch(name: str) -> None:
 @click.option("--full", is_flag=True, help="float32 instead of float16")
 def export(name: str, output: str | None, until: str | None, full: bool) -> None:
     """Write the features of NAME alone, small enough to hand out: put the file into the folder of NSTLIB_WEIGHTS."""
+    from .backbone import BACKBONES, load_backbone
+    from .weights import WEIGHTS, save_weights
+
     backbone = load_backbone(name)
     architecture = BACKBONES[name]
     until = until or backbone.check_layers([*architecture.content_layers, *architecture.style_layers])[-1]
@@ -249,54 +341,77 @@ def export(name: str, output: str | None, until: str | None, full: bool) -> None
 @click.argument("picture")
 def show(picture: str) -> None:
     """Print how PICTURE was made."""
-    click.echo(json.dumps(facts_of(picture), indent=2, ensure_ascii=False))
+    from .result import read_facts
 
-
-def facts_of(picture: str) -> dict:
-    """The facts in the metadata of a picture that nst made."""
-    stored = read_metadata(picture).get(METADATA_KEY)
-    try:
-        return json.loads(stored)
-    except (TypeError, ValueError):
-        raise InputError(
-            f"'{picture}' does not say how it was made: nst did not save it, or its metadata was lost"
-        ) from None
+    click.echo(json.dumps(read_facts(picture), indent=2, ensure_ascii=False))
 
 
 @nst.command()
-@click.option("--size", type=int, default=RECIPES[DEFAULT_RECIPE].size, show_default=True, help="long side in pixels")
-@click.option("--backbone", default=RECIPES[DEFAULT_RECIPE].backbone, show_default=True, help="network")
+@click.option("--size", type=int, default=512, show_default=True, help="long side in pixels")
+@click.option("--backbone", default="pocket", show_default=True, help="network")
 @click.option("--device", default="auto", show_default=True, help="auto, cuda, mps or cpu")
 def doctor(size: int, backbone: str, device: str) -> None:
     """Look at this machine: versions, device, memory, weights, and how long a picture takes."""
+    from .backbone import load_backbone
+    from .budget import Needs
+    from .machine import choose_device, choose_precision, describe_device, free_memory
+    from .recipes import DEFAULT_RECIPE, RECIPES
+    from .weights import WEIGHTS, find_weights
+
     place = choose_device(device)
-    recipe = RECIPES[DEFAULT_RECIPE].on(backbone)
+    recipe = RECIPES[DEFAULT_RECIPE].on(backbone).changed(size=size)
     click.echo(f"Python {platform.python_version()} on {platform.system()} {platform.machine()}")
     click.echo(f"{'nstlib':12} {VERSION}")
     for package in ("torch", "torchvision", "pillow", "jupyterlab", "ipywidgets", "matplotlib"):
         click.echo(f"{package:12} {installed(package)}")
     free = free_memory(place)
+    precision = choose_precision("auto", place)
     click.echo(f"device       {describe_device(place)}, {free / 2**30:.1f} GiB of memory free")
-    click.echo(f"precision    {choose_precision('auto', place)}")
+    click.echo(f"precision    {precision}")
     for name in WEIGHTS:
         click.echo(f"{name:14} {find_weights(name) or f'no weights: nst weights fetch {name}'}")
-    per_pixel = measure(recipe, place)
-    seconds = per_pixel * size * size * recipe.evaluations
+    seconds = measure(recipe, device) * size * size * recipe.evaluations
     click.echo(
         f"a {size}×{size} picture with {backbone} takes about {clock(seconds)} ({recipe.evaluations} evaluations)"
     )
-    engine = scout(load_backbone(backbone, "random"), recipe, choose_precision("auto", place))
-    fast, most = (largest_size(engine, recipe, 0.9 * free, fast=quick) for quick in (True, False))
+    needs = Needs(load_backbone(backbone, "random"), recipe, precision)
+    fast, most = (needs.largest(0.9 * free, fast=quick) for quick in (True, False))
     click.echo(f"the largest square picture that fits is about {fast} pixels wide at full speed, {most} at all")
+
+
+def installed(package: str) -> str:
+    """The version of a package, or how to get it."""
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return "not installed (pip install 'nstlib[lab]')"
+
+
+def measure(recipe: Recipe, device: str, size: int = 192) -> float:
+    """Seconds per pixel of one evaluation, the optimiser's share included, after a warm-up."""
+    import torch
+
+    from .plan import prepare
+    from .transfer import paint
+    from .weights import find_weights
+
+    picture = torch.rand(1, 3, size, size, generator=torch.Generator().manual_seed(0))
+    weights = None if find_weights(recipe.backbone) else "random"
+    alike = recipe.changed(size=size, evaluations=9, pyramid=())
+    plan = prepare(picture, [picture.flip(3)], recipe=alike, device=device, weights=weights)
+    first, *_, last = paint(plan)
+    return (last.seconds - first.seconds) / (last.step.evaluations - first.step.evaluations) / size**2
 
 
 @nst.command()
 @click.argument("folder", default="notebooks")
-@click.option("--check", is_flag=True, help="write nothing; fail if the student edition is not what the lessons build")
-def student(folder: str, check: bool) -> None:
+@click.option("--check", "only_look", is_flag=True, help="write nothing; fail if the student edition is not current")
+def student(folder: str, only_look: bool) -> None:
     """Build FOLDER/student: the lessons with room for answers, without outputs."""
-    differ = build_student(folder, check=check)
-    if check and differ:
+    from .course import build_student
+
+    differ = build_student(folder, check=only_look)
+    if only_look and differ:
         raise InputError(f"the student edition is not what the lessons build ({', '.join(differ)}): run nst student")
     click.echo(f"{folder}/student: {', '.join(differ) + ' written' if differ else 'nothing to do'}")
 
@@ -307,27 +422,10 @@ def student(folder: str, check: bool) -> None:
 @click.option("--tag", default=None, help="the release that Colab installs [this version's]")
 def stamp(folder: str, repository: str | None, tag: str | None) -> None:
     """Write badge and first cell into each lesson of FOLDER, for your own copy of the kit on GitHub, say."""
+    from .course import stamp as stamp_lessons
+
     changed = stamp_lessons(folder, repository, tag)
     click.echo(f"{folder}: {', '.join(changed) + ' stamped' if changed else 'nothing to do'}")
-
-
-def installed(package: str) -> str:
-    try:
-        return version(package)
-    except PackageNotFoundError:
-        return "not installed (pip install 'nstlib[lab]')"
-
-
-def measure(recipe: Recipe, device: torch.device, size: int = 192) -> float:
-    """Seconds per pixel of one evaluation, the optimiser's share included, after a warm-up."""
-    picture = torch.rand(1, 3, size, size, generator=torch.Generator().manual_seed(0))
-    weights = None if find_weights(recipe.backbone) else "random"
-    transfer = Transfer(picture, [picture.flip(3)], recipe=recipe, device=str(device), weights=weights, size=size)
-    steps = optimize(transfer.objective((size, size)), picture.to(device).flip(2), recipe.optimizer, evaluations=9)
-    first = next(steps)
-    began = time.perf_counter()
-    *_, last = steps
-    return (time.perf_counter() - began) / (last.evaluations - first.evaluations) / size**2
 
 
 def main() -> None:
@@ -346,5 +444,6 @@ def main() -> None:
 
 
 def fail(message: str) -> None:
+    """One line on standard error, and exit status 2."""
     print("nst: " + " ".join(message.split()), file=sys.stderr)
     sys.exit(2)

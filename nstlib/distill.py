@@ -35,7 +35,7 @@ from torch.nn import functional as F
 from .backbone import BACKBONES, Backbone, load_backbone
 from .image import load_image, save_image
 from .loss import Objective, content_loss, content_terms, style_terms
-from .optimize import optimize
+from .optimizers import optimize
 from .style import STATISTICS
 from .weights import save_weights
 

@@ -481,6 +481,10 @@ class Engine:
         costs = self._costs(size)
         return min(peak(costs, plans) for plans in schemes(costs))
 
+    def bytes_to_describe(self, size):
+        costs = self._costs(size)
+        return max(3 * max(c.maps) / c.count(BAND_BYTES) + c.entry + c.maps[-1] for c in costs)
+
     def _costs(self, size: tuple[int, int]) -> list[Cost]:
         must_see_whole = {term.layer for term in self.terms if term.describe is None}
         edge = 2 * self.backbone.features[0].padding[0] if self.backbone.padding_mode == "replicate" else 0

@@ -19,16 +19,39 @@ from .engine import Engine, recorded
 from .errors import InputError, choose
 from .style import STATISTICS
 
-__all__ = ["TV_KINDS", "Objective", "Term", "content_loss", "content_terms", "style_terms", "tv_loss", "tv_term"]
+__all__ = [
+    "CONTENT_REDUCTIONS",
+    "TV_KINDS",
+    "TV_REDUCTIONS",
+    "Objective",
+    "Term",
+    "by_kind",
+    "content_loss",
+    "content_terms",
+    "divide_shares",
+    "style_terms",
+    "tv_loss",
+    "tv_term",
+]
+
+# The power of the features' (or pixels') scale that each grows with.
+CONTENT_REDUCTIONS = {"mean": 2, "sum": 2, "relative": 0}
+TV_KINDS = {"l1": 1, "l2": 2, "isotropic": 1, "nine-point": 2}
+TV_REDUCTIONS = ("sum", "mean")
 
 
 def content_loss(features: Tensor, target: Tensor, reduction: str = "mean") -> Tensor:
-    """Squared distance of two feature maps (1, N, H, W).
+    """Squared distance of two feature maps.
 
-    reduction: "mean" over all elements; "sum" (Gatys et al. 2016, equation 1, has half of it); "relative",
-    ‖F - P‖² / ‖P‖², which means the same on every layer and network.
+    Args:
+        features, target: F and P, (1, N, H, W).
+        reduction: "mean" over all elements; "sum" (Gatys et al. 2016, equation 1, has half of it); "relative",
+            ‖F - P‖² / ‖P‖², which means the same on every layer and network.
+
+    Raises:
+        InputError: another reduction.
     """
-    choose("reduction", reduction, ("mean", "sum", "relative"))
+    choose("reduction", reduction, CONTENT_REDUCTIONS)
     dtype = torch.promote_types(features.dtype, torch.float32)
     features, target = features.to(dtype), target.to(dtype)
     if reduction == "relative":
@@ -36,22 +59,21 @@ def content_loss(features: Tensor, target: Tensor, reduction: str = "mean") -> T
     return F.mse_loss(features, target, reduction=reduction)
 
 
-TV_KINDS = ("l1", "l2", "isotropic", "nine-point")
-
-
 def tv_loss(image: Tensor, kind: str = "l2", reduction: str = "sum") -> Tensor:
-    """Total variation of an image (1, 3, H, W): how much neighbours differ.
+    """Total variation: how much neighbours differ.
 
-    kind:
-        "l1"          |Δx| + |Δy|, anisotropic
-        "l2"          Δx² + Δy², the same in all directions
-        "isotropic"   √(Δx² + Δy²) at each pixel (Rudin, Osher & Fatemi 1992)
-        "nine-point"  squares over all eight neighbours, the diagonal ones a quarter as much
+    Args:
+        image: (1, 3, H, W).
+        kind: "l1", |Δx| + |Δy|, anisotropic; "l2", Δx² + Δy², the same in all directions; "isotropic", √(Δx² + Δy²)
+            at each pixel (Rudin, Osher & Fatemi 1992); "nine-point", squares over all eight neighbours, the diagonal
+            ones a quarter as much.
+        reduction: "sum", or "mean" of each direction's differences, added.
 
-    reduction: "sum", or "mean" of each direction's differences, added.
+    Raises:
+        InputError: another kind or reduction.
     """
     choose("total variation", kind, TV_KINDS)
-    choose("reduction", reduction, ("sum", "mean"))
+    choose("reduction", reduction, TV_REDUCTIONS)
     reduce = torch.sum if reduction == "sum" else torch.mean
     if kind == "nine-point":
         x = F.pad(image, (1, 1, 1, 1), mode="replicate")
@@ -70,38 +92,82 @@ def tv_loss(image: Tensor, kind: str = "l2", reduction: str = "sum") -> Tensor:
 class Term:
     """One summand of an objective.
 
-    name: "content relu4_2", "style relu1_1", "tv". layer: the map that it looks at; None for the image itself.
-    judge: what it looks at → a number; or, if `describe` is given, the description of it → a number. describe: a map →
-    a mean over its positions, which can be taken of a part of the map at a time.
+    Attributes:
+        kind: "content", "style" or "tv"; one's own word for a loss of one's own.
+        weight: what the summand is multiplied with.
+        layer: whose map it looks at; None for the image itself.
+        judge: what it looks at → a number; or, if `describe` is given, the description of it → a number.
+        describe: a map (1, N, H, W) → a mean over its positions, which can be taken of a part of the map at a time.
     """
 
-    name: str
+    kind: str
     weight: float
     layer: str | None
     judge: Callable[[Tensor], Tensor]
     describe: Callable[[Tensor], Tensor] | None = None
 
+    @property
+    def name(self) -> str:
+        """How reports call it: "content relu4_2", "style relu1_1", "tv"."""
+        return f"{self.kind} {self.layer}" if self.layer else self.kind
+
     def loss(self, x: Tensor) -> Tensor:
-        """Of a map (or the image), without the weight."""
+        """The summand without its weight.
+
+        Args:
+            x: the map (1, N, H, W), or the image (1, 3, H, W).
+        """
         return self.judge(self.describe(x) if self.describe else x)
+
+
+def by_kind(terms: Mapping[str, float]) -> dict[str, float]:
+    """The terms of a report, added up by kind.
+
+    Args:
+        terms: value by `Term.name`.
+
+    >>> by_kind({"style relu1_1": 1.0, "style relu2_1": 2.0, "tv": 0.5})
+    {'style': 3.0, 'tv': 0.5}
+    """
+    totals: dict[str, float] = {}
+    for name, value in terms.items():
+        kind = name.partition(" ")[0]
+        totals[kind] = totals.get(kind, 0.0) + value
+    return totals
 
 
 @torch.no_grad()
 def content_terms(
     backbone: Backbone, content: Tensor, layers: Mapping[str, float], *, weight: float = 1.0, reduction: str = "mean"
 ) -> list[Term]:
-    """One term per layer, with the content image's map as the target; `layers` gives each layer's own weight."""
+    """One term per layer, with the content image's map as the target.
+
+    Args:
+        backbone: or anything that is called like it: (image, layers) → {layer: map}.
+        content: (1, 3, H, W), sRGB in [0, 1].
+        layers: each layer's own weight.
+        weight: of all of them (α).
+        reduction: as in `content_loss`.
+    """
     targets = backbone(content, layers)
 
     def term(layer: str, target: Tensor) -> Term:
         share = weight * layers[layer]
-        return Term(f"content {layer}", share, layer, lambda f: content_loss(f, target, reduction))
+        return Term("content", share, layer, lambda f: content_loss(f, target, reduction))
 
     return [term(layer, target) for layer, target in targets.items()]
 
 
 def divide_shares(count: int, shares: Iterable[float] | None) -> list[float]:
-    """One share per style image, adding up to 1; equal ones if none are given."""
+    """One share per style image, adding up to 1.
+
+    Args:
+        count: of style images, at least 1.
+        shares: as many numbers ≥ 0; equal ones if None.
+
+    Raises:
+        InputError: another number of shares, one below 0, or none above.
+    """
     given = [1.0] * count if shares is None else [float(s) for s in shares]
     if not count or len(given) != count or min(given) < 0 or sum(given) <= 0:
         raise InputError(f"{count} style images and the shares {given}: give one share ≥ 0 per image, not all zero")
@@ -121,16 +187,18 @@ def style_terms(
     """One term per layer; several style images share it.
 
     Args:
+        backbone: or anything that is called like it: (image, layers, describe) → {layer: map, or what `describe` says
+            of it}.
         styles: images (1, 3, H, W), each of its own shape and scale.
-        layers: each layer's weight.
+        layers: each layer's own weight.
+        weight: of all of them (β).
         statistic: a name in `STATISTICS`.
         shares: one number per style image, equal if None; they are divided by their sum.
     """
     kind = STATISTICS[choose("style statistic", statistic, STATISTICS)]
     styles = list(styles)
     shares = divide_shares(len(styles), shares)
-    seen = [backbone(style, layers, kind.mean) for style in styles]
-    described = [{layer: kind.complete(x) for layer, x in found.items()} for found in seen]
+    described = [backbone(style, layers, kind.describe) for style in styles]
 
     def term(layer: str) -> Term:
         targets = [(share, d[layer]) for share, d in zip(shares, described, strict=True) if share]
@@ -139,7 +207,7 @@ def style_terms(
             value = kind.complete(seen)
             return sum(share * kind.distance(value, target) for share, target in targets)
 
-        return Term(f"style {layer}", weight * layers[layer], layer, judge, kind.mean)
+        return Term("style", weight * layers[layer], layer, judge, kind.mean)
 
     return [term(layer) for layer in described[0]]
 
@@ -147,7 +215,13 @@ def style_terms(
 def tv_term(
     weight: float, kind: str = "l2", reduction: str = "sum", space: Callable[[Tensor], Tensor] | None = None
 ) -> Term:
-    """The smoothness term, on pixels in [0, 1], or on `space(image)`: a backbone's `normalize`, say."""
+    """The smoothness term.
+
+    Args:
+        weight: γ.
+        kind, reduction: as in `tv_loss`.
+        space: image → what is to be smooth, a backbone's `normalize`, say; the pixels in [0, 1] if None.
+    """
     return Term("tv", weight, None, lambda image: tv_loss(space(image) if space else image, kind, reduction))
 
 
@@ -177,8 +251,9 @@ class Objective:
     def __call__(self, image: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
         """Total (a scalar with a gradient) and each term by name, weighted, without one: they add up to the total.
 
-        image: (1, 3, H, W), sRGB, usually in [0, 1]; values outside are not cut off here, which would hide their
-        slope from the optimiser.
+        Args:
+            image: (1, 3, H, W), sRGB, usually in [0, 1]; values outside are not cut off here, which would hide their
+                slope from the optimiser.
         """
         features = self.backbone(image, self.layers) if self.layers else {}
         values = [t.weight * t.loss(features[t.layer] if t.layer else image) for t in self.terms]

@@ -29,8 +29,9 @@ from torch import Tensor
 from .backbone import Backbone
 from .errors import InputError, choose
 from .image import Picture, load_image, to_pil
-from .optimize import Step
-from .transfer import Progress, Record, Result, Transfer
+from .optimizers import Step
+from .result import Progress, Record, Result
+from .transfer import Transfer
 
 if TYPE_CHECKING:  # importing this module does not import matplotlib
     from matplotlib.figure import Figure

@@ -20,8 +20,11 @@ from PIL import Image
 
 from .errors import InputError, choose
 from .image import DATA
-from .recipe import DEFAULT_RECIPE, RECIPES, Recipe
-from .transfer import Record, Result, Transfer, run
+from .plan import Plan, prepare
+from .recipe import Recipe
+from .recipes import DEFAULT_RECIPE, RECIPES
+from .result import Record, Result
+from .transfer import carry_out
 
 __all__ = ["FLIGHT_AXES", "Flight", "flight", "points"]
 
@@ -51,7 +54,11 @@ SIZE = 160
 class Flight:
     """A run that was recorded.
 
-    settings: the point of `FLIGHT_AXES`. frames: pictures, after as many `evaluations` each. history: the whole run.
+    Attributes:
+        settings: the point of `FLIGHT_AXES`.
+        frames: pictures, after as many `evaluations` each.
+        evaluations: see `frames`.
+        history: the whole run.
     """
 
     settings: Mapping[str, object]
@@ -64,8 +71,12 @@ class Flight:
         return recipe_of(self.settings)
 
     def run(self, **options: object) -> Result:
-        """The same run for real; options are those of `Transfer`, and change it."""
-        return run(prepare(self.settings, **options))
+        """The same run for real.
+
+        Args:
+            options: those of `stylize`, which change it.
+        """
+        return carry_out(plan_of(self.settings, **options))
 
 
 def flight(**settings: object) -> Flight:
@@ -125,10 +136,15 @@ def recipe_of(settings: Mapping[str, object]) -> Recipe:
     )
 
 
-def prepare(settings: Mapping[str, object], **options: object) -> Transfer:
-    """The transfer at a point, with the precision that every machine has."""
+def plan_of(settings: Mapping[str, object], **options: object) -> Plan:
+    """What is run at a point, in the precision that every machine has.
+
+    Args:
+        settings: the point of `FLIGHT_AXES`.
+        options: those of `prepare`, which change it.
+    """
     content, style = PAIRS[settings["pair"]]
-    return Transfer(content, [style], recipe=recipe_of(settings), **({"precision": "float32"} | options))
+    return prepare(content, [style], recipe=recipe_of(settings), **({"precision": "float32"} | options))
 
 
 @cache

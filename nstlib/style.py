@@ -195,39 +195,98 @@ def nearest_patch(value: Tensor, target: Tensor, rows: int = 2048) -> Tensor:
 
 @dataclass(frozen=True)
 class Statistic:
-    """A way to describe style.
+    """A way to describe style, and what is known of it.
 
-    `describe(features)`: (1, N, H, W) → a tensor in float32 (float64 stays). `distance(value, target)`: two such
-    tensors → a number ≥ 0.
+    Attributes:
+        name: as recipes call it.
+        describe: a feature map (1, N, H, W) → a tensor, in float32 (float64 stays).
+        distance: two such tensors, of an image and of the style → a number ≥ 0.
+        source: the formula, or where it comes from.
+        power: the power of the features' scale that the distance grows with; None where it adds several.
+        is_mean: whether `describe` is a mean over positions, so that the parts of a map can be described one by one.
+        copies: where it is not: how many times the map it holds, in float32, at its worst moment.
+        kept: how many times the map a target takes.
+        least: rows and columns that a map must have.
+        unit: for the Gram family, what E = Σ (ΔR)² / (4 N² M²) is multiplied with, for N channels.
     """
 
     name: str
     describe: Callable[[Tensor], Tensor]
     distance: Callable[[Tensor, Tensor], Tensor]
     source: str
+    power: int | None
+    is_mean: bool = False
+    copies: int = 0
+    kept: int = 0
+    least: int = 2
+    unit: Callable[[int], float] | None = None
 
     @property
     def mean(self) -> Callable[[Tensor], Tensor] | None:
-        """`describe`, if it is a mean over positions, so that the parts of a map can be described one by one."""
-        return self.describe if self.describe in (gram, raw_moments) else None
+        """`describe`, if it is a mean over positions."""
+        return self.describe if self.is_mean else None
 
     def complete(self, seen: Tensor) -> Tensor:
-        """The description, of a map, or of what `mean` said of it."""
-        return seen if self.mean else self.describe(seen)
+        """The description of a map.
+
+        Args:
+            seen: the map (1, N, H, W), or what `mean` said of it.
+        """
+        return seen if self.is_mean else self.describe(seen)
 
 
 STATISTICS: dict[str, Statistic] = {
     s.name: s
     for s in (
-        Statistic("gram-relative", gram, relative, "‖ΔR‖² / ‖R_style‖²: the same meaning on every layer and network"),
-        Statistic("gram-e", gram, quarter_mean_square, "E, Gatys et al. 2016, equation 4"),
-        Statistic("gram-4e", gram, mean_square, "4E"),
-        Statistic("gram-4e/n2", gram, mean_square_over_n2, "4E/N²"),
-        Statistic("covariance", covariance, mean_square, "4E of the centred features"),
-        Statistic("mean-std", mean_std, sum_over_channels, "Li et al. 2017, equation 11"),
-        Statistic("wasserstein", moments, gaussian_wasserstein, "Wasserstein-2 of the features' Gaussians"),
-        Statistic("mmd", raw_moments, polynomial_mmd, "Li et al. 2017, polynomial kernel of degree 2"),
-        Statistic("sliced", sliced, quantile_square, "Heitz et al. 2021, sliced Wasserstein"),
-        Statistic("patches", patches, nearest_patch, "Li & Wand 2016, Markov random field"),
+        Statistic(
+            "gram-relative",
+            gram,
+            relative,
+            "‖ΔR‖² / ‖R_style‖²: the same meaning on every layer and network",
+            power=0,
+            is_mean=True,
+        ),
+        Statistic(
+            "gram-e",
+            gram,
+            quarter_mean_square,
+            "E, Gatys et al. 2016, equation 4",
+            power=4,
+            is_mean=True,
+            unit=lambda n: 1,
+        ),
+        Statistic("gram-4e", gram, mean_square, "4E", power=4, is_mean=True, unit=lambda n: 4),
+        Statistic("gram-4e/n2", gram, mean_square_over_n2, "4E/N²", power=4, is_mean=True, unit=lambda n: 4 / n**2),
+        Statistic("covariance", covariance, mean_square, "4E of the centred features", power=4, copies=2),
+        Statistic("mean-std", mean_std, sum_over_channels, "Li et al. 2017, equation 11", power=2, copies=2),
+        Statistic(
+            "wasserstein",
+            moments,
+            gaussian_wasserstein,
+            "Wasserstein-2 of the features' Gaussians",
+            power=2,
+            copies=2,
+        ),
+        Statistic(
+            "mmd",
+            raw_moments,
+            polynomial_mmd,
+            "Li et al. 2017, polynomial kernel of degree 2",
+            power=None,
+            is_mean=True,
+        ),
+        Statistic(
+            "sliced", sliced, quantile_square, "Heitz et al. 2021, sliced Wasserstein", power=2, copies=5, kept=1
+        ),
+        Statistic(
+            "patches",
+            patches,
+            nearest_patch,
+            "Li & Wand 2016, Markov random field",
+            power=2,
+            copies=30,
+            kept=9,
+            least=3,
+        ),
     )
 }

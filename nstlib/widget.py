@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from . import plot
 from .errors import InputError
 from .recorder import FLIGHT_AXES, flight
-from .transfer import Record
+from .result import Record
 
 if TYPE_CHECKING:  # importing this module does not import ipywidgets or matplotlib
     from ipywidgets import Button, Output, VBox, Widget

@@ -1,7 +1,9 @@
 """The command line as a person uses it, mistakes above all."""
 
+import dataclasses
 import json
 import re
+import subprocess
 import sys
 
 import nbformat
@@ -12,6 +14,7 @@ from click.testing import CliRunner
 import nstlib as nst
 from nstlib import cli
 from nstlib.machine import choose_precision
+from nstlib.plan import Settings
 
 QUICK = ["--size", "48", "--evaluations", "4", "--device", "cpu"]
 
@@ -109,16 +112,17 @@ def test_texture(pictures, call):
 
 
 def test_an_interrupt_saves_the_best_picture(pictures, call, monkeypatch):
-    def interrupted(transfer, on_progress):
-        for progress in transfer:
-            if progress.step.iteration == 1:
-                break
-        transfer.stopped = "interrupted"
-        return transfer.result()
+    evaluate, calls = nst.Objective.value_and_gradient, []
 
-    monkeypatch.setattr(cli, "run", interrupted)
+    def interrupted(objective, image):
+        calls.append(image)
+        if len(calls) == 3:
+            raise KeyboardInterrupt
+        return evaluate(objective, image)
+
+    monkeypatch.setattr(nst.Objective, "value_and_gradient", interrupted)
     status, out, _ = call("stylize", "content.png", "style.png", "-o", "out.png", *QUICK)
-    assert status == 0 and "out.png" in out and "interrupted" in out
+    assert status == 0 and "out.png" in out and "2 evaluations" in out and "interrupted" in out
     assert (pictures / "out.png").exists()
 
 
@@ -142,7 +146,15 @@ GOOD = ["stylize", "content.png", "style.png", "-o", "new.png"]
         ([*GOOD, "--size", "big"], "big"),
         ([*GOOD, "--size", "7"], "at least 32"),
         ([*GOOD, "--evaluations", "-3"], "at least 1"),
-        ([*GOOD, "--content-weight", "-1"], "below 0"),
+        ([*GOOD, "--content-weight", "-1"], "at least 0"),
+        ([*GOOD, "--rate", "0.1"], "only with optimizer=adam"),
+        ([*GOOD, "--set", "history"], "--set FIELD=VALUE"),
+        ([*GOOD, "--set", "histroy=3"], "did you mean 'history'"),
+        ([*GOOD, "--bounds", "1,0"], "bounds=(1, 0)"),
+        ([*GOOD, "--like", "style.png"], "does not say"),
+        ([*GOOD, "--seed", "18446744073709551616"], "seed="),
+        ([*GOOD, "--style-scale", "nan"], "style_scales="),
+        ([*GOOD, "--memory", "inf"], "memory=inf"),
         ([*GOOD, "--device", "gpu"], "cpu"),
         ([*GOOD, "--precision", "bfloat61"], "did you mean 'bfloat16'"),
         ([*GOOD, "--memory", "plenty"], "plenty"),
@@ -199,20 +211,44 @@ def test_doctor_measures_this_machine(call):
 
 
 def test_doctor_counts_the_memory_that_is_free(call, monkeypatch):
-    monkeypatch.setattr(cli, "free_memory", lambda device: 10**8)
-    monkeypatch.setattr(cli, "choose_precision", lambda name, device: "float32")
+    monkeypatch.setattr("nstlib.machine.free_memory", lambda device: 10**8)
+    monkeypatch.setattr("nstlib.machine.choose_precision", lambda name, device: "float32")
     out = call("doctor", "--size", "64", "--device", "cpu")[1]
     fast, most = (int(n) for n in re.search(r"about (\d+) pixels wide at full speed, (\d+) at all", out).groups())
     assert 100 < fast < most < 1000
 
 
 def test_options_read_the_library():
-    """Every option of a recipe field shows the field's own help and default."""
+    """Every field has an option that shows the field's own help and default."""
     shown = " ".join(CliRunner().invoke(cli.nst, ["stylize", "--help"]).output.split())
-    default = nst.RECIPES[nst.DEFAULT_RECIPE]
-    for name, _ in cli.OPTION_FIELDS:
-        field = nst.Recipe.__dataclass_fields__[name]
-        assert f"{field.metadata['help']} [{nst.DEFAULT_RECIPE}: {getattr(default, name)}]" in shown
+    told_otherwise = {"memory", "shares", "style_scales", *cli.MADE_OF}
+    for record in (nst.RECIPES[nst.DEFAULT_RECIPE], Settings()):
+        for one in dataclasses.fields(record):
+            if one.name not in told_otherwise:
+                assert f"--{one.name.replace('_', '-')} " in shown
+                default = one.metadata["rule"].show(getattr(record, one.name))
+                assert " ".join(f"{one.metadata['help']} [{nst.DEFAULT_RECIPE}: {default}]".split()) in shown
+
+
+def test_every_field_can_be_given(pictures, call):
+    """By an option of its own, or by --set in the form that `nst recipes NAME` shows."""
+    own = ["--bounds", "0.1,0.8", "--style-layers", "relu1_1=2,relu2_1=0.5", "--normalized", "yes", "--pyramid", "40:2"]
+    assert call(*GOOD, *QUICK, *own, "--set", "history=4", "--set", "tv-weight=0.5")[0] == 0
+    recipe = json.loads(call("show", "new.png")[1])["recipe"]
+    assert recipe["bounds"] == [0.1, 0.8] and recipe["style_layers"] == {"relu1_1": 2.0, "relu2_1": 0.5}
+    assert recipe["normalized"] is True and recipe["pyramid"] == [[40, 2]]
+    assert recipe["history"] == 4 and recipe["tv_weight"] == 0.5
+    for line in call("recipes", "cs231n-scream")[1].splitlines():
+        name, _, value = line.partition(" ")
+        if value.strip() and name != "name":
+            cli.parsed({"set": (f"{name}={value.strip()}",)})
+
+
+def test_the_command_line_answers_without_the_library():
+    """`nst --help` must not wait for PyTorch."""
+    code = "import sys, nstlib.cli as c; c.nst(['--help'], standalone_mode=False); print('torch' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines()[-1] == "False"
 
 
 # For teachers

@@ -13,7 +13,7 @@ import nstlib as nst
 from nstlib import plot
 from nstlib.backbone import BACKBONES, Backbone
 from nstlib.errors import InputError
-from nstlib.transfer import Record
+from nstlib.result import Record
 
 pytest.importorskip("matplotlib")
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from functools import partial
+from math import prod
 
 import torch
 from torch import Tensor
 
 from ..loss import tv_loss
-from ..recipe import RECIPES, convert, elements
+from ..recipes import RECIPES, convert
 from .inputs import TWO_MAPS, VGG, tensors, uniform
 from .judge import Choice, Code, Number
 
@@ -135,7 +136,7 @@ EXERCISES = (
     Number(
         name="05.mean_or_sum",
         question="By which factor is a content loss at relu4_2 of VGG-19, at 512×512, larger as a sum than as a mean?",
-        answer=elements(VGG, "relu4_2", (512, 512)),
+        answer=prod(VGG.map_size("relu4_2", (512, 512))),
         why="As many as there are numbers in the map, 512·64·64: that is how 1e6 and 1 can mean the same.",
         hint="A sum is as many times the mean as the map has numbers.",
         mistakes=(

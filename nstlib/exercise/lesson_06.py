@@ -9,7 +9,7 @@ from types import SimpleNamespace
 import torch
 from torch import Tensor
 
-from ..optimize import History, adam
+from ..optimizers import History, adam
 from .inputs import tensors
 from .judge import Choice, Code, Number
 from .lesson_01 import adam_step

@@ -15,7 +15,8 @@ from torch import Tensor
 
 from nstlib.backbone import RELU_1_TO_5, Backbone, load_backbone
 from nstlib.image import asset, load_image, resize
-from nstlib.recipe import RECIPES, Recipe
+from nstlib.recipe import Recipe
+from nstlib.recipes import RECIPES
 
 CONTENT_LAYER = "relu4_2"
 STYLE_LAYERS = RELU_1_TO_5

@@ -3,7 +3,6 @@
 import importlib
 import math
 import zlib
-from collections import defaultdict
 from functools import partial
 from itertools import islice, pairwise
 from types import SimpleNamespace
@@ -16,7 +15,7 @@ from torch.optim.adam import adam as torch_adam
 from torch.optim.lbfgs import LBFGS
 
 from nstlib.errors import InputError
-from nstlib.optimize import OPTIMIZERS, Evaluator, History, Step, adam, lbfgs, look, look_along, optimize, wolfe
+from nstlib.optimizers import OPTIMIZERS, Evaluator, History, Step, Stop, adam, lbfgs, look, look_along, optimize, wolfe
 
 BOTH = pytest.mark.parametrize("name", OPTIMIZERS)
 SHAPE = (1, 3, 2, 2)
@@ -274,7 +273,7 @@ def test_lbfgs_finds_a_corner_of_the_box(rng):
     slope = torch.tensor([1.0, -2.0, 3.0], dtype=torch.float64).view(1, 3, 1, 1)
     *_, last = lbfgs(function_of(lambda image: (slope * image).sum()), start(rng))
     assert torch.equal(last.image, (slope < 0).double().expand(SHAPE))
-    assert last.stop == "no step lowers the loss any more"
+    assert last.stop is Stop.CONVERGED
 
 
 def test_lbfgs_first_trial_moves_pixels_by_what_was_asked(rng):
@@ -285,7 +284,7 @@ def test_lbfgs_first_trial_moves_pixels_by_what_was_asked(rng):
 
 def test_lbfgs_at_the_minimum_says_so(rng):
     steps = list(lbfgs(function_of(lambda image: ((image - 0.5) ** 2).sum()), torch.full(SHAPE, 0.5)))
-    assert [step.stop for step in steps] == ["", "no step lowers the loss any more"]
+    assert [step.stop for step in steps] == [None, Stop.CONVERGED]
     assert steps[-1].loss == 0
 
 
@@ -367,7 +366,7 @@ def test_evaluations_are_the_calls_of_the_objective(name, rng):
     for step in optimize(spy, start(rng), name, evaluations=50):
         assert step.evaluations == len(spy.calls)
     assert step.evaluations >= 50
-    assert step.stop == "the budget of 50 evaluations is spent"
+    assert step.stop is Stop.BUDGET
     assert step.evaluations <= 50 + (20 if name == "lbfgs" else 0)  # within one line search
 
 
@@ -418,9 +417,9 @@ def test_time_stops_it(name, rng, monkeypatch):
     """A clock that goes on by a second with each evaluation."""
     spy = Spy(FUNCTIONS["rosenbrock"])
     clock = SimpleNamespace(perf_counter=lambda: float(len(spy.calls)))
-    monkeypatch.setattr(importlib.import_module("nstlib.optimize"), "time", clock)
+    monkeypatch.setattr(importlib.import_module("nstlib.optimizers"), "time", clock)
     steps = list(optimize(spy, start(rng), name, evaluations=None, seconds=12))
-    assert steps[-1].stop == "the time of 12 s is up"
+    assert steps[-1].stop is Stop.TIME
     assert steps[-1].seconds >= 12 > steps[-2].seconds
 
 
@@ -433,16 +432,16 @@ def test_a_plateau_stops_it(rng):
         return 0 * image.sum() + max(0.9 ** len(calls), 0.9**30), {}
 
     *_, last = optimize(objective, start(rng), "adam", evaluations=200, plateau=0.01, window=10)
-    assert last.stop == "the loss fell by less than 1.00% in 10 iterations"
+    assert last.stop is Stop.PLATEAU
     assert last.iteration == 29 + 10
     calls.clear()
     *_, last = optimize(objective, start(rng), "adam", evaluations=100, window=10)
-    assert "budget" in last.stop and last.evaluations == 100
+    assert last.stop is Stop.BUDGET and last.evaluations == 100
 
 
 def test_lbfgs_stops_on_a_plateau_too(rng):
     steps = list(optimize(Spy(FUNCTIONS["rosenbrock"]), start(rng), evaluations=500, plateau=0.5, window=3))
-    assert steps[-1].stop == "the loss fell by less than 50.00% in 3 iterations"
+    assert steps[-1].stop is Stop.PLATEAU
     *_, before, _, _, last = (step.loss for step in steps)
     assert last > 0.5 * before
 
@@ -451,7 +450,7 @@ def test_lbfgs_stops_on_a_plateau_too(rng):
 @pytest.mark.parametrize("value", [math.nan, math.inf])
 def test_a_loss_that_is_no_number_at_the_start_stops_it(name, value, rng):
     (only,) = optimize(function_of(lambda image: image.sum() * value), start(rng), name)
-    assert only.stop == "the loss is not a finite number"
+    assert only.stop is Stop.LOSS
     assert not math.isfinite(only.loss)
     assert torch.equal(only.image, start(rng.manual_seed(0)))
 
@@ -475,7 +474,7 @@ def test_the_last_good_image_survives_a_loss_that_is_no_number(name, bad, rng):
     assert last.loss == pytest.approx(function(last.image).item(), rel=1e-12)
     assert last.evaluations == len(calls)
     if name == "adam":
-        assert last.stop == "the loss is not a finite number"
+        assert last.stop is Stop.LOSS
         assert len(calls) == (9 if bad == "loss" else 10)
 
 
@@ -565,10 +564,16 @@ def test_lbfgs_needs_no_more_evaluations_than_pytorchs(kind, pixels, size, rng):
 
 def torch_lbfgs(function, image, history):
     pixels = image.clone().requires_grad_()
-    solver = object.__new__(LBFGS)  # its constructor imports for many seconds, and does no more than this
-    options = {"lr": 1, "max_iter": 1000, "max_eval": 500, "history_size": history, "line_search_fn": "strong_wolfe"}
-    solver.param_groups = [{"params": [pixels], "tolerance_grad": 0, "tolerance_change": 0, **options}]
-    solver._params, solver._numel_cache, solver.state = [pixels], None, defaultdict(dict)
+    solver = LBFGS(
+        [pixels],
+        lr=1,
+        max_iter=1000,
+        max_eval=500,
+        tolerance_grad=0,
+        tolerance_change=0,
+        history_size=history,
+        line_search_fn="strong_wolfe",
+    )
 
     def closure():
         pixels.grad = None
@@ -625,7 +630,7 @@ def test_with_its_noise_known_lbfgs_goes_on(noise):
             steps = list(optimize(objective, image, evaluations=80, bounds=None, **options))
             above += objective.true(min(steps, key=lambda step: step.loss).image) - 10
             moves, evaluations = moves + steps[-1].iteration, evaluations + objective.evaluations
-            stuck += "budget" not in steps[-1].stop
+            stuck += steps[-1].stop is not Stop.BUDGET
         return above, moves / evaluations, stuck
 
     (above, share, stuck), (above_blind, share_blind, stuck_blind) = runs(noise=noise), runs()
@@ -637,9 +642,9 @@ def test_with_its_noise_known_lbfgs_goes_on(noise):
 def test_noise_is_no_licence_to_stand_still():
     """All pixels at their bounds, or no slope at all: nothing moves, so nothing is a step."""
     corner = lbfgs(function_of(lambda image: image.sum() + 1), torch.zeros(SHAPE), noise=1e-2)
-    assert [step.stop for step in corner] == ["", "no step lowers the loss any more"]
+    assert [step.stop for step in corner] == [None, Stop.CONVERGED]
     lost_in_rounding = lbfgs(function_of(lambda image: image.sum()), torch.ones(SHAPE), noise=1e-2, first_move=1e-12)
-    assert [step.stop for step in islice(lost_in_rounding, 9)] == ["", "no step lowers the loss any more"]
+    assert [step.stop for step in islice(lost_in_rounding, 9)] == [None, Stop.CONVERGED]
 
 
 def test_the_pair_remembered_is_that_of_the_step_taken(rng, monkeypatch):
@@ -652,7 +657,7 @@ def test_the_pair_remembered_is_that_of_the_step_taken(rng, monkeypatch):
         return found
 
     plain = list(islice(lbfgs(function_of(rosenbrock), image), 20))
-    monkeypatch.setattr(importlib.import_module("nstlib.optimize"), "wolfe", restless)
+    monkeypatch.setattr(importlib.import_module("nstlib.optimizers"), "wolfe", restless)
     other = list(islice(lbfgs(function_of(rosenbrock), image), 20))
     assert other[-1].evaluations == plain[-1].evaluations + 19
     assert [step.loss for step in other] == [step.loss for step in plain]
@@ -742,7 +747,7 @@ def test_a_spent_budget_buys_nothing_more(name, evaluations, rng):
     *_, last = optimize(Spy(FUNCTIONS["rosenbrock"]), start(rng), name, evaluations=12)
     never = function_of(lambda image: pytest.fail("it was evaluated"))
     (only,) = optimize(never, start(rng), name, evaluations=evaluations, state=last.state())
-    assert only.stop == f"the budget of {evaluations} evaluations is spent"
+    assert only.stop is Stop.BUDGET
     assert torch.equal(only.image, last.image)
     assert (only.loss, only.terms, only.iteration) == (last.loss, last.terms, last.iteration)
     assert only.state().keys() == last.state().keys()
@@ -750,7 +755,7 @@ def test_a_spent_budget_buys_nothing_more(name, evaluations, rng):
 
 @pytest.mark.parametrize(
     ("bad", "stop"),
-    [("loss", "the loss is not a finite number"), ("gradient", "the gradient is not a finite number")],
+    [("loss", Stop.LOSS), ("gradient", Stop.GRADIENT)],
 )
 @pytest.mark.parametrize("good", [0, 8])
 def test_lbfgs_tells_a_broken_loss_from_the_end_of_the_way(bad, stop, good, rng):
@@ -792,4 +797,4 @@ def test_a_bowl_is_followed_to_its_very_bottom(n):
     A = A @ A.T + 0.1 * torch.eye(n)
     start = torch.ones(1, 1, 1, n, dtype=torch.float64)
     *_, last = optimize(lambda x: (x.view(-1) @ A @ x.view(-1), {}), start, "lbfgs", evaluations=3000, bounds=None)
-    assert last.stop == "no step lowers the loss any more" and last.loss < 1e-60
+    assert last.stop is Stop.CONVERGED and last.loss < 1e-60

@@ -19,6 +19,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from enum import Enum
 from functools import partial
 
 import numpy as np
@@ -27,24 +28,46 @@ from torch import Tensor
 
 from .errors import InputError, choose
 
-__all__ = ["OPTIMIZERS", "Step", "adam", "lbfgs", "optimize"]
+__all__ = ["OPTIMIZERS", "Step", "Stop", "adam", "lbfgs", "optimize"]
 
 Bounds = tuple[Sequence[float], Sequence[float]]
 State = Mapping[str, object]
 STEP = ("iteration", "evaluations", "loss", "terms", "image")  # what a state keeps of its `Step`
 
-NO_STEP_HELPS = "no step lowers the loss any more"
-NOT_FINITE = "the {} is not a finite number"
+
+class Stop(Enum):
+    """Why a run ended; its value is the reason in words."""
+
+    BUDGET = "the budget of evaluations is spent"
+    TIME = "the time is up"
+    PLATEAU = "the loss hardly falls any more"
+    CONVERGED = "no step lowers the loss any more"
+    LOSS = "the loss is not a finite number"
+    GRADIENT = "the gradient is not a finite number"
+    INTERRUPTED = "interrupted"
+    LEFT = "stopped by the caller"
+
+    def __str__(self) -> str:
+        return self.value
+
+    @property
+    def broken(self) -> bool:
+        """Whether the numbers, not the run, came to an end."""
+        return self in (Stop.LOSS, Stop.GRADIENT)
 
 
 @dataclass(frozen=True)
 class Step:
     """What the loop reports after each iteration.
 
-    iteration, evaluations: counts so far. seconds: since the loop began. loss: the objective at `image` (or, where
-    `image` is a running mean, at the newest of those averaged).
-    terms: its summands by name. image: (1, 3, H, W), detached, never written to again. memory: what `state` asks for
-    the optimiser's part. stop: why this is the last step, or "".
+    Attributes:
+        iteration, evaluations: counts so far.
+        seconds: since the loop began.
+        loss: the objective at `image` (or, where `image` is a running mean, at the newest of those averaged).
+        terms: its summands by name.
+        image: (1, 3, H, W), detached, never written to again.
+        memory: what `state` asks for the optimiser's part.
+        stop: why this is the last step; None if it is not.
     """
 
     iteration: int
@@ -54,7 +77,7 @@ class Step:
     terms: Mapping[str, float]
     image: Tensor
     memory: Callable[[], State] = field(default=dict, repr=False, compare=False)
-    stop: str = ""
+    stop: Stop | None = None
 
     def state(self) -> dict[str, object]:
         """All that is needed to go on from here exactly: a copy, of tensors, numbers and lists of them.
@@ -76,6 +99,7 @@ class Evaluator:
 
     def __init__(self, objective: Callable, image: Tensor, bounds: Bounds | None, count: int = 0):
         self.objective, self.shape, self.count, self.began = objective, image.shape, count, time.perf_counter()
+        self.moves = 0  # how often the optimiser began to change its memory
         self.low, self.high = (None, None) if bounds is None else (self._limit(b, image) for b in bounds)
 
     def _limit(self, bound: float | Sequence[float], image: Tensor) -> Tensor:
@@ -112,21 +136,21 @@ class Evaluator:
         terms: Mapping[str, float],
         x: Tensor,
         memory: Callable[[], State],
-        stop: str = "",
+        stop: Stop | None = None,
     ) -> Step:
-        """A `Step` whose state can be asked for until the next evaluation."""
-        count = self.count
+        """A `Step` whose state can be asked for until the optimiser begins to change its memory."""
+        moves = self.moves
 
         def current() -> State:
-            if self.count != count:
+            if self.moves != moves:
                 raise InputError(f"step {iteration} is over: ask for its state() before you ask for the next step")
             return memory()
 
         seconds = time.perf_counter() - self.began
-        return Step(iteration, count, seconds, loss, terms, x.view(self.shape), current, stop)
+        return Step(iteration, self.count, seconds, loss, terms, x.view(self.shape), current, stop)
 
 
-def fetch(total: Tensor, terms: Mapping[str, Tensor], *more: Tensor) -> tuple[float, dict[str, float], list[float]]:
+def to_host(total: Tensor, terms: Mapping[str, Tensor], *more: Tensor) -> tuple[float, dict[str, float], list[float]]:
     """The numbers in all these tensors, by one transfer, so that the host waits for the device once."""
     parts = [part.reshape(-1) for part in (total, *terms.values(), *more)]
     loss, *numbers = torch.cat(parts).tolist()
@@ -150,7 +174,9 @@ def adam(
     Args:
         objective: image → (total, terms), or an object with `value_and_gradient` (see `Evaluator`).
         image: where to start, (1, 3, H, W).
-        rate: in units of pixels in [0, 1]. schedule: pairs (evaluation, rate) that replace it from there on.
+        rate: in units of pixels in [0, 1].
+        schedule: pairs (evaluation, rate) that replace it from there on.
+        betas: decays of the running means of the gradient and of its square.
         epsilon: for gradients of any scale; it is compared with their root mean square.
         average: decay of a running mean of the images, which is then what steps carry; 0 for none.
         bounds: of the pixels, numbers or one number per channel; None for none.
@@ -172,12 +198,12 @@ def adam(
 
     while True:
         total, terms, gradient = evaluate(x)
-        loss, terms, _ = fetch(total, terms)
-        stop = "" if math.isfinite(loss) else NOT_FINITE.format("loss")
-        if stop:
-            yield evaluate.report(*(good or (iteration, loss, terms, x)), memory, stop)
+        loss, terms, _ = to_host(total, terms)
+        if not math.isfinite(loss):
+            yield evaluate.report(*(good or (iteration, loss, terms, x)), memory, Stop.LOSS)
             return
         shown = x
+        evaluate.moves += 1
         if average:
             mean.mul_(average).add_(x, alpha=1 - average)
             shown = mean / (1 - average ** (iteration + 1))
@@ -209,10 +235,14 @@ def lbfgs(
     iteration (Bertsekas 1982, two-metric projection).
 
     Args:
+        objective, image, bounds, state: as for `adam`.
+        history: how many moves are remembered.
         first_move: mean change of a pixel in the first trial, when nothing is known of the curvature.
         noise: relative error of a loss value, some 1e-3 where the network computes in half precision. A step may then
             raise the loss by this share, since a smaller rise says nothing (Shi, Xie, Byrd & Nocedal 2022).
-        Others as for `adam`.
+
+    Raises:
+        InputError: a history below 1.
     """
     if history < 1:
         raise InputError(f"a history of {history} moves remembers nothing: give at least 1")
@@ -227,7 +257,7 @@ def lbfgs(
     def memory() -> State:
         return {**point.state(), **pairs.state()}
 
-    def report(stop: str = "") -> Step:
+    def report(stop: Stop | None = None) -> Step:
         return evaluate.report(iteration, point.loss, point.terms, point.x, memory, stop)
 
     if not state:
@@ -239,15 +269,16 @@ def lbfgs(
         direction, slope = pairs.direction(without(point.gradient, held), point.square, *point.products[2:])
         direction = without(direction, held)
         first = 1.0 if pairs.order else first_move / (point.size or 1.0)
-        found, trouble = None, ""
+        found, trouble = None, None
         if slope < 0:
             trial = partial(look_along, evaluate, pairs, point, direction)
             found, trouble = wolfe(trial, point.loss, slope, first, noise=noise)
+        evaluate.moves += found is not None or bool(pairs.order)
         if found is None and pairs.order:
             pairs.clear()  # the memory misleads: try once more, along the plain gradient
             continue
         if found is None:
-            yield report(trouble or NO_STEP_HELPS)
+            yield report(trouble or Stop.CONVERGED)
             return
         pairs.propose(found.x, point.x, found.gradient, point.gradient)  # later trials may have taken its place
         pairs.add(*found.products[:2], found.moved, least=max(noise, 10 * torch.finfo(image.dtype).eps))
@@ -278,11 +309,11 @@ class Point:
     slope: float = 0.0
 
     @property
-    def trouble(self) -> str:
-        """What is no number here, in words, or ""."""
+    def trouble(self) -> Stop | None:
+        """What is no number here."""
         if not math.isfinite(self.loss):
-            return NOT_FINITE.format("loss")
-        return "" if math.isfinite(self.size + self.slope) else NOT_FINITE.format("gradient")
+            return Stop.LOSS
+        return None if math.isfinite(self.size + self.slope) else Stop.GRADIENT
 
     def state(self) -> State:
         numbers = {"size": self.size, "square": self.square, "products": self.products.tolist()}
@@ -316,7 +347,7 @@ def look(
     if start:
         facts += [start.gradient @ s, gradient @ path]
     products = pairs.products(free)
-    loss, terms, numbers = fetch(total, terms, torch.stack(facts), products)
+    loss, terms, numbers = to_host(total, terms, torch.stack(facts), products)
     total_size, square, *moved = numbers[: len(facts)]
     table = np.array(numbers[len(facts) :]).reshape(products.shape)
     return Point(x, gradient, loss, terms, total_size / len(x), square, table, t, *moved)
@@ -440,7 +471,7 @@ def wolfe(
     decrease: float = 1e-4,
     curvature: float = 0.9,
     trials: int = 20,
-) -> tuple[Point | None, str]:
+) -> tuple[Point | None, Stop | None]:
     """A step length that satisfies the strong Wolfe conditions (Nocedal & Wright 2006, algorithms 3.5 and 3.6).
 
     A trial must lower the loss by at least `decrease` of what the slope promises, and flatten the slope to at most
@@ -453,7 +484,7 @@ def wolfe(
 
     Returns:
         The point; the best trial when trials run out; None when no trial lowers the loss. And the trouble of the last
-        trial if all had some, else "".
+        trial if all had some, else None.
     """
     low = (0.0, loss, slope0)
     high: tuple[float, float, float] | None = None
@@ -469,7 +500,7 @@ def wolfe(
         if not enough or value >= low[1] + slack:
             high = (t, value, slope)
         elif abs(slope) <= -curvature * slope0 or (value >= loss - slack and slope > curvature * slope0):
-            return here, ""
+            return here, None
         elif slope * (high[0] - low[0] if high else 1) >= 0:  # the minimum lies between here and the old low
             low, high = (t, value, slope), low
         else:
@@ -480,7 +511,7 @@ def wolfe(
         if abs(high[0] - low[0]) * here.reach < 1e-9 * t:  # no pixel would change any more
             break
         t = between(low, high)
-    return best, "" if "" in troubles else troubles[-1]
+    return best, None if None in troubles else troubles[-1]
 
 
 def between(low: tuple[float, float, float], high: tuple[float, float, float]) -> float:
@@ -518,11 +549,15 @@ def optimize(
     """Run an optimiser until something says stop; the last step's `stop` says what.
 
     Args:
-        optimizer: "adam" or "lbfgs"; `options` go to it.
+        objective: image → (total, terms), or an object with `value_and_gradient` (see `Evaluator`).
+        image: where to start, (1, 3, H, W).
+        optimizer: "adam" or "lbfgs".
         evaluations: the budget, counted from the very start, over all resumed parts. L-BFGS ends within one line
             search of it; a state that has spent it already is reported once more, and no step is taken.
         seconds: of this part.
         plateau: stop when the loss fell by less than this share over the last `window` iterations.
+        window: see `plateau`.
+        options: of the optimiser.
 
     Raises:
         InputError: an unknown optimiser, or a budget below one evaluation.
@@ -530,21 +565,20 @@ def optimize(
     method = OPTIMIZERS[choose("optimizer", optimizer, OPTIMIZERS)]
     if evaluations is not None and evaluations < 1:
         raise InputError(f"{evaluations} evaluations are none: give at least 1")
-    spent = f"the budget of {evaluations} evaluations is spent"
     state = options.get("state")
     if state and evaluations is not None and state["evaluations"] >= evaluations:
-        yield Step(**{name: state[name] for name in STEP}, seconds=0.0, memory=lambda: state, stop=spent)
+        yield Step(**{name: state[name] for name in STEP}, seconds=0.0, memory=lambda: state, stop=Stop.BUDGET)
         return
     losses: list[float] = []
     for step in method(objective, image, **options):
         losses = [*losses, step.loss][-window - 1 :]
         stop = step.stop
         if not stop and evaluations is not None and step.evaluations >= evaluations:
-            stop = spent
+            stop = Stop.BUDGET
         elif not stop and seconds is not None and step.seconds >= seconds:
-            stop = f"the time of {seconds:g} s is up"
+            stop = Stop.TIME
         elif not stop and plateau and len(losses) > window and losses[0] - min(losses[1:]) < plateau * abs(losses[0]):
-            stop = f"the loss fell by less than {plateau:.2%} in {window} iterations"
+            stop = Stop.PLATEAU
         yield replace(step, stop=stop)
         if stop:
             return

@@ -1,0 +1,161 @@
+"""A recipe at a size → the bytes that a run takes, and how those that there are get divided.
+
+A run has two moments that count: when the targets are made, of style pictures that may be larger than the result, and
+an evaluation. At both it holds the pictures and the targets that were made; at the second also the optimiser's images
+and the network's maps, which the engine can do with less of (see `memory`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from math import prod
+
+from .backbone import Backbone
+from .engine import Engine, View
+from .errors import InputError
+from .recipe import Recipe
+from .style import STATISTICS
+
+__all__ = ["Budget", "Needs"]
+
+Size = tuple[int, int]  # height, width
+
+AMPLE = 1.3  # what a run takes that lets the allocator keep what is freed, over what it uses
+PIXEL = 12  # bytes of one in three channels of float32
+OTHER_IMAGES = 14  # beside the optimiser's memory: its trial points, gradients, the pictures of steps
+LARGEST = 16384  # pixels, where the search for a size that fits begins
+
+
+@dataclass(frozen=True)
+class Budget:
+    """How a run's memory is divided.
+
+    Attributes:
+        maps: bytes for the network's maps.
+        history: how many moves L-BFGS remembers.
+        ample: whether all maps can be kept.
+    """
+
+    maps: int
+    history: int
+    ample: bool
+
+
+class Needs:
+    """What a run by a recipe takes.
+
+    Args:
+        backbone: its network.
+        recipe: what is computed.
+        precision: of the maps, "float32" or "bfloat16".
+    """
+
+    def __init__(self, backbone: Backbone, recipe: Recipe, precision: str):
+        self.backbone, self.recipe = backbone, recipe
+        self.statistic = STATISTICS[recipe.statistic]
+        views = [View(layer, None) for layer in recipe.content_layers if recipe.content_weight]
+        views += [View(layer, self.statistic.mean) for layer in recipe.style_layers if recipe.style_weight]
+        self.engine = Engine(backbone, views, precision)
+        self.describing = Engine(backbone, [View(layer, self.statistic.mean) for layer in recipe.style_layers])
+
+    def images(self, size: Size, history: int) -> int:
+        """Bytes of the optimiser's memory and other images, and of what the statistic makes of a map, at once."""
+        kept = 2 * history + 2 if self.recipe.optimizer == "lbfgs" else 4
+        return PIXEL * prod(size) * (kept + OTHER_IMAGES) + self.statistic.copies * self.widest(size)
+
+    def widest(self, size: Size) -> int:
+        """Bytes of the largest map whose style is compared, in float32."""
+        return 4 * max(prod(self.backbone.architecture.map_size(layer, size)) for layer in self.recipe.style_layers)
+
+    def targets(self, size: Size, styles: Sequence[Size]) -> int:
+        """Bytes that all pictures and targets hold during the run."""
+        maps = self.backbone.architecture.map_size
+        content = 4 * sum(prod(maps(layer, size)) for layer in self.recipe.content_layers)
+        style = 4 * sum(prod(maps(layer, one)) for layer in self.recipe.style_layers for one in styles)
+        return content + self.statistic.kept * style + 2 * PIXEL * sum(map(prod, (size, *styles)))
+
+    def describe(self, size: Size) -> int:
+        """Bytes at most while a style picture is described."""
+        if self.statistic.is_mean:
+            return self.describing.bytes_to_describe(size)
+        # One layer after the other: a convolution's map, its ReLU's, and what the statistic makes of it.
+        layers = self.backbone.architecture.layers
+        largest = 4 * max(prod(self.backbone.architecture.map_size(layer, size)) for layer in layers)
+        return 2 * largest + self.statistic.copies * self.widest(size)
+
+    def least(self, size: Size, styles: Sequence[Size] = ()) -> int:
+        """Bytes that the most frugal run at a size takes, with style pictures of these sizes."""
+        run = self.images(size, min(3, self.recipe.history)) + self.engine.least(size)
+        return self.targets(size, styles) + max([run, *map(self.describe, styles)])
+
+    def divide(self, size: Size, styles: Sequence[Size], memory: float) -> Budget:
+        """Divide `memory` for a run.
+
+        Args:
+            size: of the result, (height, width).
+            styles: those of the style pictures.
+            memory: bytes that the run may take.
+
+        Raises:
+            InputError: it does not fit, however frugally; says what would.
+        """
+        left = int(memory) - self.targets(size, styles)
+        for ample, history in self.ways():
+            images = self.images(size, history)
+            maps = int(AMPLE * self.engine.bytes(size)) if ample else self.engine.least(size)
+            if images + maps <= left and all(self.describe(style) <= left for style in styles):
+                return Budget(left - images, history, ample)
+        raise InputError(self.refusal(size, styles, memory))
+
+    def ways(self) -> Iterator[tuple[bool, int]]:
+        """(whether all maps are kept, moves that L-BFGS remembers), from fast to frugal.
+
+        Ten moves do as well as a hundred, so a long memory is given up before speed is, and a short one after it.
+        """
+        most = min(10, self.recipe.history)
+        yield from ((True, history) for history in (self.recipe.history, most))
+        yield from ((False, history) for history in (most, min(5, most), min(3, most)))
+
+    def refusal(self, size: Size, styles: Sequence[Size], memory: float) -> str:
+        """Why a run does not fit, and what does."""
+        needed = f"{self.least(size, styles) / 1e9:.2g} GB, but there are {memory / 1e9:.2g} GB"
+        large = max(styles, key=prod, default=size)
+        if self.least(size) <= memory and prod(large) > prod(size):
+            return (
+                f"with a style picture of {large[1]}×{large[0]} pixels a run needs {needed}: give a smaller style_size"
+            )
+        sides = tuple(side / self.recipe.size for side in size)
+        shapes = [tuple(side / self.recipe.size for side in style) for style in styles]
+        fits = self.largest(memory, sides, shapes)
+        advice = f"size {fits} fits" if fits else "let the run use more, or close other programs"
+        return f"{size[1]}×{size[0]} pixels with {self.recipe.backbone} need {needed}: {advice}"
+
+    def largest(
+        self,
+        memory: float,
+        sides: tuple[float, float] = (1, 1),
+        styles: Sequence[tuple[float, float]] = (),
+        *,
+        fast: bool = False,
+    ) -> int:
+        """The largest size, in steps of 32 pixels, that fits; 0 if none does.
+
+        Args:
+            memory: bytes.
+            sides: height and width of a result of size 1.
+            styles: those of the style pictures.
+            fast: without the means that save memory.
+        """
+
+        def shape(of: tuple[float, float], size: int) -> Size:
+            return max(1, round(of[0] * size)), max(1, round(of[1] * size))
+
+        def fits(size: int) -> bool:
+            own, others = shape(sides, size), [shape(one, size) for one in styles]
+            if not fast:
+                return self.least(own, others) <= memory
+            run = self.images(own, min(10, self.recipe.history)) + AMPLE * self.engine.bytes(own)
+            return self.targets(own, others) + max([run, *map(self.describe, others)]) <= memory
+
+        return next((size for size in range(LARGEST, 0, -32) if fits(size)), 0)

@@ -1,0 +1,137 @@
+"""Where a run stands → a file from which it can be gone on with, and back."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from .errors import InputError
+from .files import whole
+from .optimizers import Step, Stop
+from .plan import Plan
+from .result import Record
+from .rules import brief
+
+__all__ = ["Run", "checked", "read_checkpoint", "write_checkpoint"]
+
+FORMAT = 1
+STEP = ("iteration", "evaluations", "seconds", "loss", "terms", "image")  # what is kept of the best one
+
+
+@dataclass
+class Run:
+    """Where a run stands: all that is needed to go on from here, or to end here.
+
+    Attributes:
+        stage: the number of the stage at work.
+        state: the optimiser's in it; None before its first step.
+        best: the best step of this stage, or of the one before; None before there was any.
+        history: a line for each step.
+        seconds: of work so far.
+        stop: why the run ended; None if it did not.
+    """
+
+    stage: int = 0
+    state: Mapping[str, Any] | None = None
+    best: Step | None = None
+    history: list[Record] = field(default_factory=list)
+    seconds: float = 0.0
+    stop: Stop | None = None
+
+
+def checked(path: str | os.PathLike[str] | None) -> Path | None:
+    """The path of a checkpoint, if one can be written there.
+
+    Args:
+        path: of a file that may exist; None for no checkpoint.
+
+    Raises:
+        InputError: no path, a folder, or a file in a folder that does not exist.
+    """
+    if path is None:
+        return None
+    if not isinstance(path, str | os.PathLike) or not os.fspath(path):
+        raise InputError(f"checkpoint={path!r} is no path: give the name of a file, such as 'run.pt'")
+    path = Path(path).expanduser()
+    if path.is_dir():
+        raise InputError(f"the checkpoint '{path}' is a folder: give the name of a file in it, '{path / 'run.pt'}'")
+    if not path.parent.is_dir():
+        raise InputError(f"the checkpoint's folder '{path.parent}' does not exist: create it or name another")
+    return path
+
+
+def write_checkpoint(run: Run, plan: Plan, path: str | os.PathLike[str]) -> None:
+    """Write where a run of a plan stands, whole or not at all.
+
+    Args:
+        run: of which at least one step was taken.
+        plan: what it carries out.
+        path: of the file.
+
+    Raises:
+        OSError: it cannot be written.
+    """
+    lines = [(r.size, r.iteration, r.evaluations, r.seconds, r.loss, dict(r.terms)) for r in run.history]
+    best = {name: getattr(run.best, name) for name in STEP}
+    data = {
+        "format": FORMAT,
+        "identity": plan.identity,
+        "stage": run.stage,
+        "state": run.state,
+        "best": best | {"terms": dict(run.best.terms)},
+        "history": lines,
+        "seconds": run.seconds,
+        "stop": run.stop and run.stop.name,
+    }
+    with whole(path) as file:
+        torch.save(data, file)
+
+
+def read_checkpoint(plan: Plan, path: str | os.PathLike[str]) -> Run:
+    """Where a run of a plan stood when it was left; its beginning if there is no such file.
+
+    Raises:
+        InputError: the file is no checkpoint, or that of another run; says in what they differ.
+    """
+    path = Path(path)
+    if not path.exists():
+        return Run()
+    try:
+        data = torch.load(path, map_location=plan.device, weights_only=True)
+        kind = data["format"]
+    except Exception as error:  # a damaged file can fail in any way; all of them mean the same to the caller
+        raise InputError(f"'{path}' is no checkpoint of nst ({type(error).__name__}): name another file") from None
+    if kind != FORMAT:
+        raise InputError(f"'{path}' is a checkpoint of another format ({kind}, not {FORMAT}): name another file")
+    differ = difference(data["identity"], plan.identity)
+    if differ:
+        raise InputError(
+            f"the checkpoint '{path}' belongs to a run with {differ}: name another file, or give what it was begun with"
+        )
+    history = [Record(tuple(size), *numbers) for size, *numbers in data["history"]]
+    stop = data["stop"] and Stop[data["stop"]]
+    return Run(data["stage"], data["state"], Step(**data["best"]), history, data["seconds"], stop)
+
+
+def difference(theirs: Mapping[str, Any], ours: Mapping[str, Any]) -> str:
+    """In what a checkpoint's run differs from this one, in words; "" if in nothing."""
+    theirs, ours = plain(theirs), plain(ours)
+    for name in {**ours["digests"], **theirs["digests"]}:
+        if ours["digests"].get(name) != theirs["digests"].get(name):
+            return f"another {name}"
+    for name, own in ours["fields"].items():
+        if (other := theirs["fields"].get(name)) != own:
+            return f"{name}={brief(other)}, not {brief(own)}"
+    return ""
+
+
+def plain(value: Any) -> Any:
+    """Lists for tuples, so that what was written compares with what is."""
+    if isinstance(value, Mapping):
+        return {name: plain(one) for name, one in value.items()}
+    return [plain(one) for one in value] if isinstance(value, list | tuple) else value

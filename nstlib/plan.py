@@ -1,0 +1,446 @@
+"""Content, style, recipe → a frozen `Plan`: all that can be wrong is found here, before any work."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, fields
+from functools import cached_property
+from inspect import Parameter, signature
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from .about import VERSION
+from .backbone import Backbone, load_backbone, normalize_activations
+from .budget import Budget, Needs
+from .engine import features_in_bands
+from .errors import InputError, choose, nearest
+from .image import Picture, fit, load_image, resize
+from .loss import Objective, Term, content_terms, divide_shares, style_terms, tv_term
+from .machine import choose_device, choose_precision, describe_device, free_memory
+from .recipe import SMALLEST, STARTS, Recipe
+from .recipes import DEFAULT_RECIPE, RECIPES
+from .result import FORMAT
+from .rules import Choice, Maybe, Number, Text, Tuple, accept, default_of, field
+from .style import STATISTICS
+
+__all__ = ["Plan", "Settings", "Stage", "prepare"]
+
+ROUGH = 0.6  # of a mixed run's evaluations at full size, before float32 takes over (measured: tests/benchmarks, loss)
+NOISE = {"float32": 0.0, "bfloat16": 1e-2}  # relative error of a loss, see `lbfgs`
+FREE_SHARE = 0.9  # of what is free, what a run may take
+FROM_MEMORY = "(a picture from memory)"  # how a recipe calls a start that has no path
+
+
+class Device(Text):
+    """A device by name, or one of torch's own."""
+
+    def __init__(self) -> None:
+        super().__init__("auto, cuda, mps or cpu")
+
+    def accept(self, value: Any) -> str:
+        return super().accept(str(value) if isinstance(value, torch.device) else value)
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How a recipe is carried out; fields like those of `Recipe`.
+
+    Raises:
+        InputError: a value that breaks its field's rule.
+    """
+
+    seed: int = field(0, Number(0, 2**63 - 1, whole=True), "of the noise start and of all else that is random")
+    device: str = field("auto", Device(), "auto, cuda, mps or cpu")
+    precision: str = field(
+        "auto",
+        Choice(("auto", "float32", "bfloat16", "mixed")),
+        "of maps: auto (bfloat16 where native), float32, bfloat16, or mixed (the one, then the other)",
+    )
+    memory: float | None = field(
+        None, Maybe(Number(0, above=True)), "bytes that the run may take; none for nine tenths of what is free"
+    )
+    weights: str | None = field(
+        None,
+        Maybe(Text("a path, or random")),
+        "a file with the network's weights, or random; none for the trained ones",
+    )
+    shares: tuple[float, ...] | None = field(
+        None,
+        Maybe(Tuple("one number of at least 0 per style picture", (Number(0, 1e6),), single=True)),
+        "how much each style picture counts; none for equally",
+    )
+    style_scales: tuple[float, ...] | None = field(
+        None,
+        Maybe(Tuple("one number above 0 per style picture", (Number(0, 64, above=True),), single=True)),
+        "size of each style picture relative to style_size; none for 1",
+    )
+
+    def __post_init__(self) -> None:
+        accept(self)
+
+
+@dataclass(frozen=True)
+class Stage:
+    """A part of a run; the optimiser starts each anew, from the picture of the last one.
+
+    Attributes:
+        size: (height, width).
+        evaluations: its budget.
+        precision: of its maps.
+    """
+
+    size: tuple[int, int]
+    evaluations: int
+    precision: str
+
+    @property
+    def work(self) -> float:
+        """In units that compare stages: float32 takes about twice as long as half precision."""
+        return self.size[0] * self.size[1] * self.evaluations * (2 if self.precision == "float32" else 1)
+
+
+@dataclass(frozen=True, eq=False)
+class Plan:
+    """All that a run is made of, ready; made by `prepare`.
+
+    Attributes:
+        recipe, settings: what is computed, and how.
+        device, precision: what `settings` means on this machine.
+        backbone: the network, with its weights, on the device.
+        content, styles, start: the pictures, at the result's size; None, or no styles, where there is none.
+        names: of content and styles, as they were given: None for one from memory.
+        stages: the parts of the run.
+        budget: how its memory is divided.
+    """
+
+    recipe: Recipe
+    settings: Settings
+    device: torch.device
+    precision: str
+    backbone: Backbone
+    content: Picture | None
+    styles: tuple[Picture, ...]
+    start: Picture | None
+    names: tuple[str | None, ...]
+    stages: tuple[Stage, ...]
+    budget: Budget
+
+    @property
+    def smallest(self) -> int:
+        """The least side of a picture on which all layers can be compared."""
+        return smallest_side(self.backbone, self.recipe)
+
+    @property
+    def shares(self) -> list[float] | None:
+        """How much each style picture counts; they add up to 1."""
+        return divide_shares(len(self.styles), self.settings.shares) if self.styles else None
+
+    @property
+    def pictures(self) -> list[Picture]:
+        """All that take part."""
+        return [picture for picture in (self.content, *self.styles, self.start) if picture is not None]
+
+    @cached_property
+    def notes(self) -> tuple[str, ...]:
+        """What was chosen or changed before the run, in words."""
+        r, precisions = self.recipe, ", then ".join(dict.fromkeys(stage.precision for stage in self.stages))
+        said = [f"computing on {describe_device(self.device)} in {precisions} with {r.backbone}, recipe {r.name}"]
+        if r.optimizer == "lbfgs" and self.budget.history < r.history:
+            said.append(f"memory is short: L-BFGS remembers {self.budget.history} moves, not {r.history}")
+        return (*said, *(f"{picture.source}: {note}" for picture in self.pictures for note in picture.notes))
+
+    @property
+    def facts(self) -> dict[str, Any]:
+        """What a picture's metadata says of its making, as plain data."""
+        return {
+            "format": FORMAT,
+            "version": VERSION,
+            "torch": torch.__version__,
+            "device": str(self.device),
+            "precision": self.precision,
+            "seed": self.settings.seed,
+            "content": self.names[0],
+            "styles": list(self.names[1:]),
+            "shares": self.shares,
+            "style_scales": self.settings.style_scales and list(self.settings.style_scales),
+            "weights": self.settings.weights,
+            "recipe": self.recipe.to_dict(),
+        }
+
+    @cached_property
+    def identity(self) -> dict[str, Any]:
+        """All that determines the run, as plain data: fields by name, and digests of pictures and weights.
+
+        A checkpoint goes on only where it is the same.
+
+        The number of evaluations is not among it, so that a run can be given more."""
+        words = ("name", "source", "note", "evaluations")
+        fields_ = {name: self.facts[name] for name in ("precision", "seed", "shares", "style_scales")}
+        fields_ |= {name: value for name, value in self.recipe.to_dict().items() if name not in words}
+        pictures = {"content picture": self.content, "start picture": self.start}
+        pictures |= {f"style picture {i}": style for i, style in enumerate(self.styles, 1)}
+        digests = {name: digest(picture.pixels) for name, picture in pictures.items() if picture is not None}
+        digests["set of weights"] = digest(*self.backbone.state_dict().values())
+        return {"fields": fields_, "digests": digests}
+
+    def first_image(self, size: tuple[int, int]) -> Tensor:
+        """Where the run starts.
+
+        Args:
+            size: (height, width) of the first stage.
+
+        Returns:
+            (1, 3, *size), in [0, 1].
+        """
+        if self.start is not None:
+            return resize(self.start.pixels, size)
+        if self.recipe.start == "noise":
+            noise = torch.randn(1, 3, *size, generator=torch.Generator().manual_seed(self.settings.seed))
+            return (self.backbone.mean.cpu() + self.recipe.noise * noise).clamp(0, 1)
+        picture = self.content if self.recipe.start == "content" else self.styles[0]
+        return resize(picture.pixels, size)
+
+    def objective(self, stage: Stage | None = None) -> Objective:
+        """What is minimised in a stage, the last if None; every picture shrinks with the result."""
+        stage = stage or self.stages[-1]
+        return Objective(self.backbone, self.terms(stage.size), stage.precision, self.budget.maps)
+
+    def terms(self, size: tuple[int, int]) -> list[Term]:
+        """Content, style and smoothness at a size (height, width)."""
+        r, terms = self.recipe, []
+        in_bands = features_in_bands(self.backbone)
+        if self.content is not None and r.content_weight:
+            content = resize(self.content.pixels, size).to(self.device)
+            terms += content_terms(
+                in_bands, content, r.content_layers, weight=r.content_weight, reduction=r.content_reduction
+            )
+        if self.styles and r.style_weight:
+            look = in_bands if STATISTICS[r.statistic].is_mean else self.backbone
+            styles = [self.shrunk(style, size).to(self.device) for style in self.styles]
+            terms += style_terms(
+                look, styles, r.style_layers, weight=r.style_weight, statistic=r.statistic, shares=self.shares
+            )
+        if r.tv_weight:
+            space = self.backbone.normalize if r.tv_space == "network" else None
+            terms.append(tv_term(r.tv_weight, r.tv_kind, r.tv_reduction, space))
+        return terms
+
+    def shrunk(self, style: Picture, size: tuple[int, int]) -> Tensor:
+        """A style picture as it goes with a result of some (height, width)."""
+        scale = size[0] / self.stages[-1].size[0]
+        h, w = style.pixels.shape[-2:]
+        return resize(style.pixels, (max(self.smallest, round(h * scale)), max(self.smallest, round(w * scale))))
+
+    def options(self, stage: Stage) -> dict[str, Any]:
+        """The recipe's fields that its optimiser takes."""
+        r = self.recipe
+        if r.optimizer == "lbfgs":
+            return {"history": self.budget.history, "bounds": r.bounds, "noise": NOISE[stage.precision]}
+        return {name: getattr(r, name) for name in ("rate", "schedule", "betas", "epsilon", "average", "bounds")}
+
+
+def prepare(
+    content: Any | None, styles: Sequence[Any], *, recipe: str | Recipe = DEFAULT_RECIPE, **options: Any
+) -> Plan:
+    """Everything for a run, checked.
+
+    Args:
+        content: what `load_image` takes; None for a texture on a canvas of `size` × `size`.
+        styles: as many; none for a reconstruction of the content.
+        recipe: a name in `RECIPES`, or a `Recipe`.
+        options: fields of `Settings` and, each in place of the recipe's own value, of `Recipe`.
+
+    Raises:
+        InputError: whatever does not fit, in one line.
+    """
+    start = options.get("start", "")
+    if not isinstance(start, str | os.PathLike) and start is not None:
+        options["start"] = FROM_MEMORY
+    recipe, settings = settle(recipe, options)
+    check_together(recipe, settings, content, styles)
+    device = choose_device(settings.device)
+    precision = choose_precision(settings.precision, device)
+    backbone = ready_backbone(recipe, settings)
+    smallest = smallest_side(backbone, recipe)
+
+    def load(source: Any, size: int) -> Picture:
+        return load_image(source, size, side=recipe.side, smallest=smallest)
+
+    scales = settings.style_scales or (1.0,) * len(styles)
+    content_picture = None if content is None else load(content, recipe.size)
+    style_pictures = tuple(
+        load(style, max(1, round((recipe.style_size or recipe.size) * scale)))
+        for style, scale in zip(styles, scales, strict=True)
+    )
+    start = start if recipe.start == FROM_MEMORY else recipe.start
+    start_picture = None if recipe.start in STARTS else load(start, recipe.size)
+    pictures = [p for p in (content_picture, *style_pictures, start_picture) if p is not None]
+    if recipe.normalized:
+        normalize_activations(backbone, [picture.pixels for picture in pictures])
+    shape = (recipe.size,) * 2 if content_picture is None else shape_of(content_picture)
+    stages = divide_run(recipe, precision, shape, smallest)
+    memory = FREE_SHARE * free_memory(device) if settings.memory is None else settings.memory
+    budget = Needs(backbone, recipe, stages[-1].precision).divide(shape, list(map(shape_of, style_pictures)), memory)
+    loaded = zip((content, *styles), (content_picture, *style_pictures), strict=True)
+    names = tuple(name_of(given, picture) for given, picture in loaded)
+    return Plan(
+        recipe,
+        settings,
+        device,
+        precision,
+        backbone.to(device),
+        content_picture,
+        style_pictures,
+        start_picture,
+        names,
+        tuple(stages),
+        budget,
+    )
+
+
+def settle(recipe: str | Recipe, options: Mapping[str, Any]) -> tuple[Recipe, Settings]:
+    """The recipe by name, moved to another network if asked, with other fields changed; and the settings.
+
+    Args:
+        recipe: a name in `RECIPES`, or a `Recipe`.
+        options: fields of `Settings` and of `Recipe`.
+
+    Raises:
+        InputError: an unknown recipe or field, a value that breaks a rule, or one that has no effect.
+    """
+    if not isinstance(recipe, Recipe):
+        recipe = RECIPES[choose("recipe", recipe, RECIPES)]
+    own = {one.name for one in fields(Settings)}
+    for name in options:
+        if name not in (known := [*own, *(one.name for one in fields(Recipe))]):
+            raise InputError(f"unknown option '{name}': {nearest(name, known)}help(nst.stylize) explains all of them")
+    changes = {name: value for name, value in options.items() if name not in own}
+    settings = Settings(**{name: value for name, value in options.items() if name in own})
+    if changes.get("backbone", recipe.backbone) != recipe.backbone:
+        recipe = recipe.on(changes["backbone"])
+    changed = recipe.changed(**changes)
+    if useless := changed.without_effect(changes):
+        raise InputError(useless)
+    if too_large := [size for size, _ in (changes.get("pyramid") and changed.pyramid) or () if size >= changed.size]:
+        raise InputError(f"pyramid has a scale of {too_large[0]}, not below the size {changed.size}: leave it out")
+    return changed, settings
+
+
+def check_together(recipe: Recipe, settings: Settings, content: Any, styles: Sequence[Any]) -> None:
+    """Refuse what does not go together.
+
+    Raises:
+        InputError: no picture, a start that is not there, nothing to optimise, other numbers of shares than styles.
+    """
+    if content is None and not styles:
+        raise InputError("neither a content nor a style image was given: give at least one")
+    if recipe.start == "content" and content is None:
+        raise InputError("the start is 'content', but there is none: start from 'noise' or 'style'")
+    if recipe.start == "style" and not styles:
+        raise InputError("the start is 'style', but there is no style image: start from 'noise' or 'content'")
+    if settings.style_scales and len(settings.style_scales) != len(styles):
+        raise InputError(
+            f"{len(styles)} style images and the scales {list(settings.style_scales)}: give one number for each"
+        )
+    if styles:
+        divide_shares(len(styles), settings.shares)
+    active = (content is not None and recipe.content_weight, styles and recipe.style_weight, recipe.tv_weight)
+    if not any(active):
+        raise InputError("all weights are 0, so at least one term is needed: nothing would be optimised")
+
+
+def ready_backbone(recipe: Recipe, settings: Settings) -> Backbone:
+    """The recipe's network on the CPU; random weights follow the seed and leave the caller's random state alone."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(settings.seed)
+        return load_backbone(
+            recipe.backbone,
+            settings.weights,
+            pooling=recipe.pooling,
+            pixels=recipe.pixels,
+            padding_mode=recipe.padding_mode,
+        )
+
+
+def smallest_side(backbone: Backbone, recipe: Recipe) -> int:
+    """The least side of a picture on which all the recipe's layers can be compared.
+
+    Raises:
+        InputError: a layer that the weights do not reach.
+    """
+    backbone.check_layers([*recipe.content_layers, *recipe.style_layers])
+    least = dict.fromkeys(recipe.content_layers, 2)
+    least |= dict.fromkeys(recipe.style_layers, STATISTICS[recipe.statistic].least)
+    side, map_size = SMALLEST, backbone.architecture.map_size
+    while any(map_size(layer, (side, side))[1] < rows for layer, rows in least.items()):
+        side += 1
+    return side
+
+
+def divide_run(recipe: Recipe, precision: str, shape: tuple[int, int], smallest: int) -> list[Stage]:
+    """Coarse to fine; a mixed run of L-BFGS ends in float32 (Adam averages the noise of half precision).
+
+    Args:
+        recipe: names the scales and their evaluations.
+        precision: "mixed" among them.
+        shape: (height, width) of the result.
+        smallest: the least side of a scale.
+    """
+    coarse = [(fit(shape, size, recipe.side), n) for size, n in recipe.scales() if size < recipe.size]
+    coarse = [(size, n) for size, n in coarse if min(size) >= smallest and size[0] < shape[0]]
+    half = "bfloat16" if precision == "mixed" else precision
+    rough = int(ROUGH * recipe.evaluations) if precision == "mixed" and recipe.optimizer == "lbfgs" else 0
+    last = [Stage(shape, recipe.evaluations - rough, "float32" if rough else half)]
+    rough_part = [Stage(shape, rough, half)] if rough else []
+    return [*(Stage(size, n, half) for size, n in coarse), *rough_part, *last]
+
+
+def shape_of(picture: Picture) -> tuple[int, int]:
+    """(height, width) of a picture."""
+    return picture.pixels.shape[-2], picture.pixels.shape[-1]
+
+
+def name_of(given: Any, picture: Picture | None) -> str | None:
+    """A path or address as it was given, so that the run can be repeated from the same folder; None for no picture."""
+    return os.fspath(given) if isinstance(given, str | os.PathLike) else picture and picture.source
+
+
+def digest(*tensors: Tensor) -> str:
+    """A fingerprint of the numbers in some tensors."""
+    made = hashlib.sha256()
+    for tensor in tensors:
+        made.update(tensor.detach().cpu().contiguous().numpy().tobytes())
+    return made.hexdigest()[:16]
+
+
+def takes_options(**defaults: Any) -> Callable[[Callable], Callable]:
+    """Let a function whose `**options` go to `prepare` say so: its signature and docstring list every field.
+
+    An editor completes them, `help` explains them, and none is typed a second time.
+
+    Args:
+        defaults: those of the function's own, where they differ from the kit's recipe.
+    """
+    known = [one for kind in (Settings, Recipe) for one in fields(kind) if one.name not in ("name", "source", "note")]
+
+    def decorate(function: Callable) -> Callable:
+        own = [p for p in signature(function).parameters.values() if p.kind != Parameter.VAR_KEYWORD]
+        more = [
+            Parameter("recipe", Parameter.KEYWORD_ONLY, default=DEFAULT_RECIPE, annotation="str | Recipe"),
+            *(
+                Parameter(one.name, Parameter.KEYWORD_ONLY, default=default, annotation=one.type)
+                for one, default in ((one, defaults.get(one.name, default_of(one))) for one in known)
+            ),
+        ]
+        function.__signature__ = signature(function).replace(parameters=[*own, *more])
+        head = "Options, with the defaults of the recipe `kit`; another recipe has its own:"
+        lines = ["    recipe: a name that `nst recipes` lists, or a `Recipe`."]
+        lines += [f"    {one.name}: {one.metadata['help']}." for one in known]
+        function.__doc__ = "\n".join([function.__doc__ or "", "", head, *lines])
+        return function
+
+    return decorate

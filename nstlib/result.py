@@ -1,0 +1,130 @@
+"""A picture, and how it came about → a `Result` that can be saved, shown and repeated."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+from torch import Tensor
+
+from .errors import InputError
+from .image import read_metadata, save_image
+from .loss import by_kind
+from .optimizers import Step, Stop
+from .recipe import Recipe
+
+__all__ = ["Progress", "Record", "Result", "read_facts"]
+
+METADATA_KEY = "nstlib"
+FORMAT = 1  # of the facts in a picture's metadata
+
+
+@dataclass(frozen=True)
+class Record:
+    """One line of a run's history.
+
+    Attributes:
+        size: (height, width) of the scale that it belongs to.
+        iteration, evaluations: counts since that scale began.
+        seconds: since the run began.
+        loss: the objective.
+        terms: its summands by name.
+    """
+
+    size: tuple[int, int]
+    iteration: int
+    evaluations: int
+    seconds: float
+    loss: float
+    terms: Mapping[str, float]
+
+    def kinds(self) -> dict[str, float]:
+        """The terms added up by kind: content, style, tv."""
+        return by_kind(self.terms)
+
+
+@dataclass(frozen=True)
+class Progress:
+    """Where a run is.
+
+    Attributes:
+        step: the optimiser's report.
+        size: (height, width) of its scale.
+        done: share of the run's work, 0 to 1.
+        seconds: since the run began.
+        seconds_left: an estimate; None before anything was measured.
+    """
+
+    step: Step
+    size: tuple[int, int]
+    done: float
+    seconds: float
+    seconds_left: float | None
+
+
+@dataclass(frozen=True)
+class Result:
+    """A picture and how it came about.
+
+    Attributes:
+        image: (1, 3, H, W), sRGB in [0, 1], on the CPU.
+        history: the whole run, a line per iteration.
+        recipe, seed: what it was painted by.
+        seconds: of the run.
+        device: where it ran.
+        stopped: why it ended.
+        notes: what was chosen or changed on the way, in words.
+        facts: all that is needed to repeat it, as plain data.
+    """
+
+    image: Tensor
+    history: tuple[Record, ...]
+    recipe: Recipe
+    seed: int
+    seconds: float
+    device: str
+    stopped: Stop
+    notes: tuple[str, ...] = ()
+    facts: Mapping[str, Any] = field(default_factory=dict, repr=False)
+
+    @property
+    def evaluations(self) -> int:
+        """Of the whole run: those of its stages added up, each of which counts from 0 anew."""
+        ends = [line for line, after in pairwise(self.history) if after.iteration <= line.iteration]
+        return sum(line.evaluations for line in (*ends, self.history[-1]))
+
+    def save(self, path: str | os.PathLike[str]) -> Path:
+        """Write the picture, whole or not at all, with the facts in its metadata.
+
+        Args:
+            path: of a PNG, JPEG or WebP.
+
+        Raises:
+            InputError: it cannot be written there.
+        """
+        return save_image(self.image, path, {METADATA_KEY: json.dumps(dict(self.facts), ensure_ascii=False)})
+
+
+def read_facts(path: str | os.PathLike[str]) -> dict[str, Any]:
+    """How a picture was made, out of its metadata.
+
+    Args:
+        path: of a picture that `Result.save` wrote.
+
+    Raises:
+        InputError: it does not say so, or in a form that this version does not know.
+    """
+    try:
+        facts = json.loads(read_metadata(path)[METADATA_KEY])
+    except (KeyError, ValueError):
+        facts = None
+    if not isinstance(facts, dict) or not isinstance(facts.get("recipe"), dict):
+        raise InputError(f"'{path}' does not say how it was made: nst did not save it, or its metadata was lost")
+    if (found := facts.get("format")) != FORMAT:
+        raise InputError(f"'{path}' was saved in another format of nstlib ({found}, not {FORMAT}): make it anew")
+    return facts

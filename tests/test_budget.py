@@ -1,0 +1,158 @@
+"""What a run takes, how it is divided, and what is said where it does not fit."""
+
+import pytest
+import torch
+
+import nstlib as nst
+from nstlib.budget import Needs
+from nstlib.optimizers import optimize
+from nstlib.plan import prepare
+from nstlib.transfer import carry_out
+
+LIMITED = {"size": 48, "evaluations": 12, "device": "cpu", "precision": "float32"}
+
+
+@pytest.fixture
+def content(rng):
+    ramp = torch.linspace(0, 1, 48).view(1, 1, 1, 48)
+    return (0.5 * ramp + 0.5 * torch.rand(1, 3, 48, 48, generator=rng)).clamp(0, 1)
+
+
+@pytest.fixture
+def style(rng):
+    stripes = (torch.arange(64) // 4 % 2).float().view(1, 1, 64, 1)
+    return (torch.tensor([0.9, 0.6, 0.1]).view(1, 3, 1, 1) * stripes).expand(1, 3, 64, 56).contiguous()
+
+
+def sizes(plan):
+    return plan.stages[-1].size, [tuple(style.pixels.shape[-2:]) for style in plan.styles]
+
+
+def needs_of(plan):
+    return Needs(plan.backbone, plan.recipe, plan.stages[-1].precision)
+
+
+def least_memory(plan, history):
+    """The fewest bytes with which a run can remember so many moves."""
+    needs, (size, styles) = needs_of(plan), sizes(plan)
+    run = needs.images(size, history) + needs.engine.least(size)
+    return needs.targets(size, styles) + max(run, *map(needs.describe, styles))
+
+
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+def test_what_is_accepted_runs(precision, rng):
+    """The targets fit as well, which are computed from other layers, in single precision."""
+    content, style = (torch.rand(1, 3, 160, 160, generator=rng) for _ in range(2))
+    options = {**LIMITED, "size": 160, "evaluations": 2, "precision": precision}
+    memory = least_memory(prepare(content, [style], **options), 10)
+    assert len(nst.stylize(content, style, memory=memory, **options).history) > 1
+
+
+def test_with_little_memory_fewer_moves_are_remembered(content, style, monkeypatch):
+    options = {**LIMITED, "history": 12}
+    plenty = prepare(content, [style], **options)
+    assert plenty.budget.history == 12 and not any("memory is short" in note for note in plenty.notes)
+    short = prepare(content, [style], memory=least_memory(plenty, 5), **options)
+    assert short.budget.history == 5
+    assert "memory is short: L-BFGS remembers 5 moves, not 12" in short.notes
+    given = []
+    monkeypatch.setattr("nstlib.transfer.optimize", lambda *a, **k: given.append(k["history"]) or optimize(*a, **k))
+    result = carry_out(short)
+    assert result.history[-1].loss < 0.5 * result.history[0].loss
+    assert given == [5]
+    assert prepare(content, [style], memory=least_memory(plenty, 5) - 1, **options).budget.history == 3
+    adam = prepare(content, [style], memory=least_memory(plenty, 5), **LIMITED, optimizer="adam")
+    assert not any("memory is short" in note for note in adam.notes)
+
+
+@pytest.mark.parametrize("backbone", ["pocket", "squeezenet1_1"])
+def test_with_little_memory_the_picture_is_the_same(backbone, rng):
+    content, style = (torch.rand(1, 3, 150, 200, generator=rng) for _ in range(2))
+    options = {**LIMITED, "size": 200, "evaluations": 4, "history": 3, "backbone": backbone, "weights": "random"}
+    plenty = prepare(content, [style], **options)
+    needs, (size, styles) = needs_of(plenty), sizes(plenty)
+    least, most = needs.engine.least(size), needs.engine.bytes(size)
+    assert least < most
+    memory = needs.targets(size, styles) + needs.images(size, 3) + (least + most) // 2
+    short = prepare(content, [style], memory=memory, **options)
+    assert least <= short.budget.maps < most and short.budget.history == 3
+    assert short.objective().memory == short.budget.maps
+    first, second = carry_out(plenty), carry_out(short)
+    assert second.history[0].loss == pytest.approx(first.history[0].loss, rel=1e-4)
+    assert second.history[-1].loss == pytest.approx(first.history[-1].loss, rel=1e-2)
+    assert (first.image - second.image).abs().mean() < 1e-3
+
+
+@pytest.mark.parametrize("shape", [(160, 160), (60, 160), (160, 60)], ids=str)
+@pytest.mark.parametrize("share", [0.95, 0.6])
+def test_a_size_that_cannot_fit_is_refused_with_one_that_does(shape, share, rng):
+    content = torch.rand(1, 3, *shape, generator=rng)
+    options = {**LIMITED, "evaluations": 2}
+    del options["size"]
+    memory = share * least_memory(prepare(content, [content], size=160, **options), 3)
+    with pytest.raises(nst.InputError, match=r"need .* GB, but there are .* GB: size \d+ fits") as caught:
+        prepare(content, [content], size=160, memory=memory, **options)
+    size = int(str(caught.value).split("size ")[1].split()[0])
+    assert 32 <= size < 160
+    result = nst.stylize(content, content, size=size, memory=memory, **options)
+    assert max(result.image.shape[-2:]) == size
+    with pytest.raises(nst.InputError, match="GB"):
+        prepare(content, [content], size=size + 32, memory=memory, **options)
+
+
+def test_where_no_size_fits_none_is_named(content, style):
+    with pytest.raises(nst.InputError, match=r"48×48 pixels with pocket need") as caught:
+        prepare(content, [style], memory=1e5, **LIMITED)
+    assert "size 0" not in str(caught.value)
+
+
+@pytest.mark.parametrize("statistic", ["gram-relative", "wasserstein", "sliced"])
+def test_style_pictures_are_counted(statistic, rng):
+    """One 18 times as wide as the result does not fit where one of its size does; following the advice helps."""
+    content, style = torch.rand(1, 3, 64, 64, generator=rng), torch.rand(1, 3, 1200, 1200, generator=rng)
+    options = {**LIMITED, "size": 64, "evaluations": 2, "statistic": statistic}
+    plan = prepare(content, [style], **options)
+    memory = 1.2 * least_memory(plan, 10)
+    with pytest.raises(nst.InputError, match=r"with a style picture of 1152×1152 pixels .*: give a smaller style_size"):
+        prepare(content, [style], memory=memory, style_scales=[18], **options)
+    assert nst.stylize(content, style, memory=memory, style_size=64, **options).evaluations == 2
+
+
+def test_the_budget_covers_what_a_run_really_takes(rng):
+    """The peak of a whole run, targets of a large style picture included, measured from outside."""
+    from benchmarks.measure import PeakMemory
+
+    content, style = torch.rand(1, 3, 64, 64, generator=rng), torch.rand(1, 3, 640, 640, generator=rng)
+    for statistic in ("gram-relative", "sliced"):
+        options = {**LIMITED, "size": 64, "evaluations": 2, "statistic": statistic, "style_scales": [10]}
+        plan = prepare(content, [style], **options)
+        size, styles = sizes(plan)
+        with PeakMemory("cpu") as peak:
+            carry_out(plan)
+        assert 2e7 < peak.bytes < 1.2 * needs_of(plan).least(size, styles)
+
+
+def test_a_run_resumes_with_less_memory(content, style, tmp_path):
+    """What is free differs from day to day; a checkpoint must not depend on it."""
+    path = tmp_path / "state.pt"
+    transfer = nst.Transfer(content, [style], checkpoint=path, **LIMITED)
+    for progress in transfer:
+        if progress.step.iteration == 8:
+            break
+    memory = least_memory(transfer.plan, 4)
+    resumed = nst.stylize(content, style, checkpoint=path, memory=memory, **LIMITED)
+    assert resumed.history[-1].evaluations == 12 and len(resumed.history) > 8
+
+
+@pytest.mark.parametrize("optimizer", ["lbfgs", "adam"])
+def test_the_largest_size_fits_and_the_next_does_not(content, style, optimizer):
+    plan = prepare(content, [style], **LIMITED, optimizer=optimizer)
+    needs = needs_of(plan)
+    for memory in (1e8, 5e8):
+        fast, most = (needs.largest(memory, fast=fast) for fast in (True, False))
+        assert 0 < fast < most and fast % 32 == most % 32 == 0
+        assert needs.divide((most, most), [], memory).maps > 0
+        larger = Needs(plan.backbone, plan.recipe.changed(size=most + 32), "float32")
+        with pytest.raises(nst.InputError, match=f"size {most} fits"):
+            larger.divide((most + 32, most + 32), [], memory)
+        assert needs.divide((fast, fast), [], memory).history == plan.recipe.history

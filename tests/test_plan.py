@@ -1,0 +1,329 @@
+"""What a recipe says arrives: every recipe's objective against its source's formula, every field by what it does.
+
+Feature maps are computed here once more, by functional operations in double precision, from the weights alone.
+"""
+
+import dataclasses
+import itertools
+
+import numpy as np
+import pytest
+import torch
+from formulas import FORMULAS
+from torch.nn import functional as F
+
+import nstlib as nst
+from nstlib.plan import Settings, prepare
+from nstlib.transfer import Transfer, paint
+
+MEAN, STD = torch.tensor([0.485, 0.456, 0.406]).view(1, 3, 1, 1), torch.tensor([0.229, 0.224, 0.225]).view(1, 3, 1, 1)
+SMALL = {"size": 64, "evaluations": 6, "device": "cpu", "precision": "float32"}
+
+
+@pytest.fixture(scope="module")
+def pictures():
+    """Content (48 × 64), style (64 × 56) and a third; smooth, so that every layer has something to see."""
+    random = torch.Generator().manual_seed(1)
+    small = torch.rand(3, 3, 8, 8, generator=random)
+    shapes = ((48, 64), (64, 56), (64, 64))
+    smooth = [F.interpolate(one[None], shape, mode="bilinear") for one, shape in zip(small, shapes, strict=True)]
+    return [0.8 * one + 0.2 * torch.rand(*one.shape, generator=random) for one in smooth]
+
+
+def feature_maps(plan, image, layers):
+    """{layer: F (N, M)} of an image (1, 3, H, W), in float64, with the recipe's own pooling, range and padding."""
+    r, weights = plan.recipe, {k: v.double() for k, v in plan.backbone.state_dict().items()}
+    x = 255 * (image - MEAN) if r.pixels == "255" else (image - MEAN) / STD
+    found, x = {}, x.double()
+    for number, spec in enumerate(plan.backbone.architecture.specs):
+        own = f"features.{number}."
+        w = {name.removeprefix(own): value for name, value in weights.items() if name.startswith(own)}
+        if spec.kind == "conv":
+            if number == 0 and r.padding_mode == "replicate":
+                x = F.conv2d(F.pad(x, (spec.padding,) * 4, mode="replicate"), w["weight"], w["bias"], spec.step)
+            else:
+                x = F.conv2d(x, w["weight"], w["bias"], spec.step, spec.padding)
+        elif spec.kind == "relu":
+            x = x.clamp(min=0)
+        elif spec.kind == "fire":
+            s = F.conv2d(x, w["squeeze.weight"], w["squeeze.bias"]).clamp(min=0)
+            one = F.conv2d(s, w["expand1x1.weight"], w["expand1x1.bias"])
+            three = F.conv2d(s, w["expand3x3.weight"], w["expand3x3.bias"], padding=1)
+            x = torch.cat([one, three], 1).clamp(min=0)
+        else:
+            pool = F.max_pool2d if r.pooling == "max" else F.avg_pool2d
+            x = pool(x, spec.kernel, spec.step, ceil_mode=spec.kernel == 3)
+        if spec.name in layers:
+            found[spec.name] = x[0].flatten(1).numpy()
+    return found
+
+
+def expected_terms(plan, image, content, style):
+    """Each term of a published recipe by its source's formula."""
+    r, formula = plan.recipe, FORMULAS[plan.recipe.name]
+    layers = {*r.content_layers, *r.style_layers}
+    mine, contents, styles = (feature_maps(plan, one, layers) for one in (image, content, style))
+    terms = {f"content {n}": formula.content(mine[n], contents[n]) for n in r.content_layers}
+    terms |= {f"style {n}": formula.style(mine[n], styles[n], n) for n in r.style_layers}
+    return terms | ({"tv": formula.tv(image[0].double().numpy())} if r.tv_weight else {})
+
+
+@pytest.mark.parametrize("name", nst.RECIPES)
+def test_the_objective_is_the_sources_formula(pictures, name):
+    content, image = pictures[0], pictures[2][..., :48, :]
+    style = pictures[2][..., 16:, :]  # of the image's size: the papers' E counts its positions once for both
+    options = {"size": 48 if nst.RECIPES[name].side != "long" else 64, "device": "cpu", "weights": "random"}
+    plan = prepare(content, [style], recipe=name, style_size=64, **options)
+    plan.backbone.double()
+    _, terms = plan.objective()(image.double())
+    expected = expected_terms(plan, image, plan.content.pixels, plan.styles[0].pixels)
+    assert set(terms) == set(expected)
+    for term, value in expected.items():
+        # Mean and deviation are kept in single precision; mean-std adds 1e-12 under its root.
+        assert float(terms[term]) == pytest.approx(value, rel=2e-5), term
+
+
+# Every field, by what it does. A row: options; what is observed of the plan; what it must be.
+
+
+def steps(plan, count):
+    """The images of the first steps."""
+    return [progress.step.image.double() for progress in itertools.islice(paint(plan), count)]
+
+
+def adam_by_hand(plan, count, rate, betas, epsilon):
+    """Images of Adam (Kingma & Ba 2015, algorithm 1) without bounds, in double precision."""
+    plan.backbone.double()
+    x, m, v = plan.first_image(plan.stages[0].size).double(), 0.0, 0.0
+    objective, images = plan.objective(plan.stages[0]), []
+    for t in range(1, count + 1):
+        images.append(x)
+        leaf = x.clone().requires_grad_()
+        (g,) = torch.autograd.grad(objective(leaf)[0], leaf)
+        m, v = betas[0] * m + (1 - betas[0]) * g, betas[1] * v + (1 - betas[1]) * g**2
+        x = x - rate * m / (1 - betas[0] ** t) / ((v / (1 - betas[1] ** t)).sqrt() + epsilon)
+    return images
+
+
+def follows_adam(**settings):
+    """Whether three of the run's images are those of Adam with such settings."""
+
+    def observe(plan):
+        settings_ = {"rate": 0.02, "betas": (0.9, 0.999), "epsilon": 1e-8, **settings}
+        run = steps(plan, 4)
+        by_hand = adam_by_hand(plan, 4, **settings_)
+        return all((a - b).abs().mean() < 1e-4 for a, b in zip(run, by_hand, strict=True))
+
+    return observe
+
+
+def moves(plan):
+    """Largest change of a pixel in the first moves."""
+    images = steps(plan, 3)
+    return [round(float((b - a).abs().max()), 4) for a, b in itertools.pairwise(images)]
+
+
+def layer(name):
+    return lambda plan: plan.backbone(plan.content.pixels, [name])[name]
+
+
+def weights_of(kind):
+    return lambda plan: {t.layer: t.weight for t in plan.objective().terms if t.kind == kind}
+
+
+def total(kind):
+    """A kind's weighted value at the content picture."""
+
+    def observe(plan):
+        _, terms = plan.objective()(plan.content.pixels)
+        return sum(float(value) for name, value in terms.items() if name.startswith(kind))
+
+    return observe
+
+
+def squared_distance(plan):
+    """Of the content's map from that of its mirror image."""
+    mirrored = plan.backbone(plan.content.pixels.flip(3), ["relu3_3"])["relu3_3"]
+    return float((layer("relu3_3")(plan) - mirrored).square().sum())
+
+
+def span(plan):
+    """The least and the greatest pixel after three steps."""
+    image = steps(plan, 3)[-1]
+    return [float(image.min()), float(image.max())]
+
+
+def near(value, **tolerance):
+    return pytest.approx(value, **({"rel": 1e-3} | tolerance))
+
+
+def tv_by_hand(power, reduction, scale=1.0):
+    def expect(plan):
+        x = plan.content.pixels / scale
+        return sum(getattr((d.abs() ** power), reduction)().item() for d in (x.diff(dim=3), x.diff(dim=2)))
+
+    return expect
+
+
+ADAM, FREE = {"optimizer": "adam"}, {"optimizer": "adam", "bounds": None}
+NETWORK = {"tv_weight": 1.0, "tv_space": "network"}
+
+ARRIVALS = {
+    "backbone": ({"backbone": "squeezenet1_1", "weights": "random"}, lambda p: list(p.backbone.layers)[3], "fire2"),
+    "pooling": (
+        {"pooling": "average"},
+        lambda p: torch.allclose(layer("pool1")(p), F.avg_pool2d(layer("relu1_2")(p), 2), atol=1e-5),
+        True,
+    ),
+    "pixels": ({"pixels": "255"}, lambda p: float(p.backbone.normalize(MEAN + 1).mean()), near(255)),
+    "padding_mode": (
+        {"padding_mode": "replicate"},
+        lambda p: float(p.backbone(torch.full((1, 3, 16, 16), 0.3), ["conv1_1"])["conv1_1"].std((2, 3)).max()),
+        near(0, abs=1e-5),
+    ),
+    "normalized": (
+        {"normalized": True},
+        lambda p: float(
+            torch.cat([p.backbone(x.pixels, ["relu2_1"])["relu2_1"].mean((2, 3)) for x in (p.content, *p.styles)])
+            .mean(0)
+            .median()
+        ),
+        near(1, rel=0.02),
+    ),
+    "content_layers": ({"content_layers": {"relu2_1": 3.0}}, weights_of("content"), {"relu2_1": 3.0 * 0.02}),
+    "content_weight": ({"content_weight": 0.7}, weights_of("content"), {"relu3_3": 0.7}),
+    "content_reduction": (
+        {"content_reduction": "sum", "content_weight": 1.0, "start": "noise"},
+        lambda p: float(p.objective()(p.content.pixels.flip(3))[1]["content relu3_3"]),
+        lambda p: near(squared_distance(p)),
+    ),
+    "style_layers": ({"style_layers": {"relu2_2": 0.25}}, weights_of("style"), {"relu2_2": 0.25}),
+    "style_weight": ({"style_weight": 4.5}, lambda p: sum(weights_of("style")(p).values()), near(4.5)),
+    "statistic": (
+        {"statistic": "gram-e", "style_layers": "relu1_1"},
+        lambda p: float(p.objective()(p.content.pixels)[1]["style relu1_1"]),
+        lambda p: near(gram_by_hand(p)),
+    ),
+    "tv_weight": ({"tv_weight": 0.3}, weights_of("tv"), {None: 0.3}),
+    "tv_kind": ({"tv_weight": 1.0, "tv_kind": "l1"}, total("tv"), lambda p: near(tv_by_hand(1, "mean")(p))),
+    "tv_reduction": ({"tv_weight": 1.0, "tv_reduction": "sum"}, total("tv"), lambda p: near(tv_by_hand(2, "sum")(p))),
+    "tv_space": (NETWORK, total("tv"), lambda p: near(tv_by_hand(2, "mean", STD)(p))),
+    "size": ({"size": 52}, lambda p: (p.stages[-1].size, p.content.pixels.shape[-1]), ((39, 52), 52)),
+    "side": ({"side": "short", "size": 40}, lambda p: p.stages[-1].size, (40, 53)),
+    "style_size": ({"style_size": 44}, lambda p: max(p.styles[0].pixels.shape), 44),
+    "pyramid": (
+        {"pyramid": ((48, 2),)},
+        lambda p: [(s.size, s.evaluations) for s in p.stages],
+        [((36, 48), 2), ((48, 64), 6)],
+    ),
+    "start": ({"start": "style"}, lambda p: torch.equal(p.first_image((64, 56)), p.styles[0].pixels), True),
+    "noise": (
+        {"start": "noise", "noise": 0.01},
+        lambda p: float((p.first_image((64, 64)) - MEAN).std()),
+        near(0.01, rel=0.1),
+    ),
+    "optimizer": (ADAM, lambda p: set(next(iter(paint(p))).step.state()) >= {"m", "v"}, True),
+    "evaluations": ({"evaluations": 3}, lambda p: [x.step.evaluations for x in paint(p)][-1], 3),
+    "rate": ({**ADAM, "rate": 0.07}, lambda p: moves(p)[0], 0.07),
+    "schedule": ({**ADAM, "schedule": ((1, 0.001),)}, lambda p: [m < 0.0021 for m in moves(p)], [False, True]),
+    "betas": ({**FREE, "betas": (0.3, 0.6)}, follows_adam(betas=(0.3, 0.6)), True),
+    "epsilon": ({**FREE, "epsilon": 1e-3}, follows_adam(epsilon=1e-3), True),
+    "average": (
+        {**ADAM, "average": 0.5},
+        lambda p: float((steps(p, 2)[1] - p.content.pixels.double()).abs().max()),
+        near(0.02 * 2 / 3, rel=0.02),  # (0.25 x₀ + 0.5 x₁) / 0.75, and the first move is as long as the rate
+    ),
+    "history": ({"history": 2}, lambda p: len(list(paint(p))[-1].step.state()["order"]), 2),
+    "bounds": ({"bounds": (0.3, 0.6)}, span, near([0.3, 0.6])),
+}
+
+SETTINGS = {
+    "seed": ({"start": "noise", "seed": 5}, lambda p: torch.equal(p.first_image((8, 8)), noise_by_hand(5)), True),
+    "device": ({"device": "cpu"}, lambda p: next(p.backbone.parameters()).device.type, "cpu"),
+    "precision": ({"precision": "bfloat16"}, lambda p: p.objective().precision, "bfloat16"),
+    "memory": ({"memory": 3e8}, lambda p: 0 < p.budget.maps < 3e8, True),
+    "weights": (
+        {"weights": "random"},
+        lambda p: torch.allclose(p.backbone.features[0].bias, torch.zeros(24)),
+        True,
+    ),
+    "shares": ({"shares": (3, 1)}, lambda p: p.shares, [0.75, 0.25]),
+    "style_scales": ({"style_scales": (1, 0.75)}, lambda p: [max(s.pixels.shape) for s in p.styles], [64, 48]),
+}
+
+
+def gram_by_hand(plan):
+    """E, Gatys et al. 2016, equation 4, at relu1_1."""
+    image, style = (
+        plan.backbone(x, ["relu1_1"])["relu1_1"][0].flatten(1).double().numpy()
+        for x in (plan.content.pixels, plan.styles[0].pixels)
+    )
+    delta = image @ image.T / image.shape[1] - style @ style.T / style.shape[1]
+    return (delta**2).sum() / (4 * len(image) ** 2)
+
+
+def noise_by_hand(seed):
+    noise = torch.randn(1, 3, 8, 8, generator=torch.Generator().manual_seed(seed))
+    return (MEAN + 0.15 * noise).clamp(0, 1)
+
+
+@pytest.mark.parametrize("name", [*ARRIVALS, *SETTINGS])
+def test_a_field_arrives(pictures, name):
+    options, observe, expected = (ARRIVALS | SETTINGS)[name]
+    styles = pictures[1:] if name in ("shares", "style_scales") else pictures[1:2]
+    plan = prepare(pictures[0], styles, **{**SMALL, **options})
+    observed = observe(plan)
+    assert observed == (expected(plan) if callable(expected) and not hasattr(expected, "rel") else expected)
+
+
+def test_no_field_is_forgotten():
+    words = {"name", "source", "note"}
+    assert set(ARRIVALS) == {one.name for one in dataclasses.fields(nst.Recipe)} - words
+    assert set(SETTINGS) == {one.name for one in dataclasses.fields(Settings)}
+
+
+def test_a_run_on_the_free_memory_takes_nine_tenths(pictures, monkeypatch):
+    monkeypatch.setattr("nstlib.plan.free_memory", lambda device: 10**9)
+    given, default = (prepare(*split(pictures), **SMALL, **o).budget for o in ({"memory": 9e8}, {}))
+    assert given == default
+
+
+def split(pictures):
+    return pictures[0], pictures[1:2]
+
+
+def test_a_start_from_memory(pictures):
+    plan = prepare(*split(pictures), **SMALL, start=pictures[2])
+    assert torch.equal(plan.first_image((64, 64)), pictures[2])
+    assert prepare(*split(pictures), **SMALL, start=pictures[2].numpy()[0].transpose(1, 2, 0)).start is not None
+
+
+def test_several_styles_add_up_by_their_shares(pictures):
+    content, one, two = pictures
+    image = content.flip(3)
+    options = {**SMALL, "content_weight": 0.0}
+
+    def style_loss(styles, **more):
+        return float(prepare(content, styles, **options, **more).objective()(image)[0])
+
+    assert style_loss([one, two], shares=[3, 1]) == near(0.75 * style_loss([one]) + 0.25 * style_loss([two]))
+
+
+def test_every_picture_shrinks_with_the_result(pictures):
+    plan = prepare(*split(pictures), **SMALL, pyramid=((48, 2),))
+    coarse = prepare(*split(pictures), **{**SMALL, "size": 48}, style_size=48)
+    image = pictures[0][..., :36, :48]
+    values = [float(p.objective(p.stages[0])(image)[0]) for p in (plan, coarse)]
+    assert values[0] == near(values[1], rel=0.05)
+
+
+def test_a_plan_is_frozen_and_a_transfer_holds_one(pictures):
+    transfer = Transfer(*split(pictures), **SMALL)
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        transfer.plan.device = "cuda"
+    assert transfer.recipe is transfer.plan.recipe
+
+
+def test_numbers_of_numpy_are_numbers(pictures):
+    plan = prepare(*split(pictures), **{**SMALL, "size": np.int64(64)}, content_weight=np.float32(0.5))
+    assert plan.recipe.size == 64 and type(plan.recipe.size) is int
