@@ -12,12 +12,13 @@ import torch
 
 from .errors import InputError
 from .files import whole
+from .machine import uninterrupted
 from .optimizers import Step, Stop
 from .plan import Plan
 from .result import Record
 from .rules import brief
 
-__all__ = ["Run", "checked", "read_checkpoint", "write_checkpoint"]
+__all__ = ["Run", "checked", "read_checkpoint", "try_checkpoint", "write_checkpoint"]
 
 FORMAT = 1
 STEP = ("iteration", "evaluations", "seconds", "loss", "terms", "image")  # what is kept of the best one
@@ -34,6 +35,7 @@ class Run:
         history: a line for each step.
         seconds: of work so far.
         stop: why the run ended; None if it did not.
+        trouble: what went wrong on the side, in words, while the run went on; "" if nothing did.
     """
 
     stage: int = 0
@@ -42,6 +44,7 @@ class Run:
     history: list[Record] = field(default_factory=list)
     seconds: float = 0.0
     stop: Stop | None = None
+    trouble: str = ""
 
 
 def checked(path: str | os.PathLike[str] | None) -> Path | None:
@@ -90,6 +93,24 @@ def write_checkpoint(run: Run, plan: Plan, path: str | os.PathLike[str]) -> None
     }
     with whole(path) as file:
         torch.save(data, file)
+
+
+def try_checkpoint(run: Run, plan: Plan, path: str | os.PathLike[str]) -> None:
+    """Write where a run stands, if that can be done; a full disk must not cost the picture.
+
+    Args:
+        run: its `trouble` says what went wrong.
+        plan: what it carries out.
+        path: of the file.
+    """
+    try:
+        with uninterrupted():
+            write_checkpoint(run, plan, path)
+    except (OSError, RuntimeError) as error:  # torch tells some failures of a file as the second
+        reason = getattr(error, "strerror", None) or "it could not be written whole"
+        run.trouble = f"the checkpoint '{path}' cannot be written ({reason}): the run goes on without it"
+    else:
+        run.trouble = ""
 
 
 def read_checkpoint(plan: Plan, path: str | os.PathLike[str]) -> Run:

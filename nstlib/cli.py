@@ -8,8 +8,11 @@ is imported by the command that needs it, so that `nst --help` answers at once.
 from __future__ import annotations
 
 import json
+import os
 import platform
+import signal
 import sys
+import tempfile
 from collections.abc import Callable, Iterable, Mapping
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -39,7 +42,7 @@ class FieldOption(click.Option):
         from .recipes import DEFAULT_RECIPE
 
         rule, name = one.metadata["rule"], one.name
-        shown = rule.show(getattr(base, name))
+        shown = rule.show(getattr(base, name)).replace(",", ", ")
         help = f"{one.metadata['help']} [{DEFAULT_RECIPE}: {shown}]"
         super().__init__([f"--{name.replace('_', '-')}", name], help=help, default=None, metavar=rule.metavar)
 
@@ -74,6 +77,7 @@ def run_options(command: Callable) -> Callable:
         click.option("--share", "shares", multiple=True, metavar="NUMBER", help="one per style: how much it counts"),
         click.option("--style-scale", "style_scales", multiple=True, metavar="NUMBER", help="one per style: its size"),
         click.option("--checkpoint", default=None, help="a file for the state; if it exists, the run goes on from it"),
+        click.option("--force", is_flag=True, help="write over a file that nst did not make"),
         click.option("--quiet", is_flag=True, help="say nothing but errors"),
     ):
         command = option(command)
@@ -92,15 +96,13 @@ def nst() -> None:
 @click.argument("pictures", nargs=-1, metavar="CONTENT STYLE [STYLE …]")
 @click.option("--like", default=None, help="a picture that nst made: repeat its run, pictures and all")
 @run_options
-def stylize(pictures: tuple[str, ...], like: str | None, output: str, quiet: bool, **options: Any) -> None:
+def stylize(pictures: tuple[str, ...], like: str | None, **options: Any) -> None:
     """Paint CONTENT in the manner of STYLE, or of several.
 
     A picture is a file, an address, or a name such as content/harbour, style/mosaic, photo/cat, painting/starry_night.
     """
-    from .image import check_writable
     from .result import read_facts
 
-    check_writable(output)
     facts = read_facts(like) if like else {}
     if not pictures and facts:
         pictures = named_in(facts, like)
@@ -109,52 +111,143 @@ def stylize(pictures: tuple[str, ...], like: str | None, output: str, quiet: boo
             f"{len(pictures)} picture{'s' * (len(pictures) != 1)} given: give the content and at least one style, "
             "nst stylize CONTENT STYLE -o OUT.png"
         )
-    paint(pictures[0], pictures[1:], output, quiet, remembered(facts), options)
+    paint(pictures[0], pictures[1:], remembered(facts), **options)
 
 
 @nst.command(cls=FieldCommand)
 @click.argument("styles", nargs=-1, required=True, metavar="STYLE [STYLE …]")
 @run_options
-def texture(styles: tuple[str, ...], output: str, quiet: bool, **options: Any) -> None:
+def texture(styles: tuple[str, ...], **options: Any) -> None:
     """Make a square of texture in the manner of STYLE, from noise."""
-    from .image import check_writable
     from .transfer import TEXTURE
 
-    check_writable(output)
-    paint(None, styles, output, quiet, TEXTURE, options)
+    paint(None, styles, TEXTURE, **options)
 
 
 def paint(
     content: str | None,
     styles: tuple[str, ...],
-    output: str,
-    quiet: bool,
     before: Mapping[str, Any],
-    options: dict[str, Any],
+    output: str,
+    checkpoint: str | None,
+    force: bool,
+    quiet: bool,
+    **options: Any,
 ) -> None:
     """Run a plan with a progress bar and save what comes of it, also after an interrupt.
 
     Args:
-        content, styles: pictures.
-        output: the file to write.
-        quiet: whether to say nothing.
+        content: a picture, or None.
+        styles: pictures.
         before: options that hold where the command line gives none.
+        output: the file to write.
+        checkpoint: a file for the state, or None.
+        force: whether to write over a file that nst did not make.
+        quiet: whether to say nothing.
         options: of the command line; None or () where it gives none.
     """
     from .checkpoint import checked
     from .plan import prepare
     from .transfer import carry_out
 
-    checkpoint = checked(options.pop("checkpoint"))
-    plan = prepare(content, styles, **{**before, **parsed(options)})
-    if not quiet:
-        for note in plan.notes:
-            click.echo(note)
+    given = parsed(options)
+    inputs = [name for name in (content, *styles, given.get("start"), given.get("weights")) if name]
+    check_output(output, inputs, force)
+    if checkpoint is not None:
+        check_apart(checkpoint, [*inputs, output], "the checkpoint")
+    state = checked(checkpoint)
+    plan = prepare(content, styles, **{**before, **given})
+    check_format(output, plan.stages[-1].size)
+    tell = (lambda text: None) if quiet else say
+    for note in plan.notes:
+        tell(note)
     with Bar(quiet) as bar:
-        result = carry_out(plan, checkpoint, bar)
-    result.save(output)
-    if not quiet:
-        click.echo(summary(result, output))
+        result = carry_out(plan, state, bar)
+    place = save_anywhere(result, output)
+    tell(summary(result, place))
+    if result.stopped.broken or result.unchanged or os.fspath(place) != output:
+        trouble = f"{result.stopped}" if result.stopped.broken else "the picture is still its start image"
+        advice = "give the terms weights near 1, and a rate near 0.02"
+        raise Trouble(f"saved at '{place}'" if os.fspath(place) != output else f"{trouble}: {advice}")
+
+
+class Trouble(click.ClickException):
+    """A picture was saved, but not as it was asked for."""
+
+    exit_code = 1
+
+
+def check_output(output: str, inputs: Iterable[str], force: bool) -> None:
+    """Refuse, before any work, an output that cannot be written, or that would cost the person a file.
+
+    Args:
+        output: the file to write.
+        inputs: files that are read.
+        force: whether a file that nst did not make may be written over.
+
+    Raises:
+        InputError: says why, and what to do.
+    """
+    from .files import try_to_write
+    from .image import check_writable
+    from .result import read_facts
+
+    path = check_writable(output)
+    check_apart(output, inputs, "the result")
+    try:
+        try_to_write(path)
+    except OSError as error:
+        raise InputError(f"'{output}' cannot be written ({error.strerror}): name a file in another folder") from None
+    if path.exists() and not force:
+        try:
+            read_facts(path)
+        except InputError:
+            raise InputError(
+                f"'{output}' exists, and nst did not make it: name another file, or add --force to write over it"
+            ) from None
+
+
+def check_apart(output: str, others: Iterable[str], what: str) -> None:
+    """Refuse an output that is one of the run's other files, by whatever name or link.
+
+    Raises:
+        InputError: it is.
+    """
+    for other in others:
+        same = os.path.exists(output) and os.path.exists(other) and os.path.samefile(output, other)
+        if same or os.path.abspath(output) == os.path.abspath(other):
+            raise InputError(f"{what} would be written over '{other}', which the run needs: name another file")
+
+
+def check_format(output: str, size: tuple[int, int]) -> None:
+    """Refuse a size (height, width) that the file's format cannot hold.
+
+    Raises:
+        InputError: it cannot.
+    """
+    most = {".webp": 16383, ".jpg": 65500, ".jpeg": 65500}.get(Path(output).suffix.lower())
+    if most is not None and max(size) > most:
+        raise InputError(f"a {Path(output).suffix} holds at most {most:,} pixels a side: name a .png")
+
+
+def save_anywhere(result: Result, output: str) -> str | Path:
+    """Save a result where it was asked for; if that fails, somewhere that works.
+
+    Returns:
+        where it is.
+    """
+    try:
+        result.save(output)
+        return output
+    except InputError as error:
+        say_wrong(str(error))
+        for folder in (Path.cwd(), Path.home(), Path(tempfile.gettempdir())):
+            place = next(p for p in (folder / f"nst-{n}.png" for n in range(1, 10**6)) if not p.exists())
+            try:
+                return result.save(place)
+            except InputError:
+                continue
+        raise
 
 
 def parsed(options: Mapping[str, Any]) -> dict[str, Any]:
@@ -217,21 +310,18 @@ def named_in(facts: Mapping[str, Any], path: str) -> tuple[str, ...]:
 
 
 class Bar:
-    """A progress bar that is fed with `Progress`."""
+    """A progress bar that is fed with `Progress`; where there is no terminal to show it, nothing."""
 
     def __init__(self, quiet: bool):
+        self.bar, self.told = None, ""
+        if quiet or sys.stderr is None:
+            return
         try:
             from tqdm import tqdm
         except ModuleNotFoundError:
-            self.bar = None
             return
-        self.bar = tqdm(
-            total=1.0,
-            disable=quiet,
-            leave=False,
-            bar_format="{desc} {bar} {percentage:3.0f} % {postfix}",
-            dynamic_ncols=True,
-        )
+        layout = "{desc} {bar} {percentage:3.0f} % {postfix}"
+        self.bar = tqdm(total=1.0, leave=False, bar_format=layout, dynamic_ncols=True)
 
     def __enter__(self) -> Bar:
         return self
@@ -241,8 +331,18 @@ class Bar:
             self.bar.close()
 
     def __call__(self, progress: Progress) -> None:
+        if progress.trouble and not self.told:
+            self.told = progress.trouble
+            say_wrong(progress.trouble)
         if self.bar is None:
             return
+        try:
+            self.show(progress)
+        except OSError:  # the terminal is gone; the picture is not
+            self.bar = None
+
+    def show(self, progress: Progress) -> None:
+        """Move the bar."""
         height, width = progress.size
         left = progress.seconds_left
         self.bar.set_description_str(f"{width}×{height}", refresh=False)
@@ -256,7 +356,7 @@ def clock(seconds: float) -> str:
     return f"{seconds:.0f} s" if seconds < 100 else f"{seconds / 60:.0f} min"
 
 
-def summary(result: Result, output: str) -> str:
+def summary(result: Result, output: str | Path) -> str:
     """What a run did, in one line."""
     height, width = result.image.shape[2:]
     return (
@@ -272,7 +372,7 @@ def recipes(name: str | None) -> None:
     from .recipes import RECIPES
 
     for line in fields_of(RECIPES[choose("recipe", name, RECIPES)]) if name else table(RECIPES.values()):
-        click.echo(line)
+        say(line)
 
 
 def fields_of(recipe: Recipe) -> Iterable[str]:
@@ -304,7 +404,7 @@ def list_weights() -> None:
 
     for entry in WEIGHTS.values():
         place = find_weights(entry.name) or f"not here: nst weights fetch {entry.name}"
-        click.echo(f"{entry.name:14} {entry.megabytes:6.1f} MB  {place}  ({entry.licence})")
+        say(f"{entry.name:14} {entry.megabytes:6.1f} MB  {place}  ({entry.licence})")
 
 
 @weights.command()
@@ -314,7 +414,7 @@ def fetch(name: str) -> None:
     from .weights import fetch_weights, find_weights
 
     fetch_weights(name)
-    click.echo(f"{name}: {find_weights(name)}")
+    say(f"{name}: {find_weights(name)}")
 
 
 @weights.command()
@@ -334,7 +434,7 @@ def export(name: str, output: str | None, until: str | None, full: bool) -> None
     size = save_weights(
         backbone.trimmed(until), path, half=not full, network=name, until=until, licence=WEIGHTS[name].licence
     )
-    click.echo(f"{path}: {name} up to {until}, {size / 1e6:.1f} MB")
+    say(f"{path}: {name} up to {until}, {size / 1e6:.1f} MB")
 
 
 @nst.command()
@@ -343,7 +443,7 @@ def show(picture: str) -> None:
     """Print how PICTURE was made."""
     from .result import read_facts
 
-    click.echo(json.dumps(read_facts(picture), indent=2, ensure_ascii=False))
+    say(json.dumps(read_facts(picture), indent=2, ensure_ascii=False))
 
 
 @nst.command()
@@ -360,23 +460,21 @@ def doctor(size: int, backbone: str, device: str) -> None:
 
     place = choose_device(device)
     recipe = RECIPES[DEFAULT_RECIPE].on(backbone).changed(size=size)
-    click.echo(f"Python {platform.python_version()} on {platform.system()} {platform.machine()}")
-    click.echo(f"{'nstlib':12} {VERSION}")
+    say(f"Python {platform.python_version()} on {platform.system()} {platform.machine()}")
+    say(f"{'nstlib':12} {VERSION}")
     for package in ("torch", "torchvision", "pillow", "jupyterlab", "ipywidgets", "matplotlib"):
-        click.echo(f"{package:12} {installed(package)}")
+        say(f"{package:12} {installed(package)}")
     free = free_memory(place)
     precision = choose_precision("auto", place)
-    click.echo(f"device       {describe_device(place)}, {free / 2**30:.1f} GiB of memory free")
-    click.echo(f"precision    {precision}")
+    say(f"device       {describe_device(place)}, {free / 2**30:.1f} GiB of memory free")
+    say(f"precision    {precision}")
     for name in WEIGHTS:
-        click.echo(f"{name:14} {find_weights(name) or f'no weights: nst weights fetch {name}'}")
+        say(f"{name:14} {find_weights(name) or f'no weights: nst weights fetch {name}'}")
     seconds = measure(recipe, device) * size * size * recipe.evaluations
-    click.echo(
-        f"a {size}×{size} picture with {backbone} takes about {clock(seconds)} ({recipe.evaluations} evaluations)"
-    )
+    say(f"a {size}×{size} picture with {backbone} takes about {clock(seconds)} ({recipe.evaluations} evaluations)")
     needs = Needs(load_backbone(backbone, "random"), recipe, precision)
     fast, most = (needs.largest(0.9 * free, fast=quick) for quick in (True, False))
-    click.echo(f"the largest square picture that fits is about {fast} pixels wide at full speed, {most} at all")
+    say(f"the largest square picture that fits is about {fast} pixels wide at full speed, {most} at all")
 
 
 def installed(package: str) -> str:
@@ -413,7 +511,7 @@ def student(folder: str, only_look: bool) -> None:
     differ = build_student(folder, check=only_look)
     if only_look and differ:
         raise InputError(f"the student edition is not what the lessons build ({', '.join(differ)}): run nst student")
-    click.echo(f"{folder}/student: {', '.join(differ) + ' written' if differ else 'nothing to do'}")
+    say(f"{folder}/student: {', '.join(differ) + ' written' if differ else 'nothing to do'}")
 
 
 @nst.command()
@@ -425,25 +523,63 @@ def stamp(folder: str, repository: str | None, tag: str | None) -> None:
     from .course import stamp as stamp_lessons
 
     changed = stamp_lessons(folder, repository, tag)
-    click.echo(f"{folder}: {', '.join(changed) + ' stamped' if changed else 'nothing to do'}")
+    say(f"{folder}: {', '.join(changed) + ' stamped' if changed else 'nothing to do'}")
 
 
 def main() -> None:
     """Run `nst`; a mistake becomes one line and exit status 2."""
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):  # a name that the terminal cannot spell must not stop anything
+            stream.reconfigure(errors="replace")
+    for name in ("SIGINT", "SIGTERM", "SIGHUP"):
+        if hasattr(signal, name):
+            signal.signal(getattr(signal, name), stop)
     try:
         nst.main(standalone_mode=False)
     except InputError as error:
-        fail(str(error))
+        fail(str(error), 2)
     except click.exceptions.Exit as ended:
         sys.exit(ended.exit_code)
     except click.ClickException as error:
-        fail(error.format_message())
+        fail(error.format_message(), getattr(error, "exit_code", 2) if isinstance(error, Trouble) else 2)
     except (KeyboardInterrupt, click.Abort):
-        print("nst: interrupted before there was a picture to keep", file=sys.stderr)
-        sys.exit(130)
+        fail("interrupted before there was a picture to keep", 130)
 
 
-def fail(message: str) -> None:
-    """One line on standard error, and exit status 2."""
-    print("nst: " + " ".join(message.split()), file=sys.stderr)
-    sys.exit(2)
+def stop(number: int, frame: object) -> None:
+    """End the run as Ctrl-C does, on the first signal; what comes after it would only cost what is being saved."""
+    for name in ("SIGINT", "SIGTERM", "SIGHUP"):
+        if hasattr(signal, name):
+            signal.signal(getattr(signal, name), signal.SIG_IGN)
+    raise KeyboardInterrupt
+
+
+def fail(message: str, status: int) -> None:
+    """One line on standard error, and an exit status."""
+    say_wrong(" ".join(message.split()))
+    sys.exit(status)
+
+
+def say(text: str) -> None:
+    """A line on standard output; nothing where that is closed, since telling must not decide whether one paints."""
+    write(text, sys.stdout)
+
+
+def say_wrong(text: str) -> None:
+    """A line on standard error."""
+    write(f"nst: {text}", sys.stderr)
+
+
+def write(text: str, stream: Any) -> None:
+    """A line on a stream that may be closed, or go nowhere."""
+    if stream is None:
+        return
+    try:
+        print(text, file=stream, flush=True)
+    except (OSError, ValueError):
+        with open(os.devnull, "w") as nowhere:  # else Python complains of it again when it ends
+            os.dup2(nowhere.fileno(), stream.fileno())
+
+
+if __name__ == "__main__":
+    main()

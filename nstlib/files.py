@@ -5,11 +5,30 @@ from __future__ import annotations
 import os
 import secrets
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
-__all__ = ["whole"]
+__all__ = ["try_to_write", "whole"]
+
+
+def try_to_write(path: str | os.PathLike[str]) -> None:
+    """Find out whether a file could be written, by writing an empty one beside it; leaves no trace.
+
+    Args:
+        path: of the file; what stands there stays.
+
+    Raises:
+        OSError: it could not.
+    """
+    path = Path(os.path.realpath(path))
+    with suppress(FileNotFoundError):
+        path.lstat()  # a name that is too long fails here
+    trial = path.with_name(f".{secrets.token_hex(8)}.part")
+    try:
+        trial.touch(exist_ok=False)
+    finally:
+        trial.unlink(missing_ok=True)
 
 
 @contextmanager

@@ -45,6 +45,7 @@ class Stop(Enum):
     LOSS = "the loss is not a finite number"
     GRADIENT = "the gradient is not a finite number"
     INTERRUPTED = "interrupted"
+    MEMORY = "the memory ran out"
     LEFT = "stopped by the caller"
 
     def __str__(self) -> str:

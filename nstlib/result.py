@@ -58,6 +58,7 @@ class Progress:
         done: share of the run's work, 0 to 1.
         seconds: since the run began.
         seconds_left: an estimate; None before anything was measured.
+        trouble: what went wrong on the side (see `Run.trouble`); "" if nothing did.
     """
 
     step: Step
@@ -65,6 +66,7 @@ class Progress:
     done: float
     seconds: float
     seconds_left: float | None
+    trouble: str = ""
 
 
 @dataclass(frozen=True)
@@ -80,6 +82,7 @@ class Result:
         stopped: why it ended.
         notes: what was chosen or changed on the way, in words.
         facts: all that is needed to repeat it, as plain data.
+        unchanged: whether it still is the start image, to the eye: the weights or the rate were far too small.
     """
 
     image: Tensor
@@ -91,6 +94,7 @@ class Result:
     stopped: Stop
     notes: tuple[str, ...] = ()
     facts: Mapping[str, Any] = field(default_factory=dict, repr=False)
+    unchanged: bool = False
 
     @property
     def evaluations(self) -> int:

@@ -15,11 +15,11 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from .checkpoint import Run, checked, read_checkpoint, write_checkpoint
+from .checkpoint import Run, checked, read_checkpoint, try_checkpoint
 from .errors import InputError
 from .image import resize
 from .loss import Objective
-from .machine import allocator
+from .machine import allocator, is_out_of_memory
 from .optimizers import Step, Stop, optimize
 from .plan import Plan, Stage, prepare, takes_options
 from .recipe import Recipe
@@ -28,6 +28,7 @@ from .result import Progress, Record, Result
 __all__ = ["Transfer", "carry_out", "paint", "reconstruct_content", "reconstruct_style", "stylize", "texture"]
 
 CHECKPOINT_SECONDS = 30.0
+HALF_A_LEVEL = 0.5 / 255  # a change that no picture of 8 bits shows
 Path_ = str | os.PathLike[str]
 
 
@@ -112,7 +113,7 @@ def reconstruct_style(
 def carry_out(
     plan: Plan, checkpoint: Path | None = None, on_progress: Callable[[Progress], None] | None = None
 ) -> Result:
-    """Run a plan to its end, or to an interrupt, and collect what came of it.
+    """Run a plan to its end, or to an interrupt, or until memory runs out, and collect what came of it.
 
     Args:
         plan: made by `prepare`.
@@ -124,10 +125,11 @@ def carry_out(
         for progress in paint(plan, run, checkpoint):
             if on_progress:
                 on_progress(progress)
-    except KeyboardInterrupt:
-        if run.best is None:
+    except (KeyboardInterrupt, MemoryError, RuntimeError) as error:
+        interrupted = isinstance(error, KeyboardInterrupt)
+        if run.best is None or not (interrupted or is_out_of_memory(error)):
             raise
-        return collect(plan, run, Stop.INTERRUPTED)
+        return collect(plan, run, Stop.INTERRUPTED if interrupted else Stop.MEMORY)
     return collect(plan, run)
 
 
@@ -173,7 +175,7 @@ def paint_stage(plan: Plan, run: Run, checkpoint: Path | None) -> Iterator[Progr
                 close_stage(plan, run, step)
             if checkpoint and (step.stop or now - saved > CHECKPOINT_SECONDS):
                 run.state = run.state if step.stop else step.state()
-                write_checkpoint(run, plan, checkpoint)
+                try_checkpoint(run, plan, checkpoint)
                 saved = now
             yield progress
     finally:
@@ -216,7 +218,7 @@ def leave(plan: Plan, run: Run, step: Step, checkpoint: Path | None) -> None:
     except InputError:
         return
     if checkpoint:
-        write_checkpoint(run, plan, checkpoint)
+        try_checkpoint(run, plan, checkpoint)
 
 
 def go_on_with_more(plan: Plan, run: Run) -> None:
@@ -231,7 +233,7 @@ def report(plan: Plan, run: Run, step: Step) -> Progress:
     share = 1.0 if step.stop else min(1.0, step.evaluations / stage.evaluations)
     done = (sum(work[: run.stage]) + share * work[run.stage]) / sum(work)
     left = run.seconds * (1 - done) / done if done else None
-    return Progress(step, stage.size, done, run.seconds, left)
+    return Progress(step, stage.size, done, run.seconds, left, run.trouble)
 
 
 def collect(plan: Plan, run: Run, stopped: Stop = Stop.LEFT) -> Result:
@@ -244,6 +246,7 @@ def collect(plan: Plan, run: Run, stopped: Stop = Stop.LEFT) -> Result:
     """
     stopped = run.stop or stopped
     image = run.best.image.detach().float().cpu().clamp(0, 1)
+    start = plan.first_image(tuple(image.shape[-2:]))
     facts = {**plan.facts, "seconds": round(run.seconds, 2), "stopped": str(stopped), "loss": run.best.loss}
     return Result(
         image,
@@ -253,8 +256,9 @@ def collect(plan: Plan, run: Run, stopped: Stop = Stop.LEFT) -> Result:
         run.seconds,
         str(plan.device),
         stopped,
-        plan.notes,
+        (*plan.notes, *([run.trouble] if run.trouble else [])),
         facts,
+        bool((image - start).abs().max() < HALF_A_LEVEL),
     )
 
 

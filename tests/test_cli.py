@@ -2,9 +2,13 @@
 
 import dataclasses
 import json
+import os
 import re
+import shutil
+import signal
 import subprocess
 import sys
+import time
 
 import nbformat
 import pytest
@@ -81,7 +85,7 @@ def test_precision_and_memory(pictures, call):
     assert json.loads(call("show", "new.png")[1])["precision"] == "bfloat16"
     status, out, _ = call("stylize", "--like", "new.png", "-o", "again.png")
     assert status == 0 and "in bfloat16" in out
-    status, out, _ = call("stylize", "--like", "new.png", "-o", "other.png", "--precision", "float32")
+    status, out, _ = call("stylize", "--like", "new.png", "-o", "third.png", "--precision", "float32")
     assert status == 0 and "in float32" in out
     first, second = (nst.load_image(name).pixels for name in ("new.png", "again.png"))
     assert torch.equal(first, second)
@@ -226,7 +230,7 @@ def test_options_read_the_library():
         for one in dataclasses.fields(record):
             if one.name not in told_otherwise:
                 assert f"--{one.name.replace('_', '-')} " in shown
-                default = one.metadata["rule"].show(getattr(record, one.name))
+                default = one.metadata["rule"].show(getattr(record, one.name)).replace(",", ", ")
                 assert " ".join(f"{one.metadata['help']} [{nst.DEFAULT_RECIPE}: {default}]".split()) in shown
 
 
@@ -249,6 +253,135 @@ def test_the_command_line_answers_without_the_library():
     code = "import sys, nstlib.cli as c; c.nst(['--help'], standalone_mode=False); print('torch' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.splitlines()[-1] == "False"
+
+
+# Nothing is lost
+
+
+@pytest.fixture
+def shell(pictures):
+    """Call `nst` as a process of its own, in the folder of the pictures, through a shell."""
+    # Each of these pays for importing PyTorch, so there are few.
+
+    def run(command, **environment):
+        nst_ = f"{sys.executable} -m nstlib.cli"
+        text = command.replace("nst ", f"{nst_} ", 1)
+        return subprocess.run(
+            text, shell=True, capture_output=True, cwd=pictures, env={**os.environ, **environment}, check=False
+        )
+
+    return run
+
+
+@pytest.mark.parametrize(
+    "way", ["the same name", "a link", "another spelling", "an absolute path", "a style", "a checkpoint"]
+)
+def test_a_picture_that_is_read_is_never_written_over(pictures, call, way):
+    before = (pictures / "content.png").read_bytes(), (pictures / "style.png").read_bytes()
+    (pictures / "link.png").symlink_to(pictures / "content.png")
+    output = {
+        "a link": "link.png",
+        "another spelling": "folder/../content.png",
+        "an absolute path": str(pictures / "content.png"),
+        "a style": "style.png",
+        "a checkpoint": "new.png",
+    }.get(way, "content.png")
+    more = ["--checkpoint", "content.png"] if way == "a checkpoint" else ["--force"]
+    status, _, err = call("stylize", "content.png", "style.png", "-o", output, *more, *QUICK)
+    assert status == 2 and "which the run needs: name another file" in err
+    assert before == ((pictures / "content.png").read_bytes(), (pictures / "style.png").read_bytes())
+
+
+def test_a_file_that_nst_did_not_make_is_written_over_only_by_force(pictures, call):
+    (pictures / "mine.png").write_bytes((pictures / "other.png").read_bytes())
+    arguments = ["stylize", "content.png", "style.png", "-o", "mine.png", *QUICK]
+    status, _, err = call(*arguments)
+    assert status == 2 and "add --force" in err
+    assert (pictures / "mine.png").read_bytes() == (pictures / "other.png").read_bytes()
+    assert call(*arguments, "--force")[0] == 0
+    assert call(*arguments)[0] == 0  # now nst made it
+
+
+@pytest.mark.parametrize("output", ["x" * 256 + ".png", "/proc/x.png", "/dev/full/x.png"])
+def test_what_cannot_be_written_is_found_before_the_work(pictures, call, monkeypatch, output):
+    monkeypatch.setattr(nst.Objective, "__init__", lambda *_: pytest.fail("the run began"))
+    status, out, err = call("stylize", "content.png", "style.png", "-o", output, *QUICK)
+    assert status == 2 and out == "" and err.count("\n") == 1
+
+
+def test_where_saving_fails_the_picture_is_kept_elsewhere(pictures, call, monkeypatch):
+    """The folder vanishes during the run, say."""
+    (pictures / "later").mkdir()
+    evaluate = nst.Objective.value_and_gradient
+
+    def and_remove(objective, image):
+        shutil.rmtree(pictures / "later", ignore_errors=True)
+        return evaluate(objective, image)
+
+    monkeypatch.setattr(nst.Objective, "value_and_gradient", and_remove)
+    status, _, err = call("stylize", "content.png", "style.png", "-o", "later/out.png", *QUICK)
+    assert status == 1 and "nst-1.png" in err
+    assert nst.load_image("nst-1.png").pixels.shape[-2:] == (48, 40)
+
+
+def test_a_checkpoint_that_cannot_be_written_costs_no_picture(pictures, call, monkeypatch):
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("nstlib.checkpoint.write_checkpoint", full)
+    monkeypatch.setattr("nstlib.transfer.CHECKPOINT_SECONDS", 0.0)
+    status, _, err = call(*GOOD, "--checkpoint", "state.pt", *QUICK)
+    assert status == 0 and (pictures / "new.png").exists()
+    assert err.count("No space left on device") == 1 and "goes on without it" in err
+
+
+@pytest.mark.parametrize("changes", [["--style-weight", "1e-30", "--content-weight", "0"], ["--evaluations", "1"]])
+def test_a_picture_that_did_not_change_says_so(pictures, call, changes):
+    status, _, err = call(*GOOD, *QUICK, *changes)
+    assert status == 1 and "the picture is still its start image" in err and (pictures / "new.png").exists()
+
+
+def test_memory_that_runs_out_keeps_the_picture_so_far(pictures, call, monkeypatch):
+    evaluate, calls = nst.Objective.value_and_gradient, []
+
+    def short(objective, image):
+        calls.append(image)
+        if len(calls) == 3:
+            raise RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 99 bytes")
+        return evaluate(objective, image)
+
+    monkeypatch.setattr(nst.Objective, "value_and_gradient", short)
+    status, out, _ = call(*GOOD, *QUICK)
+    assert status == 0 and "the memory ran out" in out and (pictures / "new.png").exists()
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has other shells")
+@pytest.mark.parametrize("ending", ["| head -1", "2>&-", ">&-", "| cat"])
+def test_telling_does_not_decide_whether_one_paints(pictures, shell, ending):
+    coding = {"PYTHONIOENCODING": "cp1252"} if ending == "| cat" else {}
+    (pictures / "海.png").write_bytes((pictures / "content.png").read_bytes())
+    done = shell(f"nst stylize 海.png style.png -o out.png {' '.join(QUICK)} {ending}", **coding)
+    assert done.returncode == 0, done.stderr
+    assert (pictures / "out.png").exists() and b"Traceback" not in done.stderr and b"Exception" not in done.stderr
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has other signals")
+@pytest.mark.parametrize("name", ["SIGINT", "SIGTERM", "SIGHUP"])
+def test_a_signal_keeps_the_picture_once_and_whole_however_often_it_comes(pictures, name):
+    command = [sys.executable, "-m", "nstlib.cli", "stylize", "content.png", "style.png", "-o", "out.png"]
+    options = ["--size", "48", "--evaluations", "100000", "--device", "cpu", "--checkpoint", "state.pt"]
+    process = subprocess.Popen([*command, *options], cwd=pictures, stderr=subprocess.PIPE, stdout=subprocess.PIPE)
+    began = process.stdout.readline()
+    assert b"computing" in began
+    time.sleep(1)
+    for _ in range(3):
+        process.send_signal(getattr(signal, name))
+        time.sleep(0.05)
+    out, err = process.communicate(timeout=60)
+    assert process.returncode == 0, err
+    assert b"interrupted" in out and b"Traceback" not in err
+    assert nst.load_image(pictures / "out.png").pixels.shape[-2:] == (48, 40)
+    assert torch.load(pictures / "state.pt", weights_only=True)["format"] == 1
 
 
 # For teachers
