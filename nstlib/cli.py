@@ -85,11 +85,61 @@ def run_options(command: Callable) -> Callable:
 
 
 @click.group(
-    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110}, invoke_without_command=False
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110}, invoke_without_command=True
 )
 @click.version_option(VERSION, prog_name="nst")
-def nst() -> None:
-    """Neural style transfer: paint a photograph in the manner of a painting."""
+@click.pass_context
+def nst(context: click.Context) -> None:
+    """Neural style transfer: paint a photograph in the manner of a painting.
+
+    Without a command, nst asks for two pictures and paints.
+    """
+    if context.invoked_subcommand is not None:
+        return
+    if sys.stdin is not None and sys.stdin.isatty():
+        ask()
+    else:  # nobody is there to answer
+        say(context.get_help())
+
+
+def ask() -> None:
+    """Ask for a content and a style picture, names completed and defaults offered, and paint."""
+    from .image import assets, load_image
+
+    complete(assets())
+    pictures = []
+    for what, usual in (("Content picture", "content/harbour"), ("Style picture", "style/brushstrokes")):
+        while True:
+            name = click.prompt(f"{what} (file, address or name; TAB completes)", default=usual).strip()
+            try:
+                load_image(name, 32)
+                break
+            except InputError as error:
+                say_wrong(str(error))
+        pictures.append(name)
+    output = next(name for n in range(1, 10**6) if not os.path.exists(name := f"painted-{n}.png"))
+    paint(pictures[0], (pictures[1],), {}, output=click.prompt("Write to", default=output), **NOTHING)
+
+
+NOTHING: dict[str, Any] = {"checkpoint": None, "force": False, "quiet": False}  # of the options beside a recipe's
+
+
+def complete(names: list[str]) -> None:
+    """Let the TAB key complete names and files, where the terminal can."""
+    try:
+        import readline
+    except ImportError:  # Windows
+        return
+    import glob
+
+    def complete_one(text: str, number: int) -> str | None:
+        found = [name for name in names if name.startswith(text)]
+        found += [path + "/" * os.path.isdir(path) for path in sorted(glob.glob(f"{glob.escape(text)}*"))]
+        return found[number] if number < len(found) else None
+
+    readline.set_completer_delims("\n")
+    readline.set_completer(complete_one)
+    readline.parse_and_bind("tab: complete")
 
 
 @nst.command(cls=FieldCommand)
@@ -147,6 +197,7 @@ def paint(
         options: of the command line; None or () where it gives none.
     """
     from .checkpoint import checked
+    from .optimizers import Stop
     from .plan import prepare
     from .transfer import carry_out
 
@@ -165,7 +216,8 @@ def paint(
         result = carry_out(plan, state, bar)
     place = save_anywhere(result, output)
     tell(summary(result, place))
-    if result.stopped.broken or result.unchanged or os.fspath(place) != output:
+    unchanged = result.unchanged and result.stopped is not Stop.INTERRUPTED
+    if result.stopped.broken or unchanged or os.fspath(place) != output:
         trouble = f"{result.stopped}" if result.stopped.broken else "the picture is still its start image"
         advice = "give the terms weights near 1, and a rate near 0.02"
         raise Trouble(f"saved at '{place}'" if os.fspath(place) != output else f"{trouble}: {advice}")

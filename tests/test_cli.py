@@ -1,6 +1,7 @@
 """The command line as a person uses it, mistakes above all."""
 
 import dataclasses
+import io
 import json
 import os
 import re
@@ -253,6 +254,42 @@ def test_the_command_line_answers_without_the_library():
     code = "import sys, nstlib.cli as c; c.nst(['--help'], standalone_mode=False); print('torch' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.splitlines()[-1] == "False"
+
+
+# Without a command
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no pseudo-terminals")
+def test_nst_alone_asks_and_paints(pictures):
+    """As a person at a terminal: a wrong name first, then the TAB key, a default, and a press of Enter."""
+    import pexpect
+
+    environment = {**os.environ, "TERM": "dumb"}
+    nst_ = pexpect.spawn(sys.executable, ["-m", "nstlib.cli"], cwd=str(pictures), env=environment, timeout=60)
+    nst_.expect("Content picture.*]: ")
+    nst_.sendline("nothing.png")
+    nst_.expect("there is no file 'nothing.png'")
+    nst_.expect("Content picture.*]: ")
+    nst_.send("content/harb\t")
+    nst_.expect_exact("content/harbour")
+    nst_.sendline("")
+    nst_.expect("Style picture.*]: ")
+    nst_.sendline("")
+    nst_.expect("Write to.*]: ")
+    nst_.sendline("small.png")
+    nst_.expect("computing on")
+    nst_.expect("loss")  # in the bar
+    nst_.sendintr()
+    nst_.expect(pexpect.EOF)
+    nst_.close()
+    assert nst_.exitstatus == 0
+    assert max(nst.load_image(pictures / "small.png").pixels.shape) == 512
+
+
+def test_nst_alone_shows_its_help_where_nobody_answers(call, monkeypatch):
+    monkeypatch.setattr(sys, "stdin", io.StringIO())
+    status, out, _ = call()
+    assert status == 0 and "stylize" in out and len(out.splitlines()) > 10
 
 
 # Nothing is lost

@@ -239,7 +239,7 @@ ARRIVALS = {
 
 SETTINGS = {
     "seed": ({"start": "noise", "seed": 5}, lambda p: torch.equal(p.first_image((8, 8)), noise_by_hand(5)), True),
-    "device": ({"device": "cpu"}, lambda p: next(p.backbone.parameters()).device.type, "cpu"),
+    "device": ({"device": "cpu"}, lambda p: (p.device.type, next(p.backbone.parameters()).device.type), ("cpu", "cpu")),
     "precision": ({"precision": "bfloat16"}, lambda p: p.objective().precision, "bfloat16"),
     "memory": ({"memory": 3e8}, lambda p: 0 < p.budget.maps < 3e8, True),
     "weights": (
@@ -280,6 +280,15 @@ def test_no_field_is_forgotten():
     words = {"name", "source", "note"}
     assert set(ARRIVALS) == {one.name for one in dataclasses.fields(nst.Recipe)} - words
     assert set(SETTINGS) == {one.name for one in dataclasses.fields(Settings)}
+
+
+def test_device_and_precision_are_asked_for_by_name(pictures, monkeypatch):
+    """Whatever "auto" means on this machine."""
+    asked = []
+    monkeypatch.setattr("nstlib.plan.choose_device", lambda name: asked.append(name) or torch.device("cpu"))
+    monkeypatch.setattr("nstlib.plan.choose_precision", lambda name, device: asked.append(name) or "float32")
+    prepare(*split(pictures), **{**SMALL, "device": "cpu", "precision": "bfloat16"})
+    assert asked == ["cpu", "bfloat16"]
 
 
 def test_a_run_on_the_free_memory_takes_nine_tenths(pictures, monkeypatch):
