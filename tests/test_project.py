@@ -1,6 +1,8 @@
 """What the project promises about itself: imports, order of modules, environment, README."""
 
 import ast
+import importlib
+import pkgutil
 import re
 import subprocess
 import sys
@@ -10,6 +12,7 @@ import pytest
 import yaml
 from click.testing import CliRunner
 
+import nstlib
 from nstlib import LESSONS, cli
 
 if sys.version_info >= (3, 11):
@@ -26,13 +29,66 @@ def run(*command: str) -> subprocess.CompletedProcess:
     return subprocess.run([sys.executable, *command], capture_output=True, text=True, cwd=ROOT, check=False)
 
 
+# --- the public names ----------------------------------------------------------------------------
+
+RENAMED_SOON = pytest.mark.xfail(strict=True, reason="the module optimize.py hides the function")
+NAMES = [pytest.param(name, marks=RENAMED_SOON) if name == "optimize" else name for name in nstlib.__all__]
+
+
 def test_importing_is_cheap():
-    """Not torchvision, matplotlib or Jupyter, and no network is built."""
-    code = (
-        "import sys, nstlib; heavy = {'torchvision', 'matplotlib', 'IPython', 'jupyterlab', 'scipy', 'skimage'};"
-        "print(heavy & set(sys.modules))"
-    )
-    assert run("-c", code).stdout.strip() == "set()"
+    """The name alone brings no library; using it neither torchvision, nor matplotlib, nor Jupyter."""
+    heavy = {"torch", "numpy", "PIL", "torchvision", "matplotlib", "IPython", "jupyterlab", "scipy", "skimage", "click"}
+    code = f"import sys, nstlib; print({heavy} & set(sys.modules)); nstlib.stylize; print({heavy} & set(sys.modules))"
+    first, then = run("-c", code).stdout.splitlines()
+    assert first == "set()" and ast.literal_eval(then) == {"torch", "numpy", "PIL"}
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_public_name_is_its_modules_own(name):
+    home = nstlib._HOMES.get(name)
+    module = home and importlib.import_module(f"nstlib.{home}")
+    value = getattr(nstlib, name)  # afterwards: importing a module binds its name, over a function of that name
+    if home:
+        assert value is getattr(module, name) and name in module.__all__
+    elif name != "__version__":
+        assert value is sys.modules[f"nstlib.{name}"]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_no_module_may_hide_a_public_name(name):
+    modules = {module.name for module in pkgutil.iter_modules(nstlib.__path__)}
+    assert name not in modules or nstlib._HOMES[name] is None
+
+
+def test_public_names_complete_and_appear_once():
+    assert dir(nstlib) == sorted(nstlib.__all__) and len(set(nstlib.__all__)) == len(nstlib.__all__)
+    assert {"stylize", "plot", "RECIPES", "__version__"} <= set(dir(nstlib))
+
+
+def test_all_ways_to_a_name_lead_to_it():
+    code = """
+import nstlib as nst
+from nstlib import gram
+import nstlib.style
+assert nst.gram is gram is nstlib.style.gram
+from nstlib import *
+assert stylize is nst.stylize and plot is nst.plot
+print("as it should be")
+"""
+    assert run("-c", code).stdout == "as it should be\n"
+
+
+def test_a_misspelt_name_is_answered_with_the_nearest():
+    with pytest.raises(AttributeError, match=r"nstlib has no 'stilize': did you mean 'stylize'\?"):
+        nstlib.stilize  # noqa: B018
+    assert not hasattr(nstlib, "qqq")
+
+
+def test_the_package_is_a_command():
+    assert run("-m", "nstlib", "--version").stdout.startswith("nst, version ")
+
+
+# --- its code ------------------------------------------------------------------------------------
 
 
 def test_modules_import_only_from_below():
