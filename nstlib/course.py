@@ -25,6 +25,7 @@ __all__ = ["build_student", "first_cell", "problems", "stamp", "student"]
 
 MAX_BYTES = 1_000_000
 BADGE = "[![Open in Colab](https://colab.research.google.com/assets/colab-badge.svg)](%s)"
+BADGES = re.compile(r"^\[!\[Open in Colab\].*/notebooks/([\w/]+\.ipynb)\)$", re.MULTILINE)
 CHECK = re.compile(r"""\bcheck\w*\((?:["']([\w.-]+))?""")
 SETUP = re.compile(r"""\bnst\.setup\(["'](\w+)""")
 NOTE = "*This is the student edition, with room for your answers. [The complete lesson](../%s.ipynb) has ours.*"
@@ -85,6 +86,8 @@ def stamp(
 ) -> list[str]:
     """Write badge, first code cell and missing nbgrader metadata into each lesson, and tidy what a run left behind.
 
+    A README.md beside the folder that carries the badge of a lesson gets the new one.
+
     Args:
         folder: of the complete lessons.
         repository: https://github.com/OWNER/NAME of the copy that the lessons shall open and install; the package's
@@ -111,10 +114,20 @@ def stamp(
         code.source = first_cell(row.number, repository, tag)
         mark(notebook)
         tidy(notebook)
-        if (text := written(notebook)) != path.read_text(encoding="utf-8"):
-            path.write_text(text, encoding="utf-8", newline="\n")
-            changed.append(path.name)
+        changed += rewrite(path, written(notebook))
+    page = Path(folder).resolve().parent / "README.md"
+    if page.is_file():
+        text = page.read_text(encoding="utf-8")
+        changed += rewrite(page, BADGES.sub(lambda found: badge(found[1], repository, tag), text))
     return changed
+
+
+def rewrite(path: Path, text: str) -> list[str]:
+    """Write a file if that changes it; returns its name then, in a list."""
+    if text == path.read_text(encoding="utf-8"):
+        return []
+    path.write_text(text, encoding="utf-8", newline="\n")
+    return [path.name]
 
 
 def mark(notebook: NotebookNode) -> None:

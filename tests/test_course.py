@@ -214,6 +214,18 @@ def test_the_stamp_gives_a_bare_notebook_its_parts(folder):
     assert course.stamp(folder) == []
 
 
+def test_the_stamp_reaches_the_readme_beside_the_lessons(folder, tmp_path):
+    lessons, page = tmp_path / "kit" / "notebooks", tmp_path / "kit" / "README.md"
+    lessons.mkdir(parents=True)
+    (folder / NAME).rename(lessons / NAME)
+    foreign = "[![Open in Colab](x.svg)](https://colab.research.google.com/github/a/b/blob/v1/mine.ipynb)"
+    page.write_text(f"# Kit\n\n{course.badge(NAME)}\n\n{foreign}\n", encoding="utf-8")
+    fork = "https://github.com/someone/fork"
+    assert course.stamp(lessons, fork, "v9") == [NAME, "README.md"]
+    assert page.read_text(encoding="utf-8") == f"# Kit\n\n{course.badge(NAME, fork, 'v9')}\n\n{foreign}\n"
+    assert course.stamp(lessons, fork, "v9") == []
+
+
 def test_colab_opens_github_only(folder):
     before = (folder / NAME).read_bytes()
     with pytest.raises(InputError, match="Colab opens notebooks from GitHub"):
