@@ -1,26 +1,31 @@
-"""Neural style transfer, to use and to read: `import nstlib as nst`."""
+"""Neural style transfer, to use and to read: `import nstlib as nst`.
 
-from . import plot, widget
+The public names stand in `__init__.pyi`, where type checkers and editors look for them, and are read from there. What
+a name stands for is imported when it is first asked for (PEP 562), because importing torch takes seconds, which
+`nst --help`, the completion of a name and a first cell that only prints versions need not wait for.
+"""
+
+import ast
+from importlib import import_module
+from pathlib import Path
+
 from .about import VERSION as __version__
-from .backbone import BACKBONES, Backbone, Layer, load_backbone, normalize_activations
-from .course import LESSONS, setup
-from .errors import InputError
-from .exercise import EXERCISES, Verdict, check
-from .image import Picture, asset, assets, load_image, read_metadata, resize, save_image, to_pil
-from .loss import Objective, Term, content_loss, content_terms, style_terms, tv_loss, tv_term
-from .machine import choose_device
-from .optimizers import Step, Stop, adam, lbfgs, optimize
-from .plan import Plan, prepare
-from .recipe import Recipe
-from .recipes import DEFAULT_RECIPE, RECIPES, convert
-from .recorder import FLIGHT_AXES, Flight, flight
-from .result import Progress, Record, Result
-from .style import STATISTICS, Statistic, covariance, gram, mean_std
-from .transfer import (
-    Transfer,
-    reconstruct_content,
-    reconstruct_style,
-    stylize,
-    texture,
-)
-from .weights import WEIGHTS, load_weights
+
+_LINES = ast.parse(Path(__file__).with_name("__init__.pyi").read_text(encoding="utf-8")).body
+_HOMES = {name.name: line.module for line in _LINES if isinstance(line, ast.ImportFrom) for name in line.names}
+__all__ = ["__version__", *_HOMES]
+
+
+def __getattr__(name: str) -> object:
+    if name not in _HOMES:
+        from .errors import nearest
+
+        raise AttributeError(f"nstlib has no '{name}': {nearest(name, __all__)}see dir(nstlib)", name=name)
+    home = _HOMES[name]
+    value = getattr(import_module(f".{home}", __name__), name) if home else import_module(f".{name}", __name__)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -554,6 +554,29 @@ def measure(recipe: Recipe, device: str, size: int = 192) -> float:
 
 
 @nst.command()
+@click.argument("folder")
+@click.option("--force", is_flag=True, help="write over lessons that you changed")
+def lessons(folder: str, force: bool) -> None:
+    """Write the lessons, both editions, into FOLDER; a file that you changed stays unless --force is given."""
+    from .lesson import write_lessons
+
+    fresh, changed = write_lessons(folder, force=force)
+    say(f"{folder}: {len(fresh)} files written" if fresh else f"{folder}: nothing to do")
+    if changed:
+        say(f"kept as you changed them: {', '.join(changed)}; --force writes them anew")
+
+
+@nst.command(context_settings={"ignore_unknown_options": True})
+@click.argument("folder", required=False)
+@click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
+def lab(folder: str | None, arguments: tuple[str, ...]) -> None:
+    """Open the lessons in JupyterLab; FOLDER holds them [notebooks], ARGUMENTS go to JupyterLab."""
+    from .lesson import open_lab
+
+    open_lab(folder, *arguments)
+
+
+@nst.command()
 @click.argument("folder", default="notebooks")
 @click.option("--check", "only_look", is_flag=True, help="write nothing; fail if the student edition is not current")
 def student(folder: str, only_look: bool) -> None:
@@ -631,7 +654,3 @@ def write(text: str, stream: Any) -> None:
     except (OSError, ValueError):
         with open(os.devnull, "w") as nowhere:  # else Python complains of it again when it ends
             os.dup2(nowhere.fileno(), stream.fileno())
-
-
-if __name__ == "__main__":
-    main()

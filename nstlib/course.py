@@ -1,4 +1,4 @@
-"""The notebooks → set up on any machine, stamped with one address, built as a student edition, held to their rules.
+"""The notebooks → stamped with one address, built as a student edition, held to their rules: a teacher's tools.
 
 A lesson's notebook in `notebooks/` is the source: complete, executed, with its pictures. `stamp` writes its badge and
 its first cell, `build_student` makes the edition without answers, and `problems` lists what a notebook does wrong.
@@ -7,133 +7,31 @@ its first cell, `build_student` makes the edition without answers, and `problems
 from __future__ import annotations
 
 import ast
-import importlib.util
 import os
-import platform
 import re
 from collections.abc import Iterator
 from copy import deepcopy
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
-
-import torch
+from typing import TYPE_CHECKING, Any
 
 from .about import REPOSITORY, VERSION
 from .errors import InputError, choose
-from .machine import choose_device, choose_precision, describe_device
-from .weights import WEIGHTS, find_weights
+from .lesson import LESSONS, Lesson
 
-if TYPE_CHECKING:  # nbformat comes with Jupyter, and is imported only where a notebook is read or written
+if TYPE_CHECKING:
     from nbformat import NotebookNode
 
-__all__ = ["LESSONS", "Lesson", "Setup", "build_student", "first_cell", "problems", "setup", "stamp", "student"]
+__all__ = ["build_student", "first_cell", "problems", "stamp", "student"]
 
 MAX_BYTES = 1_000_000
-PACKAGES = {  # module: name on the package index
-    "matplotlib": "matplotlib",
-    "ipywidgets": "ipywidgets",
-    "skimage": "scikit-image",
-    "sklearn": "scikit-learn",
-}
 BADGE = "[![Open in Colab](https://colab.research.google.com/assets/colab-badge.svg)](%s)"
+BADGES = re.compile(r"^\[!\[Open in Colab\].*/notebooks/([\w/]+\.ipynb)\)$", re.MULTILINE)
 CHECK = re.compile(r"""\bcheck\w*\((?:["']([\w.-]+))?""")
 SETUP = re.compile(r"""\bnst\.setup\(["'](\w+)""")
 NOTE = "*This is the student edition, with room for your answers. [The complete lesson](../%s.ipynb) has ours.*"
 HEADER = ("You will be able to", "You need", "Time")  # of the first cell
 ENDING = ("Recap", "Ask yourself", "References")  # headings
 QUESTIONS, EXERCISES = 5, 4  # at least
-
-
-@dataclass(frozen=True)
-class Lesson:
-    """A row of `LESSONS`. minutes: of study. packages: modules it needs beside those of the kit itself.
-
-    network: whether it uses a backbone, which its first cell then names.
-    """
-
-    number: str
-    title: str
-    stem: str
-    minutes: int
-    packages: tuple[str, ...] = ("matplotlib", "ipywidgets")
-    network: bool = True
-
-
-DIGITS = ("matplotlib", "ipywidgets", "sklearn")
-PHOTOS = ("matplotlib", "ipywidgets", "skimage")
-LESSONS: dict[str, Lesson] = {
-    lesson.number: lesson
-    for lesson in (
-        Lesson("00", "First transfer", "00_first_picture", 15, ("matplotlib",)),
-        Lesson("01", "A network from scratch", "01_network_from_scratch", 105, DIGITS, network=False),
-        Lesson("02", "Convolutional networks", "02_convolutional_networks", 90, DIGITS, network=False),
-        Lesson("03", "Feature maps", "03_feature_maps", 75, PHOTOS),
-        Lesson("04", "Gram matrices", "04_gram_matrices", 90),
-        Lesson("05", "Losses", "05_losses", 90),
-        Lesson("06", "Adam vs L-BFGS", "06_adam_vs_lbfgs", 90),
-        Lesson("07", "Style transfer, whole", "07_style_transfer", 75, PHOTOS),
-        Lesson("08", "Backbones", "08_backbones", 75),
-        Lesson("clinic", "Broken-NST clinic", "clinic", 60),
-    )
-}
-
-
-# --- on a learner's machine ----------------------------------------------------------------------
-
-
-@dataclass(frozen=True, repr=False)
-class Setup:
-    """What `setup` found; a notebook that ends a cell with it shows nothing."""
-
-    device: torch.device
-    backbone: str
-    lesson: Lesson
-
-    def __repr__(self) -> str:
-        return ""
-
-    def _ipython_display_(self) -> None:
-        """What is to be said was printed."""
-
-
-def setup(lesson: str, backbone: str = "pocket", *, seed: int | None = None) -> Setup:
-    """Print versions, device, backbone, and what is missing with what to do; `seed`, if given, becomes torch's.
-
-    Raises:
-        InputError: an unknown lesson or backbone. Nothing that is merely missing raises.
-    """
-    row = LESSONS[choose("lesson", lesson, LESSONS)]
-    choose("backbone", backbone, WEIGHTS)
-    device = choose_device()
-    lines = [
-        ("lesson", f"{row.number} {row.title}, about {row.minutes} minutes"),
-        ("versions", f"nstlib {VERSION}, Python {platform.python_version()}, torch {torch.__version__}"),
-        ("device", f"{describe_device(device)}, {choose_precision('auto', device)}"),
-        *zip(("backbone", ""), describe_weights(backbone), strict=False),
-    ]
-    if missing := [PACKAGES[name] for name in row.packages if importlib.util.find_spec(name) is None]:
-        lines += [("missing", f"{', '.join(missing)}. Install with: pip install {' '.join(missing)}")]
-    if seed is not None:
-        torch.manual_seed(seed)
-        lines += [("seed", str(seed))]
-    print("\n".join(f"{label:10}{text}" for label, text in lines))
-    return Setup(device, backbone, row)
-
-
-def describe_weights(name: str) -> list[str]:
-    """Whether a network's weights are on this machine; else, in a second line, what to do."""
-    record = WEIGHTS[name]
-    try:
-        found = find_weights(name)
-    except InputError as error:  # the folder that NSTLIB_WEIGHTS names
-        return [name, str(error)]
-    if found:
-        return [f"{name}, its weights are here"]
-    if not record.published:
-        return [f"{name}, but its file is missing from the package", "install nstlib again"]
-    ways = f"nst weights fetch {name}, or at first use; without a network take 'pocket'"
-    return [f"{name}, its weights are not here", f"download ({record.megabytes:.0f} MB): {ways}"]
 
 
 # --- one address ---------------------------------------------------------------------------------
@@ -145,7 +43,16 @@ def home() -> tuple[str, str]:
 
 
 def first_cell(lesson: str, repository: str | None = None, tag: str | None = None) -> str:
-    """The first code cell of a lesson: installs the kit only where it is missing, and never its dependencies."""
+    """The first code cell of a lesson: installs the kit only where it is missing, and never its dependencies.
+
+    Args:
+        lesson: its number, "00" to "08" or "clinic".
+        repository: address that the kit is installed from; the package's own without.
+        tag: of the release; this version's without.
+
+    Returns:
+        The cell's source.
+    """
     row, (own, release) = LESSONS[choose("lesson", lesson, LESSONS)], home()
     address = f"{repository or own}/archive/refs/tags/{tag or release}.zip"
     network = """BACKBONE = "pocket"  # "vgg19" is the network of the papers\n""" if row.network else ""
@@ -174,9 +81,21 @@ def badge(path: str, repository: str | None = None, tag: str | None = None) -> s
     return BADGE % f"https://colab.research.google.com/github/{name}/blob/{tag or release}/notebooks/{path}"
 
 
-def stamp(folder: str | os.PathLike = "notebooks", repository: str | None = None, tag: str | None = None) -> list[str]:
-    """Write badge, first code cell and missing nbgrader metadata into each lesson, and take out what a run leaves
-    behind (times, the state of widgets); returns the files that changed.
+def stamp(
+    folder: str | os.PathLike[str] = "notebooks", repository: str | None = None, tag: str | None = None
+) -> list[str]:
+    """Write badge, first code cell and missing nbgrader metadata into each lesson, and tidy what a run left behind.
+
+    A README.md beside the folder that carries the badge of a lesson gets the new one.
+
+    Args:
+        folder: of the complete lessons.
+        repository: https://github.com/OWNER/NAME of the copy that the lessons shall open and install; the package's
+            own address without.
+        tag: of the release that they install; this version's without.
+
+    Returns:
+        The names of the files that changed.
 
     Raises:
         InputError: no lessons there, a file that is none of them, or a repository that Colab cannot open.
@@ -195,10 +114,20 @@ def stamp(folder: str | os.PathLike = "notebooks", repository: str | None = None
         code.source = first_cell(row.number, repository, tag)
         mark(notebook)
         tidy(notebook)
-        if (text := written(notebook)) != path.read_text(encoding="utf-8"):
-            path.write_text(text, encoding="utf-8", newline="\n")
-            changed.append(path.name)
+        changed += rewrite(path, written(notebook))
+    page = Path(folder).resolve().parent / "README.md"
+    if page.is_file():
+        text = page.read_text(encoding="utf-8")
+        changed += rewrite(page, BADGES.sub(lambda found: badge(found[1], repository, tag), text))
     return changed
+
+
+def rewrite(path: Path, text: str) -> list[str]:
+    """Write a file if that changes it; returns its name then, in a list."""
+    if text == path.read_text(encoding="utf-8"):
+        return []
+    path.write_text(text, encoding="utf-8", newline="\n")
+    return [path.name]
 
 
 def mark(notebook: NotebookNode) -> None:
@@ -208,13 +137,13 @@ def mark(notebook: NotebookNode) -> None:
         name = ((named and named[1]) or cell.id).replace(".", "-")
         own = {"schema_version": 3, "grade": False, "solution": True, "locked": False, "grade_id": name}
         cell.metadata["nbgrader"] = cell.metadata.get("nbgrader", own)
-        if named:
+        if check and named:
             graded = {"grade": True, "solution": False, "locked": True, "grade_id": f"{name}-check", "points": 1}
             check.metadata["nbgrader"] = check.metadata.get("nbgrader", own | graded)
 
 
 def tidy(notebook: NotebookNode) -> None:
-    """Take out the metadata that a run writes."""
+    """Take out the metadata that a run writes: times and the state of widgets."""
     notebook.metadata.pop("widgets", None)
     notebook.metadata.language_info = {"name": "python"}
     for cell in notebook.cells:
@@ -224,10 +153,18 @@ def tidy(notebook: NotebookNode) -> None:
 # --- the student edition -------------------------------------------------------------------------
 
 
-def build_student(folder: str | os.PathLike = "notebooks", *, check: bool = False) -> list[str]:
+def build_student(folder: str | os.PathLike[str] = "notebooks", *, check: bool = False) -> list[str]:
     """Write `folder`/student, the lessons without answers, and remove what is stale there.
 
-    Returns the names of the files that differed; with `check` they are left as they are.
+    Args:
+        folder: of the complete lessons.
+        check: only look, and leave all files as they are.
+
+    Returns:
+        The names of the files that differed.
+
+    Raises:
+        InputError: no lessons there, or one that is not in order.
     """
     target = Path(folder) / "student"
     wanted = {path.name: written(student(read(path))) for path, _ in lessons_in(folder)}
@@ -244,6 +181,12 @@ def build_student(folder: str | os.PathLike = "notebooks", *, check: bool = Fals
 
 def student(notebook: NotebookNode) -> NotebookNode:
     """The same lesson with stubs in place of answers, without outputs; whatever a run leaves behind is dropped.
+
+    Args:
+        notebook: a complete lesson; it stays as it is.
+
+    Returns:
+        A new notebook.
 
     Raises:
         InputError: the notebook names no lesson, has no header card, or its markers are unbalanced.
@@ -262,9 +205,9 @@ def student(notebook: NotebookNode) -> NotebookNode:
 
 
 def without_answers(source: str) -> str:
-    """A code cell with a stub for each solution, and without hidden tests.
+    r"""A code cell with a stub for each solution, and without hidden tests.
 
-    >>> print(without_answers("def f(x):\\n    ### BEGIN SOLUTION\\n    return 2 * x\\n    ### END SOLUTION"))
+    >>> print(without_answers("def f(x):\n    ### BEGIN SOLUTION\n    return 2 * x\n    ### END SOLUTION"))
     def f(x):
         raise NotImplementedError  # your code
     """
@@ -303,7 +246,7 @@ def stub(source: str, first: int, last: int) -> list[str]:
     line = source.split("\n")[first]
     indent = line[: len(line) - len(line.lstrip())]
     functions = (n for n in ast.walk(tree) if isinstance(n, ast.FunctionDef | ast.AsyncFunctionDef))
-    if any(f.lineno <= first + 1 <= f.end_lineno for f in functions):
+    if any(f.lineno <= first + 1 <= (f.end_lineno or 0) for f in functions):
         return [f"{indent}raise NotImplementedError  # your code"]
     statements = (n for n in ast.walk(tree) if isinstance(n, ast.stmt) and n.col_offset == len(indent))
     names = [name for n in statements if first + 1 < n.lineno <= last for name in bound(n)]
@@ -322,7 +265,14 @@ def bound(statement: ast.stmt) -> list[str]:
 
 
 def problems(notebook: NotebookNode) -> list[str]:
-    """Whatever a lesson's notebook, of either edition, does wrong, one line each; none if it keeps all rules."""
+    """Whatever a lesson's notebook does wrong.
+
+    Args:
+        notebook: of either edition.
+
+    Returns:
+        One line for each mistake; none if it keeps all rules.
+    """
     is_student = notebook.metadata.get("nstlib", {}).get("edition") == "student"
     rules = COMMON_RULES if is_student else COMMON_RULES + SOURCE_RULES
     return [problem for rule in rules for problem in rule(notebook)]
@@ -338,11 +288,11 @@ def check_file(notebook: NotebookNode) -> Iterator[str]:
 
 def check_header(notebook: NotebookNode) -> Iterator[str]:
     try:
-        row, header, code = lesson_of(notebook), header_of(notebook).source, first_code(notebook).source
+        row, header, code = lesson_of(notebook), header_of(notebook).source, first_code(notebook)
     except InputError as error:
         yield str(error)
         return
-    if code != first_cell(row.number):
+    if code and code.source != first_cell(row.number):
         yield "the first code cell is not the canonical one: run nst stamp"
     folder = "student/" if "nstlib" in notebook.metadata else ""
     if badge(f"{folder}{row.stem}.ipynb") not in header:
@@ -441,7 +391,7 @@ SOURCE_RULES = (check_run, check_markers, check_exercises)
 # --- parts of a notebook -------------------------------------------------------------------------
 
 
-def lessons_in(folder: str | os.PathLike) -> list[tuple[Path, Lesson]]:
+def lessons_in(folder: str | os.PathLike[str]) -> list[tuple[Path, Lesson]]:
     """The lessons' files in reading order; other notebooks, such as the studio, are left alone."""
     stems = {lesson.stem: lesson for lesson in LESSONS.values()}
     files = [p for p in sorted(Path(folder).glob("*.ipynb")) if p.stem[:2].isdigit() or p.stem in stems]
@@ -451,24 +401,27 @@ def lessons_in(folder: str | os.PathLike) -> list[tuple[Path, Lesson]]:
 
 
 def read(path: Path) -> NotebookNode:
-    import nbformat
-
-    return nbformat.read(path, as_version=4)
+    return nbformat().read(path, as_version=4)
 
 
 def written(notebook: NotebookNode) -> str:
     """The text of a notebook's file, the same for the same notebook."""
-    import nbformat
-
-    return nbformat.writes(notebook) + "\n"
+    return nbformat().writes(notebook) + "\n"
 
 
 def new_cell(notebook: NotebookNode) -> NotebookNode:
     """An empty code cell after the header card."""
-    import nbformat
-
-    notebook.cells.insert(1, nbformat.v4.new_code_cell(id="setup"))
+    notebook.cells.insert(1, nbformat().v4.new_code_cell(id="setup"))
     return notebook.cells[1]
+
+
+def nbformat() -> Any:
+    """The library that reads and writes notebooks; it comes with Jupyter, and only a teacher needs it."""
+    try:
+        import nbformat
+    except ModuleNotFoundError:
+        raise InputError("notebooks are read by nbformat, which is not installed: pip install 'nstlib[lab]'") from None
+    return nbformat
 
 
 def header_of(notebook: NotebookNode) -> NotebookNode:

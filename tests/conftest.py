@@ -2,6 +2,9 @@
 
 import os
 
+from alone import CALLERS_THREADS
+
+os.environ.setdefault(CALLERS_THREADS, os.environ.get("OMP_NUM_THREADS", ""))  # workers inherit what is set below
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # the tests run side by side, one per core
 
 import pytest

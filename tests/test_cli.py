@@ -265,7 +265,7 @@ def test_nst_alone_asks_and_paints(pictures):
     import pexpect
 
     environment = {**os.environ, "TERM": "dumb"}
-    nst_ = pexpect.spawn(sys.executable, ["-m", "nstlib.cli"], cwd=str(pictures), env=environment, timeout=60)
+    nst_ = pexpect.spawn(sys.executable, ["-m", "nstlib"], cwd=str(pictures), env=environment, timeout=60)
     nst_.expect("Content picture.*]: ")
     nst_.sendline("nothing.png")
     nst_.expect("there is no file 'nothing.png'")
@@ -301,7 +301,7 @@ def shell(pictures):
     # Each of these pays for importing PyTorch, so there are few.
 
     def run(command, **environment):
-        nst_ = f"{sys.executable} -m nstlib.cli"
+        nst_ = f"{sys.executable} -m nstlib"
         text = command.replace("nst ", f"{nst_} ", 1)
         return subprocess.run(
             text, shell=True, capture_output=True, cwd=pictures, env={**os.environ, **environment}, check=False
@@ -405,7 +405,7 @@ def test_telling_does_not_decide_whether_one_paints(pictures, shell, ending):
 @pytest.mark.skipif(os.name == "nt", reason="Windows has other signals")
 @pytest.mark.parametrize("name", ["SIGINT", "SIGTERM", "SIGHUP"])
 def test_a_signal_keeps_the_picture_once_and_whole_however_often_it_comes(pictures, name):
-    command = [sys.executable, "-m", "nstlib.cli", "stylize", "content.png", "style.png", "-o", "out.png"]
+    command = [sys.executable, "-m", "nstlib", "stylize", "content.png", "style.png", "-o", "out.png"]
     options = ["--size", "48", "--evaluations", "100000", "--device", "cpu", "--checkpoint", "state.pt"]
     process = subprocess.Popen([*command, *options], cwd=pictures, stderr=subprocess.PIPE, stdout=subprocess.PIPE)
     began = process.stdout.readline()

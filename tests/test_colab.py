@@ -8,23 +8,12 @@ from pathlib import Path
 import pytest
 from alone import ROOT, run_alone
 
-from nstlib import course
+from nstlib import LESSONS, course
 
 PYTHON = "3.13"
 # What Colab has installed (ipywidgets and IPython in its versions), and what this test runs notebooks with.
 PACKAGES = (
-    *(
-        "torch",
-        "torchvision",
-        "numpy",
-        "pillow",
-        "matplotlib",
-        "safetensors",
-        "click",
-        "tqdm",
-        "platformdirs",
-        "psutil",
-    ),
+    *("torch", "torchvision", "numpy", "pillow", "matplotlib", "safetensors", "click", "tqdm", "platformdirs"),
     *("psutil", "ipywidgets==7.7.1", "ipython==7.34.0", "ipykernel", "nbval", "pytest"),
 )
 
@@ -78,9 +67,10 @@ def release(tmp_path_factory):
     return repository.as_uri()
 
 
+@pytest.mark.notebooks
 @pytest.mark.parametrize("lesson", ["00", "04"])
 def test_runs_where_the_kit_is_not_installed(lesson, colab, release, tmp_path):
-    row = course.LESSONS[lesson]
+    row = LESSONS[lesson]
     notebook = course.read(ROOT / "notebooks" / f"{row.stem}.ipynb")
     course.first_code(notebook).source = course.first_cell(lesson, release, "v0")
     subprocess.run([colab, "-m", "pip", "uninstall", "--quiet", "--yes", "nstlib"], check=True, capture_output=True)

@@ -1,4 +1,4 @@
-"""The setup cell, the editions, the stamp and the rules, on notebooks built here."""
+"""The first cell, the editions, the stamp and the rules, on notebooks built here."""
 
 import importlib.util
 import re
@@ -9,11 +9,10 @@ from pathlib import Path
 
 import nbformat
 import pytest
-import torch
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
 import nstlib as nst
-from nstlib import course
+from nstlib import LESSONS, course
 from nstlib.errors import InputError
 
 NAME = "04_gram_matrices.ipynb"
@@ -75,59 +74,15 @@ def execute(notebook, capsys) -> str:
     return capsys.readouterr().out
 
 
-# --- setup and the first cell --------------------------------------------------------------------
+# --- the first cell ------------------------------------------------------------------------------
 
 
-def test_setup_prints_what_is_here(capsys):
-    found = course.setup("04")
-    lines = capsys.readouterr().out.splitlines()
-    assert lines[0] == "lesson    04 Gram matrices, about 90 minutes"
-    assert f"nstlib {nst.__version__}" in lines[1] and f"torch {torch.__version__}" in lines[1]
-    assert re.fullmatch(r"device    .+, (float32|bfloat16)", lines[2])
-    assert lines[3:] == ["backbone  pocket, its weights are here"]
-    assert (found.device, found.backbone, found.lesson.number) == (nst.choose_device(), "pocket", "04")
-    assert repr(found) == ""
-
-
-def test_setup_says_how_to_get_what_is_missing(capsys, monkeypatch, tmp_path):
-    monkeypatch.setattr(torch.hub, "get_dir", lambda: str(tmp_path))
-    monkeypatch.delenv("NSTLIB_WEIGHTS", raising=False)
-    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
-    course.setup("03", "vgg19")
-    out = capsys.readouterr().out
-    assert "backbone  vgg19, its weights are not here\n          download (548 MB): nst weights fetch vgg19" in out
-    assert "pip install matplotlib ipywidgets scikit-image\n" in out
-
-
-def test_setup_tells_of_a_wrong_folder_of_weights_without_raising(capsys, monkeypatch):
-    monkeypatch.setenv("NSTLIB_WEIGHTS", "/nowhere")
-    course.setup("04", "vgg19")
-    assert "NSTLIB_WEIGHTS is '/nowhere', which is no folder" in capsys.readouterr().out
-
-
-def test_setup_sets_the_seed_only_if_asked(capsys):
-    before = torch.get_rng_state()
-    course.setup("04")
-    assert torch.equal(torch.get_rng_state(), before)
-    course.setup("04", seed=3)
-    drawn = torch.rand(1)
-    assert drawn == torch.rand(1, generator=torch.Generator().manual_seed(3))
-
-
-def test_unknown_names_are_answered_with_the_nearest():
-    with pytest.raises(InputError, match="unknown lesson '4': did you mean '04'"):
-        course.setup("4")
-    with pytest.raises(InputError, match="unknown backbone 'vgg-19': did you mean 'vgg19'"):
-        course.setup("04", "vgg-19")
-
-
-@pytest.mark.parametrize("lesson", course.LESSONS)
+@pytest.mark.parametrize("lesson", LESSONS)
 @pytest.mark.parametrize("here", [True, False])
 def test_the_first_cell_installs_only_what_is_missing(lesson, here, monkeypatch, capsys):
     calls, find = [], importlib.util.find_spec
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: find(name) if here or name != "nstlib" else None)
     monkeypatch.setattr(subprocess, "run", lambda *args, **options: calls.append((*args, options)))
-    monkeypatch.setattr(nst, "setup", course.setup, raising=False)
     exec(course.first_cell(lesson), {})
     address = "{}/archive/refs/tags/{}.zip".format(*course.home())
     pip = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", address]
@@ -136,7 +91,7 @@ def test_the_first_cell_installs_only_what_is_missing(lesson, here, monkeypatch,
 
 
 def test_the_first_cell_is_plain_formatted_python(tmp_path):
-    for lesson in course.LESSONS:
+    for lesson in LESSONS:
         (tmp_path / f"cell_{lesson}.py").write_text(course.first_cell(lesson) + "\n", encoding="utf-8")
     for command in (["check", "--select=E,F,I"], ["format", "--check", "--line-length=120"]):
         done = subprocess.run([sys.executable, "-m", "ruff", *command, tmp_path], capture_output=True, check=False)
@@ -259,6 +214,18 @@ def test_the_stamp_gives_a_bare_notebook_its_parts(folder):
     assert course.stamp(folder) == []
 
 
+def test_the_stamp_reaches_the_readme_beside_the_lessons(folder, tmp_path):
+    lessons, page = tmp_path / "kit" / "notebooks", tmp_path / "kit" / "README.md"
+    lessons.mkdir(parents=True)
+    (folder / NAME).rename(lessons / NAME)
+    foreign = "[![Open in Colab](x.svg)](https://colab.research.google.com/github/a/b/blob/v1/mine.ipynb)"
+    page.write_text(f"# Kit\n\n{course.badge(NAME)}\n\n{foreign}\n", encoding="utf-8")
+    fork = "https://github.com/someone/fork"
+    assert course.stamp(lessons, fork, "v9") == [NAME, "README.md"]
+    assert page.read_text(encoding="utf-8") == f"# Kit\n\n{course.badge(NAME, fork, 'v9')}\n\n{foreign}\n"
+    assert course.stamp(lessons, fork, "v9") == []
+
+
 def test_colab_opens_github_only(folder):
     before = (folder / NAME).read_bytes()
     with pytest.raises(InputError, match="Colab opens notebooks from GitHub"):
@@ -369,8 +336,3 @@ def test_stamp_takes_out_what_a_run_leaves_behind(folder):
     assert course.stamp(folder) == [NAME]
     stamped = course.read(folder / NAME)
     assert "widgets" not in stamped.metadata and "execution" not in stamped.cells[1].metadata
-
-
-def test_lessons_are_numbered_as_their_files():
-    assert list(course.LESSONS) == [*(f"0{i}" for i in range(9)), "clinic"]
-    assert all(lesson.stem.startswith(number) for number, lesson in course.LESSONS.items())

@@ -3,15 +3,15 @@
 import pytest
 from alone import ROOT, run_alone
 
-from nstlib import course
+from nstlib import LESSONS, course
 
 FOLDER = ROOT / "notebooks"
-LESSONS = [path for path, _ in course.lessons_in(FOLDER)]
-EDITIONS = [*LESSONS, *sorted((FOLDER / "student").glob("*.ipynb"))]
+SOURCES = [path for path, _ in course.lessons_in(FOLDER)]
+EDITIONS = [*SOURCES, *sorted((FOLDER / "student").glob("*.ipynb"))]
 
 
 def test_every_lesson_is_there():
-    assert [path.stem for path in LESSONS] == [lesson.stem for lesson in course.LESSONS.values()]
+    assert [path.stem for path in SOURCES] == [lesson.stem for lesson in LESSONS.values()]
 
 
 def test_the_student_edition_is_what_the_lessons_build():
@@ -23,12 +23,13 @@ def test_keeps_the_rules(path):
     assert course.problems(course.read(path)) == []
 
 
-@pytest.mark.parametrize("path", LESSONS, ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", SOURCES, ids=lambda path: path.stem)
 def test_says_nothing_on_standard_error(path):
     outputs = [o for cell in course.read(path).cells for o in cell.get("outputs", [])]
     assert not [o["text"] for o in outputs if o.get("name") == "stderr"]
 
 
-@pytest.mark.parametrize("path", LESSONS, ids=lambda path: path.stem)
+@pytest.mark.notebooks
+@pytest.mark.parametrize("path", SOURCES, ids=lambda path: path.stem)
 def test_runs_alone(path, tmp_path):
     run_alone(path.read_text(encoding="utf-8"), path.name, tmp_path)

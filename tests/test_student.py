@@ -8,6 +8,7 @@ from nstlib import course
 LESSONS = sorted((ROOT / "notebooks" / "student").glob("*.ipynb"))
 
 
+@pytest.mark.notebooks
 @pytest.mark.parametrize("path", LESSONS, ids=lambda path: path.stem)
 def test_runs_alone(path, tmp_path):
     """With an assertion after each exercise that its check is open: neither right, nor wrong, nor an error."""

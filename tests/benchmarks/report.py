@@ -1,4 +1,4 @@
-"""The answers as a table on the terminal, JSON, Markdown for the README, and a plot."""
+"""The answers as a table on the terminal, JSON, Markdown for the README.md beside this file, and a plot."""
 
 from __future__ import annotations
 
@@ -97,7 +97,7 @@ class Answers:
 
 
 def markdown(machine: Mapping[str, object], rows: Iterable[Row]) -> str:
-    """The README's section: a table of contestants, and a line for each other question."""
+    """What stands between the README's markers: a table of contestants, and a line for each other question."""
     answers = Answers(rows)
     parts = [machine_line(machine), contest_table(answers), "\n".join(f"- {line}" for line in other_lines(answers))]
     return "\n\n".join(part for part in parts if part) + "\n"

@@ -1,8 +1,8 @@
 """Train `pocket`: distil the features of a large network into a small one with VGG's layer names.
 
-    uv run python -m nstlib.distill train FOLDER [FOLDER …] --out RUN --teacher squeezenet1_0
-    uv run python -m nstlib.distill explain FOLDER --out RUN
-    uv run python -m nstlib.distill judge RUN/pocket.safetensors --pair CONTENT STYLE --out RUN/judged
+    uv run data/make_pocket.py train FOLDER [FOLDER …] --out RUN --teacher squeezenet1_0
+    uv run data/make_pocket.py explain FOLDER --out RUN
+    uv run data/make_pocket.py judge RUN/pocket.safetensors --pair CONTENT STYLE --out RUN/judged
 
 A student layer should *see what the teacher sees*: a linear map of the student's channels (an adaptor, thrown away
 afterwards) has to predict the teacher's map (Romero et al. 2015, "FitNets", arXiv 1412.6550). That alone is not
@@ -10,7 +10,8 @@ enough for style transfer, which optimises an image by the student's eyes and so
 `--first-round` on, six pictures of a batch of 16 are therefore those that the student itself optimised: what it cannot
 see, its own pictures show. The pictures live on between rounds and are optimised further by the improved student.
 
-The run is repeatable (one seed) and resumes from its last checkpoint after an interruption: start it again.
+The run is repeatable (one seed) and resumes from its last checkpoint after an interruption: start it again, on the
+same device or on another. All that is random is drawn on the CPU, so that devices differ in rounding alone.
 """
 
 from __future__ import annotations
@@ -18,7 +19,6 @@ from __future__ import annotations
 import copy
 import json
 import math
-import os
 import random
 import time
 from collections.abc import Iterator
@@ -32,12 +32,17 @@ from PIL import Image
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from .backbone import BACKBONES, Backbone, load_backbone
-from .image import load_image, save_image
-from .loss import Objective, content_loss, content_terms, style_terms
-from .optimizers import optimize
-from .style import STATISTICS
-from .weights import save_weights
+from nstlib.backbone import BACKBONES, Backbone, load_backbone
+from nstlib.errors import InputError
+from nstlib.files import whole
+from nstlib.image import load_image, save_image
+from nstlib.loss import Objective, content_loss, content_terms, style_terms
+from nstlib.machine import choose_device
+from nstlib.optimizers import optimize
+from nstlib.style import STATISTICS
+from nstlib.weights import save_weights
+
+CPU = torch.device("cpu")
 
 # Which teacher layer teaches which student layer: both maps have the same stride.
 PAIRS = {
@@ -93,28 +98,42 @@ class Plan:
     seed: int = 0
 
 
-def load_pictures(folders: list[Path], exclude: tuple[str, ...], short_side: int = 256) -> tuple[list, list]:
+def load_pictures(
+    folders: list[Path], exclude: tuple[str, ...], short_side: int = 256
+) -> tuple[list[np.ndarray], list[np.ndarray]]:
     """All pictures below the folders as uint8 arrays, and the same for those below a folder named `art`."""
-    photos, art = [], []
+    photos: list[np.ndarray] = []
+    art: list[np.ndarray] = []
     for path in sorted(p for folder in folders for p in folder.rglob("*")):
         if path.suffix.lower() not in {".jpg", ".jpeg", ".png", ".webp"} or any(path.match(e) for e in exclude):
             continue
         with Image.open(path) as image:
-            image = image.convert("RGB")
             scale = min(1.0, short_side / min(image.size))
-            image = image.resize([max(1, round(side * scale)) for side in image.size], Image.Resampling.LANCZOS)
-            (art if path.parent.name == "art" else photos).append(np.asarray(image))
+            width, height = (max(1, round(side * scale)) for side in image.size)
+            small = image.convert("RGB").resize((width, height), Image.Resampling.LANCZOS)
+            (art if path.parent.name == "art" else photos).append(np.asarray(small))
     if not photos and not art:
         raise click.UsageError(f"no .jpg, .png or .webp picture below {', '.join(map(str, folders))}")
     return photos, art
 
 
 class Crops:
-    """Random square crops of the pictures: scaled by 0.6 to 1.6, mirrored, now and then recoloured."""
+    """Random square crops of the pictures: scaled by 0.6 to 1.6, mirrored, now and then recoloured.
 
-    def __init__(self, photos: list, art: list, size: int, chance: random.Random, art_share: float = 0.35):
+    `one` makes a crop on the CPU, `many` a batch on the device.
+    """
+
+    def __init__(
+        self,
+        photos: list[np.ndarray],
+        art: list[np.ndarray],
+        size: int,
+        chance: random.Random,
+        device: torch.device = CPU,
+        art_share: float = 0.35,
+    ):
         self.photos, self.art, self.size, self.chance = photos or art, art or photos, size, chance
-        self.art_share = art_share
+        self.device, self.art_share = device, art_share
 
     def one(self, art_share: float | None = None) -> Tensor:
         chance = self.chance
@@ -134,7 +153,8 @@ class Crops:
         return crop
 
     def many(self, count: int, art_share: float | None = None) -> Tensor:
-        return torch.cat([self.one(art_share) for _ in range(count)]).contiguous(memory_format=torch.channels_last)
+        crops = torch.cat([self.one(art_share) for _ in range(count)]).to(self.device)
+        return crops.contiguous(memory_format=torch.channels_last)
 
 
 class Student(nn.Module):
@@ -243,7 +263,7 @@ def lesson(
         maps = student(image)
         colour = student.pixels(maps["relu1_1"]).float()
         loss = plan.colour_weight * (colour - image).square().mean() / 0.07
-        report = {}
+        report: dict[str, Tensor] = {}
         for t, s in student.pairs.items():
             target, learned = student.align(teacher, t, taught[t], maps[s])
             # In units of the teacher's deviation: its maps are hundreds wide, and a step of the optimiser is small.
@@ -254,7 +274,7 @@ def lesson(
             error = F.conv2d(learned, adaptor * scale.view(-1, 1, 1, 1)) - target * scale.to(target.dtype)
             unexplained = torch.dot(error.flatten(), error.flatten()) / (target.numel() / target.shape[1])
             # Random directions keep the Gram matrices of wide teachers cheap: ‖P ΔR Pᵀ‖² is ‖ΔR‖² in expectation.
-            directions = torch.randn(64, target.shape[1])
+            directions = torch.randn(64, target.shape[1]).to(image.device)
             r_taught = gram(F.conv2d(target, directions[:, :, None, None]))
             r_predicted = gram(F.conv2d(learned, (directions @ adaptor.flatten(1))[:, :, None, None]))
             r_learned = gram(learned)
@@ -272,28 +292,23 @@ def lesson(
 class Pool:
     """Pictures that the student has optimised, each with the style and content it was made for."""
 
-    def __init__(self, count: int, size: int):
-        self.image = torch.zeros(count, 3, size, size)
-        self.style = torch.zeros(count, 3, size, size)
-        self.content = torch.zeros(count, 3, size, size)
+    def __init__(self, count: int, size: int, device: torch.device = CPU):
+        self.image, self.style, self.content = (torch.zeros(count, 3, size, size, device=device) for _ in range(3))
         self.filled, self.round_at = False, -1
 
     def optimise(self, net: Backbone, crops: Crops, chance: random.Random, batch: int = 12) -> None:
         """One round: two in five start anew from a picture or from noise, the rest go on from where they were."""
         for first in range(0, len(self.image), batch):
             rows = slice(first, min(first + batch, len(self.image)))
-            count = rows.stop - rows.start
-            anew = torch.tensor([not self.filled or chance.random() < 0.4 for _ in range(count)])
-            fresh = int(anew.sum())
-            if fresh:
-                at = torch.arange(rows.start, rows.stop)[anew]
-                self.style[at] = crops.many(fresh, art_share=0.7).contiguous()
-                self.content[at] = crops.many(fresh, art_share=0.15).contiguous()
-                start = self.content[at].clone()
-                for i in range(fresh):
+            anew = [row for row in range(rows.start, rows.stop) if not self.filled or chance.random() < 0.4]
+            if anew:
+                self.style[anew] = crops.many(len(anew), art_share=0.7).contiguous()
+                self.content[anew] = crops.many(len(anew), art_share=0.15).contiguous()
+                start = self.content[anew].clone()
+                for picture in start:
                     if chance.random() < 0.25:
-                        start[i] = torch.rand(3, *start.shape[2:])
-                self.image[at] = start
+                        picture.copy_(torch.rand(3, *start.shape[2:]))
+                self.image[anew] = start
             self.image[rows] = paint(
                 net, self.image[rows], self.content[rows], self.style[rows], evaluations=chance.choice([8, 16, 32, 48])
             )
@@ -325,9 +340,8 @@ def paint(net: Backbone, image: Tensor, content: Tensor, style: Tensor, evaluati
     optimiser.step(closure)
     result = image.detach()
     # A picture on which the line search ran away teaches nothing: keep where it came from.
-    bad = ~torch.isfinite(result).flatten(1).all(1)
-    result[bad] = content[bad]
-    return result.clamp(0, 1)
+    good = torch.isfinite(result).flatten(1).all(1).view(-1, 1, 1, 1)
+    return torch.where(good, result, content).clamp(0, 1)
 
 
 def rate(plan: Plan, step: int) -> float:
@@ -352,18 +366,20 @@ def measure_variance(student: Student, teacher: Backbone, crops: Crops, batches:
 
 
 class Run:
-    """A training run with everything that its checkpoint holds."""
+    """A training run with everything that its checkpoint holds, on the device of its teacher."""
 
-    def __init__(self, plan: Plan, teacher: Backbone, photos: list, art: list, out: Path):
+    def __init__(self, plan: Plan, teacher: Backbone, photos: list[np.ndarray], art: list[np.ndarray], out: Path):
         self.plan, self.teacher, self.out = plan, teacher, out
+        self.device = next(teacher.parameters()).device
         torch.manual_seed(plan.seed)
         self.chance = random.Random(plan.seed)
-        self.crops = Crops(photos, art, plan.size, self.chance)
-        self.student = Student(plan, teacher).to(memory_format=torch.channels_last)
+        self.crops = Crops(photos, art, plan.size, self.chance, self.device)
+        self.student = Student(plan, teacher).to(self.device, memory_format=torch.channels_last)
         self.average = copy.deepcopy(self.student)
         self.optimiser = torch.optim.AdamW(self.student.parameters(), lr=plan.rate, weight_decay=1e-3, fused=True)
-        self.pool = Pool(plan.pool, plan.size)
-        self.step, self.variance = 0, {}
+        self.pool = Pool(plan.pool, plan.size, self.device)
+        self.step = 0
+        self.variance: dict[str, Tensor] = {}
 
     def state(self) -> dict:
         return {
@@ -380,8 +396,8 @@ class Run:
     def save(self) -> None:
         """Write the checkpoint and the folded weights, each whole or not at all."""
         self.out.mkdir(parents=True, exist_ok=True)
-        torch.save(self.state(), self.out / "checkpoint.tmp")
-        os.replace(self.out / "checkpoint.tmp", self.out / "checkpoint.pt")
+        with whole(self.out / "checkpoint.pt") as file:
+            torch.save(self.state(), file)
         facts = {"step": str(self.step), "plan": json.dumps(asdict(self.plan))}
         save_weights(self.average.folded(), self.out / f"{self.plan.student}.safetensors", **facts)
 
@@ -390,20 +406,20 @@ class Run:
         if not path.exists():
             return False
         # The checkpoint is this program's own and holds Python's random state, so it is not a file of tensors alone.
-        state = torch.load(path, weights_only=False)
+        state = torch.load(path, map_location=self.device, weights_only=False)
         self.step, self.variance = state["step"], state["variance"]
         self.student.load_state_dict(state["student"])
         self.average.load_state_dict(state["average"])
         self.optimiser.load_state_dict(state["optimiser"])
         vars(self.pool).update(state["pool"])
         self.chance.setstate(state["chance"])
-        torch.set_rng_state(state["torch"])
+        torch.set_rng_state(state["torch"].cpu())
         return True
 
     def batch(self) -> tuple[Tensor, Tensor]:
         """A batch, and how much each pair of its pictures counts when styles are compared."""
         plan = self.plan
-        partners = 1 - torch.eye(plan.batch)
+        partners = 1 - torch.eye(plan.batch, device=self.device)
         if not self.pool.filled:
             return self.crops.many(plan.batch), partners
         n = plan.own_in_batch
@@ -442,7 +458,8 @@ class Run:
 
     def round(self) -> None:
         """Let the averaged student optimise the pool's pictures."""
-        net = Backbone(BACKBONES[self.plan.student], self.average.folded()).to(memory_format=torch.channels_last)
+        net = Backbone(BACKBONES[self.plan.student], self.average.folded())
+        net = net.to(self.device, memory_format=torch.channels_last)
         self.pool.optimise(net, self.crops, self.chance)
         self.pool.round_at = self.step
 
@@ -523,9 +540,29 @@ def optimised(net: Backbone, content: Tensor, style: Tensor, evaluations: int) -
     return last.image
 
 
+def find_device(context: click.Context, option: click.Parameter, name: str) -> torch.device:
+    """Where to compute; "auto" is not Apple's MPS, where nobody has tried this."""
+    if name == "auto":
+        name = "cuda" if torch.cuda.is_available() else "cpu"
+    try:
+        return choose_device(name)
+    except InputError as error:
+        raise click.UsageError(str(error)) from None
+
+
 @click.group()
 def main() -> None:
     """Train and judge the embedded network."""
+
+
+device_option = click.option(
+    "--device",
+    default="auto",
+    show_default=True,
+    type=click.Choice(["auto", "cpu", "cuda"]),
+    callback=find_device,
+    help="auto takes CUDA where there is one",
+)
 
 
 @main.command()
@@ -536,12 +573,15 @@ def main() -> None:
 )
 @click.option("--steps", default=Plan.steps, show_default=True)
 @click.option("--exclude", multiple=True, help="file name pattern to hold out; repeat it for more")
-def train(folders: tuple[Path, ...], out: Path, teacher: str, steps: int, exclude: tuple[str, ...]) -> None:
+@device_option
+def train(
+    folders: tuple[Path, ...], out: Path, teacher: str, steps: int, exclude: tuple[str, ...], device: torch.device
+) -> None:
     """Train on all pictures below FOLDERS, going on from the checkpoint in --out if there is one."""
     plan = Plan(teacher=teacher, steps=steps)
     photos, art = load_pictures(list(folders), exclude)
     click.echo(f"{len(photos)} photographs and {len(art)} pieces of art")
-    net = load_backbone(teacher).to(memory_format=torch.channels_last)
+    net = load_backbone(teacher, device=device).to(memory_format=torch.channels_last)
     run = Run(plan, net, photos, art, out)
     if run.resume():
         click.echo(f"going on from step {run.step}")
@@ -553,14 +593,14 @@ def train(folders: tuple[Path, ...], out: Path, teacher: str, steps: int, exclud
 def unexplained(student: Student, teacher: Backbone, pictures: list[Tensor]) -> dict[str, float]:
     """Per pair, the share of the teacher's variance over pictures (1, 3, H, W) that the student leaves unexplained."""
     student.eval()
-    sums = {t: torch.zeros(4, teacher.layers[t].channels, dtype=torch.float64) for t in student.pairs}
+    sums = {t: torch.zeros(4, teacher.layers[t].channels, dtype=torch.float64) for t in student.pairs}  # on the CPU
     for picture in pictures:
         taught, maps = teach(teacher, student, picture), student(picture)
         for t, s in student.pairs.items():
             target, learned = student.align(teacher, t, taught[t], maps[s])
             error = student.adaptors[t](learned) - target
             for row, x in enumerate((torch.ones_like(target), target, target.square(), error.square())):
-                sums[t][row] += x.double().sum((0, 2, 3))
+                sums[t][row] += x.double().sum((0, 2, 3)).cpu()
     return {
         t: float(error.sum() / (square - total**2 / count).sum()) for t, (count, total, square, error) in sums.items()
     }
@@ -570,15 +610,16 @@ def unexplained(student: Student, teacher: Backbone, pictures: list[Tensor]) -> 
 @click.argument("folder", type=click.Path(exists=True, file_okay=False, path_type=Path))
 @click.option("--out", required=True, type=click.Path(exists=True, path_type=Path), help="folder of the checkpoint")
 @click.option("--teacher", default=Plan.teacher, show_default=True)
-def explain(folder: Path, out: Path, teacher: str) -> None:
+@device_option
+def explain(folder: Path, out: Path, teacher: str, device: torch.device) -> None:
     """Print how much of the teacher's variance the student in --out leaves unexplained on the pictures below FOLDER."""
     photos, art = load_pictures([folder], ())
-    net = load_backbone(teacher)
+    net = load_backbone(teacher, device=device)
     run = Run(Plan(teacher=teacher), net, photos, art, out)
     run.resume()
     for t, adaptor in run.average.adaptors.items():
         adaptor.weight.data *= run.variance[t].sqrt().view(-1, 1, 1, 1)  # back to the teacher's units
-    pictures = [torch.from_numpy(p.copy()).permute(2, 0, 1)[None] / 255 for p in (*photos, *art)]
+    pictures = [torch.from_numpy(p.copy()).permute(2, 0, 1)[None].to(device) / 255 for p in (*photos, *art)]
     for t, share in unexplained(run.average, net, pictures).items():
         click.echo(f"{t:8} → {run.student.pairs[t]:8} {share:.3f}")
 
@@ -589,19 +630,22 @@ def explain(folder: Path, out: Path, teacher: str) -> None:
 @click.option("--out", required=True, type=click.Path(path_type=Path), help="folder for the pictures")
 @click.option("--size", default=320, show_default=True)
 @click.option("--evaluations", default=150, show_default=True)
-def judge(weights: str, pairs: tuple[tuple[str, str], ...], out: Path, size: int, evaluations: int) -> None:
+@device_option
+def judge(
+    weights: str, pairs: tuple[tuple[str, str], ...], out: Path, size: int, evaluations: int, device: torch.device
+) -> None:
     """Let WEIGHTS, SqueezeNet 1.0 and a random network paint each pair, and let SqueezeNet 1.0 judge."""
     out.mkdir(parents=True, exist_ok=True)
-    teacher = load_backbone("squeezenet1_0")
+    teacher = load_backbone("squeezenet1_0", device=device)
     torch.manual_seed(0)
     nets = {
-        "pocket": load_backbone("pocket", weights),
+        "pocket": load_backbone("pocket", weights, device=device),
         "squeezenet": teacher,
-        "random": load_backbone("pocket", "random"),
+        "random": load_backbone("pocket", "random", device=device),
     }
     table: dict[str, list[Verdict]] = {name: [] for name in nets}
     for number, pair in enumerate(pairs, start=1):
-        content, style = (load_image(source, size, enlarge=True).pixels for source in pair)
+        content, style = (load_image(source, size, enlarge=True).pixels.to(device) for source in pair)
         for name, net in nets.items():
             picture = optimised(net, content, style, evaluations)
             save_image(picture, out / f"{number}_{name}.png")

@@ -2,14 +2,15 @@
 
 import itertools
 import random
+import re
 from dataclasses import replace
+from functools import partial
 
+import make_pocket
 import pytest
 import torch
-
-import nstlib as nst
-from nstlib.backbone import Backbone
-from nstlib.distill import (
+from click.testing import CliRunner
+from make_pocket import (
     Crops,
     Plan,
     Pool,
@@ -22,6 +23,10 @@ from nstlib.distill import (
     unexplained,
     verdict,
 )
+from PIL import Image
+
+import nstlib as nst
+from nstlib.backbone import Backbone
 
 PLAN = replace(
     Plan(), steps=8, batch=4, size=64, pool=4, own_in_batch=1, first_round=4, round_every=2, freeze_at=5, decay_steps=4
@@ -43,8 +48,10 @@ def weights(run: Run) -> torch.Tensor:
     return torch.cat([w.flatten() for w in run.average.folded().values()])
 
 
+@pytest.mark.slow
 def test_an_interrupted_training_equals_an_uninterrupted_one(teacher, pictures, tmp_path, monkeypatch):
-    monkeypatch.setattr("nstlib.distill.paint", lambda net, image, content, style, evaluations: 0.5 * (image + style))
+    monkeypatch.setattr(make_pocket, "paint", lambda net, image, content, style, evaluations: 0.5 * (image + style))
+    monkeypatch.setattr(make_pocket, "measure_variance", partial(measure_variance, batches=1))
     whole = Run(PLAN, teacher, pictures, pictures, tmp_path / "whole")
     list(whole.train())
     first = Run(PLAN, teacher, pictures, pictures, tmp_path / "parts")
@@ -55,6 +62,36 @@ def test_an_interrupted_training_equals_an_uninterrupted_one(teacher, pictures, 
     assert second.resume() and second.step == 4
     list(second.train())
     assert torch.equal(weights(whole), weights(second))
+
+
+@pytest.mark.cuda
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+@pytest.mark.parametrize(("before", "after"), [("cpu", "cuda"), ("cuda", "cpu")])
+def test_a_training_goes_on_on_another_device(before, after, teacher, pictures, tmp_path):
+    first = Run(PLAN, teacher.to(before), pictures, pictures, tmp_path)
+    for _ in itertools.islice(first.train(), 1):
+        pass
+    kept = weights(first).cpu()
+    second = Run(PLAN, teacher.to(after), pictures, pictures, tmp_path)
+    assert second.resume() and torch.equal(weights(second).cpu(), kept)
+    list(second.train())
+    assert second.step == PLAN.steps and weights(second).device.type == after and weights(second).isfinite().all()
+
+
+@pytest.mark.slow
+def test_the_commands_train_explain_and_judge(pictures, squeezenet_file, tmp_path):
+    for number, picture in enumerate(pictures):
+        Image.fromarray(picture).save(tmp_path / f"{number}.png")
+    run, pair = tmp_path / "run", (tmp_path / "0.png", tmp_path / "1.png")
+    for command in (
+        ("train", tmp_path, "--out", run, "--steps", 1),
+        ("explain", tmp_path, "--out", run),
+        ("judge", run / "pocket.safetensors", "--pair", *pair, "--out", run / "judged", "--size=64", "--evaluations=2"),
+    ):
+        done = CliRunner().invoke(make_pocket.main, [*map(str, command), "--device", "cpu"], catch_exceptions=False)
+        assert done.exit_code == 0, done.output
+    assert re.search(r"mean pocket +style -?[\d.]+ ", done.output)
+    assert len(list((run / "judged").glob("*.png"))) == 3
 
 
 def test_training_lowers_the_unexplained_share(teacher, pictures, tmp_path):
@@ -116,7 +153,7 @@ def test_the_rate_warms_up_holds_and_falls_to_zero():
 
 
 def test_a_pool_starts_some_pictures_anew_and_goes_on_with_the_others(pictures, monkeypatch):
-    monkeypatch.setattr("nstlib.distill.paint", lambda net, image, content, style, evaluations: image + 1)
+    monkeypatch.setattr(make_pocket, "paint", lambda net, image, content, style, evaluations: image + 1)
     chance = random.Random(0)
     pool, crops = Pool(24, 32), Crops(pictures, pictures, 32, chance)
     pool.optimise(None, crops, chance)
@@ -143,7 +180,7 @@ def test_a_perfect_adaptor_leaves_nothing_unexplained(teacher, rng):
     made = student.adaptors["fire4"](maps["relu3_3"]).detach()
     k = 1  # the teacher's first position is the student's second
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("nstlib.distill.teach", lambda *_: {"fire4": made[:, :, k:, k:]})
+        patch.setattr(make_pocket, "teach", lambda *_: {"fire4": made[:, :, k:, k:]})
         assert unexplained(student, teacher, [picture])["fire4"] < 1e-6
         student.adaptors["fire4"].weight.data.zero_()
         assert unexplained(student, teacher, [picture])["fire4"] >= 1

@@ -1,0 +1,210 @@
+"""The name of a lesson → its facts, its notebooks on a learner's machine, and what its first cell finds there."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import platform
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+
+from .about import REPOSITORY, VERSION
+from .errors import InputError, choose
+from .files import whole
+from .machine import choose_device, choose_precision, describe_device
+from .weights import WEIGHTS, find_weights
+
+__all__ = ["LESSONS", "Lesson", "Setup", "open_lab", "setup", "write_lessons"]
+
+# In an installed package the notebooks lie inside it, in a checkout beside it.
+HOUSE = Path(__file__).parent
+NOTEBOOKS = HOUSE / "notebooks" if (HOUSE / "notebooks").is_dir() else HOUSE.parent / "notebooks"
+FOLDER = "lessons"  # where an installed package puts them
+
+PACKAGES = {  # module: name on the package index
+    "matplotlib": "matplotlib",
+    "ipywidgets": "ipywidgets",
+    "skimage": "scikit-image",
+    "sklearn": "scikit-learn",
+}
+
+
+@dataclass(frozen=True)
+class Lesson:
+    """A row of `LESSONS`.
+
+    Attributes:
+        number: its name, "00" to "08" or "clinic".
+        title: of its notebook.
+        stem: the notebook's file, without `.ipynb`.
+        minutes: of study.
+        packages: modules that it needs beside those of the kit itself.
+        network: whether it uses a backbone, which its first cell then names.
+    """
+
+    number: str
+    title: str
+    stem: str
+    minutes: int
+    packages: tuple[str, ...] = ("matplotlib", "ipywidgets")
+    network: bool = True
+
+
+DIGITS = ("matplotlib", "ipywidgets", "sklearn")
+PHOTOS = ("matplotlib", "ipywidgets", "skimage")
+LESSONS: dict[str, Lesson] = {
+    lesson.number: lesson
+    for lesson in (
+        Lesson("00", "First transfer", "00_first_picture", 15, ("matplotlib",)),
+        Lesson("01", "A network from scratch", "01_network_from_scratch", 105, DIGITS, network=False),
+        Lesson("02", "Convolutional networks", "02_convolutional_networks", 90, DIGITS, network=False),
+        Lesson("03", "Feature maps", "03_feature_maps", 75, PHOTOS),
+        Lesson("04", "Gram matrices", "04_gram_matrices", 90),
+        Lesson("05", "Losses", "05_losses", 90),
+        Lesson("06", "Adam vs L-BFGS", "06_adam_vs_lbfgs", 90),
+        Lesson("07", "Style transfer, whole", "07_style_transfer", 75, PHOTOS),
+        Lesson("08", "Backbones", "08_backbones", 75),
+        Lesson("clinic", "Broken-NST clinic", "clinic", 60),
+    )
+}
+
+
+# --- its notebooks -------------------------------------------------------------------------------
+
+
+def write_lessons(folder: str | os.PathLike[str], *, force: bool = False) -> tuple[list[str], list[str]]:
+    """Write the course, the complete lessons and in `student/` those with room for answers.
+
+    A file that is there and differs is a learner's work, and is kept.
+
+    Args:
+        folder: where to; made if it is not there.
+        force: write over files that differ, too.
+
+    Returns:
+        The names of the files that were written, and of those that were kept because they differ.
+
+    Raises:
+        InputError: `folder` is a file or may not be written to, or this copy of the kit has no lessons.
+    """
+    target, written, kept = Path(folder).expanduser(), [], []
+    for name, content in lessons_here():
+        place = target / name
+        if place.is_file() and place.read_bytes() == content:
+            continue
+        if place.exists() and not force:
+            kept.append(name)
+            continue
+        try:
+            place.parent.mkdir(parents=True, exist_ok=True)
+            with whole(place) as file:
+                file.write(content)
+        except OSError as error:
+            reason = error.strerror or error
+            raise InputError(f"cannot write the lessons to '{folder}' ({reason}): give another folder") from None
+        written.append(name)
+    return written, kept
+
+
+def lessons_here() -> Iterator[tuple[str, bytes]]:
+    """Name, with its folder, and content of each of the course's files."""
+    found = [p for p in sorted(NOTEBOOKS.glob("**/*")) if p.is_file()]
+    if not found:
+        ways = f"install the kit again, or take them from {REPOSITORY}"
+        raise InputError(f"this copy of nstlib came without its lessons: {ways}")
+    for path in found:
+        name = path.relative_to(NOTEBOOKS).as_posix()
+        if "/." not in f"/{name}":  # what Jupyter leaves behind
+            yield name, path.read_bytes()
+
+
+def open_lab(folder: str | os.PathLike[str] | None = None, *arguments: str) -> None:
+    """Start JupyterLab on the course, and end when it ends.
+
+    Args:
+        folder: what to open; if it is not there, the lessons are written to it. Without one a checkout opens its own
+            `notebooks/`, an installed package the folder `lessons` here.
+        arguments: JupyterLab's own, such as "--no-browser".
+
+    Raises:
+        InputError: JupyterLab is not installed, or `folder` is no folder and cannot become one.
+    """
+    if importlib.util.find_spec("jupyterlab") is None:
+        raise InputError("JupyterLab is not installed: pip install 'nstlib[lab]'")
+    place = Path(folder or (FOLDER if NOTEBOOKS.parent == HOUSE else NOTEBOOKS)).expanduser()
+    if not place.is_dir():
+        write_lessons(place)
+    from jupyterlab.labapp import main  # in this process: Ctrl-C then asks, as it does in JupyterLab itself
+
+    main([str(place), *arguments])
+
+
+# --- its first cell ------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, repr=False)
+class Setup:
+    """What `setup` found; a notebook that ends a cell with it shows nothing.
+
+    Attributes:
+        device: that runs take when none is named.
+        backbone: the name of the network.
+        lesson: the lesson's facts.
+    """
+
+    device: torch.device
+    backbone: str
+    lesson: Lesson
+
+    def __repr__(self) -> str:
+        return ""
+
+    def _ipython_display_(self) -> None:
+        """What is to be said was printed."""
+
+
+def setup(lesson: str, backbone: str = "pocket", *, seed: int | None = None) -> Setup:
+    """Print versions, device, backbone, and what is missing with what to do.
+
+    Args:
+        lesson: its number, "00" to "08" or "clinic".
+        backbone: the network whose weights it will need.
+        seed: becomes torch's, if given.
+
+    Raises:
+        InputError: an unknown lesson or backbone. Nothing that is merely missing raises.
+    """
+    row = LESSONS[choose("lesson", lesson, LESSONS)]
+    choose("backbone", backbone, WEIGHTS)
+    device = choose_device()
+    lines = [
+        ("lesson", f"{row.number} {row.title}, about {row.minutes} minutes"),
+        ("versions", f"nstlib {VERSION}, Python {platform.python_version()}, torch {torch.__version__}"),
+        ("device", f"{describe_device(device)}, {choose_precision('auto', device)}"),
+        *zip(("backbone", ""), describe_weights(backbone), strict=False),
+    ]
+    if missing := [PACKAGES[name] for name in row.packages if importlib.util.find_spec(name) is None]:
+        lines += [("missing", f"{', '.join(missing)}. Install with: pip install {' '.join(missing)}")]
+    if seed is not None:
+        torch.manual_seed(seed)
+        lines += [("seed", str(seed))]
+    print("\n".join(f"{label:10}{text}" for label, text in lines))
+    return Setup(device, backbone, row)
+
+
+def describe_weights(name: str) -> list[str]:
+    """Whether a network's weights are on this machine; else, in a second line, what to do."""
+    record = WEIGHTS[name]
+    try:
+        found = find_weights(name)
+    except InputError as error:  # the folder that NSTLIB_WEIGHTS names
+        return [name, str(error)]
+    if found:
+        return [f"{name}, its weights are here"]
+    if not record.published:
+        return [f"{name}, but its file is missing from the package", "install nstlib again"]
+    ways = f"nst weights fetch {name}, or at first use; without a network take 'pocket'"
+    return [f"{name}, its weights are not here", f"download ({record.megabytes:.0f} MB): {ways}"]

@@ -1,0 +1,173 @@
+"""A lesson at a learner's: the table, the notebooks written and opened, the first cell's report."""
+
+import importlib.util
+import re
+import subprocess
+import sys
+import time
+import urllib.request
+
+import pytest
+import torch
+
+import nstlib as nst
+from nstlib import lesson
+from nstlib.errors import InputError
+
+
+def test_lessons_are_numbered_as_their_files():
+    assert list(nst.LESSONS) == [*(f"0{i}" for i in range(9)), "clinic"]
+    assert all(row.stem.startswith(number) for number, row in nst.LESSONS.items())
+
+
+# --- its notebooks -------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def course(tmp_path, monkeypatch):
+    """A course of three files, in place of the kit's own."""
+    home = tmp_path / "kit"
+    (home / "student").mkdir(parents=True)
+    (home / ".ipynb_checkpoints").mkdir()
+    (home / ".ipynb_checkpoints" / "00-checkpoint.ipynb").write_text("old", encoding="utf-8")
+    for name in ("00.ipynb", "01.ipynb", "student/00.ipynb"):
+        (home / name).write_text(f"the kit's {name}", encoding="utf-8")
+    monkeypatch.setattr(lesson, "NOTEBOOKS", home)
+    return home
+
+
+def test_lessons_are_written_once_and_whole(course, tmp_path):
+    assert lesson.write_lessons(tmp_path / "mine") == (["00.ipynb", "01.ipynb", "student/00.ipynb"], [])
+    there = {p.relative_to(tmp_path / "mine").as_posix(): p for p in (tmp_path / "mine").rglob("*") if p.is_file()}
+    assert sorted(there) == ["00.ipynb", "01.ipynb", "student/00.ipynb"]
+    assert all(path.read_bytes() == (course / name).read_bytes() for name, path in there.items())
+    assert lesson.write_lessons(tmp_path / "mine") == ([], [])
+
+
+def test_a_learners_work_is_kept_unless_forced(course, tmp_path):
+    lesson.write_lessons(tmp_path)
+    (tmp_path / "student" / "00.ipynb").write_text("answers", encoding="utf-8")
+    (tmp_path / "01.ipynb").unlink()
+    assert lesson.write_lessons(tmp_path) == (["01.ipynb"], ["student/00.ipynb"])
+    assert (tmp_path / "student" / "00.ipynb").read_text(encoding="utf-8") == "answers"
+    assert lesson.write_lessons(tmp_path, force=True) == (["student/00.ipynb"], [])
+    assert (tmp_path / "student" / "00.ipynb").read_bytes() == (course / "student" / "00.ipynb").read_bytes()
+
+
+def test_what_cannot_be_written_is_said_in_one_line(course, tmp_path):
+    (tmp_path / "file").write_text("", encoding="utf-8")
+    with pytest.raises(InputError, match=r"cannot write the lessons to '.*file' .*: give another folder"):
+        lesson.write_lessons(tmp_path / "file")
+
+
+def test_a_copy_without_lessons_says_where_they_are(tmp_path, monkeypatch):
+    monkeypatch.setattr(lesson, "NOTEBOOKS", tmp_path / "none")
+    with pytest.raises(InputError, match="without its lessons: install the kit again, or take them from https://"):
+        lesson.write_lessons(tmp_path / "mine")
+
+
+def test_the_kit_has_all_lessons_in_both_editions():
+    names = {name for name, _ in lesson.lessons_here()}
+    stems = {f"{row.stem}.ipynb" for row in nst.LESSONS.values()}
+    assert stems | {f"student/{stem}" for stem in stems} <= names
+
+
+def test_lab_says_how_to_get_it_before_anything_is_written(course, tmp_path, monkeypatch):
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+    with pytest.raises(InputError, match=r"JupyterLab is not installed: pip install 'nstlib\[lab\]'"):
+        lesson.open_lab(tmp_path / "mine")
+    assert not (tmp_path / "mine").exists()
+
+
+@pytest.mark.parametrize(
+    ("given", "installed", "expected"),
+    [(None, False, "kit"), (None, True, "lessons"), ("mine", False, "mine"), ("kit", False, "kit")],
+)
+def test_lab_opens_the_lessons(given, installed, expected, course, tmp_path, monkeypatch):
+    """JupyterLab, played here by a module that only listens, gets the folder and its own arguments."""
+    heard = []
+    lab = type(sys)("labapp")
+    lab.main = heard.append
+    monkeypatch.setitem(sys.modules, "jupyterlab.labapp", lab)
+    monkeypatch.chdir(tmp_path)
+    if installed:
+        monkeypatch.setattr(lesson, "HOUSE", course.parent)
+    lesson.open_lab(given, "--no-browser")
+    (folder, *rest) = heard[0]
+    assert (tmp_path / folder).samefile(tmp_path / expected) and rest == ["--no-browser"]
+    assert (tmp_path / expected / "student" / "00.ipynb").is_file()
+
+
+@pytest.mark.slow
+def test_the_real_lab_starts(tmp_path):
+    """A server that answers, with the folder's notebook, and ends when told."""
+    (tmp_path / "00.ipynb").write_text("{}", encoding="utf-8")
+    options = [
+        "--no-browser",
+        "--allow-root",
+        "--port=0",
+        "--IdentityProvider.token=t",
+        "--ServerApp.open_browser=False",
+    ]
+    code = f"from nstlib.lesson import open_lab; open_lab({str(tmp_path)!r}, *{options!r})"
+    server = subprocess.Popen([sys.executable, "-c", code], stderr=subprocess.PIPE, text=True)
+    try:
+        address = next(m[0] for line in server.stderr if (m := re.search(r"http://127.0.0.1:\d+/", line)))
+        for _ in range(50):
+            try:
+                with urllib.request.urlopen(f"{address}api/contents?token=t", timeout=10) as answer:
+                    assert '"00.ipynb"' in answer.read().decode()
+                    break
+            except OSError:
+                time.sleep(0.2)
+        else:
+            pytest.fail(f"no answer at {address}")
+    finally:
+        server.terminate()
+        server.communicate(timeout=30)
+
+
+# --- its first cell ------------------------------------------------------------------------------
+
+
+def test_setup_prints_what_is_here(capsys):
+    found = lesson.setup("04")
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0] == "lesson    04 Gram matrices, about 90 minutes"
+    assert f"nstlib {nst.__version__}" in lines[1] and f"torch {torch.__version__}" in lines[1]
+    assert re.fullmatch(r"device    .+, (float32|bfloat16)", lines[2])
+    assert lines[3:] == ["backbone  pocket, its weights are here"]
+    assert (found.device, found.backbone, found.lesson.number) == (nst.choose_device(), "pocket", "04")
+    assert repr(found) == ""
+
+
+def test_setup_says_how_to_get_what_is_missing(capsys, monkeypatch, tmp_path):
+    monkeypatch.setattr(torch.hub, "get_dir", lambda: str(tmp_path))
+    monkeypatch.delenv("NSTLIB_WEIGHTS", raising=False)
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+    lesson.setup("03", "vgg19")
+    out = capsys.readouterr().out
+    assert "backbone  vgg19, its weights are not here\n          download (548 MB): nst weights fetch vgg19" in out
+    assert "pip install matplotlib ipywidgets scikit-image\n" in out
+
+
+def test_setup_tells_of_a_wrong_folder_of_weights_without_raising(capsys, monkeypatch):
+    monkeypatch.setenv("NSTLIB_WEIGHTS", "/nowhere")
+    lesson.setup("04", "vgg19")
+    assert "NSTLIB_WEIGHTS is '/nowhere', which is no folder" in capsys.readouterr().out
+
+
+def test_setup_sets_the_seed_only_if_asked(capsys):
+    before = torch.get_rng_state()
+    lesson.setup("04")
+    assert torch.equal(torch.get_rng_state(), before)
+    lesson.setup("04", seed=3)
+    drawn = torch.rand(1)
+    assert drawn == torch.rand(1, generator=torch.Generator().manual_seed(3))
+
+
+def test_unknown_names_are_answered_with_the_nearest():
+    with pytest.raises(InputError, match="unknown lesson '4': did you mean '04'"):
+        lesson.setup("4")
+    with pytest.raises(InputError, match="unknown backbone 'vgg-19': did you mean 'vgg19'"):
+        lesson.setup("04", "vgg-19")
