@@ -33,8 +33,7 @@ def run(*command: str) -> subprocess.CompletedProcess:
 
 # --- the public names ----------------------------------------------------------------------------
 
-RENAMED_SOON = pytest.mark.xfail(strict=True, reason="the module optimize.py hides the function")
-NAMES = [pytest.param(name, marks=RENAMED_SOON) if name == "optimize" else name for name in nstlib.__all__]
+NAMES = nstlib.__all__
 
 
 def test_importing_is_cheap():
@@ -125,7 +124,6 @@ PAGES = [
     ROOT / page for page in ("README.md", ".github/CONTRIBUTING.md", "tests/benchmarks/README.md", "nstlib/POCKET.md")
 ]
 COMMANDS = sorted(set(re.findall(r"(?:^|`)(?:uv run )?nst (\w.*?)(?:`|  +#|$)", README + HOW, re.MULTILINE)))
-NOT_YET = pytest.mark.xfail(strict=True, reason="the command line does not know it yet")
 
 
 def test_the_map_is_the_modules_own_first_lines():
@@ -141,9 +139,7 @@ def test_the_readme_lists_the_lessons():
     assert rows == [(row.number, row.title, row.stem, str(row.minutes)) for row in LESSONS.values()]
 
 
-@pytest.mark.parametrize(
-    "command", [pytest.param(c, marks=NOT_YET) if c.split()[0] in ("lessons", "lab") else c for c in COMMANDS]
-)
+@pytest.mark.parametrize("command", COMMANDS)
 def test_a_command_of_the_pages_exists(command):
     words = command.split()
     shown = CliRunner().invoke(cli.nst, [*words[: 2 if words[0] == "weights" else 1], "--help"])
