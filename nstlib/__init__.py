@@ -6,7 +6,8 @@ from .backbone import BACKBONES, Backbone, Layer, load_backbone, normalize_activ
 from .course import LESSONS, setup
 from .errors import InputError
 from .exercise import EXERCISES, Verdict, check
-from .image import Picture, asset, assets, load_image, read_metadata, resize, save_image, to_pil
+from .gallery import asset, assets
+from .image import Picture, load_image, read_metadata, resize, save_image, to_pil
 from .loss import Objective, Term, content_loss, content_terms, style_terms, tv_loss, tv_term
 from .machine import choose_device
 from .optimize import Step, adam, lbfgs, optimize

@@ -6,13 +6,11 @@ and put on `sys.path` has the file beside it.
 
 from __future__ import annotations
 
+from contextlib import suppress
 from importlib.metadata import PackageNotFoundError, metadata
 from pathlib import Path
 
-try:
-    import tomllib
-except ModuleNotFoundError:  # Python 3.10
-    import tomli as tomllib
+from .files import read_toml
 
 __all__ = ["REPOSITORY", "VERSION"]
 
@@ -21,9 +19,9 @@ PYPROJECT = Path(__file__).parents[1] / "pyproject.toml"
 
 def find() -> tuple[str, str]:
     """(version, address): of the checkout that this file stands in, else of the installed package."""
-    if PYPROJECT.is_file():
-        project = tomllib.loads(PYPROJECT.read_text(encoding="utf-8"))["project"]
-        if project["name"] == "nstlib":
+    with suppress(OSError, ValueError):  # there is none, it is somebody else's, or nothing can read it
+        project = read_toml(PYPROJECT).get("project", {})
+        if project.get("name") == "nstlib":
             return project["version"], project["urls"]["Repository"]
     try:
         facts = metadata("nstlib")

@@ -19,7 +19,7 @@ from itertools import product
 from PIL import Image
 
 from .errors import InputError, choose
-from .image import DATA
+from .gallery import DATA
 from .recipe import DEFAULT_RECIPE, RECIPES, Recipe
 from .transfer import Record, Result, Transfer, run
 
