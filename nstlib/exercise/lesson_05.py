@@ -10,7 +10,9 @@ from torch import Tensor
 from ..loss import tv_loss
 from ..recipe import RECIPES, convert, elements
 from .inputs import TWO_MAPS, VGG, tensors, uniform
-from .judge import Choice, Code, Number
+from .question import Choice, Code, Number
+
+__all__ = ["EXERCISES"]
 
 
 def exchange(weight: float, channels: int) -> float:
