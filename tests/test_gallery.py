@@ -2,11 +2,13 @@
 
 import http.server
 import importlib.util
+import subprocess
 import sys
 import threading
 import time
 from contextlib import suppress
 from io import BytesIO
+from pathlib import Path
 from types import SimpleNamespace
 
 import platformdirs
@@ -50,7 +52,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
         elif path == "/endless.png":
             while not self.server.closing.is_set():
                 self.wfile.write(bytes(1 << 16))
-        elif path == "/silent.png":
+        elif path in ("/silent.png", "/declared.png"):  # what is declared too large is not waited for
             self.server.closing.wait(5)
         elif path == "/slow.png":
             for _ in range(250):  # five seconds, and never silent for long
@@ -234,6 +236,18 @@ def test_a_painting_without_a_network(data, monkeypatch):
     monkeypatch.setattr(gallery, "COMMONS", f"http://127.0.0.1:{closed_port()}/")
     with refused("not reached", "content/harbour", "photo/cat"):
         load_image("painting/starry_night")
+
+
+def test_each_picture_of_the_kit_has_a_painter_who_needs_no_library():
+    checkout = Path(__file__).parents[1] / "data"
+    code = (
+        "import sys; import make_content, make_pictures, make_style; assert 'nstlib' not in sys.modules;"
+        "print(*(f'{folder}/{name}' for folder, (painters, _) in make_pictures.FOLDERS.items() for name in painters))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=checkout, capture_output=True, text=True, check=False)
+    own = [name for name in gallery.assets() if name.startswith(("content/", "style/"))]
+    assert sorted(done.stdout.split()) == sorted(own), done.stderr
+    assert not any("make_" in name or "brushes" in name for name in gallery.assets())
 
 
 def test_the_names_that_the_package_really_has():

@@ -1,11 +1,13 @@
 """Pictures of every kind, made on the spot, and what `nstlib.image` makes of them."""
 
+import gc
 import json
 import os
 import re
 import struct
 import subprocess
 import sys
+import warnings
 import zlib
 from contextlib import contextmanager
 from io import BytesIO
@@ -343,6 +345,21 @@ def test_the_first_frame_of_an_animation(tmp_path, suffix):
     frames[0].save(tmp_path / f"a.{suffix}", save_all=True, append_images=frames[1:], lossless=True)
     picture = load_image(tmp_path / f"a.{suffix}")
     assert colour(picture, 4, 4) == [255, 0, 0] and noted(picture, "first of 3 frames")
+    with Image.open(tmp_path / f"a.{suffix}") as opened:
+        opened.seek(1)
+        picture = load_image(opened)
+        assert colour(picture, 4, 4)[1] > 250 and picture.notes == ()  # the frame that the caller chose
+        opened.seek(2)
+
+
+def test_loading_is_quiet_and_leaves_no_file_open(tmp_path, monkeypatch):
+    red_corner().save(tmp_path / "a.png")
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 500)  # Pillow warns from here on
+    with warnings.catch_warnings(record=True) as heard:
+        warnings.simplefilter("always")
+        load_image(tmp_path / "a.png")
+        gc.collect()
+    assert [str(warning.message) for warning in heard] == []
 
 
 # --- size ----------------------------------------------------------------------------------------
@@ -429,6 +446,7 @@ PICTURE, SIZE = "give a picture with at least 32 pixels on its shorter side", "a
         ((20, 40), {"size": 512}, PICTURE),
         ((20, 100), {"size": 40, "side": "short"}, PICTURE),
         ((40, 5000), {"size": 512}, f"choose {SIZE} 3938"),
+        ((32, 5000), {"size": 512}, f"choose {SIZE} 4922"),
         ((40, 5000), {"size": 20, "side": "height"}, f"choose {SIZE} 32"),
         ((20, 40), {"size": 20, "enlarge": True}, f"choose {SIZE} 63"),
         ((20, 40), {"enlarge": True}, f"choose {SIZE} 63"),

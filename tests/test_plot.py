@@ -290,8 +290,9 @@ def test_an_animation_shrinks_to_its_limit(tmp_path):
     noise = [torch.rand(3, 64, 64) for _ in range(4)]
     path = plot.animate(noise, tmp_path / "noise.gif", limit=12_000)
     assert path.stat().st_size <= 12_000 and Image.open(path).width < 64
-    with pytest.raises(InputError, match="higher limit"):
-        plot.animate(noise, tmp_path / "none.gif", limit=100)
+    for width, told in ((320, 32), (16, 16)):
+        with pytest.raises(InputError, match=rf"4 frames take [\d,]+ bytes at {told} pixels.*higher limit"):
+            plot.animate(noise, tmp_path / "none.gif", width=width, limit=100)
     with pytest.raises(InputError, match="several sizes"):
         plot.animate([noise[0], PICTURE], tmp_path / "none.gif")
     assert not (tmp_path / "none.gif").exists()

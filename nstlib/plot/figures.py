@@ -85,7 +85,15 @@ def encode(figure: Figure) -> tuple[str, bytes]:
 
 
 def need(right: bool, message: str) -> None:
-    """Refuse with a message what is not right."""
+    """Refuse what is not right.
+
+    Args:
+        right: whether it is.
+        message: what was given, what was expected, what to do next.
+
+    Raises:
+        InputError: it is not.
+    """
     if not right:
         raise InputError(message)
 
@@ -101,7 +109,15 @@ def array(values: Any) -> np.ndarray:
 
 
 def by_name(values: Any, name: str = "") -> dict[str, Any]:
-    """A mapping as it is, anything else under one name; not empty."""
+    """A mapping as it is, anything else under one name; not empty.
+
+    Args:
+        values: a mapping of names, or what would be its only value.
+        name: for that.
+
+    Raises:
+        InputError: the mapping is empty.
+    """
     found = dict(values) if isinstance(values, Mapping) else {name: values}
     need(bool(found), "there is nothing to draw: the mapping is empty; give at least one entry")
     return found

@@ -194,7 +194,14 @@ def sequence(items: Any) -> list[Any]:
 
 
 def wall(images: Sequence[np.ndarray], captions: Sequence[str], columns: int, **options: Any) -> Figure:
-    """Pictures (H, W, 3), or maps (H, W), row by row, each under its caption; no row but the last has gaps."""
+    """Pictures row by row, each under its caption; no row but the last has gaps.
+
+    Args:
+        images: pictures (H, W, 3), or maps (H, W).
+        captions: one for each; "" for none.
+        columns: pictures in a row, at most.
+        **options: of matplotlib's `imshow`, for maps.
+    """
     rows = math.ceil(len(images) / columns)
     columns = math.ceil(len(images) / rows)
     starts = range(0, len(images), columns)

@@ -144,7 +144,12 @@ def history(run: Any) -> Line:
 
 
 def clock(run: Line, unit: str) -> np.ndarray:
-    """Evaluations or seconds since the start; a new scale, where the count starts anew, goes on from the last."""
+    """What a clock showed at each record of a run, from its start; a new scale goes on from where the last one ended.
+
+    Args:
+        run: its `Record`s or `Step`s, whose counts start anew with each scale.
+        unit: "evaluations" or "seconds".
+    """
     count = np.array([getattr(r, choose("axis", unit, ("evaluations", "seconds"))) for r in run], dtype=float)
     return count + np.cumsum(np.append(0, np.where(np.diff(count) < 0, count[:-1], 0)))
 

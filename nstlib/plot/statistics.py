@@ -79,7 +79,12 @@ def square(matrix: Any) -> np.ndarray:
 
 
 def ordering(m: np.ndarray, order: str) -> np.ndarray:
-    """Channels as given, the strongest first, or such that those which occur together stand together."""
+    """The numbers of a matrix's channels (N,), in an order.
+
+    Args:
+        m: a Gram matrix (N, N).
+        order: "given"; "strongest", by the diagonal; or "similar", where those which occur together stand together.
+    """
     if order == "strongest":
         return np.argsort(-np.diag(m), kind="stable")
     if order == "similar":  # along the second eigenvector of the correlations: the first is what all have in common
