@@ -1,6 +1,6 @@
 """Paint the pictures of this folder: `python data/make_pictures.py [NAME ...]`, all of them without a name."""
 
-import sys
+import argparse
 import time
 import zlib
 from pathlib import Path
@@ -27,10 +27,12 @@ def paint(folder, name, painter, side):
 
 
 if __name__ == "__main__":
-    wanted = sys.argv[1:]
     known = [name for painters, _ in FOLDERS.values() for name in painters]
+    parser = argparse.ArgumentParser(description="Paint the pictures of this folder, some minutes for all of them.")
+    parser.add_argument("names", nargs="*", metavar="NAME", help=f"which; all by default: {', '.join(known)}")
+    wanted = parser.parse_args().names
     if unknown := set(wanted) - set(known):
-        sys.exit(f"no painter called {', '.join(sorted(unknown))}; there are {', '.join(known)}")
+        parser.error(f"no painter called {', '.join(sorted(unknown))}; there are {', '.join(known)}")
     for folder, (painters, side) in FOLDERS.items():
         for name, painter in painters.items():
             if not wanted or name in wanted:

@@ -10,9 +10,9 @@ from .errors import InputError as InputError
 from .exercise import EXERCISES as EXERCISES
 from .exercise import Verdict as Verdict
 from .exercise import check as check
+from .gallery import asset as asset
+from .gallery import assets as assets
 from .image import Picture as Picture
-from .image import asset as asset
-from .image import assets as assets
 from .image import load_image as load_image
 from .image import read_metadata as read_metadata
 from .image import resize as resize

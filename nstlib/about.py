@@ -6,8 +6,11 @@ and put on `sys.path` has the file beside it.
 
 from __future__ import annotations
 
-import re
+from contextlib import suppress
+from importlib.metadata import PackageNotFoundError, metadata
 from pathlib import Path
+
+from .files import read_toml
 
 __all__ = ["REPOSITORY", "VERSION"]
 
@@ -16,20 +19,16 @@ PYPROJECT = Path(__file__).parents[1] / "pyproject.toml"
 
 def find() -> tuple[str, str]:
     """(version, address): of the checkout that this file stands in, else of the installed package."""
-    if PYPROJECT.is_file():
-        project = PYPROJECT.read_text(encoding="utf-8").partition("[tool.")[0]
-        # Not by a reader of TOML: Python 3.10 has none, and this must work where nothing is installed.
-        facts = dict(re.findall(r'^(name|version|Repository) = "(.+)"$', project, re.MULTILINE))
-        if facts.get("name") == "nstlib":
-            return facts["version"], facts["Repository"]
-    from importlib.metadata import PackageNotFoundError, metadata  # here, because a checkout does without
-
+    with suppress(OSError, ValueError):  # there is none, it is somebody else's, or nothing can read it
+        project = read_toml(PYPROJECT).get("project", {})
+        if project.get("name") == "nstlib":
+            return project["version"], project["urls"]["Repository"]
     try:
-        found = metadata("nstlib")
+        facts = metadata("nstlib")
     except PackageNotFoundError:  # the folder alone, copied from somewhere
         return "0+unknown", ""
-    urls = dict(entry.split(", ", 1) for entry in found.get_all("Project-URL", []))
-    return found["Version"], urls.get("Repository", "")
+    urls = dict(entry.split(", ", 1) for entry in facts.get_all("Project-URL", []))
+    return facts["Version"], urls.get("Repository", "")
 
 
 VERSION, REPOSITORY = find()

@@ -104,7 +104,8 @@ def nst(context: click.Context) -> None:
 
 def ask() -> None:
     """Ask for a content and a style picture, names completed and defaults offered, and paint."""
-    from .image import assets, load_image
+    from .gallery import assets
+    from .image import load_image
 
     complete(assets())
     pictures = []

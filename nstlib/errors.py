@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable
 
-__all__ = ["InputError", "choose", "nearest"]
+__all__ = ["InputError", "choose", "nearest", "one_line"]
 
 
 class InputError(ValueError):
@@ -13,7 +13,15 @@ class InputError(ValueError):
 
 
 def choose(kind: str, name: str, names: Iterable[str]) -> str:
-    """Return `name` if it is one of `names`, else raise an `InputError` that suggests the nearest.
+    """Return `name` if it is one of `names`, else suggest the nearest.
+
+    Args:
+        kind: what the names are names of, in a word or two, for the message.
+        name: as it was given.
+        names: all that there are.
+
+    Raises:
+        InputError: there is no such name.
 
     >>> choose("recipe", "gatys2106", ["gatys2015", "gatys2016"])
     Traceback (most recent call last):
@@ -26,10 +34,28 @@ def choose(kind: str, name: str, names: Iterable[str]) -> str:
 
 
 def nearest(name: str, names: Iterable[str]) -> str:
-    """A question that suggests the nearest of `names`, or nothing.
+    """A question that suggests the nearest name, with a space after it; or nothing.
+
+    Args:
+        name: as it was given.
+        names: all that there are.
 
     >>> nearest("relu44", ["relu4_1", "conv1_1"])
     "did you mean 'relu4_1'? "
     """
     near = difflib.get_close_matches(str(name), list(names), n=1, cutoff=0.4)
     return f"did you mean '{near[0]}'? " if near else ""
+
+
+def one_line(thing: object, limit: int = 100) -> str:
+    """What `str` says of a thing, fit for a message: on one line, its middle left out if it is long.
+
+    Args:
+        thing: an address, a path, an error; the name of its type stands for one that says nothing.
+        limit: characters from which on the middle is left out.
+
+    >>> one_line("a long\\nstory", limit=8)
+    'a lo…ory'
+    """
+    text = " ".join(str(thing).split()) or type(thing).__name__
+    return text if len(text) <= limit else f"{text[: limit // 2]}…{text[-limit // 3 :]}"

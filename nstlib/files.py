@@ -1,15 +1,18 @@
-"""Bytes → a file that is there whole or not at all."""
+"""Bytes → a file that is there whole or not at all; a TOML file → a dictionary."""
 
 from __future__ import annotations
 
 import os
 import secrets
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
-__all__ = ["try_to_write", "whole"]
+from .errors import InputError
+
+__all__ = ["read_toml", "try_to_write", "whole"]
 
 
 def try_to_write(path: str | os.PathLike[str]) -> None:
@@ -49,3 +52,22 @@ def whole(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
         os.replace(partial, path)
     finally:
         partial.unlink(missing_ok=True)
+
+
+def read_toml(path: Path) -> dict[str, Any]:
+    """The tables of a TOML file.
+
+    Args:
+        path: of a file that is there.
+
+    Raises:
+        InputError: Python 3.10 without tomli, which later versions bring along.
+    """
+    if sys.version_info >= (3, 11):
+        import tomllib
+    else:
+        try:
+            import tomli as tomllib
+        except ModuleNotFoundError:
+            raise InputError(f"reading '{path.name}' on Python 3.10 needs tomli: pip install tomli") from None
+    return tomllib.loads(path.read_text(encoding="utf-8"))

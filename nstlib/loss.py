@@ -131,9 +131,13 @@ def by_kind(terms: Mapping[str, float]) -> dict[str, float]:
     """
     totals: dict[str, float] = {}
     for name, value in terms.items():
-        kind = name.partition(" ")[0]
-        totals[kind] = totals.get(kind, 0.0) + value
+        totals[kind_of(name)] = totals.get(kind_of(name), 0.0) + value
     return totals
+
+
+def kind_of(name: str) -> str:
+    """The kind in a `Term.name`."""
+    return name.partition(" ")[0]
 
 
 @torch.no_grad()

@@ -19,7 +19,7 @@ from itertools import product
 from PIL import Image
 
 from .errors import InputError, choose
-from .image import DATA
+from .gallery import DATA
 from .plan import Plan, prepare
 from .recipe import Recipe
 from .recipes import DEFAULT_RECIPE, RECIPES

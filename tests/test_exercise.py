@@ -11,9 +11,9 @@ from torch.nn import functional as F
 
 from nstlib.errors import InputError
 from nstlib.exercise import EXERCISES, Choice, Code, Number, Verdict, check
-from nstlib.exercise.judge import copy
 from nstlib.exercise.lesson_01 import adam_step
 from nstlib.exercise.lesson_06 import bfgs, two_loop
+from nstlib.exercise.values import copy
 from nstlib.loss import content_loss
 from nstlib.style import covariance, gram, mean_std
 

@@ -1,8 +1,13 @@
-"""A file is there whole or not at all."""
+"""A file is there whole or not at all; a TOML file is read, or what is missing is named."""
+
+import sys
+from types import SimpleNamespace
 
 import pytest
 
-from nstlib.files import whole
+from nstlib import files
+from nstlib.errors import InputError
+from nstlib.files import read_toml, whole
 
 
 def test_what_is_written_takes_the_place_of_what_was(tmp_path):
@@ -34,3 +39,16 @@ def test_a_link_stays_a_link(tmp_path):
     with whole(link) as file:
         file.write(b"new")
     assert link.is_symlink() and target.read_text() == "new"
+
+
+def test_tables_of_a_toml_file(tmp_path):
+    (tmp_path / "a.toml").write_text('[wave]\nyear = 1889\nfile = "Süß.jpg"\n', encoding="utf-8")
+    assert read_toml(tmp_path / "a.toml") == {"wave": {"year": 1889, "file": "Süß.jpg"}}
+
+
+def test_python_310_without_tomli(tmp_path, monkeypatch):
+    monkeypatch.setattr(files, "sys", SimpleNamespace(version_info=(3, 10, 0)))
+    monkeypatch.setitem(sys.modules, "tomli", None)
+    (tmp_path / "a.toml").touch()
+    with pytest.raises(InputError, match=r"'a\.toml'.*pip install tomli"):
+        read_toml(tmp_path / "a.toml")

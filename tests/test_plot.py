@@ -13,6 +13,10 @@ import nstlib as nst
 from nstlib import plot
 from nstlib.backbone import BACKBONES, Backbone
 from nstlib.errors import InputError
+from nstlib.plot.figures import encode
+from nstlib.plot.images import pixels
+from nstlib.plot.runs import clock
+from nstlib.plot.statistics import ordering
 from nstlib.result import Record
 
 pytest.importorskip("matplotlib")
@@ -65,10 +69,10 @@ FIGURES = {
     "kernels": (lambda **k: plot.kernels(FILTERS, **k), ["10 kernels of 3 × 3"], False),
     "grey kernels": (lambda **k: plot.kernels(FILTERS[:, :1], **k), ["10 kernels of 3 × 3"], False),
     "histogram": (lambda **k: plot.histogram({"a": MAPS.round()}, **k), ["%", "0 to 1"], True),
-    "gram": (lambda **k: plot.gram(MATRIX, order="similar", **k), ["10 × 10"], True),
-    "gram of two": (lambda **k: plot.gram({"a": MATRIX, "b": 2 * MATRIX}, **k), ["from a: b 1."], True),
+    "gram": (lambda **k: plot.gram_matrix(MATRIX, order="similar", **k), ["10 × 10"], True),
+    "gram of two": (lambda **k: plot.gram_matrix({"a": MATRIX, "b": 2 * MATRIX}, **k), ["from a: b 1."], True),
     "small gram": (
-        lambda **k: plot.gram([[5, -2], [-2, 3]], ["u", "v"], **k),
+        lambda **k: plot.gram_matrix([[5, -2], [-2, 3]], ["u", "v"], **k),
         ["-2 to 5", "U is the strongest, 5"],
         True,
     ),
@@ -150,8 +154,8 @@ def test_what_the_losses_show():
 def test_a_new_scale_goes_on_from_the_last():
     coarse = [Record((12, 16), i, i, i / 10, 1.0, {}) for i in (1, 2, 3)]
     fine = [Record((24, 32), i, i, 0.3 + i / 10, 1.0, {}) for i in (1, 2)]
-    assert plot.clock(coarse + fine, "evaluations").tolist() == [1, 2, 3, 4, 5]
-    assert plot.clock(coarse + fine, "seconds")[-1] == pytest.approx(0.5)
+    assert clock(coarse + fine, "evaluations").tolist() == [1, 2, 3, 4, 5]
+    assert clock(coarse + fine, "seconds")[-1] == pytest.approx(0.5)
 
 
 def test_the_race_is_judged_where_the_first_run_ends():
@@ -183,16 +187,16 @@ def test_the_strongest_channel_comes_first():
 
 def test_gram_orders_channels():
     m = np.diag([1.0, 3.0, 2.0])
-    assert plot.ordering(m, "strongest").tolist() == [1, 2, 0]
+    assert ordering(m, "strongest").tolist() == [1, 2, 0]
     pairs = np.kron(np.eye(2), np.ones((2, 2)))[np.ix_([0, 2, 1, 3], [0, 2, 1, 3])] + 0.1
-    order = plot.ordering(pairs, "similar").tolist()
+    order = ordering(pairs, "similar").tolist()
     assert {frozenset(order[:2]), frozenset(order[2:])} == {frozenset({0, 2}), frozenset({1, 3})}
 
 
 def test_gram_colours_are_symmetric_when_signs_differ():
-    signed = plot.gram([[5, -2], [-2, 3]]).axes[0].images[0]
+    signed = plot.gram_matrix([[5, -2], [-2, 3]]).axes[0].images[0]
     assert signed.get_clim() == (-5, 5)
-    assert plot.gram([[5, 2], [2, 3]]).axes[0].images[0].get_clim() == (0, 5)
+    assert plot.gram_matrix([[5, 2], [2, 3]]).axes[0].images[0].get_clim() == (0, 5)
 
 
 def test_pictures_come_in_any_form(tmp_path):
@@ -201,8 +205,21 @@ def test_pictures_come_in_any_form(tmp_path):
     forms = [PICTURE, PICTURE[0], str(path), path, nst.load_image(path), Image.open(path), grey, grey[None]]
     assert len(plot.pictures(forms).axes) == 8
     assert len(plot.pictures(torch.rand(5, 1, 8, 8)).axes) == 6  # a batch; two rows of three, one place stays empty
-    assert np.array_equal(plot.pixels(path), plot.pixels(PICTURE))
+    assert np.array_equal(pixels(path), pixels(PICTURE))
     assert plot.pictures(["content/harbour", path]).alt == "2 pictures: harbour, a."
+
+
+def test_the_librarys_own_objects():
+    steps = [nst.Step(n, 2 * n, n / 4, 8.0 / n, {"style relu1_1": 1 / n}, PICTURE / n) for n in (1, 2, 4)]
+    progress = [nst.Progress(step, (24, 32), 0.5, step.seconds, None) for step in steps]
+    result = nst.Result(PICTURE, tuple(RUN), nst.RECIPES["gatys2016"], 0, 1.0, "cpu", "evaluations")
+    for found in (steps[0], progress[0], result, nst.load_image(PICTURE)):
+        assert np.array_equal(pixels(found), pixels(PICTURE))
+        assert len(plot.pictures(found).axes) == 1 and len(plot.pictures([found, found]).axes) == 2
+    for frames in (steps, progress, [(s.evaluations, s.image) for s in steps]):
+        assert [a.get_title() for a in plot.filmstrip(frames).axes] == [f"{n} evaluations" for n in (2, 4, 8)]
+    assert plot.losses(steps).alt == plot.losses(progress).alt
+    assert plot.losses(result).alt == plot.losses(RUN).alt
 
 
 @pytest.mark.parametrize(
@@ -223,9 +240,9 @@ def test_pictures_come_in_any_form(tmp_path):
         (lambda: plot.receptive_fields(PICTURE, NETWORK, ["relu9_1"]), "relu9_1 is not in pocket"),
         (lambda: plot.kernels(torch.rand(8, 16, 3, 3)), "first layer, not"),
         (lambda: plot.histogram(torch.tensor([float("nan")])), "NaN"),
-        (lambda: plot.gram(torch.rand(2, 3)), r"\(N, N\), not \(2, 3\)"),
-        (lambda: plot.gram({"a": torch.eye(2), "b": torch.eye(3)}), "several sizes"),
-        (lambda: plot.gram(torch.eye(2), order="random"), "unknown order"),
+        (lambda: plot.gram_matrix(torch.rand(2, 3)), r"\(N, N\), not \(2, 3\)"),
+        (lambda: plot.gram_matrix({"a": torch.eye(2), "b": torch.eye(3)}), "several sizes"),
+        (lambda: plot.gram_matrix(torch.eye(2), order="random"), "unknown order"),
         (lambda: plot.spectrum(torch.full((2, 2), float("inf"))), "infinity"),
         (lambda: plot.placed([MATRIX], [PICTURE]), "three or more"),
         (lambda: plot.contours(bowl, {"a": torch.rand(4, 3)}), r"\(steps, 2\), not \(4, 3\)"),
@@ -252,7 +269,7 @@ def test_a_notebook_shows_a_small_image_with_its_alt_text(monkeypatch):
 
 
 def test_photographs_become_jpegs():
-    kind, data = plot.encode(plot.pictures(torch.rand(1, 3, 200, 300)))
+    kind, data = encode(plot.pictures(torch.rand(1, 3, 200, 300)))
     assert kind == "image/jpeg" and len(data) < 300_000
 
 
@@ -273,8 +290,9 @@ def test_an_animation_shrinks_to_its_limit(tmp_path):
     noise = [torch.rand(3, 64, 64) for _ in range(4)]
     path = plot.animate(noise, tmp_path / "noise.gif", limit=12_000)
     assert path.stat().st_size <= 12_000 and Image.open(path).width < 64
-    with pytest.raises(InputError, match="higher limit"):
-        plot.animate(noise, tmp_path / "none.gif", limit=100)
+    for width, told in ((320, 32), (16, 16)):
+        with pytest.raises(InputError, match=rf"4 frames take [\d,]+ bytes at {told} pixels.*higher limit"):
+            plot.animate(noise, tmp_path / "none.gif", width=width, limit=100)
     with pytest.raises(InputError, match="several sizes"):
         plot.animate([noise[0], PICTURE], tmp_path / "none.gif")
     assert not (tmp_path / "none.gif").exists()

@@ -21,7 +21,7 @@ from . import (
     lesson_07,
     lesson_08,
 )
-from .judge import NOT_ANSWERED, Choice, Code, Number, Verdict, unanswered
+from .question import NOT_ANSWERED, Choice, Code, Number, Verdict, unanswered
 
 __all__ = ["EXERCISES", "Choice", "Code", "Number", "Verdict", "check"]
 
@@ -30,9 +30,12 @@ EXERCISES: dict[str, Choice | Code | Number] = {e.name: e for lesson in LESSONS 
 
 
 def check(name: str, answer: object) -> Verdict:
-    """Judge an answer: a function where the exercise asks for code, else a number, a tuple, or a choice's letter.
+    """What is right or wrong about an answer; a wrong one never raises.
 
-    A wrong answer never raises. Arrays, tensors, lists and numbers are accepted alike.
+    Args:
+        name: of the exercise, such as "04.gram"; `EXERCISES` has them all.
+        answer: a function where the exercise asks for code, else a number, a tuple, or a choice's letter. Arrays,
+            tensors, lists and numbers are accepted alike.
 
     Raises:
         InputError: there is no exercise of this name (names the nearest).
@@ -43,4 +46,4 @@ def check(name: str, answer: object) -> Verdict:
     ○ Not answered yet.
     """
     exercise = EXERCISES[choose("exercise", name, EXERCISES)]
-    return NOT_ANSWERED if unanswered(answer) else exercise.judge(answer)
+    return NOT_ANSWERED if unanswered(answer) else exercise.check(answer)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from .judge import Choice
+from .question import Choice
+
+__all__ = ["EXERCISES"]
 
 BUGS = (
     (
@@ -64,7 +66,8 @@ BUGS = (
 )
 
 
-def diagnosis(letter: str, name: str, symptom: str, fix: str) -> Choice:
+def suspects(letter: str, name: str, symptom: str, fix: str) -> Choice:
+    """A symptom, and all bugs to choose its cause from."""
     options = {
         other: (cause, f"Right. {fix}" if other == letter else f"Not that one. {look}")
         for other, (_, cause, _, _, look) in zip("abcdefgh", BUGS, strict=True)
@@ -73,5 +76,5 @@ def diagnosis(letter: str, name: str, symptom: str, fix: str) -> Choice:
 
 
 EXERCISES = tuple(
-    diagnosis(k, name, symptom, fix) for k, (name, _, symptom, fix, _) in zip("abcdefgh", BUGS, strict=True)
+    suspects(k, name, symptom, fix) for k, (name, _, symptom, fix, _) in zip("abcdefgh", BUGS, strict=True)
 )

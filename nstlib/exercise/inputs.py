@@ -9,27 +9,49 @@ from torch.nn import functional as F
 
 from ..backbone import BACKBONES
 
+__all__ = ["MAPS", "STYLE_MAPS", "TWO_MAPS", "VGG", "arrays", "maps", "tensors", "uniform"]
+
 VGG = BACKBONES["vgg19"]
 
 
 def arrays(seed: int, *shapes: tuple[int, ...]) -> tuple[np.ndarray, ...]:
-    """Normal random arrays in float64."""
+    """Normal random arrays in float64, the same ones every time.
+
+    Args:
+        seed: of the random numbers.
+        *shapes: of each array.
+    """
     made = np.random.default_rng(seed)
     return tuple(made.normal(size=shape) for shape in shapes)
 
 
 def tensors(seed: int, *shapes: tuple[int, ...]) -> tuple[Tensor, ...]:
-    """The same as tensors in float32."""
+    """The same as tensors in float32.
+
+    Args:
+        seed: of the random numbers.
+        *shapes: of each tensor.
+    """
     return tuple(torch.tensor(a, dtype=torch.float32) for a in arrays(seed, *shapes))
 
 
 def maps(seed: int, *shapes: tuple[int, ...]) -> tuple[Tensor, ...]:
-    """Feature maps as after a ReLU: a third of the numbers is 0, means differ by channel."""
+    """Feature maps as after a ReLU: a third of the numbers is 0, means differ by channel.
+
+    Args:
+        seed: of the random numbers.
+        *shapes: of each map, (1, N, H, W).
+    """
     return tuple(F.relu(t + 0.4 + 0.2 * torch.arange(t.shape[1]).view(-1, 1, 1)) for t in tensors(seed, *shapes))
 
 
 def uniform(seed: int, *shapes: tuple[int, ...]) -> tuple[Tensor, ...]:
-    """Pictures in [0, 1]."""
+    """Pictures in [0, 1], float32.
+
+    Args:
+        seed: of the random numbers.
+        *shapes: of each picture, (1, 3, H, W).
+    """
     made = np.random.default_rng(seed)
     return tuple(torch.tensor(made.uniform(size=shape), dtype=torch.float32) for shape in shapes)
 

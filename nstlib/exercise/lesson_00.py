@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from .judge import Choice, Code, Number
+from .question import Choice, Code, Number
+
+__all__ = ["EXERCISES"]
 
 WEIGHED = ((0.5, 0.2, 10.0, 0.02, 1.0, 1e-3), (2.0, 3.0, 5.0, 1.0, 10.0, 0.0), (0.0, 0.7, 1.0, 0.3, 2.0, 0.5))
 

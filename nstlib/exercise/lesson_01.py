@@ -12,7 +12,9 @@ import torch
 from torch.nn import functional as F
 
 from .inputs import arrays
-from .judge import Choice, Code, Number
+from .question import Choice, Code, Number
+
+__all__ = ["EXERCISES", "adam_step"]
 
 
 def softmax(x: np.ndarray, axis: int = 1) -> np.ndarray:
@@ -33,7 +35,23 @@ def overflowing_loss(x: np.ndarray, labels: np.ndarray) -> float:
 def adam_step(
     w, m, v, g, t, rate, *, correct=True, power=2, sign=-1, root=True, inside=False, betas=(0.9, 0.999), keep=False
 ):
-    """Adam (Kingma & Ba 2015, algorithm 1), and its likely mistakes: w, m, v and g (n,), t = 1, 2, …"""
+    """A step of Adam (Kingma & Ba 2015, algorithm 1), and its likely mistakes: the next w, m and v.
+
+    Args:
+        w: weights (n,).
+        m: running mean of the gradients (n,).
+        v: running mean of their squares (n,).
+        g: gradient (n,).
+        t: number of the step, 1, 2, …
+        rate: learning rate.
+        correct: whether m and v are corrected for their start at 0.
+        power: of the gradient that v averages.
+        sign: of the step; 1 climbs.
+        root: whether the step is divided by the root of v, not by v.
+        inside: whether ε stands under the root.
+        betas: how much of m and of v is kept, 0 to 1.
+        keep: whether the corrected m and v are returned.
+    """
     m, v = betas[0] * m + (1 - betas[0]) * g, betas[1] * v + (1 - betas[1]) * abs(g) ** power
     m_hat, v_hat = (m / (1 - betas[0] ** t), v / (1 - betas[1] ** t)) if correct else (m, v)
     below = (v_hat + 1e-8) ** 0.5 if inside else v_hat**0.5 + 1e-8 if root else v_hat + 1e-8

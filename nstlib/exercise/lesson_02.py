@@ -11,7 +11,9 @@ from torch.nn import functional as F
 
 from ..backbone import Architecture, Layer, Spec
 from .inputs import tensors
-from .judge import Choice, Code, Number
+from .question import Choice, Code, Number
+
+__all__ = ["EXERCISES", "POOLED", "geometry"]
 
 
 def field_of(layers: list[tuple[int, int]]) -> int:
@@ -21,6 +23,7 @@ def field_of(layers: list[tuple[int, int]]) -> int:
 
 
 def geometry(specs: tuple[Spec, ...]) -> Layer:
+    """Where the map of the last of these layers lies on the image, by the library."""
     return list(Architecture("", specs, (), ()).layers.values())[-1]
 
 

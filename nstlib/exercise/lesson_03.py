@@ -11,8 +11,10 @@ from torch import Tensor
 from ..backbone import Spec
 from ..loss import content_loss
 from .inputs import TWO_MAPS, VGG, arrays, uniform
-from .judge import Choice, Code, Number
 from .lesson_02 import geometry
+from .question import Choice, Code, Number
+
+__all__ = ["EXERCISES"]
 
 RELU4_2 = VGG.layers["relu4_2"]
 MEAN, STD = torch.tensor(VGG.mean), torch.tensor(VGG.std)

@@ -9,7 +9,9 @@ from torch import Tensor
 
 from ..style import STATISTICS, covariance, gram, mean_std, positions
 from .inputs import MAPS, STYLE_MAPS
-from .judge import Choice, Code, Number
+from .question import Choice, Code, Number
+
+__all__ = ["EXERCISES"]
 
 
 def raw(f: Tensor) -> Tensor:

@@ -11,7 +11,9 @@ from torch import Tensor
 from ..loss import tv_loss
 from ..recipes import RECIPES, convert
 from .inputs import TWO_MAPS, VGG, tensors, uniform
-from .judge import Choice, Code, Number
+from .question import Choice, Code, Number
+
+__all__ = ["EXERCISES"]
 
 
 def exchange(weight: float, channels: int) -> float:

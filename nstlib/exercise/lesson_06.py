@@ -11,8 +11,10 @@ from torch import Tensor
 
 from ..optimizers import History, adam
 from .inputs import tensors
-from .judge import Choice, Code, Number
 from .lesson_01 import adam_step
+from .question import Choice, Code, Number
+
+__all__ = ["EXERCISES", "bfgs", "two_loop"]
 
 
 def adam_path(gradients: Tensor, rate: float, t: Callable[[int], int] = lambda t: t, **mistake: object) -> Tensor:
@@ -41,7 +43,17 @@ def library_direction(g: Tensor, S: Tensor, Y: Tensor) -> Tensor:
 
 
 def two_loop(g: Tensor, S: Tensor, Y: Tensor, *, youngest_first=True, scale=True, beta=True, sign=-1) -> Tensor:
-    """The recursion (Nocedal & Wright 2006, algorithm 7.4) and its likely mistakes; rows oldest first."""
+    """L-BFGS's direction (Nocedal & Wright 2006, algorithm 7.4), and its likely mistakes.
+
+    Args:
+        g: gradient (n,).
+        S: moves (rows, n), the oldest first.
+        Y: changes of the gradient (rows, n).
+        youngest_first: whether the first loop begins with the youngest pair.
+        scale: whether γ = s·y / y·y of the youngest pair stands between the loops.
+        beta: whether the second loop takes β off.
+        sign: of the direction; 1 climbs.
+    """
     rho, alpha, q = 1 / (S * Y).sum(1), torch.zeros_like(S[:, 0]), g.clone()
     order = list(range(len(S)))[:: -1 if youngest_first else 1]
     for i in order:
@@ -54,7 +66,16 @@ def two_loop(g: Tensor, S: Tensor, Y: Tensor, *, youngest_first=True, scale=True
 
 
 def bfgs(H: Tensor, s: Tensor, y: Tensor, *, rank_one=True, sides=2, rho: Tensor | None = None) -> Tensor:
-    """The next inverse Hessian (Nocedal & Wright 2006, equation 6.17), and its likely mistakes."""
+    """The next inverse Hessian (Nocedal & Wright 2006, equation 6.17), and its likely mistakes.
+
+    Args:
+        H: the inverse Hessian so far (n, n).
+        s: the move (n,).
+        y: the change of the gradient (n,).
+        rank_one: whether ρ s sᵀ is added.
+        sides: on how many sides of H its factor stands.
+        rho: 1 / s·y if None.
+    """
     rho = 1 / (s @ y) if rho is None else rho
     left = torch.eye(len(s)) - rho * torch.outer(s, y)
     H = left @ H @ left.T if sides == 2 else left @ H

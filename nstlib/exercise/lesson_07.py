@@ -8,7 +8,9 @@ from torch import Tensor
 from ..loss import divide_shares
 from ..style import gram, mean_std
 from .inputs import TWO_MAPS, tensors, uniform
-from .judge import Choice, Code, Number
+from .question import Choice, Code, Number
+
+__all__ = ["EXERCISES"]
 
 
 def blend(first: Tensor, second: Tensor, shares: list[float]) -> Tensor:

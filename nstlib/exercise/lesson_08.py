@@ -9,8 +9,10 @@ from torch.nn import functional as F
 
 from ..backbone import BACKBONES, Fire
 from .inputs import VGG, tensors
-from .judge import Choice, Code, Number
 from .lesson_02 import POOLED
+from .question import Choice, Code, Number
+
+__all__ = ["EXERCISES"]
 
 
 def multiplications(i: int, o: int, kernel: int, height: int, width: int, stride: int) -> int:

@@ -14,7 +14,8 @@ import torch
 from torch import Tensor
 
 from nstlib.backbone import RELU_1_TO_5, Backbone, load_backbone
-from nstlib.image import asset, load_image, resize
+from nstlib.gallery import asset
+from nstlib.image import load_image, resize
 from nstlib.recipe import Recipe
 from nstlib.recipes import RECIPES
 

@@ -1,0 +1,108 @@
+"""What functions return and are given → arrays to compare, and words for messages."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from torch import Tensor
+
+__all__ = ["Answers", "copy", "count", "kind", "numbers", "ratio", "same", "same_everywhere", "short", "unchanged"]
+
+Answers = Sequence[np.ndarray]  # one for each case
+
+
+def numbers(value: object) -> np.ndarray | None:
+    """Tensors, arrays, lists of them and numbers as one array in float64; None if they are none."""
+    try:
+        if isinstance(value, Tensor):
+            return value.detach().cpu().double().numpy()
+        if isinstance(value, list | tuple):
+            value = [numbers(v) for v in value]
+        return np.asarray(value, dtype=np.float64) if not isinstance(value, str | type(None)) else None
+    except (TypeError, ValueError, RuntimeError):
+        return None
+
+
+def same(given: np.ndarray, wanted: np.ndarray, tolerance: float) -> bool:
+    """Whether a result agrees.
+
+    Args:
+        given: of any shape.
+        wanted: of the same shape; a single number may have any.
+        tolerance: relative to the largest number wanted.
+    """
+    return same_everywhere([given], [wanted], tolerance)
+
+
+def same_everywhere(given: Answers, wanted: Answers, tolerance: float) -> bool:
+    """Whether results agree on all cases.
+
+    Args:
+        given: one array for each case.
+        wanted: the same, of the same shapes; a single number may have any.
+        tolerance: relative to the largest number wanted in any case, since a blank map wants 0.
+    """
+    pairs = list(zip(given, wanted, strict=True))
+    if any(g.shape != w.shape and not g.size == w.size == 1 for g, w in pairs):
+        return False
+    atol = tolerance * max(np.abs(w[np.isfinite(w)]).max(initial=0) for w in wanted)
+    return all(np.allclose(g.reshape(w.shape), w, rtol=0, atol=atol, equal_nan=True) for g, w in pairs)
+
+
+def copy(value: Any) -> Any:
+    """A deep copy of arguments."""
+    if isinstance(value, tuple | list):
+        return type(value)(map(copy, value))
+    return value.clone() if isinstance(value, Tensor) else value.copy() if isinstance(value, np.ndarray) else value
+
+
+def unchanged(now: Any, before: Any) -> bool:
+    """Whether an argument is what it was.
+
+    Args:
+        now: after a function had it.
+        before: a copy from before.
+    """
+    if isinstance(before, tuple | list):
+        return len(now) == len(before) and all(map(unchanged, now, before))
+    a, b = (numbers(v) if isinstance(v, Tensor | np.ndarray) else v for v in (now, before))
+    return np.array_equal(a, b) if isinstance(b, np.ndarray) else a == b
+
+
+def short(value: object) -> str:
+    """An argument in words: the shape of an array, the value of a number."""
+    if isinstance(value, Tensor | np.ndarray):
+        return str(tuple(value.shape))
+    if isinstance(value, list) and value and isinstance(value[0], Tensor):
+        return f"[{', '.join(map(short, value))}]"
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def kind(value: object) -> str:
+    """A value's type in words."""
+    if isinstance(value, tuple | list):
+        return f"a {type(value).__name__} of {len(value)}"
+    return f"'{value}'" if isinstance(value, str) else f"a {type(value).__name__}"
+
+
+def count(number: int, noun: str) -> str:
+    """A number of things in words.
+
+    Args:
+        number: how many, 0 or more.
+        noun: what one of them is called.
+
+    >>> count(3, "number")
+    '3 numbers'
+    """
+    return f"{number} {noun}{'s' * (number != 1)}"
+
+
+def ratio(factor: float) -> str:
+    """A factor in words: 3.0, or 1/12."""
+    inverse = 1 / factor
+    whole = 0 < factor < 0.9 and math.isclose(inverse, round(inverse), rel_tol=1e-3)
+    return f"1/{round(inverse)}" if whole else str(float(f"{factor:.3g}"))

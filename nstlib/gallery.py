@@ -1,0 +1,235 @@
+"""A path, an address or a name → the file of a picture: the kit's own, other libraries', paintings to download.
+
+Nothing is decoded here but a painting that was just downloaded: only a picture may stay in the cache.
+"""
+
+from __future__ import annotations
+
+import difflib
+import http.client
+import importlib.util
+import os
+import time
+import urllib.request
+import warnings
+from contextlib import suppress
+from io import BytesIO
+from pathlib import Path
+from typing import Any, BinaryIO
+from urllib.error import HTTPError, URLError
+from urllib.parse import quote, urlsplit, urlunsplit
+
+from PIL import Image
+
+from .about import REPOSITORY
+from .errors import InputError, choose, one_line
+from .files import read_toml, whole
+
+__all__ = ["DATA", "FORMATS", "PHOTOS", "asset", "assets", "fetch", "open_picture"]
+
+MAX_BYTES = 50_000_000  # of a download
+TIMEOUT_S = 20.0  # of a download; a silence of half as long ends it too
+FORMATS = {".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG", ".webp": "WEBP"}  # of the kit's pictures and of results
+PHOTOS = {  # name: library, file inside it, name on the package index
+    "photo/cat": ("skimage", "data/chelsea.png", "scikit-image"),
+    "photo/coffee": ("skimage", "data/coffee.png", "scikit-image"),
+    "photo/rocket": ("skimage", "data/rocket.jpg", "scikit-image"),
+    "photo/temple": ("sklearn", "datasets/images/china.jpg", "scikit-learn"),
+    "photo/flower": ("sklearn", "datasets/images/flower.jpg", "scikit-learn"),
+    "photo/portrait": ("matplotlib", "mpl-data/sample_data/grace_hopper.jpg", "matplotlib"),
+}
+COMMONS = "https://commons.wikimedia.org/wiki/Special:FilePath/"
+# In an installed package the pictures lie inside it, in a checkout beside it.
+HOUSE = Path(__file__).parent
+DATA = HOUSE / "data" if (HOUSE / "data").is_dir() else HOUSE.parent / "data"
+
+
+# --- names ---------------------------------------------------------------------------------------
+
+
+def assets() -> list[str]:
+    """The names of all pictures that `asset` finds: made by this project, of other libraries, paintings to download."""
+    files = (file for kind in ("content", "style") for file in sorted((DATA / kind).glob("*")))
+    names = [f"{file.parent.name}/{file.stem}" for file in files if file.suffix.lower() in FORMATS] + list(PHOTOS)
+    with suppress(InputError):  # without a parser for the catalogue, all other names are still good
+        names += [f"painting/{slug}" for slug in paintings()]
+    return names
+
+
+def asset(name: str) -> Path:
+    """The file of a picture out of `assets()`; a painting is downloaded once, from Wikimedia Commons.
+
+    Args:
+        name: such as "content/harbour", "style/mosaic", "photo/cat" or "painting/great_wave".
+
+    Raises:
+        InputError: an unknown name, a library that is not installed, or a network that cannot be reached.
+    """
+    catalogue = paintings() if is_painting(name) else {}
+    kind, _, stem = choose("picture", name, assets()).partition("/")
+    if kind == "painting":
+        return painting(name, catalogue[stem]["file"])
+    if name in PHOTOS:
+        return photo(name)
+    return next(file for file in (DATA / kind).glob(f"{stem}.*") if file.suffix.lower() in FORMATS)
+
+
+def photo(name: str) -> Path:
+    """The file of a photograph that another library brings."""
+    module, inside, library = PHOTOS[name]
+    spec = importlib.util.find_spec(module)
+    file = Path(spec.origin or "").parent / inside if spec else None
+    if file is None or not file.is_file():
+        raise InputError(f"'{name}' comes with {library}, which is not installed: pip install 'nstlib[lab]'")
+    return file
+
+
+def is_painting(text: str) -> bool:
+    """Whether a text names a painting, in the catalogue or not, rather than a file in a folder of that name."""
+    return str(text).startswith("painting/") and not Path(text).suffix
+
+
+def paintings() -> dict[str, dict[str, Any]]:
+    """The catalogue of paintings by slug; every entry names its `file` on Wikimedia Commons."""
+    catalogue = DATA / "paintings.toml"
+    entries = read_toml(catalogue) if catalogue.is_file() else {}
+    return {slug: entry for slug, entry in entries.items() if isinstance(entry, dict) and "file" in entry}
+
+
+def painting(name: str, file: str) -> Path:
+    """The painting in the cache folder, downloaded if it is not there yet."""
+    try:
+        from platformdirs import user_cache_dir
+    except ImportError:
+        raise InputError(f"{name} needs platformdirs to find where to keep it: pip install platformdirs") from None
+    cache = Path(user_cache_dir("nstlib")) / "paintings"
+    path = cache / f"{name.partition('/')[2]}{Path(file).suffix.lower()}"
+    if path.is_file():
+        return path
+    try:
+        data = fetch(f"{COMMONS}{quote(file.replace(' ', '_'), safe='')}?width=1024")
+        require_picture(data)
+    except InputError as error:
+        here = [local for local in assets() if not local.startswith("painting/")][:4]
+        raise InputError(f"{name} must be downloaded once, but {error}. Or use one of {', '.join(here)}") from error
+    try:
+        cache.mkdir(parents=True, exist_ok=True)
+        with whole(path) as target:
+            target.write(data)
+    except OSError as error:
+        raise InputError(f"{name} could not be kept in '{cache}' ({one_line(error)}): make room there") from error
+    return path
+
+
+def require_picture(data: bytes) -> None:
+    """Refuse a download that is no picture, such as the page on which a café asks its guests to sign in."""
+    try:
+        with warnings.catch_warnings(), Image.open(BytesIO(data)) as image:
+            warnings.simplefilter("ignore")
+            image.load()
+    except Exception as error:  # each of Pillow's readers fails in its own way
+        kind = "a web page" if b"<html" in data[:512].lower() else "no whole picture"
+        raise InputError(f"{kind} came back: try again, or sign in to your network in a browser first") from error
+
+
+# --- files ---------------------------------------------------------------------------------------
+
+
+def open_picture(text: str) -> tuple[BinaryIO, str]:
+    """The file behind a path, an address or a name, open for reading, and what to call it in messages.
+
+    Args:
+        text: a path, an http(s) address, or a name out of `assets()`; a file of that name comes first.
+
+    Raises:
+        InputError: there is nothing to read, with the names that are near.
+    """
+    scheme = text.partition(":")[0].lower() if "://" in text or text.startswith("data:") else ""
+    if scheme in ("http", "https"):
+        return BytesIO(fetch(text)), one_line(text)
+    if scheme:
+        raise InputError(f"'{one_line(text)}' is no http or https address: give one, or the path of a file")
+    named = not os.path.exists(text) and (is_painting(text) or text in assets())
+    path = asset(text) if named else existing(text)
+    try:
+        return path.open("rb"), text if named else path.name
+    except OSError as error:
+        reason = f"'{one_line(path)}' may not be read ({error.strerror})"
+        raise InputError(f"{reason}: change its permissions, or give a copy of it") from error
+
+
+def existing(text: str) -> Path:
+    """The path of a file that exists; otherwise an error that names what is near."""
+    path = Path(os.path.expanduser(text))
+    name, folder = one_line(path), path if os.path.isdir(path) else path.parent
+    inside = sorted(os.listdir(folder)) if os.path.isdir(folder) and os.access(folder, os.R_OK) else []
+    if folder == path:
+        pictures = [entry for entry in inside if Path(entry).suffix.lower() in FORMATS][:3]
+        advice = f"one of its pictures, such as {', '.join(pictures)}" if pictures else "the path of a picture"
+        raise InputError(f"'{name}' is a folder: give {advice}")
+    if os.path.exists(path) and not os.path.isfile(path):
+        raise InputError(f"'{name}' is no ordinary file: give the path of a picture")
+    if not os.path.exists(path):
+        names = {entry.lower(): entry for entry in inside}
+        near = [names[match] for match in difflib.get_close_matches(path.name.lower(), names)]
+        near = near or difflib.get_close_matches(text, assets())
+        hint = f"did you mean {' or '.join(near)}?" if near else "give a path, a URL or a name such as content/harbour"
+        raise InputError(f"there is no file '{name}': {hint}")
+    return path
+
+
+# --- the network ---------------------------------------------------------------------------------
+
+
+def fetch(url: str) -> bytes:
+    """What stands behind an http(s) address: at most `MAX_BYTES`, in about `TIMEOUT_S` seconds.
+
+    Args:
+        url: the address; letters beyond ASCII are quoted.
+
+    Raises:
+        InputError: it cannot be reached, answers with an error, or is too large or too slow.
+    """
+    name, deadline = one_line(url), time.monotonic() + TIMEOUT_S
+    try:
+        with opener().open(request(url), timeout=TIMEOUT_S / 2) as response:
+            data = read_body(response, deadline)
+    except HTTPError as error:
+        error.close()
+        raise InputError(f"'{name}' answered {error.code} {one_line(error.reason)}: check it in a browser") from error
+    except (OSError, http.client.HTTPException, ValueError) as error:
+        reason = error.reason if isinstance(error, URLError) else error
+        if isinstance(reason, TimeoutError):
+            advice = "try again, or download it in a browser and give the file"
+            raise InputError(f"'{name}' took longer than {TIMEOUT_S:g} s: {advice}") from error
+        advice = "check the address and your connection, or give a file"
+        raise InputError(f"'{name}' was not reached over the network ({one_line(reason)}): {advice}") from error
+    if data is None:
+        raise InputError(f"'{name}' is larger than {MAX_BYTES / 1e6:g} MB: make it smaller and give the file")
+    return data
+
+
+def opener() -> urllib.request.OpenerDirector:
+    """What opens http and https, and nothing else: the usual opener would follow a redirection to ftp."""
+    made = urllib.request.OpenerDirector()
+    for name in ("Proxy", "HTTP", "HTTPS", "HTTPRedirect", "HTTPDefaultError", "Unknown"):
+        made.add_handler(getattr(urllib.request, f"{name}Handler")())
+    made.add_handler(urllib.request.HTTPErrorProcessor())
+    return made
+
+
+def request(url: str) -> urllib.request.Request:
+    """A request that says who asks, its address in ASCII."""
+    parts, safe = urlsplit(url), "/%:@!$&'()*+,;=?~"
+    parts = parts._replace(path=quote(parts.path, safe), query=quote(parts.query, safe), fragment="")
+    return urllib.request.Request(urlunsplit(parts), headers={"User-Agent": f"nstlib (teaching kit; {REPOSITORY})"})
+
+
+def read_body(response: http.client.HTTPResponse, deadline: float) -> bytes | None:
+    """All that a server sends until a moment of the monotonic clock, or None if that is more than `MAX_BYTES`."""
+    data, declared = bytearray(), int(response.headers.get("Content-Length") or 0)
+    while max(declared, len(data)) <= MAX_BYTES and (chunk := response.read1(1 << 16)):
+        data += chunk
+        if time.monotonic() > deadline:
+            raise TimeoutError
+    return None if max(declared, len(data)) > MAX_BYTES else bytes(data)

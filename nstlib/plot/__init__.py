@@ -1,0 +1,39 @@
+"""Any of the library's objects → a figure whose title says what was found, with an alt text.
+
+    figure = losses(result)          # the last line of a notebook's cell shows it
+    figure.savefig("losses.png")
+    print(figure.alt)                # one sentence with the numbers, for those who do not see it
+
+Every function takes the library's own objects, leaves them as they are, and returns a matplotlib `Figure` that pyplot
+knows nothing of, so it is shown once. `title` replaces the finding that the function reads from its data; `figure.axes`
+are there for changes. Lines differ in style as well as colour; colours are safe for the colour-blind.
+"""
+
+from .figures import finish, new
+from .images import animate, compare, filmstrip, grid, pictures
+from .networks import feature_maps, histogram, kernels, network, receptive_fields
+from .runs import bars, losses, race
+from .statistics import gram_matrix, placed, spectrum
+from .surfaces import contours
+
+__all__ = [
+    "animate",
+    "bars",
+    "compare",
+    "contours",
+    "feature_maps",
+    "filmstrip",
+    "finish",
+    "gram_matrix",
+    "grid",
+    "histogram",
+    "kernels",
+    "losses",
+    "network",
+    "new",
+    "pictures",
+    "placed",
+    "race",
+    "receptive_fields",
+    "spectrum",
+]

@@ -1,0 +1,127 @@
+"""What all figures share: how one is begun, finished and shown in a notebook, and how data is brought into it."""
+
+from __future__ import annotations
+
+import base64
+import io
+import textwrap
+from collections.abc import Iterable, Mapping
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from PIL import Image
+from torch import Tensor
+
+from ..errors import InputError
+
+if TYPE_CHECKING:  # importing this package does not import matplotlib
+    from matplotlib.figure import Figure
+
+__all__ = ["COLOURS", "LINES", "WIDTH", "array", "by_name", "encode", "finish", "listed", "need", "new", "pen"]
+
+WIDTH, DPI = 9.0, 100  # inches, pixels per inch: the width of a notebook
+MANY = 8000  # colours: no chart has so many, and every photograph has
+COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#444444")  # Okabe & Ito 2008
+LINES = ("-", "--", "-.", ":")
+
+
+def new(
+    height: float, rows: int = 1, columns: int = 1, *, width: float = WIDTH, **options: Any
+) -> tuple[Figure, np.ndarray]:
+    """A figure and its axes (rows, columns).
+
+    Args:
+        height: of the figure, in inches; 100 pixels each.
+        rows: of axes.
+        columns: of axes.
+        width: of the figure, in inches.
+        **options: of matplotlib's `Figure.subplots`, such as `sharey=True`.
+
+    Raises:
+        InputError: matplotlib is not installed.
+    """
+    try:
+        from matplotlib.figure import Figure
+    except ImportError:
+        raise InputError("figures need matplotlib, which is not installed: pip install 'nstlib[lab]'") from None
+    figure = Figure(figsize=(width, height), dpi=DPI, layout="constrained", facecolor="white")
+    return figure, figure.subplots(rows, columns, squeeze=False, **options)
+
+
+def finish(figure: Figure, title: str, alt: str) -> Figure:
+    """Give a figure its title, its alt text (`figure.alt`) and its way into a notebook.
+
+    Args:
+        figure: any of matplotlib's.
+        title: what was found, in one sentence; long ones are broken.
+        alt: the same for those who do not see it, with the numbers.
+    """
+    figure.suptitle(textwrap.fill(title, int(11 * figure.get_figwidth())), fontsize=12)
+    alt = " ".join(alt.split())
+    vars(figure).update(alt=alt, _ipython_display_=partial(display, figure, alt))
+    return figure
+
+
+def display(figure: Figure, alt: str) -> None:
+    """Show a figure in a notebook, as PNG or JPEG, whichever is smaller, with its alt text."""
+    from IPython.display import display
+
+    kind, data = encode(figure)
+    bundle = {kind: base64.b64encode(data).decode(), "text/plain": alt}
+    display(bundle, raw=True, metadata={kind: {"alt": alt}})
+
+
+def encode(figure: Figure) -> tuple[str, bytes]:
+    """(type, bytes): a PNG of 256 colours for lines and text, a JPEG for photographs, which have thousands."""
+    drawn, out = io.BytesIO(), io.BytesIO()
+    figure.savefig(drawn, format="png")
+    image = Image.open(drawn).convert("RGB")
+    if image.getcolors(MANY) is None:
+        image.save(out, "JPEG", quality=82)
+        return "image/jpeg", out.getvalue()
+    image.quantize(256, Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE).save(out, "PNG", optimize=True)
+    return "image/png", out.getvalue()
+
+
+def need(right: bool, message: str) -> None:
+    """Refuse what is not right.
+
+    Args:
+        right: whether it is.
+        message: what was given, what was expected, what to do next.
+
+    Raises:
+        InputError: it is not.
+    """
+    if not right:
+        raise InputError(message)
+
+
+def pen(number: int) -> dict[str, str]:
+    """How the line of this number is drawn."""
+    return {"color": COLOURS[number % len(COLOURS)], "linestyle": LINES[number % len(LINES)]}
+
+
+def array(values: Any) -> np.ndarray:
+    """A tensor of any kind, or what NumPy takes → float64 on the CPU."""
+    return (values.detach().cpu().double().numpy() if isinstance(values, Tensor) else np.asarray(values)).astype(float)
+
+
+def by_name(values: Any, name: str = "") -> dict[str, Any]:
+    """A mapping as it is, anything else under one name; not empty.
+
+    Args:
+        values: a mapping of names, or what would be its only value.
+        name: for that.
+
+    Raises:
+        InputError: the mapping is empty.
+    """
+    found = dict(values) if isinstance(values, Mapping) else {name: values}
+    need(bool(found), "there is nothing to draw: the mapping is empty; give at least one entry")
+    return found
+
+
+def listed(names: Iterable[object]) -> str:
+    return ", ".join(str(name) for name in names)

@@ -1,0 +1,256 @@
+"""Addresses, served by a little web site of our own, and the names of pictures, kept in folders of our own."""
+
+import http.server
+import importlib.util
+import subprocess
+import sys
+import threading
+import time
+from contextlib import suppress
+from io import BytesIO
+from pathlib import Path
+from types import SimpleNamespace
+
+import platformdirs
+import pytest
+from PIL import Image
+from test_image import colour, red_corner, refused
+
+from nstlib import files, gallery
+from nstlib.image import load_image
+
+# --- addresses -----------------------------------------------------------------------------------
+
+
+class Handler(http.server.BaseHTTPRequestHandler):
+    """A little web site; the path says how it behaves."""
+
+    def do_GET(self):
+        buffer = BytesIO()
+        red_corner().save(buffer, "PNG")
+        body = buffer.getvalue()
+        path = self.path.partition("?")[0]
+        self.server.asked.append((self.path, self.headers["User-Agent"]))
+        if path == "/missing.png":
+            return self.send_error(404)
+        if path == "/moved.png":
+            self.send_response(302)
+            self.send_header("Location", "/a.png")
+            return self.end_headers()
+        if path == "/ftp.png":
+            self.send_response(302)
+            self.send_header("Location", "ftp://127.0.0.1/a.png")
+            return self.end_headers()
+        self.send_response(200)
+        if path == "/declared.png":
+            self.send_header("Content-Length", str(10**9))
+        self.end_headers()
+        if path == "/page":
+            body = b"<html>sign in</html>"
+        elif path == "/cut.png":
+            body = body[:-30]
+        elif path == "/endless.png":
+            while not self.server.closing.is_set():
+                self.wfile.write(bytes(1 << 16))
+        elif path in ("/silent.png", "/declared.png"):  # what is declared too large is not waited for
+            self.server.closing.wait(5)
+        elif path == "/slow.png":
+            for _ in range(250):  # five seconds, and never silent for long
+                self.wfile.write(b"x")
+                if self.server.closing.wait(0.02):
+                    return
+        self.wfile.write(body)
+
+    def log_message(self, *_):
+        pass
+
+    def handle(self):
+        with suppress(OSError):  # the client hung up, as it should
+            super().handle()
+
+
+@pytest.fixture
+def site(monkeypatch):
+    monkeypatch.setenv("no_proxy", "*")
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server.closing, server.asked = threading.Event(), []
+    server.url = f"http://127.0.0.1:{server.server_port}"
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
+    thread.start()
+    yield server
+    server.closing.set()
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+@pytest.mark.parametrize("path", ["/a.png", "/moved.png", "/caf\u00e9 noir.png?width=12#top"])
+def test_a_url(site, path):
+    picture = load_image(site.url + path)
+    assert colour(picture, 0, 0) == [255, 0, 0] and picture.source == site.url + path
+    assert "nstlib" in site.asked[0][1]
+
+
+@pytest.mark.parametrize(
+    "path, words",
+    [
+        ("/missing.png", ["404", "check it in a browser"]),
+        ("/declared.png", ["larger than 1 MB"]),
+        ("/endless.png", ["larger than 1 MB"]),
+        ("/slow.png", ["took longer than 0.4 s", "download it in a browser"]),
+        ("/silent.png", ["took longer than 0.4 s"]),
+        ("/page", ["web page"]),
+        ("/cut.png", ["cut off"]),
+        ("/ftp.png", ["not reached", "unknown url type: ftp"]),
+    ],
+)
+def test_urls_that_fail(site, monkeypatch, path, words):
+    monkeypatch.setattr(gallery, "TIMEOUT_S", 0.4)
+    monkeypatch.setattr(gallery, "MAX_BYTES", 10**6)
+    start = time.monotonic()
+    with refused(path, *words):
+        load_image(site.url + path)
+    assert time.monotonic() - start < 3
+
+
+def closed_port():
+    with http.server.HTTPServer(("127.0.0.1", 0), Handler) as server:
+        return server.server_port
+
+
+def test_no_network(monkeypatch):
+    monkeypatch.setenv("no_proxy", "*")
+    with refused("not reached", "connection"):
+        load_image(f"http://127.0.0.1:{closed_port()}/a.png")
+    with refused("not reached"):
+        load_image("http://[broken/a.png")
+
+
+@pytest.mark.parametrize("address", ["ftp://host/a.png", "file:///etc/passwd", "data:image/png;base64,AAAA"])
+def test_other_schemes_are_refused(address):
+    with refused("no http or https address"):
+        load_image(address)
+
+
+# --- pictures by name ----------------------------------------------------------------------------
+
+
+@pytest.fixture
+def data(tmp_path, monkeypatch):
+    """A data folder of our own, and an empty cache."""
+    folder = tmp_path / "data"
+    for kind, name in (("content", "harbour.png"), ("style", "mosaic.jpg")):
+        (folder / kind).mkdir(parents=True)
+        red_corner().save(folder / kind / name)
+    (folder / "style" / "paint.py").touch()
+    entry = (
+        '[starry_night]\ntitle = "The Starry Night"\nartist = "Vincent van Gogh"\nyear = 1889\nfile = "Süß & co.jpg"\n'
+    )
+    (folder / "paintings.toml").write_text(entry, encoding="utf-8")
+    monkeypatch.setattr(gallery, "DATA", folder)
+    monkeypatch.setattr(platformdirs, "user_cache_dir", lambda name: str(tmp_path / "cache" / name))
+    return folder
+
+
+def test_the_names_of_all_pictures(data):
+    names = gallery.assets()
+    assert names[:2] == ["content/harbour", "style/mosaic"] and names[-1] == "painting/starry_night"
+    assert "photo/cat" in names and not any("paint.py" in name or name.endswith("/paint") for name in names)
+
+
+def test_a_picture_of_this_project(data, tmp_path, monkeypatch):
+    assert gallery.asset("content/harbour") == data / "content" / "harbour.png"
+    assert load_image("style/mosaic").source == "style/mosaic"
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "style").mkdir()
+    Image.new("RGB", (3, 3)).save(tmp_path / "style" / "mosaic", "PNG")
+    assert load_image("style/mosaic").pixels.shape == (1, 3, 3, 3)  # a file of that name comes first
+
+
+def test_an_unknown_name(data):
+    with refused("unknown picture", "did you mean 'content/harbour'"):
+        gallery.asset("content/harbor")
+    with refused("no file", "did you mean content/harbour"):
+        load_image("content/harbor")
+    with refused("unknown picture", "did you mean 'painting/starry_night'"):
+        load_image("painting/stary_night")
+    with refused("no file 'painting/mine.jpg'"):
+        load_image("painting/mine.jpg")
+
+
+@pytest.mark.parametrize("name", gallery.PHOTOS)
+def test_photos_of_other_libraries(name):
+    if importlib.util.find_spec(gallery.PHOTOS[name][0]) is None:
+        pytest.skip("not installed")
+    assert min(load_image(name).pixels.shape[-2:]) > 200
+
+
+def test_a_library_that_is_missing(monkeypatch):
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+    with refused("scikit-learn", "pip install 'nstlib[lab]'"):
+        load_image("photo/temple")
+
+
+def test_a_painting_is_downloaded_once(data, site, monkeypatch, tmp_path):
+    monkeypatch.setattr(gallery, "COMMONS", f"{site.url}/")
+    for _ in range(2):
+        assert colour(load_image("painting/starry_night"), 0, 0) == [255, 0, 0]
+    assert [path for path, _ in site.asked] == ["/S%C3%BC%C3%9F_%26_co.jpg?width=1024"]
+    assert [file.name for file in (tmp_path / "cache" / "nstlib" / "paintings").iterdir()] == ["starry_night.jpg"]
+
+
+def test_a_web_page_instead_of_a_painting_is_not_kept(data, site, monkeypatch, tmp_path):
+    monkeypatch.setattr(gallery, "COMMONS", f"{site.url}/page?")
+    with refused("painting/starry_night", "a web page came back", "sign in", "content/harbour"):
+        load_image("painting/starry_night")
+    assert not (tmp_path / "cache").exists()
+
+
+def test_half_a_painting_is_not_kept(data, site, monkeypatch, tmp_path):
+    monkeypatch.setattr(gallery, "COMMONS", f"{site.url}/cut.png?")
+    with refused("painting/starry_night", "no whole picture", "try again"):
+        load_image("painting/starry_night")
+    assert not (tmp_path / "cache").exists()
+    monkeypatch.setattr(gallery, "COMMONS", f"{site.url}/")
+    load_image("painting/starry_night")
+
+
+def test_paintings_need_platformdirs_and_nothing_else_does(data, monkeypatch):
+    monkeypatch.setitem(sys.modules, "platformdirs", None)
+    with refused("painting/starry_night", "pip install platformdirs"):
+        load_image("painting/starry_night")
+    assert load_image("content/harbour").source == "content/harbour"
+
+
+def test_paintings_need_a_parser_on_python_310_and_nothing_else_does(data, monkeypatch):
+    monkeypatch.setattr(files, "sys", SimpleNamespace(version_info=(3, 10, 0)))
+    monkeypatch.setitem(sys.modules, "tomli", None)
+    with refused("paintings.toml", "pip install tomli"):
+        load_image("painting/starry_night")
+    assert load_image("content/harbour").source == "content/harbour"
+    assert "photo/cat" in gallery.assets() and not any("painting" in name for name in gallery.assets())
+
+
+def test_a_painting_without_a_network(data, monkeypatch):
+    monkeypatch.setenv("no_proxy", "*")
+    monkeypatch.setattr(gallery, "COMMONS", f"http://127.0.0.1:{closed_port()}/")
+    with refused("not reached", "content/harbour", "photo/cat"):
+        load_image("painting/starry_night")
+
+
+def test_each_picture_of_the_kit_has_a_painter_who_needs_no_library():
+    checkout = Path(__file__).parents[1] / "data"
+    code = (
+        "import sys; import make_content, make_pictures, make_style; assert 'nstlib' not in sys.modules;"
+        "print(*(f'{folder}/{name}' for folder, (painters, _) in make_pictures.FOLDERS.items() for name in painters))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=checkout, capture_output=True, text=True, check=False)
+    own = [name for name in gallery.assets() if name.startswith(("content/", "style/"))]
+    assert sorted(done.stdout.split()) == sorted(own), done.stderr
+    assert not any("make_" in name or "brushes" in name for name in gallery.assets())
+
+
+def test_the_names_that_the_package_really_has():
+    for name in gallery.assets():
+        if name.startswith(("content/", "style/")):
+            assert gallery.asset(name).is_file()
