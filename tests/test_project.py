@@ -207,7 +207,7 @@ OPTIONAL = {
     "psutil": "",
     "safetensors": "weights.py",
     "torchvision": "",
-    "platformdirs": "image.py",
+    "platformdirs": "",
     "tqdm": "",
     "click": "",
     "tomli": "",
