@@ -250,13 +250,14 @@ def prepare(
 
     Args:
         content: what `load_image` takes; None for a texture on a canvas of `size` × `size`.
-        styles: as many; none for a reconstruction of the content.
+        styles: a list of as many, or one alone; an empty list for a reconstruction of the content.
         recipe: a name in `RECIPES`, or a `Recipe`.
         options: fields of `Settings` and, each in place of the recipe's own value, of `Recipe`.
 
     Raises:
         InputError: whatever does not fit, in one line.
     """
+    styles = list(styles) if isinstance(styles, list | tuple) else [styles]  # one alone may stand for a list of one
     start = options.get("start", "")
     if not isinstance(start, str | os.PathLike) and start is not None:
         options["start"] = FROM_MEMORY

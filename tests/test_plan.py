@@ -307,6 +307,11 @@ def test_a_start_from_memory(pictures):
     assert prepare(*split(pictures), **SMALL, start=pictures[2].numpy()[0].transpose(1, 2, 0)).start is not None
 
 
+@pytest.mark.parametrize("given", ["style/mosaic", torch.rand(1, 3, 64, 64), torch.rand(64, 64, 3).numpy()], ids=type)
+def test_one_style_may_stand_for_a_list_of_one(pictures, given):
+    assert len(prepare(pictures[0], given, **SMALL).styles) == 1
+
+
 def test_several_styles_add_up_by_their_shares(pictures):
     content, one, two = pictures
     image = content.flip(3)
