@@ -60,7 +60,12 @@ class Needs:
         self.describing = Engine(backbone, [View(layer, self.statistic.mean) for layer in recipe.style_layers])
 
     def images(self, size: Size, history: int) -> int:
-        """Bytes of the optimiser's memory and other images, and of what the statistic makes of a map, at once."""
+        """Bytes of the optimiser's memory and other images, and of what the statistic makes of a map, at once.
+
+        Args:
+            size: of the result, (height, width) in pixels.
+            history: how many moves L-BFGS remembers.
+        """
         kept = 2 * history + 2 if self.recipe.optimizer == "lbfgs" else 4
         return PIXEL * prod(size) * (kept + OTHER_IMAGES) + self.statistic.copies * self.widest(size)
 
@@ -69,7 +74,12 @@ class Needs:
         return 4 * max(prod(self.backbone.architecture.map_size(layer, size)) for layer in self.recipe.style_layers)
 
     def targets(self, size: Size, styles: Sequence[Size]) -> int:
-        """Bytes that all pictures and targets hold during the run."""
+        """Bytes that all pictures and targets hold during the run.
+
+        Args:
+            size: of the result, (height, width) in pixels.
+            styles: those of the style pictures.
+        """
         maps = self.backbone.architecture.map_size
         content = 4 * sum(prod(maps(layer, size)) for layer in self.recipe.content_layers)
         style = 4 * sum(prod(maps(layer, one)) for layer in self.recipe.style_layers for one in styles)
@@ -85,7 +95,12 @@ class Needs:
         return 2 * largest + self.statistic.copies * self.widest(size)
 
     def least(self, size: Size, styles: Sequence[Size] = ()) -> int:
-        """Bytes that the most frugal run at a size takes, with style pictures of these sizes."""
+        """Bytes that the most frugal run takes.
+
+        Args:
+            size: of the result, (height, width) in pixels.
+            styles: those of the style pictures.
+        """
         run = self.images(size, min(3, self.recipe.history)) + self.engine.least(size)
         return self.targets(size, styles) + max([run, *map(self.describe, styles)])
 
@@ -93,7 +108,7 @@ class Needs:
         """Divide `memory` for a run.
 
         Args:
-            size: of the result, (height, width).
+            size: of the result, (height, width) in pixels.
             styles: those of the style pictures.
             memory: bytes that the run may take.
 
@@ -118,16 +133,21 @@ class Needs:
         yield from ((False, history) for history in (most, min(5, most), min(3, most)))
 
     def refusal(self, size: Size, styles: Sequence[Size], memory: float) -> str:
-        """Why a run does not fit, and what does."""
+        """Why a run does not fit, and what does.
+
+        Args:
+            size: of the result, (height, width) in pixels.
+            styles: those of the style pictures.
+            memory: bytes that there are.
+        """
         needed = f"{self.least(size, styles) / 1e9:.2g} GB, but there are {memory / 1e9:.2g} GB"
         large = max(styles, key=prod, default=size)
         if self.least(size) <= memory and prod(large) > prod(size):
             return (
                 f"with a style picture of {large[1]}×{large[0]} pixels a run needs {needed}: give a smaller style_size"
             )
-        sides = tuple(side / self.recipe.size for side in size)
-        shapes = [tuple(side / self.recipe.size for side in style) for style in styles]
-        fits = self.largest(memory, sides, shapes)
+        own, *others = ((h / self.recipe.size, w / self.recipe.size) for h, w in (size, *styles))
+        fits = self.largest(memory, own, others)
         advice = f"size {fits} fits" if fits else "let the run use more, or close other programs"
         return f"{size[1]}×{size[0]} pixels with {self.recipe.backbone} need {needed}: {advice}"
 
@@ -143,7 +163,7 @@ class Needs:
 
         Args:
             memory: bytes.
-            sides: height and width of a result of size 1.
+            sides: (height, width) of a result of size 1.
             styles: those of the style pictures.
             fast: without the means that save memory.
         """

@@ -72,7 +72,7 @@ def write_checkpoint(run: Run, plan: Plan, path: str | os.PathLike[str]) -> None
     """Write where a run of a plan stands, whole or not at all.
 
     Args:
-        run: of which at least one step was taken.
+        run: where it stands.
         plan: what it carries out.
         path: of the file.
 
@@ -80,13 +80,12 @@ def write_checkpoint(run: Run, plan: Plan, path: str | os.PathLike[str]) -> None
         OSError: it cannot be written.
     """
     lines = [(r.size, r.iteration, r.evaluations, r.seconds, r.loss, dict(r.terms)) for r in run.history]
-    best = {name: getattr(run.best, name) for name in STEP}
     data = {
         "format": FORMAT,
         "identity": plan.identity,
         "stage": run.stage,
         "state": run.state,
-        "best": best | {"terms": dict(run.best.terms)},
+        "best": run.best and {name: getattr(run.best, name) for name in STEP} | {"terms": dict(run.best.terms)},
         "history": lines,
         "seconds": run.seconds,
         "stop": run.stop and run.stop.name,
@@ -116,6 +115,10 @@ def try_checkpoint(run: Run, plan: Plan, path: str | os.PathLike[str]) -> None:
 def read_checkpoint(plan: Plan, path: str | os.PathLike[str]) -> Run:
     """Where a run of a plan stood when it was left; its beginning if there is no such file.
 
+    Args:
+        plan: what the run carries out.
+        path: of the file.
+
     Raises:
         InputError: the file is no checkpoint, or that of another run; says in what they differ.
     """
@@ -135,12 +138,17 @@ def read_checkpoint(plan: Plan, path: str | os.PathLike[str]) -> Run:
             f"the checkpoint '{path}' belongs to a run with {differ}: name another file, or give what it was begun with"
         )
     history = [Record(tuple(size), *numbers) for size, *numbers in data["history"]]
-    stop = data["stop"] and Stop[data["stop"]]
-    return Run(data["stage"], data["state"], Step(**data["best"]), history, data["seconds"], stop)
+    best, stop = data["best"] and Step(**data["best"]), data["stop"] and Stop[data["stop"]]
+    return Run(data["stage"], data["state"], best, history, data["seconds"], stop)
 
 
 def difference(theirs: Mapping[str, Any], ours: Mapping[str, Any]) -> str:
-    """In what a checkpoint's run differs from this one, in words; "" if in nothing."""
+    """In what a checkpoint's run differs from this one, in words; "" if in nothing.
+
+    Args:
+        theirs: `Plan.identity` of the checkpoint's run.
+        ours: that of this one.
+    """
     theirs, ours = plain(theirs), plain(ours)
     for name in {**ours["digests"], **theirs["digests"]}:
         if ours["digests"].get(name) != theirs["digests"].get(name):

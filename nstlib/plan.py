@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from functools import cached_property
 from inspect import Parameter, signature
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 from torch import Tensor
@@ -19,7 +19,7 @@ from .budget import Budget, Needs
 from .engine import features_in_bands
 from .errors import InputError, choose, nearest
 from .image import Picture, fit, load_image, resize
-from .loss import Objective, Term, content_terms, divide_shares, style_terms, tv_term
+from .loss import Features, Objective, Term, content_terms, divide_shares, style_terms, tv_term
 from .machine import choose_device, choose_precision, describe_device, free_memory
 from .recipe import SMALLEST, STARTS, Recipe
 from .recipes import DEFAULT_RECIPE, RECIPES
@@ -33,6 +33,8 @@ ROUGH = 0.6  # of a mixed run's evaluations at full size, before float32 takes o
 NOISE = {"float32": 0.0, "bfloat16": 1e-2}  # relative error of a loss, see `lbfgs`
 FREE_SHARE = 0.9  # of what is free, what a run may take
 FROM_MEMORY = "(a picture from memory)"  # how a recipe calls a start that has no path
+
+Function = TypeVar("Function", bound=Callable[..., Any])
 
 
 class Device(Text):
@@ -108,10 +110,14 @@ class Plan:
     """All that a run is made of, ready; made by `prepare`.
 
     Attributes:
-        recipe, settings: what is computed, and how.
-        device, precision: what `settings` means on this machine.
+        recipe: what is computed.
+        settings: how.
+        device: what `settings` means on this machine.
+        precision: likewise, "float32", "bfloat16" or "mixed".
         backbone: the network, with its weights, on the device.
-        content, styles, start: the pictures, at the result's size; None, or no styles, where there is none.
+        content: the picture, at the result's size; None for a texture.
+        styles: the pictures, at their own sizes; none for a reconstruction of the content.
+        start: the picture of a start that is neither content nor style nor noise.
         names: of content and styles, as they were given: None for one from memory.
         stages: the parts of the run.
         budget: how its memory is divided.
@@ -175,9 +181,9 @@ class Plan:
     def identity(self) -> dict[str, Any]:
         """All that determines the run, as plain data: fields by name, and digests of pictures and weights.
 
-        A checkpoint goes on only where it is the same.
-
-        The number of evaluations is not among it, so that a run can be given more."""
+        A checkpoint goes on only where it is the same. The number of evaluations is not among it, so that a run can be
+        given more.
+        """
         words = ("name", "source", "note", "evaluations")
         fields_ = {name: self.facts[name] for name in ("precision", "seed", "shares", "style_scales")}
         fields_ |= {name: value for name, value in self.recipe.to_dict().items() if name not in words}
@@ -196,13 +202,12 @@ class Plan:
         Returns:
             (1, 3, *size), in [0, 1].
         """
-        if self.start is not None:
-            return resize(self.start.pixels, size)
-        if self.recipe.start == "noise":
-            noise = torch.randn(1, 3, *size, generator=torch.Generator().manual_seed(self.settings.seed))
-            return (self.backbone.mean.cpu() + self.recipe.noise * noise).clamp(0, 1)
-        picture = self.content if self.recipe.start == "content" else self.styles[0]
-        return resize(picture.pixels, size)
+        start = self.recipe.start
+        picture = self.content if start == "content" else self.styles[0] if start == "style" else self.start
+        if picture is not None:
+            return resize(picture.pixels, size)
+        noise = torch.randn(1, 3, *size, generator=torch.Generator().manual_seed(self.settings.seed))
+        return (self.backbone.get_buffer("mean").cpu() + self.recipe.noise * noise).clamp(0, 1)
 
     def objective(self, stage: Stage | None = None) -> Objective:
         """What is minimised in a stage, the last if None; every picture shrinks with the result."""
@@ -212,7 +217,7 @@ class Plan:
     def terms(self, size: tuple[int, int]) -> list[Term]:
         """Content, style and smoothness at a size (height, width)."""
         r, terms = self.recipe, []
-        in_bands = features_in_bands(self.backbone)
+        in_bands: Features = features_in_bands(self.backbone)
         if self.content is not None and r.content_weight:
             content = resize(self.content.pixels, size).to(self.device)
             terms += content_terms(
@@ -230,7 +235,12 @@ class Plan:
         return terms
 
     def shrunk(self, style: Picture, size: tuple[int, int]) -> Tensor:
-        """A style picture as it goes with a result of some (height, width)."""
+        """A style picture (1, 3, h, w) as it goes with a result.
+
+        Args:
+            style: at the size for the last stage.
+            size: (height, width) of the result.
+        """
         scale = size[0] / self.stages[-1].size[0]
         h, w = style.pixels.shape[-2:]
         return resize(style.pixels, (max(self.smallest, round(h * scale)), max(self.smallest, round(w * scale))))
@@ -334,6 +344,12 @@ def settle(recipe: str | Recipe, options: Mapping[str, Any]) -> tuple[Recipe, Se
 def check_together(recipe: Recipe, settings: Settings, content: Any, styles: Sequence[Any]) -> None:
     """Refuse what does not go together.
 
+    Args:
+        recipe: what is computed.
+        settings: how.
+        content: None for none.
+        styles: as many as there are.
+
     Raises:
         InputError: no picture, a start that is not there, nothing to optimise, other numbers of shares than styles.
     """
@@ -355,7 +371,15 @@ def check_together(recipe: Recipe, settings: Settings, content: Any, styles: Seq
 
 
 def ready_backbone(recipe: Recipe, settings: Settings) -> Backbone:
-    """The recipe's network on the CPU; random weights follow the seed and leave the caller's random state alone."""
+    """The recipe's network on the CPU; random weights follow the seed and leave the caller's random state alone.
+
+    Args:
+        recipe: names the network and what is changed in it.
+        settings: name the weights and the seed.
+
+    Raises:
+        InputError: weights that cannot be had.
+    """
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(settings.seed)
         return load_backbone(
@@ -368,7 +392,11 @@ def ready_backbone(recipe: Recipe, settings: Settings) -> Backbone:
 
 
 def smallest_side(backbone: Backbone, recipe: Recipe) -> int:
-    """The least side of a picture on which all the recipe's layers can be compared.
+    """The least side of a picture, in pixels, on which all the recipe's layers can be compared.
+
+    Args:
+        backbone: the network, with its weights.
+        recipe: names the layers.
 
     Raises:
         InputError: a layer that the weights do not reach.
@@ -387,9 +415,9 @@ def divide_run(recipe: Recipe, precision: str, shape: tuple[int, int], smallest:
 
     Args:
         recipe: names the scales and their evaluations.
-        precision: "mixed" among them.
+        precision: "float32", "bfloat16" or "mixed".
         shape: (height, width) of the result.
-        smallest: the least side of a scale.
+        smallest: the least side of a scale, in pixels.
     """
     coarse = [(fit(shape, size, recipe.side), n) for size, n in recipe.scales() if size < recipe.size]
     coarse = [(size, n) for size, n in coarse if min(size) >= smallest and size[0] < shape[0]]
@@ -406,8 +434,15 @@ def shape_of(picture: Picture) -> tuple[int, int]:
 
 
 def name_of(given: Any, picture: Picture | None) -> str | None:
-    """A path or address as it was given, so that the run can be repeated from the same folder; None for no picture."""
-    return os.fspath(given) if isinstance(given, str | os.PathLike) else picture and picture.source
+    """A path or address as it was given, so that the run can be repeated from the same folder; None for no picture.
+
+    Args:
+        given: a path, an address, or a picture in any form.
+        picture: what was loaded from it.
+    """
+    if isinstance(given, str | os.PathLike):
+        return os.fspath(given)
+    return None if picture is None else picture.source
 
 
 def digest(*tensors: Tensor) -> str:
@@ -418,7 +453,7 @@ def digest(*tensors: Tensor) -> str:
     return made.hexdigest()[:16]
 
 
-def takes_options(**defaults: Any) -> Callable[[Callable], Callable]:
+def takes_options(**defaults: Any) -> Callable[[Function], Function]:
     """Let a function whose `**options` go to `prepare` say so: its signature and docstring list every field.
 
     An editor completes them, `help` explains them, and none is typed a second time.
@@ -428,7 +463,7 @@ def takes_options(**defaults: Any) -> Callable[[Callable], Callable]:
     """
     known = [one for kind in (Settings, Recipe) for one in fields(kind) if one.name not in ("name", "source", "note")]
 
-    def decorate(function: Callable) -> Callable:
+    def decorate(function: Function) -> Function:
         own = [p for p in signature(function).parameters.values() if p.kind != Parameter.VAR_KEYWORD]
         more = [
             Parameter("recipe", Parameter.KEYWORD_ONLY, default=DEFAULT_RECIPE, annotation="str | Recipe"),
@@ -437,7 +472,8 @@ def takes_options(**defaults: Any) -> Callable[[Callable], Callable]:
                 for one, default in ((one, defaults.get(one.name, default_of(one))) for one in known)
             ),
         ]
-        function.__signature__ = signature(function).replace(parameters=[*own, *more])
+        listed = signature(function).replace(parameters=[*own, *more])
+        function.__signature__ = listed  # type: ignore[attr-defined]  # PEP 362 says so; the type of functions does not
         head = "Options, with the defaults of the recipe `kit`; another recipe has its own:"
         lines = ["    recipe: a name that `nst recipes` lists, or a `Recipe`."]
         lines += [f"    {one.name}: {one.metadata['help']}." for one in known]

@@ -14,7 +14,7 @@ from typing import Any
 from .backbone import BACKBONES
 from .errors import InputError, choose, nearest
 from .loss import CONTENT_REDUCTIONS, TV_KINDS, TV_REDUCTIONS
-from .optimizers import OPTIMIZERS
+from .optimizers import OPTIMIZERS, Bounds
 from .rules import Choice, Either, Flag, Maybe, Number, Text, Tuple, Weighted, accept, field
 from .style import STATISTICS
 
@@ -33,12 +33,20 @@ EDGE = Either(
 
 
 def rising(pairs: tuple[tuple[float, ...], ...]) -> bool:
-    """Whether the first numbers grow from pair to pair."""
+    """Whether the first numbers grow from pair to pair.
+
+    Args:
+        pairs: numbers each, of which the first counts.
+    """
     return all(before[0] < after[0] for before, after in pairwise(pairs))
 
 
-def apart(bounds: tuple) -> bool:
-    """Whether the least pixel value is below the greatest, in every channel."""
+def apart(bounds: Bounds) -> bool:
+    """Whether the least pixel value is below the greatest, in every channel.
+
+    Args:
+        bounds: the two, each a number or one per channel.
+    """
     low, high = ((edge,) * 3 if isinstance(edge, float) else edge for edge in bounds)
     return all(a < b for a, b in zip(low, high, strict=True))
 
@@ -151,7 +159,7 @@ class Recipe:
     history: int = field(
         10, Number(1, 1000, whole=True), "L-BFGS: moves that are remembered", only=("optimizer", "lbfgs")
     )
-    bounds: tuple | None = field(
+    bounds: tuple[Any, Any] | None = field(
         (0.0, 1.0),
         Maybe(Tuple("the least and the greatest pixel value, numbers or one per channel", (EDGE, EDGE), holds=apart)),
         "least and greatest pixel value, numbers or one per channel; none for none",
@@ -166,7 +174,7 @@ class Recipe:
                     f"{name} is not in {self.backbone}; {nearest(name, layers)}Its layers: {' '.join(layers)}"
                 )
 
-    def __reduce__(self) -> tuple:
+    def __reduce__(self) -> tuple[Any, ...]:
         """How it is pickled, for other processes: as plain data."""
         return Recipe.from_dict, (self.to_dict(),)
 
@@ -184,7 +192,11 @@ class Recipe:
         return replace(self, **differences)
 
     def without_effect(self, names: Mapping[str, Any]) -> str:
-        """Why one of these fields has no effect here, in words; "" if all have one."""
+        """Why one of these fields has no effect here, in words; "" if all have one.
+
+        Args:
+            names: of the fields; values do not matter.
+        """
         for one in fields(self):
             field_, value = one.metadata["only"] or (None, None)
             if (

@@ -56,8 +56,8 @@ class Flight:
 
     Attributes:
         settings: the point of `FLIGHT_AXES`.
-        frames: pictures, after as many `evaluations` each.
-        evaluations: see `frames`.
+        frames: pictures on the way, SIZE pixels at their longer side.
+        evaluations: after how many each of the frames was kept.
         history: the whole run.
     """
 
@@ -80,7 +80,10 @@ class Flight:
 
 
 def flight(**settings: object) -> Flight:
-    """The recorded run at a point of `FLIGHT_AXES`; what is not given takes its first value, a style weight of 1.
+    """The recorded run at a point of `FLIGHT_AXES`.
+
+    Args:
+        settings: values by axis; what is not given takes the first value, and the style a weight of 1.
 
     Raises:
         InputError: an unknown axis or a value that was not recorded (names the nearest); the file is not there.
@@ -100,7 +103,15 @@ def flight(**settings: object) -> Flight:
 
 
 def on_record(axis: str, value: object) -> object:
-    """The value as the axis has it: 1 for 1.0."""
+    """The value as the axis has it: 1 for 1.0.
+
+    Args:
+        axis: a name in `FLIGHT_AXES`.
+        value: of the run that is asked for.
+
+    Raises:
+        InputError: none was recorded with it.
+    """
     values = FLIGHT_AXES[axis]
     if value not in values:
         raise InputError(f"no run with {axis}={value!r} was recorded: choose one of {values}")

@@ -30,7 +30,8 @@ class Record:
 
     Attributes:
         size: (height, width) of the scale that it belongs to.
-        iteration, evaluations: counts since that scale began.
+        iteration: moves since that scale began.
+        evaluations: calls of the objective since then.
         seconds: since the run began.
         loss: the objective.
         terms: its summands by name.
@@ -76,7 +77,8 @@ class Result:
     Attributes:
         image: (1, 3, H, W), sRGB in [0, 1], on the CPU.
         history: the whole run, a line per iteration.
-        recipe, seed: what it was painted by.
+        recipe: what it was painted by.
+        seed: of all that was random.
         seconds: of the run.
         device: where it ran.
         stopped: why it ended.
