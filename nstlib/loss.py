@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any, Protocol
 
 import torch
@@ -19,7 +19,7 @@ from torch.nn import functional as F
 from .backbone import Backbone
 from .engine import Engine, recorded
 from .errors import InputError, choose
-from .style import STATISTICS
+from .style import STATISTICS, Statistic
 
 __all__ = [
     "CONTENT_REDUCTIONS",
@@ -217,6 +217,7 @@ def style_terms(
     weight: float = 1.0,
     statistic: str = "gram-relative",
     shares: Iterable[float] | None = None,
+    masks: Iterable[Tensor | None] | None = None,
 ) -> list[Term]:
     """One term per layer; several style images share it.
 
@@ -227,11 +228,19 @@ def style_terms(
         weight: of all of them (β).
         statistic: a name in `STATISTICS`.
         shares: one number per style image, equal if None; they are divided by their sum.
+        masks: for each style image (1, 1, H, W), 1 where it is style and 0 where it is not, or None; None for none.
+
+    Raises:
+        InputError: another statistic, shares that do not fit, or a mask that leaves nothing of a layer's map.
     """
     kind = STATISTICS[choose("style statistic", statistic, STATISTICS)]
     styles = list(styles)
     shares = divide_shares(len(styles), shares)
-    described = [backbone(style, layers, kind.describe) for style in styles]
+    masks = [None] * len(styles) if masks is None else list(masks)
+    described = [
+        backbone(style, layers, kind.describe if mask is None else partial(describe_part, kind, mask))
+        for style, mask in zip(styles, masks, strict=True)
+    ]
 
     def term(layer: str) -> Term:
         targets = [(share, d[layer]) for share, d in zip(shares, described, strict=True) if share]
@@ -243,6 +252,23 @@ def style_terms(
         return Term("style", weight * layers[layer], layer, judge, kind.mean)
 
     return [term(layer) for layer in described[0]]
+
+
+def describe_part(kind: Statistic, mask: Tensor, features: Tensor) -> Tensor:
+    """What a statistic says of a part of a map.
+
+    Args:
+        kind: of the statistic; one that asks for no neighbours.
+        mask: (1, 1, H, W), of the image, in [0, 1].
+        features: (1, N, h, w); the positions that lie in the mask by more than a half are described.
+
+    Raises:
+        InputError: fewer than two positions do.
+    """
+    inside = F.interpolate(mask, features.shape[-2:], mode="area").flatten() > 0.5  # (h·w,)
+    if inside.sum() < 2:
+        raise InputError("hardly anything of a style picture is opaque: give a larger style_size, or a fuller picture")
+    return kind.describe(features.flatten(2)[:, :, None, inside])  # (1, N, 1, positions)
 
 
 def tv_term(

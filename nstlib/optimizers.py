@@ -52,6 +52,11 @@ class Stop(Enum):
     def __str__(self) -> str:
         return self.value
 
+    @property
+    def broken(self) -> bool:
+        """Whether the numbers, not the run, came to an end."""
+        return self in (Stop.LOSS, Stop.GRADIENT)
+
 
 @dataclass(frozen=True)
 class Step:
@@ -80,7 +85,7 @@ class Step:
     @property
     def broken(self) -> bool:
         """Whether the numbers, not the run, came to an end here."""
-        return self.stop in (Stop.LOSS, Stop.GRADIENT)
+        return self.stop is not None and self.stop.broken
 
     def state(self) -> dict[str, Any]:
         """All that is needed to go on from here exactly: a copy, of tensors, numbers and lists of them.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from functools import cached_property
 from inspect import Parameter, signature
 from typing import Any, TypeVar
@@ -224,18 +224,24 @@ class Plan:
                 in_bands, content, r.content_layers, weight=r.content_weight, reduction=r.content_reduction
             )
         if self.styles and r.style_weight:
-            look = in_bands if STATISTICS[r.statistic].is_mean else self.backbone
-            styles = [self.shrunk(style, size).to(self.device) for style in self.styles]
+            styles, masks = zip(*(self.shrunk(style, size) for style in self.styles), strict=True)
+            whole = not STATISTICS[r.statistic].is_mean or any(mask is not None for mask in masks)
             terms += style_terms(
-                look, styles, r.style_layers, weight=r.style_weight, statistic=r.statistic, shares=self.shares
+                self.backbone if whole else in_bands,
+                styles,
+                r.style_layers,
+                weight=r.style_weight,
+                statistic=r.statistic,
+                shares=self.shares,
+                masks=masks,
             )
         if r.tv_weight:
             space = self.backbone.normalize if r.tv_space == "network" else None
             terms.append(tv_term(r.tv_weight, r.tv_kind, r.tv_reduction, space))
         return terms
 
-    def shrunk(self, style: Picture, size: tuple[int, int]) -> Tensor:
-        """A style picture (1, 3, h, w) as it goes with a result.
+    def shrunk(self, style: Picture, size: tuple[int, int]) -> tuple[Tensor, Tensor | None]:
+        """A style picture (1, 3, h, w) as it goes with a result, and its mask (1, 1, h, w) if it has one.
 
         Args:
             style: at the size for the last stage.
@@ -243,7 +249,9 @@ class Plan:
         """
         scale = size[0] / self.stages[-1].size[0]
         h, w = style.pixels.shape[-2:]
-        return resize(style.pixels, (max(self.smallest, round(h * scale)), max(self.smallest, round(w * scale))))
+        shape = max(self.smallest, round(h * scale)), max(self.smallest, round(w * scale))
+        mask = None if style.mask is None else resize(style.mask, shape).to(self.device)
+        return resize(style.pixels, shape).to(self.device), mask
 
     def options(self, stage: Stage) -> dict[str, Any]:
         """The recipe's fields that its optimiser takes."""
@@ -289,13 +297,17 @@ def prepare(
     )
     start = start if recipe.start == FROM_MEMORY else recipe.start
     start_picture = None if recipe.start in STARTS else load(start, recipe.size)
+    style_pictures = tuple(cut_out(style, recipe) for style in style_pictures)
     pictures = [p for p in (content_picture, *style_pictures, start_picture) if p is not None]
     if recipe.normalized:
         normalize_activations(backbone, [picture.pixels for picture in pictures])
     shape = (recipe.size,) * 2 if content_picture is None else shape_of(content_picture)
     stages = divide_run(recipe, precision, shape, smallest)
     memory = FREE_SHARE * free_memory(device) if settings.memory is None else settings.memory
-    budget = Needs(backbone, recipe, stages[-1].precision).divide(shape, list(map(shape_of, style_pictures)), memory)
+    whole = any(style.mask is not None for style in style_pictures)
+    budget = Needs(backbone, recipe, stages[-1].precision, whole=whole).divide(
+        shape, list(map(shape_of, style_pictures)), memory
+    )
     loaded = zip((content, *styles), (content_picture, *style_pictures), strict=True)
     names = tuple(name_of(given, picture) for given, picture in loaded)
     return Plan(
@@ -426,6 +438,32 @@ def divide_run(recipe: Recipe, precision: str, shape: tuple[int, int], smallest:
     last = [Stage(shape, recipe.evaluations - rough, "float32" if rough else half)]
     rough_part = [Stage(shape, rough, half)] if rough else []
     return [*(Stage(size, n, half) for size, n in coarse), *rough_part, *last]
+
+
+def cut_out(style: Picture, recipe: Recipe) -> Picture:
+    """A style picture whose transparent part is no style: its mask leaves that out.
+
+    What lies under it, white as a picture is loaded, becomes the mean colour of the rest, so that no edge is seen at
+    the border.
+
+    Args:
+        style: with a mask, or without.
+        recipe: whose statistic must do without neighbours.
+
+    Raises:
+        InputError: a mask, and a statistic of patches.
+    """
+    if style.mask is None:
+        return style
+    if STATISTICS[recipe.statistic].least > 2:
+        raise InputError(
+            f"'{style.source}' has transparent parts, which {recipe.statistic} cannot leave out: "
+            "save it without transparency, or choose another statistic"
+        )
+    mean = (style.pixels * style.mask).sum((2, 3), keepdim=True) / style.mask.sum().clamp_min(1e-6)
+    filled = (style.pixels + (1 - style.mask) * (mean - 1)).clamp(0, 1)
+    notes = tuple(note for note in style.notes if "transparent" not in note)
+    return replace(style, pixels=filled, notes=(*notes, "its transparent part is no style"))
 
 
 def shape_of(picture: Picture) -> tuple[int, int]:

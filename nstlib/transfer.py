@@ -294,7 +294,7 @@ def collect(plan: Plan, run: Run, stopped: Stop = Stop.LEFT) -> Result:
         raise InputError("no step was taken yet: loop over the transfer first, `for progress in transfer: ...`")
     stopped = run.stop or stopped
     image = run.best.image.detach().float().cpu().clamp(0, 1)
-    start = plan.first_image(tuple(image.shape[-2:]))
+    start = plan.first_image((image.shape[-2], image.shape[-1]))
     facts = {**plan.facts, "seconds": round(run.seconds, 2), "stopped": str(stopped), "loss": run.best.loss}
     return Result(
         image,
