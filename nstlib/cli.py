@@ -356,7 +356,8 @@ def named_in(facts: Mapping[str, Any], path: str) -> tuple[str, ...]:
     Raises:
         InputError: there is no content, or no style: it was not made by `nst stylize`.
     """
-    names = (facts.get("content"), *facts.get("styles", ()))
+    styles = facts.get("styles")
+    names = (facts.get("content"), *(styles if isinstance(styles, list) else ()))
     if len(names) < 2 or not all(isinstance(name, str) for name in names):
         raise InputError(f"'{path}' was not made from a content and a style picture: name both, or use nst texture")
     return names

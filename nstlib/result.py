@@ -127,7 +127,7 @@ def read_facts(path: str | os.PathLike[str]) -> dict[str, Any]:
     """
     try:
         facts = json.loads(read_metadata(path)[METADATA_KEY])
-    except (KeyError, ValueError):
+    except (KeyError, ValueError, RecursionError):
         facts = None
     if not isinstance(facts, dict) or not isinstance(facts.get("recipe"), dict):
         raise InputError(f"'{path}' does not say how it was made: nst did not save it, or its metadata was lost")

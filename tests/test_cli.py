@@ -256,6 +256,38 @@ def test_the_command_line_answers_without_the_library():
     assert done.stdout.splitlines()[-1] == "False"
 
 
+GOOD_FACTS = {"format": 1, "content": "content.png", "styles": ["style.png"], "recipe": {"size": 48, "evaluations": 2}}
+FOREIGN = {
+    "too deep": "[" * 100_000,
+    "a list": "[1]",
+    "no recipe": json.dumps({"format": 1}),
+    "a recipe that is a list": json.dumps(GOOD_FACTS | {"recipe": [1]}),
+    "no format": json.dumps({k: v for k, v in GOOD_FACTS.items() if k != "format"}),
+    "another format": json.dumps(GOOD_FACTS | {"format": 99}),
+    "a word for a seed": json.dumps(GOOD_FACTS | {"seed": "x"}),
+    "no styles": json.dumps(GOOD_FACTS | {"styles": None}),
+    "styles that are a word": json.dumps(GOOD_FACTS | {"styles": "style.png"}),
+    "a texture": json.dumps(GOOD_FACTS | {"content": None}),
+    "an unknown field": json.dumps(GOOD_FACTS | {"recipe": {"sise": 48}}),
+    "a value that breaks its rule": json.dumps(GOOD_FACTS | {"recipe": {"size": -48}}),
+    "shares for others": json.dumps(GOOD_FACTS | {"shares": [1, 2, 3]}),
+    "a precision of its own": json.dumps(GOOD_FACTS | {"precision": {"a": 1}}),
+}
+
+
+@pytest.mark.parametrize("text", FOREIGN.values(), ids=FOREIGN)
+def test_metadata_that_somebody_else_wrote_is_one_line(pictures, call, text):
+    nst.save_image(nst.load_image("content.png").pixels, "foreign.png", {"nstlib": text})
+    status, out, err = call("stylize", "--like", "foreign.png", "-o", "new.png", "--quiet", "--device", "cpu")
+    assert status == 2 and out == "" and err.count("\n") == 1 and len(err) < 400
+    assert call("show", "foreign.png")[0] in (0, 2)
+
+
+def test_metadata_that_fits_is_followed(pictures, call):
+    nst.save_image(nst.load_image("content.png").pixels, "ours.png", {"nstlib": json.dumps(GOOD_FACTS)})
+    assert call("stylize", "--like", "ours.png", "-o", "new.png", "--quiet", "--device", "cpu")[0] == 0
+
+
 # Without a command
 
 
