@@ -279,7 +279,7 @@ FOREIGN = {
 def test_metadata_that_somebody_else_wrote_is_one_line(pictures, call, text):
     nst.save_image(nst.load_image("content.png").pixels, "foreign.png", {"nstlib": text})
     status, out, err = call("stylize", "--like", "foreign.png", "-o", "new.png", "--quiet", "--device", "cpu")
-    assert status == 2 and out == "" and err.count("\n") == 1 and len(err) < 400
+    assert status == 2 and out == "" and err.count("\n") == 1 and len(err) < 500
     assert call("show", "foreign.png")[0] in (0, 2)
 
 
