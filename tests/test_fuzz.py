@@ -17,18 +17,6 @@ SMALL = {"size": 40, "evaluations": 2, "device": "cpu"}
 
 words = [*nst.RECIPES, *nst.BACKBONES, *nst.STATISTICS]
 words += ["relu1_1", "fire2", "adam", "noise", "style", "255", "none", "random"]
-    *nst.RECIPES,
-    *nst.BACKBONES,
-    *nst.STATISTICS,
-    "relu1_1",
-    "fire2",
-    "adam",
-    "noise",
-    "style",
-    "255",
-    "none",
-    "random",
-]
 atoms = st.one_of(
     st.none(),
     st.booleans(),
