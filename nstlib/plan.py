@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from functools import cached_property
 from inspect import Parameter, signature
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import torch
 from torch import Tensor
@@ -276,53 +276,24 @@ def prepare(
         InputError: whatever does not fit, in one line.
     """
     styles = list(styles) if isinstance(styles, list | tuple) else [styles]  # one alone may stand for a list of one
-    start = options.get("start", "")
-    if not isinstance(start, str | os.PathLike) and start is not None:
-        options["start"] = FROM_MEMORY
-    recipe, settings = settle(recipe, options)
+    start = options.get("start")
+    recipe, settings = settle(recipe, options if start is None or is_name(start) else options | {"start": FROM_MEMORY})
     check_together(recipe, settings, content, styles)
     device = choose_device(settings.device)
     precision = choose_precision(settings.precision, device)
     backbone = ready_backbone(recipe, settings)
     smallest = smallest_side(backbone, recipe)
-
-    def load(source: Any, size: int) -> Picture:
-        return load_image(source, size, side=recipe.side, smallest=smallest)
-
-    scales = settings.style_scales or (1.0,) * len(styles)
-    content_picture = None if content is None else load(content, recipe.size)
-    style_pictures = tuple(
-        load(style, max(1, round((recipe.style_size or recipe.size) * scale)))
-        for style, scale in zip(styles, scales, strict=True)
-    )
-    start = start if recipe.start == FROM_MEMORY else recipe.start
-    start_picture = None if recipe.start in STARTS else load(start, recipe.size)
-    style_pictures = tuple(cut_out(style, recipe) for style in style_pictures)
-    pictures = [p for p in (content_picture, *style_pictures, start_picture) if p is not None]
+    pictures = load_pictures(content, styles, start, recipe, settings, smallest)
     if recipe.normalized:
-        normalize_activations(backbone, [picture.pixels for picture in pictures])
-    shape = (recipe.size,) * 2 if content_picture is None else shape_of(content_picture)
-    stages = divide_run(recipe, precision, shape, smallest)
-    memory = FREE_SHARE * free_memory(device) if settings.memory is None else settings.memory
-    whole = any(style.mask is not None for style in style_pictures)
-    budget = Needs(backbone, recipe, stages[-1].precision, whole=whole).divide(
-        shape, list(map(shape_of, style_pictures)), memory
-    )
-    loaded = zip((content, *styles), (content_picture, *style_pictures), strict=True)
-    names = tuple(name_of(given, picture) for given, picture in loaded)
-    return Plan(
-        recipe,
-        settings,
-        device,
-        precision,
-        backbone.to(device),
-        content_picture,
-        style_pictures,
-        start_picture,
-        names,
-        tuple(stages),
-        budget,
-    )
+        normalize_activations(backbone, [picture.pixels for picture in pictures.all])
+    stages = divide_run(recipe, precision, pictures.shape or (recipe.size, recipe.size), smallest)
+    budget = divide_memory(backbone, recipe, settings, stages[-1], pictures.styles, device)
+    return Plan(recipe, settings, device, precision, backbone.to(device), *pictures, tuple(stages), budget)
+
+
+def is_name(source: Any) -> bool:
+    """Whether a picture is given by a name, a path or an address."""
+    return isinstance(source, str | os.PathLike)
 
 
 def settle(recipe: str | Recipe, options: Mapping[str, Any]) -> tuple[Recipe, Settings]:
@@ -422,6 +393,82 @@ def smallest_side(backbone: Backbone, recipe: Recipe) -> int:
     return side
 
 
+class Pictures(NamedTuple):
+    """The pictures of a run, loaded; see `Plan`."""
+
+    content: Picture | None
+    styles: tuple[Picture, ...]
+    start: Picture | None
+    names: tuple[str | None, ...]
+
+    @property
+    def all(self) -> list[Picture]:
+        """Those that there are."""
+        return [picture for picture in (self.content, *self.styles, self.start) if picture is not None]
+
+    @property
+    def shape(self) -> tuple[int, int] | None:
+        """(height, width) of the content, if there is one."""
+        return None if self.content is None else shape_of(self.content)
+
+
+def load_pictures(
+    content: Any | None, styles: Sequence[Any], start: Any, recipe: Recipe, settings: Settings, smallest: int
+) -> Pictures:
+    """All pictures at the size at which the run needs them.
+
+    Args:
+        content: what `load_image` takes, or None.
+        styles: as many.
+        start: the same, where the recipe's start is a picture from memory.
+        recipe: names sizes and start.
+        settings: names the styles' scales.
+        smallest: the least side of a picture.
+
+    Raises:
+        InputError: one that cannot be loaded, is too small, or cut out where that cannot be.
+    """
+
+    def load(source: Any, size: int) -> Picture:
+        return load_image(source, size, side=recipe.side, smallest=smallest)
+
+    scales = settings.style_scales or (1.0,) * len(styles)
+    sizes = [max(1, round((recipe.style_size or recipe.size) * scale)) for scale in scales]
+    begin = (
+        None if recipe.start in STARTS else load(start if recipe.start == FROM_MEMORY else recipe.start, recipe.size)
+    )
+    painted = None if content is None else load(content, recipe.size)
+    cut = tuple(cut_out(load(style, size), recipe) for style, size in zip(styles, sizes, strict=True))
+    names = tuple(name_of(given, made) for given, made in zip((content, *styles), (painted, *cut), strict=True))
+    return Pictures(painted, cut, begin, names)
+
+
+def divide_memory(
+    backbone: Backbone,
+    recipe: Recipe,
+    settings: Settings,
+    stage: Stage,
+    styles: Sequence[Picture],
+    device: torch.device,
+) -> Budget:
+    """What a run may take, divided.
+
+    Args:
+        backbone: its network.
+        recipe: what is computed.
+        settings: say how much memory there is; nine tenths of what is free if they do not.
+        stage: the largest.
+        styles: the style pictures.
+        device: whose memory it is.
+
+    Raises:
+        InputError: the run does not fit, however frugally.
+    """
+    memory = FREE_SHARE * free_memory(device) if settings.memory is None else settings.memory
+    needs = Needs(backbone, recipe, stage.precision, whole=any(style.mask is not None for style in styles))
+    return needs.divide(stage.size, [shape_of(style) for style in styles], memory)
+
+
 def divide_run(recipe: Recipe, precision: str, shape: tuple[int, int], smallest: int) -> list[Stage]:
     """Coarse to fine; a mixed run of L-BFGS ends in float32 (Adam averages the noise of half precision).
 
@@ -478,7 +525,7 @@ def name_of(given: Any, picture: Picture | None) -> str | None:
         given: a path, an address, or a picture in any form.
         picture: what was loaded from it.
     """
-    if isinstance(given, str | os.PathLike):
+    if is_name(given):
         return os.fspath(given)
     return None if picture is None else picture.source
 
