@@ -524,7 +524,7 @@ def doctor(size: int, backbone: str, device: str) -> None:
     say(f"precision    {precision}")
     for name in WEIGHTS:
         say(f"{name:14} {find_weights(name) or f'no weights: nst weights fetch {name}'}")
-    seconds = measure(recipe, device) * size * size * recipe.evaluations
+    seconds = foretell(recipe, device)
     say(f"a {size}×{size} picture with {backbone} takes about {clock(seconds)} ({recipe.evaluations} evaluations)")
     needs = Needs(load_backbone(backbone, "random"), recipe, precision)
     fast, most = (needs.largest(0.9 * free, fast=quick) for quick in (True, False))
@@ -539,8 +539,21 @@ def installed(package: str) -> str:
         return "not installed (pip install 'nstlib[lab]')"
 
 
-def measure(recipe: Recipe, device: str, size: int = 192) -> float:
-    """Seconds per pixel of one evaluation, the optimiser's share included, after a warm-up."""
+def foretell(recipe: Recipe, device: str, sizes: tuple[int, int] = (128, 256)) -> float:
+    """Seconds that a square picture takes: a line through what an evaluation takes at two sizes.
+
+    Args:
+        recipe: names size and evaluations.
+        device: as `choose_device` takes it.
+        sizes: where it is measured; on a GPU small ones take as long as what surrounds the work.
+    """
+    small, large = (seconds_per_evaluation(recipe, device, size) for size in sizes)
+    slope = max(0.0, large - small) / (sizes[1] ** 2 - sizes[0] ** 2)
+    return recipe.evaluations * max(small, large + slope * (recipe.size**2 - sizes[1] ** 2))
+
+
+def seconds_per_evaluation(recipe: Recipe, device: str, size: int) -> float:
+    """Of a run on random pixels, the optimiser's share included, after a warm-up."""
     import torch
 
     from .plan import prepare
@@ -551,8 +564,8 @@ def measure(recipe: Recipe, device: str, size: int = 192) -> float:
     weights = None if find_weights(recipe.backbone) else "random"
     alike = recipe.changed(size=size, evaluations=9, pyramid=())
     plan = prepare(picture, [picture.flip(3)], recipe=alike, device=device, weights=weights)
-    first, *_, last = paint(plan)
-    return (last.seconds - first.seconds) / (last.step.evaluations - first.step.evaluations) / size**2
+    _, first, *_, last = paint(plan)
+    return (last.seconds - first.seconds) / (last.step.evaluations - first.step.evaluations)
 
 
 @nst.command()

@@ -272,11 +272,14 @@ def report(plan: Plan, run: Run, step: Step) -> Progress:
         run: where it stands.
         step: the optimiser's report.
     """
-    work, stage = [stage.work for stage in plan.stages], plan.stages[run.stage]
+    work = [stage.work for stage in plan.stages]
+    total, stage, first = sum(work), plan.stages[run.stage], run.history[0]
     share = 1.0 if step.stop else min(1.0, step.evaluations / stage.evaluations)
-    done = (sum(work[: run.stage]) + share * work[run.stage]) / sum(work)
-    left = run.seconds * (1 - done) / done if done else None
-    return Progress(step, stage.size, done, run.seconds, left, run.trouble)
+    done = (sum(work[: run.stage]) + share * work[run.stage]) / total
+    # The first evaluation makes the targets too, and warms up, so it foretells nothing.
+    since = done - work[0] / plan.stages[0].evaluations / total
+    left = (1 - done) * (run.seconds - first.seconds) / since if since > 0 and len(run.history) > 1 else None
+    return Progress(step, stage.size, done, run.seconds, 0.0 if done == 1 else left, run.trouble)
 
 
 def collect(plan: Plan, run: Run, stopped: Stop = Stop.LEFT) -> Result:
