@@ -2,7 +2,8 @@
 
 from . import plot, widget
 from .about import VERSION as __version__
-from .backbone import BACKBONES, Backbone, Layer, load_backbone, normalize_activations
+from .architecture import BACKBONES, Layer
+from .backbone import Backbone, load_backbone, normalize_activations
 from .course import LESSONS, setup
 from .errors import InputError
 from .exercise import EXERCISES, Verdict, check

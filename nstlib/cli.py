@@ -215,9 +215,9 @@ def weights() -> None:
 @weights.command("list")
 def list_weights() -> None:
     """List the networks, and where the weights of each are."""
-    for record in WEIGHTS.values():
-        place = find_weights(record.name) or f"not here: nst weights fetch {record.name}"
-        click.echo(f"{record.name:14} {record.megabytes:6.1f} MB  {place}  ({record.licence})")
+    for name, facts in WEIGHTS.items():
+        place = find_weights(name) or f"not here: nst weights fetch {name}"
+        click.echo(f"{name:14} {facts.megabytes:6.1f} MB  {place}  ({facts.licence})")
 
 
 @weights.command()

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
 from types import MappingProxyType
 
-from .backbone import BACKBONES, IMAGENET_MEAN, IMAGENET_STD, RELU_1_TO_5, Architecture
+from .architecture import BACKBONES, IMAGENET_MEAN, IMAGENET_STD, RELU_1_TO_5, Architecture
 from .errors import InputError, choose
 
 __all__ = ["DEFAULT_RECIPE", "RECIPES", "Recipe", "convert"]

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from urllib.error import URLError
 
@@ -18,53 +17,26 @@ from safetensors import safe_open
 from safetensors.torch import save
 from torch import Tensor
 
+from .architecture import BACKBONES, Weights
 from .errors import InputError, choose
 from .files import whole
 
-__all__ = ["WEIGHTS", "Weights", "fetch_weights", "find_weights", "load_weights", "read_weights", "save_weights"]
+__all__ = ["WEIGHTS", "fetch_weights", "find_weights", "load_weights", "read_weights", "save_weights"]
 
-
-@dataclass(frozen=True)
-class Weights:
-    """Where a network's numbers come from.
-
-    published: torchvision's name for them, whose record holds address and checksum; "" for the embedded network.
-    file: the name under which torchvision caches them; its last part is the start of the file's SHA-256.
-    """
-
-    name: str
-    published: str
-    file: str
-    megabytes: float
-    licence: str
-
-
-IMAGENET_LICENCE = "BSD-3-Clause (torchvision); trained on ImageNet, whose terms are for research"
-
-WEIGHTS: dict[str, Weights] = {
-    w.name: w
-    for w in (
-        Weights("pocket", "", "pocket.safetensors", 2.2, "MIT, trained by this project; see its model card"),
-        Weights("vgg19", "VGG19_Weights.IMAGENET1K_V1", "vgg19-dcbb9e9d.pth", 548, IMAGENET_LICENCE),
-        Weights("vgg16", "VGG16_Weights.IMAGENET1K_V1", "vgg16-397923af.pth", 528, IMAGENET_LICENCE),
-        Weights(
-            "squeezenet1_1", "SqueezeNet1_1_Weights.IMAGENET1K_V1", "squeezenet1_1-b8a52dc0.pth", 4.7, IMAGENET_LICENCE
-        ),
-        Weights(
-            "squeezenet1_0", "SqueezeNet1_0_Weights.IMAGENET1K_V1", "squeezenet1_0-b66bff10.pth", 4.8, IMAGENET_LICENCE
-        ),
-    )
-}
+WEIGHTS: dict[str, Weights] = {name: architecture.weights for name, architecture in BACKBONES.items()}
 
 
 def find_weights(name: str) -> Path | None:
-    """The file with the weights of `name` on this machine, or None; nothing is downloaded.
+    """The file with a network's weights on this machine, or None; nothing is downloaded.
+
+    Args:
+        name: of a network in `BACKBONES`.
 
     Raises:
         InputError: an unknown network, or NSTLIB_WEIGHTS names no folder.
     """
-    record = WEIGHTS[choose("backbone", name, WEIGHTS)]
-    folders = [Path(__file__).parent] if not record.published else []
+    weights = BACKBONES[choose("backbone", name, BACKBONES)].weights
+    folders = [Path(__file__).parent] if not weights.published else []
     if named := os.environ.get("NSTLIB_WEIGHTS"):
         folder = Path(named).expanduser()
         if not folder.is_dir():
@@ -73,12 +45,18 @@ def find_weights(name: str) -> Path | None:
             )
         folders.append(folder)
     folders.append(Path(torch.hub.get_dir()) / "checkpoints")
-    candidates = (folder / file for folder in folders for file in (f"{name}.safetensors", f"{name}.pth", record.file))
+    candidates = (folder / file for folder in folders for file in (f"{name}.safetensors", f"{name}.pth", weights.file))
     return next((path for path in candidates if path.is_file()), None)
 
 
 def read_weights(path: str | Path) -> dict[str, Tensor]:
     """Read a `.safetensors` file, or a `.pth` file as tensors alone (a pickle could run code; it is not allowed to).
+
+    Args:
+        path: of the file; "~" is the home folder.
+
+    Returns:
+        tensors by parameter name, on the CPU.
 
     Raises:
         InputError: no such file, or not a file of weights.
@@ -102,36 +80,43 @@ def read_weights(path: str | Path) -> dict[str, Tensor]:
 
 
 def load_weights(name: str, path: str | Path | None = None) -> dict[str, Tensor]:
-    """The weights of a network by torchvision's parameter names, from `path` or from wherever they are found.
+    """The weights of a network by torchvision's parameter names.
+
+    Args:
+        name: of a network in `BACKBONES`.
+        path: of their file; wherever they are found if None.
 
     Raises:
         InputError: an unknown network, an unreadable file, or a download that fails (with the ways out).
     """
-    record = WEIGHTS[choose("backbone", name, WEIGHTS)]
+    weights = BACKBONES[choose("backbone", name, BACKBONES)].weights
     found = Path(path) if path else find_weights(name)
     if found:
         return read_weights(found)
-    if not record.published:
-        raise InputError(f"the package's own {record.file} is missing: install nstlib again")
+    if not weights.published:
+        raise InputError(f"the package's own {name}.safetensors is missing: install nstlib again")
     return fetch_weights(name)
 
 
 def fetch_weights(name: str) -> dict[str, Tensor]:
     """Download the published weights by torchvision's own loader, which checks their hash and keeps them.
 
+    Args:
+        name: of a network in `BACKBONES`.
+
     Raises:
         InputError: the network is embedded, or the download failed.
     """
-    record = WEIGHTS[choose("backbone", name, WEIGHTS)]
-    if not record.published:
+    weights = BACKBONES[choose("backbone", name, BACKBONES)].weights
+    if not weights.published:
         raise InputError(f"{name} is inside the package: there is nothing to fetch")
     import torchvision  # here, because it takes seconds and only a download needs it
 
     try:
-        return dict(torchvision.models.get_weight(record.published).get_state_dict(progress=True, check_hash=True))
+        return dict(torchvision.models.get_weight(weights.published).get_state_dict(progress=True, check_hash=True))
     except (URLError, OSError) as error:
         raise InputError(
-            f"the weights of {name} ({record.megabytes:.0f} MB) could not be downloaded ({error}). Three ways out: "
+            f"the weights of {name} ({weights.megabytes:.0f} MB) could not be downloaded ({error}). Three ways out: "
             f"use the backbone 'pocket', which needs no network; or connect and run 'nst weights fetch {name}'; or run "
             f"'nst weights export {name}' where there is a network and set NSTLIB_WEIGHTS to the folder of its file"
         ) from None
@@ -142,7 +127,13 @@ def fetch_weights(name: str) -> dict[str, Tensor]:
 
 
 def save_weights(state: Mapping[str, Tensor], path: str | Path, *, half: bool = True, **facts: str) -> int:
-    """Write weights as safetensors, in float16 unless told otherwise, whole or not at all; returns the bytes written.
+    """Write weights as safetensors, whole or not at all; returns the bytes written.
+
+    Args:
+        state: tensors by parameter name.
+        path: of the file, which ends with ".safetensors".
+        half: in float16; else in their own precision.
+        **facts: words that the file carries as its metadata.
 
     Raises:
         InputError: a suffix other than .safetensors, or a folder that does not exist.

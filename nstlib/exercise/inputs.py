@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from ..backbone import BACKBONES
+from ..architecture import BACKBONES
 
 VGG = BACKBONES["vgg19"]
 
