@@ -15,7 +15,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from .backbone import Backbone
-from .engine import Engine, recorded
+from .engine import Engine, captured
 from .errors import InputError, choose
 from .style import STATISTICS
 
@@ -190,7 +190,7 @@ class Objective:
         On CUDA the three lie in buffers that the next call for an image of this shape writes to again.
         """
         if self._fast is None:
-            self._fast = recorded(self._evaluator())
+            self._fast = captured(self._evaluator())
         return self._fast(image.detach())
 
     def _evaluator(self) -> Callable[[Tensor], tuple[Tensor, dict[str, Tensor], Tensor]]:

@@ -342,9 +342,9 @@ def test_with_little_memory_the_picture_is_the_same(backbone, rng):
     maps = (engine.least(size) + engine.bytes(size)) // 2
     short = Transfer(content, [style], memory=image_memory(plenty.recipe, size, 3) + maps, **options)
     assert (short.budget.maps, short.budget.history) == (maps, 3) and short.objective(size).memory == maps
-    assert all(plan.keep for plan in engine.plan(size))
+    assert all(way.keep for way in engine.ways(size))
     engine.memory = maps
-    assert not all(plan.keep for plan in engine.plan(size))
+    assert not all(way.keep for way in engine.ways(size))
     first, second = run(plenty), run(short)
     assert second.history[0].loss == pytest.approx(first.history[0].loss, rel=1e-4)
     assert second.history[-1].loss == pytest.approx(first.history[-1].loss, rel=1e-2)
