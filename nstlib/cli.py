@@ -454,11 +454,21 @@ def weights() -> None:
 @weights.command("list")
 def list_weights() -> None:
     """List the networks, and where the weights of each are."""
-    from .weights import WEIGHTS, find_weights
+    from .weights import WEIGHTS
 
-    for entry in WEIGHTS.values():
-        place = find_weights(entry.name) or f"not here: nst weights fetch {entry.name}"
-        say(f"{entry.name:14} {entry.megabytes:6.1f} MB  {place}  ({entry.licence})")
+    for name, facts in WEIGHTS.items():
+        place = place_of(name)
+        say(f"{name:14} {facts.megabytes:6.1f} MB  {place}  ({facts.licence})")
+
+
+def place_of(name: str) -> str:
+    """Where a network's weights are, or why they are not here."""
+    from .weights import find_weights
+
+    try:
+        return str(find_weights(name) or f"not here: nst weights fetch {name}")
+    except InputError as error:  # the folder that NSTLIB_WEIGHTS names
+        return f"not here: {error}"
 
 
 @weights.command()
@@ -478,7 +488,8 @@ def fetch(name: str) -> None:
 @click.option("--full", is_flag=True, help="float32 instead of float16")
 def export(name: str, output: str | None, until: str | None, full: bool) -> None:
     """Write the features of NAME alone, small enough to hand out: put the file into the folder of NSTLIB_WEIGHTS."""
-    from .backbone import BACKBONES, load_backbone
+    from .architecture import BACKBONES
+    from .backbone import load_backbone
     from .weights import WEIGHTS, save_weights
 
     backbone = load_backbone(name)
@@ -510,7 +521,7 @@ def doctor(size: int, backbone: str, device: str) -> None:
     from .budget import Needs
     from .machine import choose_device, choose_precision, describe_device, free_memory
     from .recipes import DEFAULT_RECIPE, RECIPES
-    from .weights import WEIGHTS, find_weights
+    from .weights import WEIGHTS
 
     place = choose_device(device)
     recipe = RECIPES[DEFAULT_RECIPE].on(backbone).changed(size=size)
@@ -523,7 +534,7 @@ def doctor(size: int, backbone: str, device: str) -> None:
     say(f"device       {describe_device(place)}, {free / 2**30:.1f} GiB of memory free")
     say(f"precision    {precision}")
     for name in WEIGHTS:
-        say(f"{name:14} {find_weights(name) or f'no weights: nst weights fetch {name}'}")
+        say(f"{name:14} {place_of(name)}")
     seconds = foretell(recipe, device)
     say(f"a {size}×{size} picture with {backbone} takes about {clock(seconds)} ({recipe.evaluations} evaluations)")
     needs = Needs(load_backbone(backbone, "random"), recipe, precision)

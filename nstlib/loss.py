@@ -17,7 +17,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from .backbone import Backbone
-from .engine import Engine, recorded
+from .engine import Engine, captured
 from .errors import InputError, choose
 from .style import STATISTICS, Statistic
 
@@ -345,7 +345,7 @@ class Objective:
             parts = self._by_name(values, [*of_maps, *of_pixels])
             return total(*parts.values()), parts, gradient.contiguous()
 
-        return recorded(evaluate)
+        return captured(evaluate)
 
     def _by_name(self, values: Iterable[Tensor], terms: Iterable[Term] | None = None) -> dict[str, Tensor]:
         """Values without a gradient; terms of one name, two sets of styles say, share an entry."""

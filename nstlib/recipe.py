@@ -11,7 +11,7 @@ from dataclasses import dataclass, fields, replace
 from itertools import pairwise
 from typing import Any
 
-from .backbone import BACKBONES
+from .architecture import BACKBONES
 from .errors import InputError, choose, nearest
 from .loss import CONTENT_REDUCTIONS, TV_KINDS, TV_REDUCTIONS
 from .optimizers import OPTIMIZERS, Bounds

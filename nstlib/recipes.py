@@ -9,7 +9,7 @@ from __future__ import annotations
 from math import prod
 from typing import Any
 
-from .backbone import BACKBONES, IMAGENET_MEAN, IMAGENET_STD, RELU_1_TO_5, Architecture
+from .architecture import BACKBONES, IMAGENET_MEAN, IMAGENET_STD, RELU_1_TO_5, Architecture
 from .errors import InputError, choose
 from .loss import CONTENT_REDUCTIONS, TV_KINDS
 from .recipe import Recipe

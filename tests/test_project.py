@@ -210,7 +210,7 @@ def test_the_embedded_network_is_small():
 # What the library can do without: (missing, where it is imported though).
 OPTIONAL = {
     "psutil": "",
-    "safetensors": "weights.py",
+    "safetensors": "",
     "torchvision": "",
     "platformdirs": "",
     "tqdm": "",

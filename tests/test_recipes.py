@@ -12,7 +12,8 @@ import pytest
 import torch
 from formulas import FORMULAS, MEAN, STD
 
-from nstlib.backbone import BACKBONES, Architecture, Backbone, Spec
+from nstlib.architecture import BACKBONES, Architecture, Spec
+from nstlib.backbone import Backbone
 from nstlib.errors import InputError
 from nstlib.loss import TV_KINDS, Objective, content_terms, style_terms, tv_term
 from nstlib.recipe import Recipe

@@ -21,7 +21,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from nstlib.backbone import BACKBONES
+from nstlib.architecture import BACKBONES
 
 from . import probe
 from .measure import Row, Sheet, alternate, convolution, product, ratios, work

@@ -15,7 +15,7 @@ import psutil
 import torch
 from torch.nn import functional as F
 
-from nstlib.backbone import Architecture
+from nstlib.architecture import Architecture
 
 from .peers import synchronize
 
@@ -178,7 +178,7 @@ def work(architecture: Architecture, size: int, styles: Iterable[str], contents:
     for spec in architecture.specs:
         if spec.kind not in ("conv", "relu", "pool"):
             raise ValueError(f"the work of a layer of kind {spec.kind} is not known here")
-        side = (side + 2 * spec.padding - spec.kernel) // spec.step + 1
+        side = spec.outputs(side)
         if spec.kind == "conv":
             forward += 2 * channels * spec.channels * spec.kernel**2 * side**2
         channels = spec.channels
