@@ -216,7 +216,7 @@ def paint(
     with Bar(quiet) as bar:
         result = carry_out(plan, state, bar)
     place = save_anywhere(result, output)
-    tell(summary(result, place))
+    tell(f"{place}: {result}")
     unchanged = result.unchanged and result.stopped is not Stop.INTERRUPTED
     if result.stopped.broken or unchanged or os.fspath(place) != output:
         trouble = f"{result.stopped}" if result.stopped.broken else "the picture is still its start image"
@@ -397,26 +397,14 @@ class Bar:
 
     def show(self, progress: Progress) -> None:
         """Move the bar."""
+        from .result import duration
+
         height, width = progress.size
         left = progress.seconds_left
         self.bar.set_description_str(f"{width}×{height}", refresh=False)
-        words = f"loss {progress.step.loss:.4g}" + ("" if left is None else f", {clock(left)} left")
+        words = f"loss {progress.step.loss:.4g}" + ("" if left is None else f", {duration(left)} left")
         self.bar.set_postfix_str(words, refresh=False)
         self.bar.update(progress.done - self.bar.n)
-
-
-def clock(seconds: float) -> str:
-    """Seconds in words."""
-    return f"{seconds:.0f} s" if seconds < 100 else f"{seconds / 60:.0f} min"
-
-
-def summary(result: Result, output: str | Path) -> str:
-    """What a run did, in one line."""
-    height, width = result.image.shape[2:]
-    return (
-        f"{output}: {width}×{height}, {result.evaluations} evaluations in {clock(result.seconds)}, "
-        f"loss {result.history[0].loss:.4g} → {result.facts['loss']:.4g} ({result.stopped})"
-    )
 
 
 @nst.command()
@@ -521,6 +509,7 @@ def doctor(size: int, backbone: str, device: str) -> None:
     from .budget import Needs
     from .machine import choose_device, choose_precision, describe_device, free_memory
     from .recipes import DEFAULT_RECIPE, RECIPES
+    from .result import duration
     from .weights import WEIGHTS
 
     place = choose_device(device)
@@ -536,7 +525,7 @@ def doctor(size: int, backbone: str, device: str) -> None:
     for name in WEIGHTS:
         say(f"{name:14} {place_of(name)}")
     seconds = foretell(recipe, device)
-    say(f"a {size}×{size} picture with {backbone} takes about {clock(seconds)} ({recipe.evaluations} evaluations)")
+    say(f"a {size}×{size} picture with {backbone} takes about {duration(seconds)} ({recipe.evaluations} evaluations)")
     needs = Needs(load_backbone(backbone, "random"), recipe, precision)
     fast, most = (needs.largest(0.9 * free, fast=quick) for quick in (True, False))
     say(f"the largest square picture that fits is about {fast} pixels wide at full speed, {most} at all")
