@@ -38,7 +38,7 @@ def test_a_result_shows_its_picture(transfer):
     assert re.fullmatch(r"64×44, 3 evaluations in \d+ s, loss [\d.]+ → [\d.]+ \(the budget .* is spent\)", repr(result))
 
 
-@pytest.mark.parametrize("what", ["result", "transfer", "untouched", "recipe", "backbone", "flight", "plan"])
+@pytest.mark.parametrize("what", ["result", "transfer", "untouched", "recipe", "backbone", "flight", "plan", "picture"])
 def test_what_it_says_of_itself_is_short(transfer, what):
     made = {
         "result": transfer.result(),
@@ -48,6 +48,7 @@ def test_what_it_says_of_itself_is_short(transfer, what):
         "backbone": nst.load_backbone("pocket"),
         "flight": nst.flight(),
         "plan": transfer.plan,
+        "picture": transfer.plan.content,
     }[what]
     assert len(repr(made)) < 700 and "tensor" not in repr(made) and "\n" not in repr(made)
 
@@ -64,9 +65,9 @@ def test_a_recipe_tells_what_differs():
 
 
 def test_flights_and_transfers_show_pictures(transfer):
-    for made in (transfer, nst.flight()):
+    for made in (transfer, nst.flight(), nst.load_image("content/harbour", 64)):
         image, alt = picture_in(made._repr_html_())
-        assert min(image.size) > 40 and len(alt) > 20
+        assert min(image.size) > 40 and len(alt) > 12
     assert nst.Transfer("content/harbour", "style/mosaic", size=64)._repr_html_() is None
 
 
