@@ -71,7 +71,7 @@ class Engine:
         self.backbone, self.terms, self.memory = backbone, list(terms), memory
         self.dtype = torch.float64 if backbone.mean.dtype == torch.float64 else getattr(torch, precision)
         self.blocks = divide(backbone, {term.layer for term in terms}, self.dtype)
-        self.margin = backbone.features[0].padding[0] if backbone.padding_mode == "replicate" else 0
+        self.margin = backbone.architecture.specs[0].padding if backbone.padding_mode == "replicate" else 0
 
     @torch.enable_grad()
     def __call__(self, image: Tensor) -> tuple[list[Tensor], Tensor]:
@@ -150,7 +150,10 @@ class Engine:
 
 
 class Judged(torch.autograd.Function):
-    """What a term sees → its weighted value. Its slope is worked out at once, so that no two terms' graphs live."""
+    """What a term sees → its weighted value. The slope is worked out at once, so that no two terms' graphs live.
+
+    The engine adds values up. So the gradient that comes back is 1, and the slope is handed on as it is.
+    """
 
     @staticmethod
     def forward(ctx: FunctionCtx, seen: Tensor, term: Looker) -> Tensor:
@@ -161,9 +164,8 @@ class Judged(torch.autograd.Function):
         return value.detach()
 
     @staticmethod
-    def backward(ctx: FunctionCtx, gradient: Tensor) -> tuple[Tensor, None]:
-        (slope,) = ctx.saved_tensors
-        return gradient * slope, None
+    def backward(ctx: FunctionCtx, one: Tensor) -> tuple[Tensor, None]:
+        return *ctx.saved_tensors, None
 
 
 class Through(torch.autograd.Function):
