@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 __all__ = ["main"]
 
 MADE_OF = ("name", "source", "note")  # fields of a recipe that are words about it
+NAMES_SHOWN = ("backbone", "statistic")  # fields whose help does not list their choices yet
 GIGABYTE = 1e9
 
 
@@ -40,10 +41,12 @@ class FieldOption(click.Option):
 
     def __init__(self, one: Field, base: object):
         from .recipes import DEFAULT_RECIPE
+        from .rules import Choice
 
         rule, name = one.metadata["rule"], one.name
         shown = rule.show(getattr(base, name)).replace(",", ", ")
-        help = f"{one.metadata['help']} [{DEFAULT_RECIPE}: {shown}]"
+        words = f": {rule.words}" if isinstance(rule, Choice) and one.name in NAMES_SHOWN else ""
+        help = f"{one.metadata['help']}{words} [{DEFAULT_RECIPE}: {shown}]"
         super().__init__([f"--{name.replace('_', '-')}", name], help=help, default=None, metavar=rule.metavar)
 
 

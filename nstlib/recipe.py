@@ -127,7 +127,7 @@ class Recipe:
     )
 
     optimizer: str = field("lbfgs", Choice(OPTIMIZERS), "adam or lbfgs")
-    evaluations: int = field(150, EVALUATIONS, "evaluations of loss and gradient")
+    evaluations: int = field(150, EVALUATIONS, "evaluations of loss and gradient; L-BFGS finishes its line search")
     rate: float = field(0.02, RATE, "Adam: step size in pixels in [0, 1]", only=("optimizer", "adam"))
     schedule: tuple[tuple[int, float], ...] = field(
         (),

@@ -236,7 +236,10 @@ def test_options_read_the_library():
             if one.name not in told_otherwise:
                 assert f"--{one.name.replace('_', '-')} " in shown
                 default = one.metadata["rule"].show(getattr(record, one.name)).replace(",", ", ")
-                assert " ".join(f"{one.metadata['help']} [{nst.DEFAULT_RECIPE}: {default}]".split()) in shown
+                assert " ".join(f"{one.metadata['help']}".split()) in shown
+                assert f"[{nst.DEFAULT_RECIPE}: {default}]" in shown
+    for name in (*nst.BACKBONES, *nst.STATISTICS):
+        assert name in shown
 
 
 def test_every_field_can_be_given(pictures, call):
