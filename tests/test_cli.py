@@ -237,7 +237,7 @@ def test_options_read_the_library():
                 assert f"--{one.name.replace('_', '-')} " in shown
                 default = one.metadata["rule"].show(getattr(record, one.name)).replace(",", ", ")
                 assert " ".join(f"{one.metadata['help']}".split()) in shown
-                assert f"[{nst.DEFAULT_RECIPE}: {default}]" in shown
+                assert f"[{nst.DEFAULT_RECIPE}: {default}]".replace(" ", "") in shown.replace(" ", "")
     for name in (*nst.BACKBONES, *nst.STATISTICS):
         assert name in shown
 
