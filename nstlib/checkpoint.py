@@ -37,6 +37,7 @@ class Run:
         seconds: of work so far.
         stop: why the run ended; None if it did not.
         trouble: what went wrong on the side, in words, while the run went on; "" if nothing did.
+        note: what else is to be known of how it went, in words; "" if nothing is.
     """
 
     stage: int = 0
@@ -46,6 +47,7 @@ class Run:
     seconds: float = 0.0
     stop: Stop | None = None
     trouble: str = ""
+    note: str = ""
 
 
 def checked(path: str | os.PathLike[str] | None) -> Path | None:

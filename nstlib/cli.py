@@ -23,6 +23,7 @@ from .about import VERSION
 from .errors import InputError, choose
 from .outputs import check_apart, check_format, check_output, save_anywhere
 from .terminal import Bar, complete, say, say_wrong
+from .threads import wait_briefly
 
 if TYPE_CHECKING:
     from dataclasses import Field
@@ -486,6 +487,7 @@ def stamp(folder: str, repository: str | None, tag: str | None) -> None:
 
 def main() -> None:
     """Run `nst`; a mistake becomes one line and exit status 2."""
+    wait_briefly()
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):  # a name that the terminal cannot spell must not stop anything
             stream.reconfigure(errors="replace")

@@ -24,6 +24,7 @@ from .optimizers import Step, Stop, optimize
 from .plan import Plan, Stage, prepare, takes_options
 from .recipe import Recipe
 from .result import Progress, Record, Result
+from .threads import Threads
 
 __all__ = ["Transfer", "carry_out", "paint", "reconstruct_content", "reconstruct_style", "stylize", "texture"]
 
@@ -152,17 +153,19 @@ def paint(plan: Plan, run: Run | None = None, checkpoint: Path | None = None) ->
     """
     run = run or Run()
     go_on_with_more(plan, run)
+    threads = Threads(plan.device)
     with allocator(keep=plan.budget.ample):
         while run.stop is None:
-            yield from paint_stage(plan, run, checkpoint)
+            yield from paint_stage(plan, run, threads, checkpoint)
 
 
-def paint_stage(plan: Plan, run: Run, checkpoint: Path | None) -> Iterator[Progress]:
+def paint_stage(plan: Plan, run: Run, threads: Threads, checkpoint: Path | None) -> Iterator[Progress]:
     """What is left of a run's current stage; then the run stands at the next one, or has stopped.
 
     Args:
         plan: made by `prepare`.
         run: where to go on from; is changed.
+        threads: that each step takes.
         checkpoint: a file to which it is written every half minute, and when the run is left; None for none.
     """
     stage, before, began = plan.stages[run.stage], run.seconds, time.perf_counter()
@@ -177,9 +180,9 @@ def paint_stage(plan: Plan, run: Run, checkpoint: Path | None) -> Iterator[Progr
     )
     first, saved, step = run.state is None, began, None
     try:
-        for step in steps:
+        for step in threads.watch(steps):
             now = time.perf_counter()
-            run.seconds = before + now - began
+            run.seconds, run.note = before + now - began, threads.note or run.note
             keep(run, step, stage, plan.recipe, first=first)
             first = False
             progress = report(plan, run, step)
@@ -307,7 +310,7 @@ def collect(plan: Plan, run: Run, stopped: Stop = Stop.LEFT) -> Result:
         run.seconds,
         str(plan.device),
         stopped,
-        (*plan.notes, *([run.trouble] if run.trouble else [])),
+        (*plan.notes, *filter(None, (run.trouble, run.note))),
         facts,
         bool((image - start).abs().max() < HALF_A_LEVEL),
     )

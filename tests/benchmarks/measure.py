@@ -5,9 +5,11 @@ from __future__ import annotations
 import ctypes
 import os
 import statistics
+import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
@@ -104,6 +106,18 @@ def alternate(
             if number >= 0:
                 samples[who].append(clock() - began)
     return samples
+
+
+@contextmanager
+def neighbours(count: int) -> Iterator[None]:
+    """For the time of a measurement, as many other programs that compute without a rest."""
+    others = [subprocess.Popen([sys.executable, "-c", "while True: pass"]) for _ in range(count)]
+    try:
+        yield
+    finally:
+        for other in others:
+            other.kill()
+            other.wait()
 
 
 # --- memory --------------------------------------------------------------------------------------
