@@ -91,3 +91,24 @@ def test_kills_at_random_moments(folder):
             left.unlink()
     print(f"{seconds:.2f} s a run", *sorted(seen.items()), sep="\n")
     assert len({kind for kind, *_ in seen}) == min(4, COUNT)
+
+
+@pytest.mark.parametrize(("room", "status"), [(0, 2), (2_000, 2), (40_000, 0)])
+def test_a_disk_that_is_full_at_each_write(folder, room, status):
+    """No file may grow beyond so many bytes: nothing, less than the picture, the picture but no whole checkpoint."""
+    import resource
+
+    began = time.perf_counter()
+    child = os.fork()
+    if not child:
+        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)  # a write then fails, as on a full disk
+        resource.setrlimit(resource.RLIMIT_FSIZE, (room, room))
+        os._exit(end(begin([*ARGUMENTS, *OPTIONS])))
+    ended = end(child)
+    assert ended == status and time.perf_counter() - began < 60
+    assert (folder / "out.png").exists() == (status == 0)
+    if (folder / "state.pt").exists():  # an early one, when little was remembered
+        assert torch.load("state.pt", weights_only=True)["format"] == 1
+    assert not list(folder.glob(".*.part"))
+    if status == 0:
+        assert nst.load_image("out.png").pixels.shape[-1] == 64
