@@ -94,6 +94,13 @@ class Backbone(nn.Module):
     def name(self) -> str:
         return self.architecture.name
 
+    def __repr__(self) -> str:
+        count = sum(parameter.numel() for parameter in self.parameters())
+        first, *_, last = self.layers
+        return (
+            f"{self.name}: {len(self.layers)} layers, {first} to {last}, {count:,} parameters, {self.pooling} pooling"
+        )
+
     def normalize(self, image: Tensor) -> Tensor:
         """Bring an image to the range that the network was trained on.
 

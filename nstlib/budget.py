@@ -14,7 +14,7 @@ from math import prod
 from .backbone import Backbone
 from .engine import Engine, View
 from .errors import InputError
-from .recipe import Recipe
+from .recipe import SMALLEST, Recipe
 from .style import STATISTICS
 
 __all__ = ["Budget", "Needs"]
@@ -23,6 +23,7 @@ Size = tuple[int, int]  # height, width
 
 AMPLE = 1.3  # what a run takes that lets the allocator keep what is freed, over what it uses
 PIXEL = 12  # bytes of one in three channels of float32
+ON_THE_WAY = 1.5  # measured: what making the targets takes over what the maps take, for copies in other layouts
 OTHER_IMAGES = 14  # beside the optimiser's memory: its trial points, gradients, the pictures of steps
 LARGEST = 16384  # pixels, where the search for a size that fits begins
 
@@ -61,14 +62,20 @@ class Needs:
         self.describing = Engine(backbone, [View(layer, self.statistic.mean) for layer in recipe.style_layers])
 
     def images(self, size: Size, history: int) -> int:
-        """Bytes of the optimiser's memory and other images, and of what the statistic makes of a map, at once.
+        """Bytes of all but maps and targets: the optimiser's memory, other images, weights, the statistic's own copies.
 
         Args:
             size: of the result, (height, width) in pixels.
             history: how many moves L-BFGS remembers.
         """
         kept = 2 * history + 2 if self.recipe.optimizer == "lbfgs" else 4
-        return PIXEL * prod(size) * (kept + OTHER_IMAGES) + self.statistic.copies * self.widest(size)
+        return PIXEL * prod(size) * (kept + OTHER_IMAGES) + self.statistic.copies * self.widest(size) + self.weights
+
+    @property
+    def weights(self) -> int:
+        """Bytes of the engine's own copies of the weights, as they are and turned round for the way back."""
+        count = sum(operation.weights for block in self.engine.blocks for operation in block.values())
+        return 2 * count * self.engine.dtype.itemsize
 
     def widest(self, size: Size) -> int:
         """Bytes of the largest map whose style is compared, in float32."""
@@ -89,7 +96,7 @@ class Needs:
     def describe(self, size: Size) -> int:
         """Bytes at most while a style picture is described."""
         if self.statistic.is_mean and not self.whole:
-            return self.describing.bytes_to_describe(size)
+            return int(ON_THE_WAY * self.describing.bytes_to_describe(size))
         # One layer after the other: a convolution's map, its ReLU's, and what the statistic makes of it.
         layers = self.backbone.architecture.layers
         largest = 4 * max(prod(self.backbone.architecture.map_size(layer, size)) for layer in layers)
@@ -149,7 +156,8 @@ class Needs:
             )
         own, *others = ((h / self.recipe.size, w / self.recipe.size) for h, w in (size, *styles))
         fits = self.largest(memory, own, others)
-        advice = f"size {fits} fits" if fits else "let the run use more, or close other programs"
+        large_enough = fits * min(own) >= SMALLEST
+        advice = f"size {fits} fits" if large_enough else "let the run use more, or close other programs"
         return f"{size[1]}×{size[0]} pixels with {self.recipe.backbone} need {needed}: {advice}"
 
     def largest(

@@ -15,6 +15,7 @@ from .files import whole
 from .machine import uninterrupted
 from .optimizers import Step, Stop
 from .plan import Plan
+from .recipe import Recipe
 from .result import Record
 from .rules import brief
 
@@ -152,11 +153,12 @@ def difference(theirs: Mapping[str, Any], ours: Mapping[str, Any]) -> str:
         ours: that of this one.
     """
     theirs, ours = plain(theirs), plain(ours)
+    usual = plain(Recipe().to_dict())  # what a field that is newer than the file meant there
     for name in {**ours["digests"], **theirs["digests"]}:
         if ours["digests"].get(name) != theirs["digests"].get(name):
             return f"another {name}"
     for name, own in ours["fields"].items():
-        if (other := theirs["fields"].get(name)) != own:
+        if (other := theirs["fields"].get(name, usual.get(name))) != own:
             return f"{name}={brief(other)}, not {brief(own)}"
     return ""
 

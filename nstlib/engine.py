@@ -71,7 +71,7 @@ class Engine:
         self.backbone, self.terms, self.memory = backbone, list(terms), memory
         self.dtype = torch.float64 if backbone.mean.dtype == torch.float64 else getattr(torch, precision)
         self.blocks = divide(backbone, {term.layer for term in terms}, self.dtype)
-        self.margin = backbone.features[0].padding[0] if backbone.padding_mode == "replicate" else 0
+        self.margin = backbone.architecture.specs[0].padding if backbone.padding_mode == "replicate" else 0
 
     @torch.enable_grad()
     def __call__(self, image: Tensor) -> tuple[list[Tensor], Tensor]:
@@ -150,7 +150,10 @@ class Engine:
 
 
 class Judged(torch.autograd.Function):
-    """What a term sees → its weighted value. Its slope is worked out at once, so that no two terms' graphs live."""
+    """What a term sees → its weighted value. The slope is worked out at once, so that no two terms' graphs live.
+
+    The engine adds values up. So the gradient that comes back is 1, and the slope is handed on as it is.
+    """
 
     @staticmethod
     def forward(ctx: FunctionCtx, seen: Tensor, term: Looker) -> Tensor:
@@ -161,9 +164,8 @@ class Judged(torch.autograd.Function):
         return value.detach()
 
     @staticmethod
-    def backward(ctx: FunctionCtx, gradient: Tensor) -> tuple[Tensor, None]:
-        (slope,) = ctx.saved_tensors
-        return gradient * slope, None
+    def backward(ctx: FunctionCtx, one: Tensor) -> tuple[Tensor, None]:
+        return *ctx.saved_tensors, None
 
 
 class Through(torch.autograd.Function):
@@ -228,8 +230,8 @@ def look(
         if view.layer == step.name:
             leaf = features.detach().requires_grad_()
             with torch.set_grad_enabled(graph):
-                tells = view.describe(leaf) if view.describe else leaf
-            told[i] = add_share(told[i], tells.detach(), step.share)
+                tells = step.share * view.describe(leaf) if view.describe else leaf
+            told[i] = tells.detach() if told[i] is None else told[i] + tells.detach()
             looks.append((i, leaf, tells))
     return looks
 
@@ -253,8 +255,7 @@ def look_back(
 ) -> Tensor:
     """The gradient of a band's rows (1, N, makes, w) of a map, with what comes back from the views; None for 0."""
     for i, leaf, tells in looks:
-        slope = slopes[i] if step.share == 1 else step.share * slopes[i]
-        own = slope if tells is leaf else pull_back(tells, slope, leaf)  # (1, N, owns, w)
+        own = slopes[i] if tells is leaf else pull_back(tells, slopes[i], leaf)  # (1, N, owns, w)
         if g is None:  # at the deepest layer of all
             g = own.to(leaf.dtype).contiguous(memory_format=torch.channels_last)
         else:
@@ -269,13 +270,6 @@ def pull_back(output: Tensor, gradient: Tensor, leaf: Tensor) -> Tensor:
     """
     with torch.enable_grad():
         return torch.autograd.grad((output * gradient).sum(), leaf)[0]
-
-
-def add_share(total: Tensor | None, described: Tensor, share: float) -> Tensor:
-    """A mean over positions so far, and that of a further `share` of them."""
-    if total is None:
-        return described if share == 1 else share * described
-    return total.add_(described, alpha=share)
 
 
 def add_rows(whole: Tensor | None, part: Tensor, rows: Rows, height: int) -> Tensor:

@@ -9,25 +9,27 @@ import difflib
 import http.client
 import importlib.util
 import os
+import queue
+import stat
 import time
 import urllib.request
 import warnings
 from contextlib import suppress
-from io import BytesIO
 from pathlib import Path
-from typing import Any, BinaryIO
+from threading import Thread
+from typing import Any
 from urllib.error import HTTPError, URLError
 from urllib.parse import quote, urlsplit, urlunsplit
 
-from PIL import Image
-
 from .about import REPOSITORY
+from .decode import SUFFIXES, decode
 from .errors import InputError, choose, one_line
 from .files import read_toml, whole
 
-__all__ = ["DATA", "FORMATS", "PHOTOS", "asset", "assets", "fetch", "open_picture"]
+__all__ = ["DATA", "FORMATS", "PHOTOS", "asset", "assets", "fetch", "read_picture", "shown"]
 
 MAX_BYTES = 50_000_000  # of a download
+MAX_FILE_BYTES = 1_000_000_000  # of a file: as much as the largest picture that is decoded may need
 TIMEOUT_S = 20.0  # of a download; a silence of half as long ends it too
 FORMATS = {".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG", ".webp": "WEBP"}  # of the kit's pictures and of results
 PHOTOS = {  # name: library, file inside it, name on the package index
@@ -124,10 +126,10 @@ def painting(name: str, file: str) -> Path:
 def require_picture(data: bytes) -> None:
     """Refuse a download that is no picture, such as the page on which a café asks its guests to sign in."""
     try:
-        with warnings.catch_warnings(), Image.open(BytesIO(data)) as image:
+        with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            image.load()
-    except Exception as error:  # each of Pillow's readers fails in its own way
+            decode(data, "download")
+    except InputError as error:
         kind = "a web page" if b"<html" in data[:512].lower() else "no whole picture"
         raise InputError(f"{kind} came back: try again, or sign in to your network in a browser first") from error
 
@@ -135,54 +137,89 @@ def require_picture(data: bytes) -> None:
 # --- files ---------------------------------------------------------------------------------------
 
 
-def open_picture(text: str) -> tuple[BinaryIO, str]:
-    """The file behind a path, an address or a name, open for reading, and what to call it in messages.
+def read_picture(text: str) -> tuple[bytes, str]:
+    """What stands behind a path, an address or a name, and what to call it in messages.
 
     Args:
         text: a path, an http(s) address, or a name out of `assets()`; a file of that name comes first.
 
     Raises:
-        InputError: there is nothing to read, with the names that are near.
+        InputError: there is nothing to read, with the names that are near, or it is too large.
     """
     scheme = text.partition(":")[0].lower() if "://" in text or text.startswith("data:") else ""
     if scheme in ("http", "https"):
-        return BytesIO(fetch(text)), one_line(text)
+        return fetch(text), shown(text)
     if scheme:
-        raise InputError(f"'{one_line(text)}' is no http or https address: give one, or the path of a file")
-    named = not os.path.exists(text) and (is_painting(text) or text in assets())
+        raise InputError(f"'{shown(text)}' is no http or https address: give one, or the path of a file")
+    named = not os.path.lexists(text) and (is_painting(text) or text in assets())
     path = asset(text) if named else existing(text)
     try:
-        return path.open("rb"), text if named else path.name
+        if path.stat().st_size > MAX_FILE_BYTES:
+            limit = f"larger than {MAX_FILE_BYTES / 1e9:g} GB"
+            raise InputError(f"'{shown(path.name)}' is {limit}: make it smaller in a picture editor first")
+        return path.read_bytes(), text if named else shown(path.name)
     except OSError as error:
-        reason = f"'{one_line(path)}' may not be read ({error.strerror})"
-        raise InputError(f"{reason}: change its permissions, or give a copy of it") from error
+        raise unreadable(path, error) from error
 
 
 def existing(text: str) -> Path:
     """The path of a file that exists; otherwise an error that names what is near."""
     path = Path(os.path.expanduser(text))
-    name, folder = one_line(path), path if os.path.isdir(path) else path.parent
-    inside = sorted(os.listdir(folder)) if os.path.isdir(folder) and os.access(folder, os.R_OK) else []
-    if folder == path:
-        pictures = [entry for entry in inside if Path(entry).suffix.lower() in FORMATS][:3]
-        advice = f"one of its pictures, such as {', '.join(pictures)}" if pictures else "the path of a picture"
-        raise InputError(f"'{name}' is a folder: give {advice}")
-    if os.path.exists(path) and not os.path.isfile(path):
-        raise InputError(f"'{name}' is no ordinary file: give the path of a picture")
-    if not os.path.exists(path):
-        names = {entry.lower(): entry for entry in inside}
-        near = [names[match] for match in difflib.get_close_matches(path.name.lower(), names)]
-        near = near or difflib.get_close_matches(text, assets())
+    name = shown(path)
+    try:
+        kind = path.stat().st_mode
+    except PermissionError as error:
+        raise unreadable(path, error) from error
+    except (OSError, ValueError) as error:
+        if os.path.islink(path):
+            reason = f"'{name}' is a link to '{shown(os.readlink(path))}', which is not there"
+            raise InputError(f"{reason}: give the picture itself") from error
+        near = near_files(path) or difflib.get_close_matches(text, assets())
         hint = f"did you mean {' or '.join(near)}?" if near else "give a path, a URL or a name such as content/harbour"
-        raise InputError(f"there is no file '{name}': {hint}")
+        raise InputError(f"there is no file '{name}': {hint}") from error
+    if stat.S_ISDIR(kind):
+        inside = pictures(path)[:3]
+        advice = f"one of its pictures, such as {', '.join(map(str, inside))}" if inside else "the path of a picture"
+        raise InputError(f"'{name}' is a folder: give {advice}")
+    if not stat.S_ISREG(kind):
+        raise InputError(f"'{name}' is no ordinary file: give the path of a picture")
     return path
+
+
+def unreadable(path: Path, error: OSError) -> InputError:
+    reason = f"'{shown(path)}' may not be read ({error.strerror})"
+    return InputError(f"{reason}: change its permissions, or give a copy of it")
+
+
+def pictures(folder: Path) -> list[Path]:
+    """What seem to be the pictures in a folder, if it may be looked into and their names can be typed."""
+    try:
+        found = sorted(folder.iterdir())
+    except (OSError, ValueError):
+        return []
+    return [path for path in found if path.suffix.lower() in SUFFIXES and path.is_file() and str(path).isprintable()]
+
+
+def near_files(path: Path) -> list[str]:
+    """The paths of pictures in the same folder whose names are like that of a path, whatever their case."""
+    beside = {other.name.lower(): str(other) for other in pictures(path.parent)}
+    return [beside[name] for name in difflib.get_close_matches(path.name.lower(), beside)]
+
+
+def shown(thing: object) -> str:
+    """What `str` says of a path or an address, fit for a message: on one line, with "?" for what no terminal prints.
+
+    Args:
+        thing: a path, whose bytes that are not UTF-8 Python keeps as halves of characters; or an address.
+    """
+    return one_line(str(thing).encode("utf-8", "replace").decode())
 
 
 # --- the network ---------------------------------------------------------------------------------
 
 
 def fetch(url: str) -> bytes:
-    """What stands behind an http(s) address: at most `MAX_BYTES`, in about `TIMEOUT_S` seconds.
+    """What stands behind an http(s) address: at most `MAX_BYTES`, in at most `TIMEOUT_S` seconds.
 
     Args:
         url: the address; letters beyond ASCII are quoted.
@@ -190,23 +227,42 @@ def fetch(url: str) -> bytes:
     Raises:
         InputError: it cannot be reached, answers with an error, or is too large or too slow.
     """
-    name, deadline = one_line(url), time.monotonic() + TIMEOUT_S
+    name, answers = shown(url), queue.SimpleQueue()
+    # Only another thread can be left waiting: for a name server, or for headers that come letter by letter.
+    Thread(target=lambda: answers.put(outcome(url, name)), daemon=True).start()
+    try:
+        answer = answers.get(timeout=TIMEOUT_S)
+    except queue.Empty:
+        answer = too_slow(name)
+    if isinstance(answer, BaseException):
+        raise answer
+    return answer
+
+
+def outcome(url: str, name: str) -> bytes | BaseException:
+    """What stands behind an address, or what went wrong."""
+    deadline = time.monotonic() + TIMEOUT_S
     try:
         with opener().open(request(url), timeout=TIMEOUT_S / 2) as response:
-            data = read_body(response, deadline)
+            return read_body(response, name, deadline)
     except HTTPError as error:
         error.close()
-        raise InputError(f"'{name}' answered {error.code} {one_line(error.reason)}: check it in a browser") from error
+        return InputError(f"'{name}' answered {error.code} {one_line(error.reason)}: check it in a browser")
+    except InputError as error:
+        return error
     except (OSError, http.client.HTTPException, ValueError) as error:
         reason = error.reason if isinstance(error, URLError) else error
         if isinstance(reason, TimeoutError):
-            advice = "try again, or download it in a browser and give the file"
-            raise InputError(f"'{name}' took longer than {TIMEOUT_S:g} s: {advice}") from error
+            return too_slow(name)
         advice = "check the address and your connection, or give a file"
-        raise InputError(f"'{name}' was not reached over the network ({one_line(reason)}): {advice}") from error
-    if data is None:
-        raise InputError(f"'{name}' is larger than {MAX_BYTES / 1e6:g} MB: make it smaller and give the file")
-    return data
+        return InputError(f"'{name}' was not reached over the network ({one_line(reason)}): {advice}")
+    except BaseException as error:  # a mistake of ours: raised where it can be seen
+        return error
+
+
+def too_slow(name: str) -> InputError:
+    advice = "try again, or download it in a browser and give the file"
+    return InputError(f"'{name}' took longer than {TIMEOUT_S:g} s: {advice}")
 
 
 def opener() -> urllib.request.OpenerDirector:
@@ -225,11 +281,13 @@ def request(url: str) -> urllib.request.Request:
     return urllib.request.Request(urlunsplit(parts), headers={"User-Agent": f"nstlib (teaching kit; {REPOSITORY})"})
 
 
-def read_body(response: http.client.HTTPResponse, deadline: float) -> bytes | None:
-    """All that a server sends until a moment of the monotonic clock, or None if that is more than `MAX_BYTES`."""
+def read_body(response: http.client.HTTPResponse, name: str, deadline: float) -> bytes:
+    """All that a server sends until a moment of the monotonic clock, if that is not more than `MAX_BYTES`."""
     data, declared = bytearray(), int(response.headers.get("Content-Length") or 0)
-    while max(declared, len(data)) <= MAX_BYTES and (chunk := response.read1(1 << 16)):
-        data += chunk
+    while max(declared, len(data)) <= MAX_BYTES:
         if time.monotonic() > deadline:
             raise TimeoutError
-    return None if max(declared, len(data)) > MAX_BYTES else bytes(data)
+        if not (chunk := response.read1(1 << 16)):
+            return bytes(data)
+        data += chunk
+    raise InputError(f"'{name}' is larger than {MAX_BYTES / 1e6:g} MB: make it smaller and give the file")

@@ -12,37 +12,30 @@ import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import partial
-from io import BytesIO
 from itertools import count
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 import numpy as np
 import torch
-from PIL import Image, ImageChops, ImageCms, ImageColor, ImageOps, UnidentifiedImageError
+from PIL import Image, ImageColor
 from PIL.PngImagePlugin import PngImageFile, PngInfo
 from torch import Tensor
 from torch.nn import functional as F
 
+from .colour import GREY, flatten
+from .decode import MAX_PIXELS, decode, upright
 from .errors import InputError, choose, one_line
 from .files import whole
-from .gallery import FORMATS, open_picture
+from .gallery import FORMATS, read_picture, shown
+from .show import picture_html
 
 __all__ = ["Picture", "check_writable", "fit", "load_image", "read_metadata", "resize", "save_image", "to_pil"]
 
-MAX_PIXELS = 150_000_000  # below Pillow's own limit (179 million), so that our message comes first
 SIDES = ("long", "short", "height")
 
-EXIF_IFD, USER_COMMENT, ORIENTATION = 0x8769, 0x9286, 0x0112
-GREY = "grey copied into three channels"
+EXIF_IFD, USER_COMMENT = 0x8769, 0x9286
 UNDEFINED_CHARSET = bytes(8)  # EXIF names no code for UTF-8, so a comment in it says "undefined"
-OTHER_FILES = {  # bytes near the start of a file that is no picture to Pillow: what it is, what to do
-    b"ftyphei": "a HEIC photo: export it as JPEG",
-    b"ftypmif": "a HEIC photo: export it as JPEG",
-    b"<svg": "a drawing (SVG): export it as PNG",
-    b"<html": "a web page: copy the address of the picture on it instead",
-    b"<!doctype html": "a web page: copy the address of the picture on it instead",
-}
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,7 +54,15 @@ class Picture:
     notes: tuple[str, ...] = ()
     source: str = "picture"
 
+    def __repr__(self) -> str:
+        height, width = self.pixels.shape[2:]
+        return f"{self.source}: {'; '.join([f'{width}×{height}', *self.notes])}"
 
+    def _repr_html_(self) -> str:
+        return picture_html(to_pil(self.pixels), self.source, repr(self))
+
+
+@torch.inference_mode(False)  # no optimiser can change a tensor that is made in it
 def load_image(
     source: Any,
     size: int | None = None,
@@ -73,10 +74,14 @@ def load_image(
 ) -> Picture:
     """Load a picture from anywhere, upright, in sRGB, without transparency.
 
+    Files are PNG, JPEG, WebP, GIF, TIFF or BMP, of at most `MAX_PIXELS` pixels and `MAX_FILE_BYTES` (a download:
+    `MAX_BYTES`), and decoded within `SECONDS`; of an animation the first frame counts. Colours of 16 bits per channel
+    are reduced to 8; grey of 16 or 32 bits keeps its depth.
+
     Args:
         source: a path, an http(s) URL, a name out of `assets()`, bytes of a picture file, a PIL image, an array (H, W)
-            or (H, W, 1 | 3 | 4), a tensor (3, H, W) or (1, 3, H, W), or a `Picture`. Arrays and tensors are uint8,
-            uint16 or float in [0, 1].
+            or (H, W, 1 | 3 | 4), a tensor (3, H, W) or (1, 3, H, W), or a `Picture`. Arrays and tensors are bool,
+            uint8, uint16 or float in [0, 1].
         size: pixels along the `side`, 1 or more; the aspect ratio is kept. None: as it is.
         side: "long", "short" or "height".
         enlarge: whether a picture that is smaller than `size` is enlarged; it keeps its own size otherwise.
@@ -92,10 +97,11 @@ def load_image(
         source = from_array(source, background)
     if isinstance(source, Picture):
         shape, resized = shaped(shape_of(source.pixels), source.source)
-        mask = None if source.mask is None else resize(source.mask, shape)
-        return replace(source, pixels=resize(source.pixels, shape), mask=mask, notes=(*source.notes, *resized))
+        mask = None if source.mask is None else ordinary(resize(source.mask, shape))
+        pixels = ordinary(resize(source.pixels, shape))
+        return replace(source, pixels=pixels, mask=mask, notes=(*source.notes, *resized))
     image, name, notes = read(source)
-    image, alpha = flatten(image, background, notes)
+    image, alpha = flatten(image, name, background, notes)
     shape, resized = shaped((image.height, image.width), name)
     mask = None if alpha is None else to_tensor(alpha, shape)
     pixels = to_tensor(image, shape).expand(1, 3, *shape).contiguous()
@@ -228,129 +234,22 @@ def read(source: Any) -> tuple[Image.Image, str, list[str]]:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # what Pillow warns of (very large, odd EXIF) is refused or harmless here
         if isinstance(source, Image.Image):
-            name = Path(getattr(source, "filename", "") or "PIL image").name
-            image, notes = decode(source, name, frames=1)  # a caller's image stays open, and at the frame where it is
+            name = shown(Path(getattr(source, "filename", "") or "PIL image").name)
+            image, notes = upright(source, name, [])  # a caller's image stays open, and at the frame where it is
         else:
-            file, name = open_source(source)
-            with file:
-                image, notes = decode(identify(file, name), name)
+            data, name = bytes_of(source)
+            image, notes = decode(data, name)
     return image, name, notes
 
 
-def open_source(source: Any) -> tuple[BinaryIO, str]:
-    """The file behind bytes, a path, an address or a name; its short name."""
+def bytes_of(source: Any) -> tuple[bytes, str]:
+    """What stands in bytes, behind a path, an address or a name; its short name."""
     if isinstance(source, (bytes, bytearray, memoryview)):
-        return BytesIO(source), "bytes"
+        return bytes(source), "bytes"
     if isinstance(source, (str, os.PathLike)):
-        return open_picture(os.fsdecode(source))
+        return read_picture(os.fsdecode(source))
     expected = "a path, a URL, a name, bytes, a PIL image, an array or a tensor"
     raise InputError(f"cannot load a picture from {type(source).__name__}: give {expected}")
-
-
-def identify(file: BinaryIO, name: str) -> Image.Image:
-    """The image in a file, not decoded yet."""
-    try:
-        return Image.open(file)
-    except UnidentifiedImageError as error:
-        raise InputError(f"'{name}' is {guess(file)}") from error
-    except Exception as error:
-        raise unreadable(error, name) from error
-
-
-def decode(image: Image.Image, name: str, frames: int | None = None) -> tuple[Image.Image, list[str]]:
-    """Decode all that has to be read from the file and turn it upright. The size is checked before any decoding."""
-    try:
-        if image.width * image.height > MAX_PIXELS:
-            raise Image.DecompressionBombError
-        frames = getattr(image, "n_frames", 1) if frames is None else frames
-        image.load()
-    except Exception as error:
-        raise unreadable(error, name) from error
-    notes = [f"first of {frames} frames"] if frames > 1 else []
-    try:
-        orientation = image.getexif().get(ORIENTATION, 1)
-        if orientation in range(2, 9):
-            image = ImageOps.exif_transpose(image)
-            notes.append(f"turned upright (EXIF orientation {orientation})")
-    except Exception:  # broken EXIF, of which there are many kinds, is no reason to refuse a picture
-        notes.append("EXIF ignored: it is broken")
-    return image, notes
-
-
-def unreadable(error: Exception, name: str) -> InputError:
-    """What an error of Pillow's means; each of its readers fails in its own way."""
-    if isinstance(error, Image.DecompressionBombError):
-        limit = f"more than {MAX_PIXELS / 1e6:g} million pixels"
-        return InputError(f"'{name}' has {limit}: make it smaller in a picture editor first")
-    return InputError(f"'{name}' is cut off or damaged ({one_line(error)}): download or export it again")
-
-
-def guess(file: BinaryIO) -> str:
-    """What a file that is no picture seems to be, and what to do about it."""
-    file.seek(0)
-    head = file.read(512).lower()
-    if not head:
-        return "empty (0 bytes): download or export it again"
-    advice = (advice for bytes_, advice in OTHER_FILES.items() if bytes_ in head)
-    return next(advice, "no picture that can be read: give a PNG, JPEG, WebP, GIF, TIFF or BMP file")
-
-
-def flatten(image: Image.Image, background: str, notes: list[str]) -> tuple[Image.Image, Image.Image | None]:
-    """Any mode → an sRGB image (mode RGB, or F in [0, 1] for deep grey) and its alpha (mode L), if it has any."""
-    if image.mode == "F" or image.mode.startswith("I"):
-        return deep_grey(image, notes), None
-    image = image.convert(image.mode.upper()) if image.mode in ("RGBa", "La") else image
-    alpha = image.convert("RGBA").getchannel("A") if image.has_transparency_data else None
-    image = to_srgb(image, notes)
-    if alpha is None or alpha.getextrema() == (255, 255):
-        return image, None
-    notes.append(f"transparent parts laid on {background}")
-    return Image.composite(image, Image.new("RGB", image.size, background), alpha), alpha
-
-
-def deep_grey(image: Image.Image, notes: list[str]) -> Image.Image:
-    """Grey of 16 or 32 bits → mode F in [0, 1], scaled rather than cut at 255."""
-    values = np.array(image).astype(np.float32)
-    if not np.isfinite(values).all():
-        raise InputError("the picture holds NaN or infinite values: replace them (numpy.nan_to_num) and load it again")
-    low, high = min(0.0, float(values.min())), float(values.max())
-    # Older Pillow opens a PNG of 16 bits as mode I.
-    peaks = {"F": (1, 255, 65535), "I": (65535,) if image.format == "PNG" else (255, 65535)}.get(image.mode, (65535,))
-    white = next((peak for peak in peaks if high <= peak), high)
-    notes.append(f"grey of more than 8 bits scaled: {low:g} became black, {white:g} white")
-    return Image.fromarray((values - low) / (white - low))
-
-
-def to_srgb(image: Image.Image, notes: list[str]) -> Image.Image:
-    """Any mode of 8 bits → RGB, through the colour profile if there is one; transparency is dropped."""
-    own = {"1": "L", "LA": "L", "L": "L", "CMYK": "CMYK", "LAB": "LAB"}.get(image.mode, "RGB")
-    words = {"L": GREY, "CMYK": "converted from CMYK", "LAB": "converted from Lab"}
-    notes += [words[own]] if own in words else []
-    if own == "LAB":  # Pillow converts it through a profile only
-        return through_profile(image, ImageCms.ImageCmsProfile(ImageCms.createProfile("LAB")))
-    plain = image.convert("RGB")
-    if not image.info.get("icc_profile"):
-        return plain
-    try:
-        profile = ImageCms.ImageCmsProfile(BytesIO(image.info["icc_profile"]))
-        description = one_line(ImageCms.getProfileDescription(profile))
-        space = {"RGB": "RGB", "CMYK": "CMYK", "GRAY": "L"}.get(profile.profile.xcolor_space.strip())
-        if space != own and (own, space) != ("L", "RGB"):
-            raise ValueError("the profile is for another kind of picture")
-        converted = through_profile(image.convert(space), profile)
-    except (ImageCms.PyCMSError, OSError, ValueError, TypeError):
-        notes.append("colour profile ignored: it is broken or does not fit the picture")
-        return plain
-    # A profile that is sRGB by any name moves colours by rounding errors only: those pixels are better left alone.
-    if np.asarray(ImageChops.difference(plain, converted)).max() <= 2:
-        return plain
-    notes.append(f"converted from the colour profile '{description}' to sRGB")
-    return converted
-
-
-def through_profile(image: Image.Image, profile: ImageCms.ImageCmsProfile) -> Image.Image:
-    """An image whose colours a profile explains → RGB in sRGB."""
-    return ImageCms.buildTransform(profile, ImageCms.createProfile("sRGB"), image.mode, "RGB").apply(image)
 
 
 def to_tensor(image: Image.Image, shape: tuple[int, int]) -> Tensor:
@@ -366,15 +265,18 @@ def from_array(source: np.ndarray | Tensor, background: str) -> Picture:
     """An array (H, W) or (H, W, C), a tensor (C, H, W) or (1, C, H, W), C = 1, 3 or 4 → a picture of the same size."""
     if isinstance(source, Tensor):
         kind, expected, swap = "tensor", "(3, height, width) or (1, 3, height, width)", "permute(2, 0, 1)"
-        held = source.detach().cpu()
-        array = (held.float() if held.is_floating_point() else held).numpy()
+        array = numbers(source)
         array = array[0] if array.ndim == 4 and len(array) == 1 else array
         array = np.moveaxis(array, 0, -1) if array.ndim == 3 else array
     else:
         kind, expected, swap = "array", "(height, width) or (height, width, 1 | 3 | 4)", "transpose(1, 2, 0)"
-        array = source
+        if np.ma.is_masked(source):
+            raise InputError("the array is masked, so parts of it are no picture: fill them, as with .filled(0)")
+        array = np.asarray(source)
+    if 0 in array.shape:
+        raise InputError(f"the {kind} of shape {tuple(source.shape)} has no pixels: look for what made it")
     array = array[:, :, None] if array.ndim == 2 else array
-    if array.ndim != 3 or array.shape[2] not in (1, 3, 4) or 0 in array.shape:
+    if array.ndim != 3 or array.shape[2] not in (1, 3, 4):
         hint = f", perhaps with .{swap}" if array.ndim == 3 and 3 in array.shape else ""
         raise InputError(f"the {kind} has shape {tuple(source.shape)}, no picture's: give {expected}{hint}")
     values = unit(array, kind)
@@ -392,12 +294,28 @@ def from_array(source: np.ndarray | Tensor, background: str) -> Picture:
     return Picture(pixels, mask, tuple(notes), f"{kind} of {width}×{height}")
 
 
+def numbers(tensor: Tensor) -> np.ndarray:
+    """What a tensor holds, wherever and however it holds it."""
+    try:
+        held = tensor.detach().cpu().resolve_conj().resolve_neg()
+        return (held.float() if held.is_floating_point() else held).numpy()
+    except (RuntimeError, TypeError, NotImplementedError) as error:  # sparse, quantised, nested, without data …
+        raise InputError(f"the tensor holds no pixels as they are ({one_line(error)}): give a dense one") from error
+
+
+def ordinary(tensor: Tensor) -> Tensor:
+    """A tensor that autograd may use, even if it was made in inference mode."""
+    return tensor.clone() if tensor.is_inference() else tensor
+
+
 def unit(array: np.ndarray, kind: str) -> np.ndarray:
-    """Values of uint8, uint16 or float → float32 in [0, 1]."""
-    if array.dtype in (np.uint8, np.uint16):
+    """Values of bool, uint8, uint16 or float → float32 in [0, 1]."""
+    if array.dtype.kind == "b":
+        return array.astype(np.float32)
+    if array.dtype.kind == "u" and array.dtype.itemsize <= 2:
         return array.astype(np.float32) / np.iinfo(array.dtype).max
     if array.dtype.kind != "f":
-        raise InputError(f"the {kind} holds {array.dtype}: give uint8 (0 to 255), uint16 or float in [0, 1]")
+        raise InputError(f"the {kind} holds {array.dtype}: give uint8 (0 to 255), uint16, bool or float in [0, 1]")
     low, high = float(array.min()), float(array.max())
     if not (low >= -1e-3 and high <= 1 + 1e-3):  # NaN fails too; the tolerance is for rounding
         advice = "divide it by 255" if low >= 0 and 1 < high <= 255 else "clip it, after numpy.nan_to_num if need be"
@@ -433,6 +351,8 @@ def new_shape(
     shape: tuple[int, int], name: str, size: int | None, side: str, enlarge: bool, smallest: int | None
 ) -> tuple[tuple[int, int], list[str]]:
     """The (height, width) that a picture of `shape` gets, and a note if that differs from what was asked or given."""
+    if 0 in shape:
+        raise InputError(f"'{name}' has no pixels ({in_words(shape)}): look for what made it")
     wanted, notes = shape if size is None else fit(shape, size, side), []
     if max(wanted) > max(shape) and not enlarge:
         advice = f"give a larger picture, or a size of at most {length(shape, side)}"

@@ -135,6 +135,10 @@ class Plan:
     stages: tuple[Stage, ...]
     budget: Budget
 
+    def __repr__(self) -> str:
+        parts = " → ".join(f"{s.size[1]}×{s.size[0]} ({s.evaluations} evaluations)" for s in self.stages)
+        return f"Plan: {parts}; {self.notes[0]}"
+
     @property
     def smallest(self) -> int:
         """The least side of a picture on which all layers can be compared."""

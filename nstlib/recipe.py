@@ -16,6 +16,7 @@ from .errors import InputError, choose, nearest
 from .loss import CONTENT_REDUCTIONS, TV_KINDS, TV_REDUCTIONS
 from .optimizers import OPTIMIZERS, Bounds
 from .rules import Choice, Either, Flag, Maybe, Number, Text, Tuple, Weighted, accept, field
+from .show import table_html
 from .style import STATISTICS
 
 __all__ = ["SMALLEST", "Recipe"]
@@ -126,7 +127,7 @@ class Recipe:
     )
 
     optimizer: str = field("lbfgs", Choice(OPTIMIZERS), "adam or lbfgs")
-    evaluations: int = field(150, EVALUATIONS, "evaluations of loss and gradient")
+    evaluations: int = field(150, EVALUATIONS, "evaluations of loss and gradient; L-BFGS finishes its line search")
     rate: float = field(0.02, RATE, "Adam: step size in pixels in [0, 1]", only=("optimizer", "adam"))
     schedule: tuple[tuple[int, float], ...] = field(
         (),
@@ -173,6 +174,24 @@ class Recipe:
                 raise InputError(
                     f"{name} is not in {self.backbone}; {nearest(name, layers)}Its layers: {' '.join(layers)}"
                 )
+
+    def differences(self) -> dict[str, Any]:
+        """The fields that differ from the defaults, those of the kit; the words about it left out."""
+        kit = Recipe()
+        names = (one.name for one in fields(self) if one.name not in ("name", "source", "note"))
+        return {name: getattr(self, name) for name in names if getattr(self, name) != getattr(kit, name)}
+
+    def __repr__(self) -> str:
+        values = {name: dict(v) if isinstance(v, Mapping) else v for name, v in self.differences().items()}
+        return f"Recipe({', '.join([repr(self.name), *(f'{name}={value!r}' for name, value in values.items())])})"
+
+    def _repr_html_(self) -> str:
+        rules = {one.name: one.metadata for one in fields(self)}
+        rows = [
+            (n, rules[n]["rule"].show(v).replace(",", ", "), rules[n]["help"]) for n, v in self.differences().items()
+        ]
+        head = f"Recipe {self.name}: what differs from the kit's own"
+        return table_html(rows, ("field", "value", "what it is"), f"{head} ({self.source})" if self.source else head)
 
     def __reduce__(self) -> tuple[Any, ...]:
         """How it is pickled, for other processes: as plain data."""

@@ -24,6 +24,7 @@ from .plan import Plan, prepare
 from .recipe import Recipe
 from .recipes import DEFAULT_RECIPE, RECIPES
 from .result import Record, Result
+from .show import picture_html
 from .transfer import carry_out
 
 __all__ = ["FLIGHT_AXES", "Flight", "flight", "points"]
@@ -69,6 +70,13 @@ class Flight:
     @property
     def recipe(self) -> Recipe:
         return recipe_of(self.settings)
+
+    def __repr__(self) -> str:
+        point = ", ".join(f"{axis}={value}" for axis, value in self.settings.items())
+        return f"recorded run, {point}: loss {self.history[-1].loss:.4g} after {self.evaluations[-1]} evaluations"
+
+    def _repr_html_(self) -> str:
+        return picture_html(self.frames[-1].convert("RGB"), f"the last picture of a {self!r}", repr(self))
 
     def run(self, **options: object) -> Result:
         """The same run for real.

@@ -13,12 +13,13 @@ from typing import Any
 from torch import Tensor
 
 from .errors import InputError
-from .image import read_metadata, save_image
+from .image import read_metadata, save_image, to_pil
 from .loss import by_kind
 from .optimizers import Step, Stop
 from .recipe import Recipe
+from .show import picture_html
 
-__all__ = ["Progress", "Record", "Result", "read_facts"]
+__all__ = ["Progress", "Record", "Result", "duration", "read_facts"]
 
 METADATA_KEY = "nstlib"
 FORMAT = 1  # of the facts in a picture's metadata
@@ -98,6 +99,20 @@ class Result:
     facts: Mapping[str, Any] = field(default_factory=dict, repr=False)
     unchanged: bool = False
 
+    def __repr__(self) -> str:
+        height, width = self.image.shape[2:]
+        loss = f"loss {self.history[0].loss:.4g} → {self.facts['loss']:.4g}"
+        return f"{width}×{height}, {self.evaluations} evaluations in {duration(self.seconds)}, {loss} ({self.stopped})"
+
+    def _repr_html_(self) -> str:
+        return picture_html(to_pil(self.image), f"{self.told}, painted by recipe {self.recipe.name}", repr(self))
+
+    @property
+    def told(self) -> str:
+        """Content and styles in words."""
+        content, styles = self.facts.get("content"), " and ".join(map(str, self.facts.get("styles", ())))
+        return f"{content or 'a texture'} in the manner of {styles}" if styles else f"{content}, reconstructed"
+
     @property
     def evaluations(self) -> int:
         """Of the whole run: those of its stages added up, each of which counts from 0 anew."""
@@ -114,6 +129,11 @@ class Result:
             InputError: it cannot be written there.
         """
         return save_image(self.image, path, {METADATA_KEY: json.dumps(dict(self.facts), ensure_ascii=False)})
+
+
+def duration(seconds: float) -> str:
+    """Seconds in words."""
+    return f"{seconds:.0f} s" if seconds < 100 else f"{seconds / 60:.0f} min"
 
 
 def read_facts(path: str | os.PathLike[str]) -> dict[str, Any]:

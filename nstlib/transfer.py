@@ -348,6 +348,14 @@ class Transfer:
         self.loop = paint(self.plan, self.run, self.checkpoint)
         return self.loop
 
+    def __repr__(self) -> str:
+        if self.run.best is None:
+            return f"Transfer: {self.plan.recipe.evaluations} evaluations to come, {self.plan.notes[0]}"
+        return f"Transfer: {self.result()!r}"
+
+    def _repr_html_(self) -> str | None:
+        return None if self.run.best is None else self.result()._repr_html_()
+
     @property
     def recipe(self) -> Recipe:
         """What is computed."""

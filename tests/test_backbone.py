@@ -45,7 +45,7 @@ def torchvision_features(name):
 
     torch.manual_seed(1)
     if name.startswith("vgg"):
-        return vgg.make_layers(vgg.cfgs[{"vgg19": "E", "vgg16": "D"}[name]])
+        return vgg.make_layers(vgg.cfgs[{"vgg11": "A", "vgg13": "B", "vgg16": "D", "vgg19": "E"}[name]])
     return getattr(squeezenet, name)(weights=None).features
 
 

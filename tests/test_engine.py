@@ -18,8 +18,7 @@ from nstlib.memory import Way
 from nstlib.style import STATISTICS, gram
 
 DATA = Path(__file__).parents[1] / "data"
-DEEPEST = {"pocket": "relu5_1", "vgg19": "relu5_1", "vgg16": "relu5_1", "squeezenet1_0": "fire9"}
-DEEPEST["squeezenet1_1"] = DEEPEST["squeezenet1_0"]
+DEEPEST = {name: "fire9" if "fire9" in architecture.layers else "relu5_1" for name, architecture in BACKBONES.items()}
 SMALL_NETWORKS = pytest.mark.parametrize("name", ["pocket", "squeezenet1_0", "squeezenet1_1"])
 
 

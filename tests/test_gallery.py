@@ -2,6 +2,8 @@
 
 import http.server
 import importlib.util
+import os
+import socket
 import subprocess
 import sys
 import threading
@@ -14,10 +16,11 @@ from types import SimpleNamespace
 import platformdirs
 import pytest
 from PIL import Image
+from test_decode import POSTSCRIPT
 from test_image import colour, red_corner, refused
 
 from nstlib import files, gallery
-from nstlib.image import load_image
+from nstlib.image import load_image, save_image
 
 # --- addresses -----------------------------------------------------------------------------------
 
@@ -37,6 +40,17 @@ class Handler(http.server.BaseHTTPRequestHandler):
             self.send_response(302)
             self.send_header("Location", "/a.png")
             return self.end_headers()
+        if path == "/turning.png":  # from here to here
+            self.server.closing.wait(0.1)
+            self.send_response(302)
+            self.send_header("Location", f"/turning.png?{len(self.server.asked)}")
+            return self.end_headers()
+        if path == "/headers.png":  # five seconds of them, letter by letter
+            for letter in b"HTTP/1.0 200 OK\r\nX-Slow: ".ljust(250, b"x"):
+                self.wfile.write(bytes([letter]))
+                if self.server.closing.wait(0.02):
+                    return
+            return
         if path == "/ftp.png":
             self.send_response(302)
             self.send_header("Location", "ftp://127.0.0.1/a.png")
@@ -49,6 +63,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
             body = b"<html>sign in</html>"
         elif path == "/cut.png":
             body = body[:-30]
+        elif path == "/program.jpg":
+            body = POSTSCRIPT
         elif path == "/endless.png":
             while not self.server.closing.is_set():
                 self.wfile.write(bytes(1 << 16))
@@ -99,6 +115,9 @@ def test_a_url(site, path):
         ("/endless.png", ["larger than 1 MB"]),
         ("/slow.png", ["took longer than 0.4 s", "download it in a browser"]),
         ("/silent.png", ["took longer than 0.4 s"]),
+        ("/headers.png", ["took longer than 0.4 s"]),
+        ("/turning.png", ["took longer than 0.4 s"]),
+        ("/program.jpg", ["PostScript"]),
         ("/page", ["web page"]),
         ("/cut.png", ["cut off"]),
         ("/ftp.png", ["not reached", "unknown url type: ftp"]),
@@ -110,7 +129,22 @@ def test_urls_that_fail(site, monkeypatch, path, words):
     start = time.monotonic()
     with refused(path, *words):
         load_image(site.url + path)
-    assert time.monotonic() - start < 3
+    assert time.monotonic() - start < 1
+
+
+def test_a_name_server_that_does_not_answer(monkeypatch):
+    monkeypatch.setattr(gallery, "TIMEOUT_S", 0.2)
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: time.sleep(2))
+    start = time.monotonic()
+    with refused("took longer than 0.2 s"):
+        load_image("http://slow.example/a.png")
+    assert time.monotonic() - start < 1
+
+
+def test_a_mistake_of_ours_is_not_hidden_in_another_thread(site, monkeypatch):
+    monkeypatch.setattr(gallery, "read_body", lambda *_: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        load_image(f"{site.url}/a.png")
 
 
 def closed_port():
@@ -130,6 +164,55 @@ def test_no_network(monkeypatch):
 def test_other_schemes_are_refused(address):
     with refused("no http or https address"):
         load_image(address)
+
+
+# --- paths ---------------------------------------------------------------------------------------
+
+
+def test_a_link_to_nowhere_says_so(tmp_path):
+    (tmp_path / "harbour.png").symlink_to(tmp_path / "moved.png")
+    with refused("harbour.png' is a link to", "moved.png', which is not there", "give the picture itself"):
+        load_image(tmp_path / "harbour.png")
+    red_corner().save(tmp_path / "moved.png")
+    load_image(tmp_path / "harbour.png")
+    (tmp_path / "moved.png").unlink()
+    (tmp_path / "moved.png").symlink_to(tmp_path / "harbour.png")  # in a circle
+    with refused("is a link to"):
+        load_image(tmp_path / "moved.png")
+
+
+def test_what_is_near_can_be_given_as_it_stands(tmp_path, monkeypatch):
+    """A link to nowhere, a folder and a text have names that are nearer, and would not help."""
+    (tmp_path / "harbour.png").mkdir()
+    (tmp_path / "harbour.txt").touch()
+    (tmp_path / "harbour0.png").symlink_to(tmp_path / "nowhere.png")
+    (tmp_path / "harbour1\n.png").touch()
+    red_corner().save(tmp_path / "old_harbour_2.png")
+    monkeypatch.chdir(tmp_path.parent)
+    for text in (tmp_path / "harbour1.png", f"{tmp_path.name}/harbour1.png"):
+        with refused("there is no file", "did you mean ") as caught:
+            load_image(text)
+        assert str(caught.value).endswith(f"did you mean {Path(text).with_name('old_harbour_2.png')}?")
+        load_image(str(caught.value).partition("did you mean ")[2].rstrip("?"))
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems have no such names")
+def test_names_that_are_not_utf_8(tmp_path):
+    path = tmp_path / os.fsdecode(b"caf\xe9.png")
+    red_corner().save(path)
+    picture = load_image(path)
+    assert picture.source == "caf?.png"
+    assert save_image(picture.pixels, tmp_path / "saved_result.png", {"content": picture.source}).is_file()
+    with refused("no file", "caf?s.png", "give a path") as caught:  # its name cannot be typed, so it is no help
+        load_image(tmp_path / os.fsdecode(b"caf\xe9s.png"))
+    str(caught.value).encode()
+    path.write_bytes(b"no picture")
+    with refused("'caf?.png' is no picture") as caught:
+        load_image(str(path))
+    str(caught.value).encode()
+    with refused("give") as caught:
+        load_image("http://caf\udce9/a.png")
+    str(caught.value).encode()
 
 
 # --- pictures by name ----------------------------------------------------------------------------
@@ -202,6 +285,15 @@ def test_a_painting_is_downloaded_once(data, site, monkeypatch, tmp_path):
 def test_a_web_page_instead_of_a_painting_is_not_kept(data, site, monkeypatch, tmp_path):
     monkeypatch.setattr(gallery, "COMMONS", f"{site.url}/page?")
     with refused("painting/starry_night", "a web page came back", "sign in", "content/harbour"):
+        load_image("painting/starry_night")
+    assert not (tmp_path / "cache").exists()
+
+
+def test_a_program_instead_of_a_painting_is_not_started(data, site, monkeypatch, tmp_path):
+    Image.init()
+    monkeypatch.setitem(Image.OPEN, "EPS", (lambda *_: pytest.fail("read it"), Image.OPEN["EPS"][1]))
+    monkeypatch.setattr(gallery, "COMMONS", f"{site.url}/program.jpg?")
+    with refused("painting/starry_night", "no whole picture"):
         load_image("painting/starry_night")
     assert not (tmp_path / "cache").exists()
 

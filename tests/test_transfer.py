@@ -408,6 +408,17 @@ def test_a_checkpoint_says_in_what_its_run_differs(content, style, tmp_path, cha
             nst.stylize(*pictures, checkpoint=path, **options)
 
 
+def test_a_checkpoint_from_before_a_field_was_added_goes_on(content, style, tmp_path):
+    path, options = tmp_path / "state.pt", {**SMALL, "precision": "float32"}
+    nst.stylize(content, style, checkpoint=path, **options)
+    data = torch.load(path, weights_only=True)
+    del data["identity"]["fields"]["tv_space"]
+    torch.save(data, path)
+    assert list(Transfer(content, [style], checkpoint=path, **options)) == []
+    with pytest.raises(nst.InputError, match="tv_space='pixels', not 'network'"):
+        Transfer(content, [style], checkpoint=path, **options, recipe=nst.Recipe(tv_space="network"))
+
+
 def test_a_checkpoint_of_another_format_is_told_apart(content, style, tmp_path):
     path = tmp_path / "state.pt"
     torch.save({"format": 99}, path)
