@@ -45,6 +45,9 @@ def home() -> tuple[str, str]:
 def first_cell(lesson: str, repository: str | None = None, tag: str | None = None) -> str:
     """The first code cell of a lesson: installs the kit only where it is missing, and never its dependencies.
 
+    Where the kit is missing and cannot be reached, a sentence that names the other ways to it takes the place of all
+    errors that follow from that, in this cell and in those after it.
+
     Args:
         lesson: its number, "00" to "08" or "clinic".
         repository: address that the kit is installed from; the package's own without.
@@ -62,9 +65,14 @@ import importlib.util
 import subprocess
 import sys
 
-if importlib.util.find_spec("nstlib") is None:
-    address = "{address}"
-    subprocess.run([sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", address], check=True)
+KIT = "{address}"
+HELP = f\"\"\"The kit is not here, and {{KIT}} cannot be reached:
+upload its zip and run %pip install --no-deps NAME.zip, or mount a drive that has it unpacked and run
+sys.path.append("ITS FOLDER"); then run this cell again.\"\"\"
+pip = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", KIT]
+missing = importlib.util.find_spec("nstlib") is None and subprocess.run(pip, capture_output=True).returncode != 0
+# What follows from a missing kit is answered with how to get it.
+get_ipython().set_custom_exc((ImportError, NameError) if missing else (), lambda *_, **__: print(HELP))
 
 import nstlib as nst
 

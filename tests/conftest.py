@@ -6,6 +6,10 @@ from alone import CALLERS_THREADS
 
 os.environ.setdefault(CALLERS_THREADS, os.environ.get("OMP_NUM_THREADS", ""))  # workers inherit what is set below
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # the tests run side by side, one per core
+# What a test starts, a notebook's kernel say, may have more threads than one: they leave their core while they wait,
+# and their number does not follow what else runs here.
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+os.environ.setdefault("OMP_DYNAMIC", "false")
 
 import pytest
 import torch

@@ -1,5 +1,11 @@
-"""Lessons as Colab runs them: its Python and ipywidgets, the notebook alone, the kit installed by the first cell."""
+"""Lessons as Colab runs them: its Python, torch, ipywidgets and IPython, the kit installed by the first cell.
 
+Every lesson's first cell and imports run, in one kernel for all; two lessons run whole, the first, and one with panels
+and exercises. The others do not, because their cells are those that `test_notebooks.py` runs, and each costs minutes.
+What is Colab's own and on no package index is not here either: its shell, its front end, a drive, a GPU.
+"""
+
+import ast
 import shutil
 import subprocess
 import zipfile
@@ -7,15 +13,19 @@ from pathlib import Path
 
 import pytest
 from alone import ROOT, run_alone
+from nbformat.v4 import new_code_cell, new_notebook
 
 from nstlib import LESSONS, course
 
 PYTHON = "3.13"
+TORCH = ("torch==2.11.*", "torch")  # Colab's; where that cannot be had, any
 # What Colab has installed (ipywidgets and IPython in its versions), and what this test runs notebooks with.
 PACKAGES = (
-    *("torch", "torchvision", "numpy", "pillow", "matplotlib", "safetensors", "click", "tqdm", "platformdirs"),
-    *("psutil", "ipywidgets==7.7.1", "ipython==7.34.0", "ipykernel", "nbval", "pytest"),
+    *("torchvision", "numpy", "pillow", "matplotlib", "scikit-image", "scikit-learn", "safetensors", "click", "tqdm"),
+    *("platformdirs", "psutil", "ipywidgets==7.7.1", "ipython==7.34.0", "ipykernel", "nbval", "pytest"),
 )
+WHOLE = ("00", "04")
+TEXT = {"capture_output": True, "text": True, "check": True}
 
 
 def find_python() -> str | None:
@@ -37,14 +47,14 @@ def colab(tmp_path_factory):
     if not (uv and python):
         pytest.skip(f"needs uv and Python {PYTHON}, which are not here")
     place = tmp_path_factory.mktemp("colab") / "env"
-    made = subprocess.run([uv, "venv", "--quiet", "--seed", "--python", python, place], check=False)
+    subprocess.run([uv, "venv", "--quiet", "--seed", "--python", python, place], check=True)
     there = place / "bin" / "python"
-    installed = subprocess.run(
-        [uv, "pip", "install", "--quiet", "--python", there, *PACKAGES], capture_output=True, text=True, check=False
-    )
-    if made.returncode or installed.returncode:
-        pytest.skip(f"needs packages of Colab that could not be installed: {installed.stderr.strip()[-300:]}")
-    return there
+    for torch in TORCH:
+        pip = [uv, "pip", "install", "--quiet", "--python", there, torch, *PACKAGES]
+        installed = subprocess.run(pip, capture_output=True, text=True, check=False)
+        if installed.returncode == 0:
+            return there
+    pytest.skip(f"needs packages of Colab that could not be installed: {installed.stderr.strip()[-300:]}")
 
 
 @pytest.fixture(scope="module")
@@ -67,14 +77,59 @@ def release(tmp_path_factory):
     return repository.as_uri()
 
 
-@pytest.mark.notebooks
-@pytest.mark.parametrize("lesson", ["00", "04"])
-def test_runs_where_the_kit_is_not_installed(lesson, colab, release, tmp_path):
-    row = LESSONS[lesson]
-    notebook = course.read(ROOT / "notebooks" / f"{row.stem}.ipynb")
-    course.first_code(notebook).source = course.first_cell(lesson, release, "v0")
+@pytest.fixture
+def bare(colab):
+    """Colab's Python on a new day: the kit is not installed."""
     subprocess.run([colab, "-m", "pip", "uninstall", "--quiet", "--yes", "nstlib"], check=True, capture_output=True)
-    run_alone(course.written(notebook), f"{row.stem}.ipynb", tmp_path, colab)
-    asked = "import nstlib, ipywidgets; print(nstlib.__file__, ipywidgets.__version__)"
-    found = subprocess.run([colab, "-c", asked], capture_output=True, text=True, check=True, cwd=tmp_path).stdout
-    assert str(colab.parents[1]) in found and found.split()[-1] == "7.7.1"
+    return colab
+
+
+def lesson(number, repository):
+    """A lesson's notebook as the release `v0` of a repository would have it."""
+    notebook = course.read(ROOT / "notebooks" / f"{LESSONS[number].stem}.ipynb")
+    course.first_code(notebook).source = course.first_cell(number, repository, "v0")
+    return notebook
+
+
+def imports(notebook):
+    """The lines by which a notebook imports, wherever they stand."""
+    sources = [cell.source.replace("\n%", "\n#%") for cell in notebook.cells if cell.cell_type == "code"]
+    nodes = (node for source in sources for node in ast.walk(ast.parse(source)))
+    return "\n".join(dict.fromkeys(ast.unparse(n) for n in nodes if isinstance(n, ast.Import | ast.ImportFrom)))
+
+
+@pytest.mark.notebooks
+def test_every_lesson_begins(bare, release, tmp_path):
+    """The first of them finds no kit, and installs it for all."""
+    cells = []
+    for number in LESSONS:
+        notebook = lesson(number, release)
+        cells += [new_code_cell(source) for source in (course.first_code(notebook).source, imports(notebook))]
+    asked = "import IPython, ipywidgets\nprint(nst.__file__, IPython.__version__, ipywidgets.__version__)"
+    cells += [new_code_cell(f"{asked}\nassert 'site-packages' in nst.__file__")]
+    run_alone(course.written(new_notebook(cells=cells)), "all.ipynb", tmp_path, bare)
+    found = subprocess.run([bare, "-c", asked.replace("import", "import nstlib as nst,", 1)], **TEXT, cwd=tmp_path)
+    place, *versions = found.stdout.split()
+    assert place.startswith(str(bare.parents[1])) and versions == ["7.34.0", "7.7.1"]
+
+
+@pytest.mark.notebooks
+@pytest.mark.parametrize("number", WHOLE)
+def test_runs_where_the_kit_is_not_installed(number, bare, release, tmp_path):
+    run_alone(course.written(lesson(number, release)), f"{LESSONS[number].stem}.ipynb", tmp_path, bare)
+
+
+@pytest.mark.notebooks
+def test_says_how_to_get_a_kit_that_cannot_be_reached(bare, tmp_path):
+    """In Colab's IPython, by a pip that is really run: the sentence, in both cells, and nothing else."""
+    first = course.first_cell("04", (tmp_path / "nowhere").as_uri(), "v0")
+    code = f"""
+from IPython.core.interactiveshell import InteractiveShell
+shell = InteractiveShell.instance()
+for source in ({first!r}, "nst.gram"):
+    assert not shell.run_cell(source).success
+"""
+    found = subprocess.run([bare, "-c", code], **TEXT, cwd=tmp_path)
+    once = found.stdout[: len(found.stdout) // 2]
+    assert once.startswith("The kit is not here, and file:///") and once.endswith("then run this cell again.\n")
+    assert found.stdout == 2 * once and "Error" not in found.stderr

@@ -6,15 +6,19 @@ import subprocess
 import sys
 from copy import deepcopy
 from pathlib import Path
+from types import SimpleNamespace
 
 import nbformat
 import pytest
+from IPython.core.interactiveshell import InteractiveShell
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
+from traitlets.config import Config
 
 import nstlib as nst
 from nstlib import LESSONS, course
 from nstlib.errors import InputError
 
+ROOT = Path(__file__).parents[1]
 NAME = "04_gram_matrices.ipynb"
 HEADER = f"""# Gram matrices
 
@@ -77,23 +81,64 @@ def execute(notebook, capsys) -> str:
 # --- the first cell ------------------------------------------------------------------------------
 
 
+@pytest.fixture
+def shell():
+    """A notebook's shell, of its own."""
+    return InteractiveShell(config=Config(HistoryManager={"enabled": False}))
+
+
+@pytest.fixture
+def install(monkeypatch):
+    """Plays pip: what it was called with, and its exit status."""
+    played = SimpleNamespace(calls=[], returncode=0)
+
+    def run(*args, **options):
+        played.calls.append((*args, options))
+        return played
+
+    monkeypatch.setattr(subprocess, "run", run)
+    return played
+
+
 @pytest.mark.parametrize("lesson", LESSONS)
 @pytest.mark.parametrize("here", [True, False])
-def test_the_first_cell_installs_only_what_is_missing(lesson, here, monkeypatch, capsys):
-    calls, find = [], importlib.util.find_spec
+def test_the_first_cell_installs_only_what_is_missing(lesson, here, shell, install, monkeypatch, capsys):
+    find = importlib.util.find_spec
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: find(name) if here or name != "nstlib" else None)
-    monkeypatch.setattr(subprocess, "run", lambda *args, **options: calls.append((*args, options)))
-    exec(course.first_cell(lesson), {})
+    assert shell.run_cell(course.first_cell(lesson)).success
     address = "{}/archive/refs/tags/{}.zip".format(*course.home())
     pip = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", address]
-    assert calls == ([] if here else [(pip, {"check": True})])
+    assert install.calls == ([] if here else [(pip, {"capture_output": True})])
     assert f"lesson    {lesson} " in capsys.readouterr().out
+
+
+def test_where_the_kit_cannot_be_reached_every_cell_says_how_to_get_it(shell, install, monkeypatch, capsys):
+    first = course.first_cell("04")
+    with monkeypatch.context() as without:
+        for name in ("nstlib", "nstlib.weights"):
+            without.setitem(sys.modules, name, None)
+        install.returncode = 1
+        for source in (first, "nst.gram", "from nstlib.weights import find_weights", "result.save('out.png')"):
+            assert not shell.run_cell(source).success, "a run of all cells stops here"
+            out, err = capsys.readouterr()
+            assert " ".join(out.split()) == (
+                f"The kit is not here, and {course.home()[0]}/archive/refs/tags/{course.home()[1]}.zip cannot be "
+                "reached: upload its zip and run %pip install --no-deps NAME.zip, or mount a drive that has it "
+                'unpacked and run sys.path.append("ITS FOLDER"); then run this cell again.'
+            )
+            assert err == ""
+        shell.run_cell("1 / 0")
+        assert "ZeroDivisionError" in capsys.readouterr().out
+    assert shell.run_cell(first).success and len(install.calls) == 1
+    shell.run_cell("result")
+    assert "NameError" in capsys.readouterr().out
 
 
 def test_the_first_cell_is_plain_formatted_python(tmp_path):
     for lesson in LESSONS:
-        (tmp_path / f"cell_{lesson}.py").write_text(course.first_cell(lesson) + "\n", encoding="utf-8")
-    for command in (["check", "--select=E,F,I"], ["format", "--check", "--line-length=120"]):
+        cells = [new_code_cell(course.first_cell(lesson), id="first")]
+        nbformat.write(new_notebook(cells=cells), tmp_path / f"cell_{lesson}.ipynb")
+    for command in (["check", "--select=E,F,I,B", "--ignore=E402"], ["format", "--check", "--line-length=120"]):
         done = subprocess.run([sys.executable, "-m", "ruff", *command, tmp_path], capture_output=True, check=False)
         assert done.returncode == 0, done.stdout
 
@@ -176,8 +221,21 @@ def test_a_file_that_is_no_lesson_is_named(folder):
 
 
 def test_home_is_what_pyproject_says():
-    project = (Path(__file__).parents[1] / "pyproject.toml").read_text(encoding="utf-8")
+    project = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
     assert f'Repository = "{course.home()[0]}"' in project and f'version = "{course.home()[1][1:]}"' in project
+
+
+@pytest.mark.parametrize("edition", ["", "student/"])
+def test_the_lessons_carry_the_address_and_version_of_pyproject(edition):
+    """Read here as text, since `home` is what is judged; a release whose stamp was forgotten fails."""
+    project = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
+    address, version = (re.search(rf'^{key} = "(.+)"', project, re.M)[1] for key in ("Repository", "version"))
+    kit = f'KIT = "{address}/archive/refs/tags/v{version}.zip"\n'
+    opened = f"/github/{address.removeprefix('https://github.com/')}/blob/v{version}/notebooks/{edition}"
+    for row in LESSONS.values():
+        notebook = course.read(ROOT / "notebooks" / edition / f"{row.stem}.ipynb")
+        assert kit in course.first_code(notebook).source, "run nst stamp"
+        assert f"{opened}{row.stem}.ipynb)" in notebook.cells[0].source, "run nst stamp"
 
 
 def test_the_stamp_writes_one_address_and_is_idempotent(folder):
