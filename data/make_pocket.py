@@ -32,7 +32,8 @@ from PIL import Image
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from nstlib.backbone import BACKBONES, Backbone, load_backbone
+from nstlib.architecture import BACKBONES
+from nstlib.backbone import Backbone, load_backbone
 from nstlib.errors import InputError
 from nstlib.files import whole
 from nstlib.image import load_image, save_image

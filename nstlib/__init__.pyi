@@ -1,9 +1,9 @@
 # The public API, one name a line. `__init__.py` reads this file, so it is the only list.
 from . import plot as plot
 from . import widget as widget
-from .backbone import BACKBONES as BACKBONES
+from .architecture import BACKBONES as BACKBONES
+from .architecture import Layer as Layer
 from .backbone import Backbone as Backbone
-from .backbone import Layer as Layer
 from .backbone import load_backbone as load_backbone
 from .backbone import normalize_activations as normalize_activations
 from .errors import InputError as InputError

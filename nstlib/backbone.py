@@ -1,151 +1,23 @@
 """An image → feature maps by name (`relu4_2`, `fire5`), stopping after the deepest one asked for.
 
-Every network here is a straight line of layers with names. The names follow VGG's rule (`conv4_2` is the second
-convolution of block 4, `relu4_2` its ReLU) and SqueezeNet's paper (`fire5`). Parameters keep torchvision's names
-(`features.0.weight`), so its weights load as they are.
+Every network here is a straight line of layers with names. Parameters keep torchvision's names (`features.0.weight`),
+so its weights load as they are.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from .architecture import BACKBONES, Architecture, Spec
 from .errors import InputError, choose, nearest
 from .weights import load_weights
 
-__all__ = ["BACKBONES", "Architecture", "Backbone", "Layer", "load_backbone", "normalize_activations"]
-
-IMAGENET_MEAN = (0.485, 0.456, 0.406)
-IMAGENET_STD = (0.229, 0.224, 0.225)
-
-
-@dataclass(frozen=True)
-class Layer:
-    """One named layer of a network, and where its feature map lies on the image.
-
-    Position i of the map is centred on pixel `stride * i + offset` of the image and sees `receptive_field` pixels.
-    """
-
-    name: str
-    kind: str  # "conv", "relu", "pool" or "fire"
-    channels: int
-    stride: int = 1
-    receptive_field: int = 1
-    offset: float = 0.0
-
-
-@dataclass(frozen=True)
-class Spec:
-    """How one layer is built: kernel size, step and padding; `squeeze` is the width of a fire module's first half."""
-
-    name: str
-    kind: str
-    channels: int
-    kernel: int = 1
-    step: int = 1
-    padding: int = 0
-    squeeze: int = 0
-
-    @property
-    def rounds_up(self) -> bool:
-        """Whether a last, incomplete window counts: in torchvision it does for SqueezeNet's 3×3 poolings alone."""
-        return self.kind == "pool" and self.kernel == 3
-
-
-@dataclass(frozen=True)
-class Architecture:
-    """A network's layers in order, its usual layers for style transfer, and how an image enters it."""
-
-    name: str
-    specs: tuple[Spec, ...]
-    content_layers: tuple[str, ...]
-    style_layers: tuple[str, ...]
-    mean: tuple[float, ...] = IMAGENET_MEAN
-    std: tuple[float, ...] = IMAGENET_STD
-
-    @property
-    def halvings(self):
-        return (1, 2) if self.name.startswith("vgg") else (0, 1)
-
-    def map_size(self, layer, size):
-        for spec in self.specs:
-            rounding = spec.step - 1 if spec.rounds_up else 0
-            size = tuple((n + 2 * spec.padding - spec.kernel + rounding) // spec.step + 1 for n in size)
-            if spec.name == layer:
-                break
-        return spec.channels, *size
-
-    @property
-    def layers(self) -> dict[str, Layer]:
-        """The named layers in order, with the geometry of each."""
-        found, stride, field, offset = {}, 1, 1, 0.0
-        for spec in self.specs:
-            offset += ((spec.kernel - 1) / 2 - spec.padding) * stride
-            field += (spec.kernel - 1) * stride
-            stride *= spec.step
-            found[spec.name] = Layer(spec.name, spec.kind, spec.channels, stride, field, offset)
-        return found
-
-
-def vgg(widths: tuple[int, ...], convolutions: tuple[int, ...]) -> tuple[Spec, ...]:
-    """VGG (Simonyan & Zisserman 2015): blocks of 3×3 convolutions and ReLUs, a 2×2 pooling after each."""
-    specs = []
-    for block, (width, count) in enumerate(zip(widths, convolutions, strict=True), start=1):
-        for i in range(1, count + 1):
-            specs.append(Spec(f"conv{block}_{i}", "conv", width, kernel=3, padding=1))
-            specs.append(Spec(f"relu{block}_{i}", "relu", width))
-        specs.append(Spec(f"pool{block}", "pool", width, kernel=2, step=2))
-    return tuple(specs)
-
-
-def squeezenet(first: Spec, pool_after: tuple[str, ...]) -> tuple[Spec, ...]:
-    """SqueezeNet (Iandola et al. 2016): one convolution, then fire modules, with 3×3 poolings between."""
-    specs = [first, Spec("relu1", "relu", first.channels)]
-    for number, (squeeze, width) in enumerate(
-        [(16, 128), (16, 128), (32, 256), (32, 256), (48, 384), (48, 384), (64, 512), (64, 512)], start=2
-    ):
-        if str(number - 1) in pool_after:
-            specs.append(Spec(f"pool{number - 1}", "pool", specs[-1].channels, kernel=3, step=2))
-        specs.append(Spec(f"fire{number}", "fire", width, kernel=3, padding=1, squeeze=squeeze))
-    return tuple(specs)
-
-
-RELU_1_TO_5 = ("relu1_1", "relu2_1", "relu3_1", "relu4_1", "relu5_1")
-
-BACKBONES: dict[str, Architecture] = {
-    a.name: a
-    for a in (
-        Architecture(
-            "pocket",
-            vgg((24, 48, 96, 160, 192), (2, 2, 3, 3, 1)),
-            content_layers=("relu3_3",),
-            # Those that a teacher's layer was distilled into, and the first, which keeps the colours.
-            style_layers=(
-                *("relu1_1", "relu2_1", "relu3_1", "relu3_2", "relu3_3"),
-                *("relu4_1", "relu4_2", "relu4_3", "relu5_1"),
-            ),
-        ),
-        Architecture("vgg19", vgg((64, 128, 256, 512, 512), (2, 2, 4, 4, 4)), ("relu4_2",), RELU_1_TO_5),
-        Architecture("vgg16", vgg((64, 128, 256, 512, 512), (2, 2, 3, 3, 3)), ("relu4_2",), RELU_1_TO_5),
-        Architecture(
-            "squeezenet1_1",
-            squeezenet(Spec("conv1", "conv", 64, kernel=3, step=2), pool_after=("1", "3", "5")),
-            content_layers=("fire2",),
-            style_layers=("relu1", "fire3", "fire4", "fire5"),
-        ),
-        Architecture(
-            "squeezenet1_0",
-            squeezenet(Spec("conv1", "conv", 96, kernel=7, step=2), pool_after=("1", "4", "8")),
-            content_layers=("fire4",),
-            style_layers=("relu1", "fire2", "fire3", "fire4", "fire5", "fire6", "fire7", "fire8"),
-        ),
-    )
-}
+__all__ = ["Backbone", "Fire", "load_backbone", "normalize_activations"]
 
 
 class Fire(nn.Module):
@@ -178,7 +50,7 @@ class Backbone(nn.Module):
     """A frozen network that maps an image to named feature maps.
 
     Args:
-        architecture: one of `BACKBONES`.
+        architecture: the network's facts, such as one of `BACKBONES`.
         weights: parameters by torchvision's names (`features.0.weight`); extra ones (a classifier's) are ignored,
             and layers after the last one that has weights are left out. None leaves PyTorch's random start.
         pooling: "max" as trained, or "average" as in Gatys et al. (2016, section 2).
@@ -222,12 +94,28 @@ class Backbone(nn.Module):
     def name(self) -> str:
         return self.architecture.name
 
+    def __repr__(self) -> str:
+        count = sum(parameter.numel() for parameter in self.parameters())
+        first, *_, last = self.layers
+        return (
+            f"{self.name}: {len(self.layers)} layers, {first} to {last}, {count:,} parameters, {self.pooling} pooling"
+        )
+
     def normalize(self, image: Tensor) -> Tensor:
-        """Bring an image in [0, 1] to the range that the network was trained on."""
+        """Bring an image to the range that the network was trained on.
+
+        Args:
+            image: (B, 3, H, W), sRGB in [0, 1].
+        """
         return (image - self.mean) / self.std
 
     def iterate(self, image: Tensor, until: str) -> Iterator[tuple[str, Tensor]]:
-        """Yield (name, map) of each layer in order, up to and with `until`."""
+        """Yield (name, map) of each layer in order.
+
+        Args:
+            image: (B, 3, H, W), sRGB in [0, 1].
+            until: the last layer to run.
+        """
         x = self.normalize(image)
         for name, module in zip(self.layers, self.features, strict=True):
             x = module(x)
@@ -243,6 +131,7 @@ class Backbone(nn.Module):
         Args:
             image: (B, 3, H, W), sRGB in [0, 1].
             layers: names such as "relu4_2"; the network stops after the deepest.
+            describe: a map (B, N, h, w) → what is wanted of it; None for the map itself.
 
         Returns:
             one map (B, N, H / stride, W / stride) per name, or its description, in the network's order.
@@ -256,7 +145,14 @@ class Backbone(nn.Module):
         return {name: describe(x) if describe else x for name, x in maps if name in wanted}
 
     def check_layers(self, names: Iterable[str]) -> list[str]:
-        """The given layers in the network's order, each once."""
+        """The given layers in the network's order, each once.
+
+        Args:
+            names: such as "relu4_2".
+
+        Raises:
+            InputError: none, or one that the network lacks (names the nearest).
+        """
         names = [names] if isinstance(names, str) else list(names)
         if not names:
             raise InputError(f"no layer was named; those of {self.name} are {self.span()}")
@@ -268,7 +164,15 @@ class Backbone(nn.Module):
         return [name for name in self.layers if name in names]
 
     def check_size(self, size: tuple[int, int], deepest: str) -> None:
-        """Refuse an image on which the deepest layer's map would be smaller than 2×2."""
+        """Refuse an image on which the deepest layer's map would be smaller than 2×2.
+
+        Args:
+            size: (height, width) in pixels.
+            deepest: the layer's name.
+
+        Raises:
+            InputError: it is too small; says which size is not.
+        """
         least = self.smallest(deepest)
         if min(size) < least:
             raise InputError(
@@ -277,19 +181,19 @@ class Backbone(nn.Module):
             )
 
     def smallest(self, deepest: str) -> int:
-        """The least side in pixels on which `deepest` has a map of at least 2×2."""
-        side, depth = 2, list(self.layers).index(deepest) + 1
-        for spec in reversed(self.architecture.specs[:depth]):
-            rounded_up = spec.step - 1 if spec.rounds_up else 0
-            side = (side - 1) * spec.step + spec.kernel - 2 * spec.padding - rounded_up
-        return side
+        """The least side of an image, in pixels, on which the layer `deepest` has a map of at least 2×2."""
+        return self.architecture.smallest(deepest)
 
     def span(self) -> str:
         """The layers in words, read from the network: "conv1_1 relu1_1 … relu5_1"."""
         return " ".join(self.layers)
 
     def trimmed(self, until: str) -> dict[str, Tensor]:
-        """The parameters up to and with the layer `until`, by torchvision's names, for an export."""
+        """The parameters by torchvision's names, for an export.
+
+        Args:
+            until: the last layer to keep.
+        """
         last = list(self.layers).index(self.check_layers([until])[0])
         return {k: v for k, v in self.state_dict().items() if int(k.split(".")[1]) <= last}
 
@@ -316,9 +220,11 @@ def load_backbone(
     """A network of `BACKBONES` with its weights, on a device.
 
     Args:
+        name: of the network.
         weights: a file; "random" for He's random start from torch's current seed (He et al. 2015), to compare with;
             None to find or download the trained ones.
-        options: `pooling`, `pixels` and `padding_mode`, as `Backbone` takes them.
+        device: where it is to compute.
+        **options: `pooling`, `pixels` and `padding_mode`, as `Backbone` takes them.
 
     Raises:
         InputError: an unknown name or option, or weights that cannot be had.
@@ -343,6 +249,7 @@ def normalize_activations(backbone: Backbone, images: Iterable[Tensor]) -> Backb
     no pooling's winner, because every scale is positive; channels that never fire keep their scale.
 
     Args:
+        backbone: the network, which is changed.
         images: pictures (1, 3, H, W) in [0, 1] to average over; a few dozen varied ones do.
     """
     convolutions = [m for m in backbone.modules() if isinstance(m, nn.Conv2d)]

@@ -14,7 +14,7 @@ from math import prod
 from .backbone import Backbone
 from .engine import Engine, View
 from .errors import InputError
-from .recipe import Recipe
+from .recipe import SMALLEST, Recipe
 from .style import STATISTICS
 
 __all__ = ["Budget", "Needs"]
@@ -23,6 +23,7 @@ Size = tuple[int, int]  # height, width
 
 AMPLE = 1.3  # what a run takes that lets the allocator keep what is freed, over what it uses
 PIXEL = 12  # bytes of one in three channels of float32
+ON_THE_WAY = 1.5  # measured: what making the targets takes over what the maps take, for copies in other layouts
 OTHER_IMAGES = 14  # beside the optimiser's memory: its trial points, gradients, the pictures of steps
 LARGEST = 16384  # pixels, where the search for a size that fits begins
 
@@ -49,10 +50,11 @@ class Needs:
         backbone: its network.
         recipe: what is computed.
         precision: of the maps, "float32" or "bfloat16".
+        whole: whether style pictures must be seen whole, because of a mask.
     """
 
-    def __init__(self, backbone: Backbone, recipe: Recipe, precision: str):
-        self.backbone, self.recipe = backbone, recipe
+    def __init__(self, backbone: Backbone, recipe: Recipe, precision: str, *, whole: bool = False):
+        self.backbone, self.recipe, self.whole = backbone, recipe, whole
         self.statistic = STATISTICS[recipe.statistic]
         views = [View(layer, None) for layer in recipe.content_layers if recipe.content_weight]
         views += [View(layer, self.statistic.mean) for layer in recipe.style_layers if recipe.style_weight]
@@ -60,16 +62,32 @@ class Needs:
         self.describing = Engine(backbone, [View(layer, self.statistic.mean) for layer in recipe.style_layers])
 
     def images(self, size: Size, history: int) -> int:
-        """Bytes of the optimiser's memory and other images, and of what the statistic makes of a map, at once."""
+        """Bytes of all but maps and targets: the optimiser's memory, other images, weights, the statistic's own copies.
+
+        Args:
+            size: of the result, (height, width) in pixels.
+            history: how many moves L-BFGS remembers.
+        """
         kept = 2 * history + 2 if self.recipe.optimizer == "lbfgs" else 4
-        return PIXEL * prod(size) * (kept + OTHER_IMAGES) + self.statistic.copies * self.widest(size)
+        return PIXEL * prod(size) * (kept + OTHER_IMAGES) + self.statistic.copies * self.widest(size) + self.weights
+
+    @property
+    def weights(self) -> int:
+        """Bytes of the engine's own copies of the weights, as they are and turned round for the way back."""
+        count = sum(operation.weights for block in self.engine.blocks for operation in block.values())
+        return 2 * count * self.engine.dtype.itemsize
 
     def widest(self, size: Size) -> int:
         """Bytes of the largest map whose style is compared, in float32."""
         return 4 * max(prod(self.backbone.architecture.map_size(layer, size)) for layer in self.recipe.style_layers)
 
     def targets(self, size: Size, styles: Sequence[Size]) -> int:
-        """Bytes that all pictures and targets hold during the run."""
+        """Bytes that all pictures and targets hold during the run.
+
+        Args:
+            size: of the result, (height, width) in pixels.
+            styles: those of the style pictures.
+        """
         maps = self.backbone.architecture.map_size
         content = 4 * sum(prod(maps(layer, size)) for layer in self.recipe.content_layers)
         style = 4 * sum(prod(maps(layer, one)) for layer in self.recipe.style_layers for one in styles)
@@ -77,15 +95,20 @@ class Needs:
 
     def describe(self, size: Size) -> int:
         """Bytes at most while a style picture is described."""
-        if self.statistic.is_mean:
-            return self.describing.bytes_to_describe(size)
+        if self.statistic.is_mean and not self.whole:
+            return int(ON_THE_WAY * self.describing.bytes_to_describe(size))
         # One layer after the other: a convolution's map, its ReLU's, and what the statistic makes of it.
         layers = self.backbone.architecture.layers
         largest = 4 * max(prod(self.backbone.architecture.map_size(layer, size)) for layer in layers)
         return 2 * largest + self.statistic.copies * self.widest(size)
 
     def least(self, size: Size, styles: Sequence[Size] = ()) -> int:
-        """Bytes that the most frugal run at a size takes, with style pictures of these sizes."""
+        """Bytes that the most frugal run takes.
+
+        Args:
+            size: of the result, (height, width) in pixels.
+            styles: those of the style pictures.
+        """
         run = self.images(size, min(3, self.recipe.history)) + self.engine.least(size)
         return self.targets(size, styles) + max([run, *map(self.describe, styles)])
 
@@ -93,7 +116,7 @@ class Needs:
         """Divide `memory` for a run.
 
         Args:
-            size: of the result, (height, width).
+            size: of the result, (height, width) in pixels.
             styles: those of the style pictures.
             memory: bytes that the run may take.
 
@@ -118,17 +141,23 @@ class Needs:
         yield from ((False, history) for history in (most, min(5, most), min(3, most)))
 
     def refusal(self, size: Size, styles: Sequence[Size], memory: float) -> str:
-        """Why a run does not fit, and what does."""
+        """Why a run does not fit, and what does.
+
+        Args:
+            size: of the result, (height, width) in pixels.
+            styles: those of the style pictures.
+            memory: bytes that there are.
+        """
         needed = f"{self.least(size, styles) / 1e9:.2g} GB, but there are {memory / 1e9:.2g} GB"
         large = max(styles, key=prod, default=size)
         if self.least(size) <= memory and prod(large) > prod(size):
             return (
                 f"with a style picture of {large[1]}×{large[0]} pixels a run needs {needed}: give a smaller style_size"
             )
-        sides = tuple(side / self.recipe.size for side in size)
-        shapes = [tuple(side / self.recipe.size for side in style) for style in styles]
-        fits = self.largest(memory, sides, shapes)
-        advice = f"size {fits} fits" if fits else "let the run use more, or close other programs"
+        own, *others = ((h / self.recipe.size, w / self.recipe.size) for h, w in (size, *styles))
+        fits = self.largest(memory, own, others)
+        large_enough = fits * min(own) >= SMALLEST
+        advice = f"size {fits} fits" if large_enough else "let the run use more, or close other programs"
         return f"{size[1]}×{size[0]} pixels with {self.recipe.backbone} need {needed}: {advice}"
 
     def largest(
@@ -143,7 +172,7 @@ class Needs:
 
         Args:
             memory: bytes.
-            sides: height and width of a result of size 1.
+            sides: (height, width) of a result of size 1.
             styles: those of the style pictures.
             fast: without the means that save memory.
         """

@@ -15,6 +15,7 @@ from .files import whole
 from .machine import uninterrupted
 from .optimizers import Step, Stop
 from .plan import Plan
+from .recipe import Recipe
 from .result import Record
 from .rules import brief
 
@@ -36,6 +37,7 @@ class Run:
         seconds: of work so far.
         stop: why the run ended; None if it did not.
         trouble: what went wrong on the side, in words, while the run went on; "" if nothing did.
+        note: what else is to be known of how it went, in words; "" if nothing is.
     """
 
     stage: int = 0
@@ -45,6 +47,7 @@ class Run:
     seconds: float = 0.0
     stop: Stop | None = None
     trouble: str = ""
+    note: str = ""
 
 
 def checked(path: str | os.PathLike[str] | None) -> Path | None:
@@ -72,7 +75,7 @@ def write_checkpoint(run: Run, plan: Plan, path: str | os.PathLike[str]) -> None
     """Write where a run of a plan stands, whole or not at all.
 
     Args:
-        run: of which at least one step was taken.
+        run: where it stands.
         plan: what it carries out.
         path: of the file.
 
@@ -80,13 +83,12 @@ def write_checkpoint(run: Run, plan: Plan, path: str | os.PathLike[str]) -> None
         OSError: it cannot be written.
     """
     lines = [(r.size, r.iteration, r.evaluations, r.seconds, r.loss, dict(r.terms)) for r in run.history]
-    best = {name: getattr(run.best, name) for name in STEP}
     data = {
         "format": FORMAT,
         "identity": plan.identity,
         "stage": run.stage,
         "state": run.state,
-        "best": best | {"terms": dict(run.best.terms)},
+        "best": run.best and {name: getattr(run.best, name) for name in STEP} | {"terms": dict(run.best.terms)},
         "history": lines,
         "seconds": run.seconds,
         "stop": run.stop and run.stop.name,
@@ -116,6 +118,10 @@ def try_checkpoint(run: Run, plan: Plan, path: str | os.PathLike[str]) -> None:
 def read_checkpoint(plan: Plan, path: str | os.PathLike[str]) -> Run:
     """Where a run of a plan stood when it was left; its beginning if there is no such file.
 
+    Args:
+        plan: what the run carries out.
+        path: of the file.
+
     Raises:
         InputError: the file is no checkpoint, or that of another run; says in what they differ.
     """
@@ -135,18 +141,24 @@ def read_checkpoint(plan: Plan, path: str | os.PathLike[str]) -> Run:
             f"the checkpoint '{path}' belongs to a run with {differ}: name another file, or give what it was begun with"
         )
     history = [Record(tuple(size), *numbers) for size, *numbers in data["history"]]
-    stop = data["stop"] and Stop[data["stop"]]
-    return Run(data["stage"], data["state"], Step(**data["best"]), history, data["seconds"], stop)
+    best, stop = data["best"] and Step(**data["best"]), data["stop"] and Stop[data["stop"]]
+    return Run(data["stage"], data["state"], best, history, data["seconds"], stop)
 
 
 def difference(theirs: Mapping[str, Any], ours: Mapping[str, Any]) -> str:
-    """In what a checkpoint's run differs from this one, in words; "" if in nothing."""
+    """In what a checkpoint's run differs from this one, in words; "" if in nothing.
+
+    Args:
+        theirs: `Plan.identity` of the checkpoint's run.
+        ours: that of this one.
+    """
     theirs, ours = plain(theirs), plain(ours)
+    usual = plain(Recipe().to_dict())  # what a field that is newer than the file meant there
     for name in {**ours["digests"], **theirs["digests"]}:
         if ours["digests"].get(name) != theirs["digests"].get(name):
             return f"another {name}"
     for name, own in ours["fields"].items():
-        if (other := theirs["fields"].get(name)) != own:
+        if (other := theirs["fields"].get(name, usual.get(name))) != own:
             return f"{name}={brief(other)}, not {brief(own)}"
     return ""
 

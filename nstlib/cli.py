@@ -12,7 +12,6 @@ import os
 import platform
 import signal
 import sys
-import tempfile
 from collections.abc import Callable, Iterable, Mapping
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -22,16 +21,19 @@ import click
 
 from .about import VERSION
 from .errors import InputError, choose
+from .outputs import check_apart, check_format, check_output, save_anywhere
+from .terminal import Bar, complete, say, say_wrong
+from .threads import wait_briefly
 
 if TYPE_CHECKING:
     from dataclasses import Field
 
     from .recipe import Recipe
-    from .result import Progress, Result
 
 __all__ = ["main"]
 
 MADE_OF = ("name", "source", "note")  # fields of a recipe that are words about it
+NAMES_SHOWN = ("backbone", "statistic")  # fields whose help does not list their choices yet
 GIGABYTE = 1e9
 
 
@@ -40,10 +42,12 @@ class FieldOption(click.Option):
 
     def __init__(self, one: Field, base: object):
         from .recipes import DEFAULT_RECIPE
+        from .rules import Choice
 
         rule, name = one.metadata["rule"], one.name
         shown = rule.show(getattr(base, name)).replace(",", ", ")
-        help = f"{one.metadata['help']} [{DEFAULT_RECIPE}: {shown}]"
+        words = f": {rule.words}" if isinstance(rule, Choice) and one.name in NAMES_SHOWN else ""
+        help = f"{one.metadata['help']}{words} [{DEFAULT_RECIPE}: {shown}]"
         super().__init__([f"--{name.replace('_', '-')}", name], help=help, default=None, metavar=rule.metavar)
 
 
@@ -125,24 +129,6 @@ def ask() -> None:
 NOTHING: dict[str, Any] = {"checkpoint": None, "force": False, "quiet": False}  # of the options beside a recipe's
 
 
-def complete(names: list[str]) -> None:
-    """Let the TAB key complete names and files, where the terminal can."""
-    try:
-        import readline
-    except ImportError:  # Windows
-        return
-    import glob
-
-    def complete_one(text: str, number: int) -> str | None:
-        found = [name for name in names if name.startswith(text)]
-        found += [path + "/" * os.path.isdir(path) for path in sorted(glob.glob(f"{glob.escape(text)}*"))]
-        return found[number] if number < len(found) else None
-
-    readline.set_completer_delims("\n")
-    readline.set_completer(complete_one)
-    readline.parse_and_bind("tab: complete")
-
-
 @nst.command(cls=FieldCommand)
 @click.argument("pictures", nargs=-1, metavar="CONTENT STYLE [STYLE …]")
 @click.option("--like", default=None, help="a picture that nst made: repeat its run, pictures and all")
@@ -216,7 +202,7 @@ def paint(
     with Bar(quiet) as bar:
         result = carry_out(plan, state, bar)
     place = save_anywhere(result, output)
-    tell(summary(result, place))
+    tell(f"{place}: {result}")
     unchanged = result.unchanged and result.stopped is not Stop.INTERRUPTED
     if result.stopped.broken or unchanged or os.fspath(place) != output:
         trouble = f"{result.stopped}" if result.stopped.broken else "the picture is still its start image"
@@ -228,79 +214,6 @@ class Trouble(click.ClickException):
     """A picture was saved, but not as it was asked for."""
 
     exit_code = 1
-
-
-def check_output(output: str, inputs: Iterable[str], force: bool) -> None:
-    """Refuse, before any work, an output that cannot be written, or that would cost the person a file.
-
-    Args:
-        output: the file to write.
-        inputs: files that are read.
-        force: whether a file that nst did not make may be written over.
-
-    Raises:
-        InputError: says why, and what to do.
-    """
-    from .files import try_to_write
-    from .image import check_writable
-    from .result import read_facts
-
-    path = check_writable(output)
-    check_apart(output, inputs, "the result")
-    try:
-        try_to_write(path)
-    except OSError as error:
-        raise InputError(f"'{output}' cannot be written ({error.strerror}): name a file in another folder") from None
-    if path.exists() and not force:
-        try:
-            read_facts(path)
-        except InputError:
-            raise InputError(
-                f"'{output}' exists, and nst did not make it: name another file, or add --force to write over it"
-            ) from None
-
-
-def check_apart(output: str, others: Iterable[str], what: str) -> None:
-    """Refuse an output that is one of the run's other files, by whatever name or link.
-
-    Raises:
-        InputError: it is.
-    """
-    for other in others:
-        same = os.path.exists(output) and os.path.exists(other) and os.path.samefile(output, other)
-        if same or os.path.abspath(output) == os.path.abspath(other):
-            raise InputError(f"{what} would be written over '{other}', which the run needs: name another file")
-
-
-def check_format(output: str, size: tuple[int, int]) -> None:
-    """Refuse a size (height, width) that the file's format cannot hold.
-
-    Raises:
-        InputError: it cannot.
-    """
-    most = {".webp": 16383, ".jpg": 65500, ".jpeg": 65500}.get(Path(output).suffix.lower())
-    if most is not None and max(size) > most:
-        raise InputError(f"a {Path(output).suffix} holds at most {most:,} pixels a side: name a .png")
-
-
-def save_anywhere(result: Result, output: str) -> str | Path:
-    """Save a result where it was asked for; if that fails, somewhere that works.
-
-    Returns:
-        where it is.
-    """
-    try:
-        result.save(output)
-        return output
-    except InputError as error:
-        say_wrong(str(error))
-        for folder in (Path.cwd(), Path.home(), Path(tempfile.gettempdir())):
-            place = next(p for p in (folder / f"nst-{n}.png" for n in range(1, 10**6)) if not p.exists())
-            try:
-                return result.save(place)
-            except InputError:
-                continue
-        raise
 
 
 def parsed(options: Mapping[str, Any]) -> dict[str, Any]:
@@ -356,66 +269,11 @@ def named_in(facts: Mapping[str, Any], path: str) -> tuple[str, ...]:
     Raises:
         InputError: there is no content, or no style: it was not made by `nst stylize`.
     """
-    names = (facts.get("content"), *facts.get("styles", ()))
+    styles = facts.get("styles")
+    names = (facts.get("content"), *(styles if isinstance(styles, list) else ()))
     if len(names) < 2 or not all(isinstance(name, str) for name in names):
         raise InputError(f"'{path}' was not made from a content and a style picture: name both, or use nst texture")
     return names
-
-
-class Bar:
-    """A progress bar that is fed with `Progress`; where there is no terminal to show it, nothing."""
-
-    def __init__(self, quiet: bool):
-        self.bar, self.told = None, ""
-        if quiet or sys.stderr is None:
-            return
-        try:
-            from tqdm import tqdm
-        except ModuleNotFoundError:
-            return
-        layout = "{desc} {bar} {percentage:3.0f} % {postfix}"
-        self.bar = tqdm(total=1.0, leave=False, bar_format=layout, dynamic_ncols=True)
-
-    def __enter__(self) -> Bar:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        if self.bar is not None:
-            self.bar.close()
-
-    def __call__(self, progress: Progress) -> None:
-        if progress.trouble and not self.told:
-            self.told = progress.trouble
-            say_wrong(progress.trouble)
-        if self.bar is None:
-            return
-        try:
-            self.show(progress)
-        except OSError:  # the terminal is gone; the picture is not
-            self.bar = None
-
-    def show(self, progress: Progress) -> None:
-        """Move the bar."""
-        height, width = progress.size
-        left = progress.seconds_left
-        self.bar.set_description_str(f"{width}×{height}", refresh=False)
-        words = f"loss {progress.step.loss:.4g}" + ("" if left is None else f", {clock(left)} left")
-        self.bar.set_postfix_str(words, refresh=False)
-        self.bar.update(progress.done - self.bar.n)
-
-
-def clock(seconds: float) -> str:
-    """Seconds in words."""
-    return f"{seconds:.0f} s" if seconds < 100 else f"{seconds / 60:.0f} min"
-
-
-def summary(result: Result, output: str | Path) -> str:
-    """What a run did, in one line."""
-    height, width = result.image.shape[2:]
-    return (
-        f"{output}: {width}×{height}, {result.evaluations} evaluations in {clock(result.seconds)}, "
-        f"loss {result.history[0].loss:.4g} → {result.facts['loss']:.4g} ({result.stopped})"
-    )
 
 
 @nst.command()
@@ -453,11 +311,21 @@ def weights() -> None:
 @weights.command("list")
 def list_weights() -> None:
     """List the networks, and where the weights of each are."""
-    from .weights import WEIGHTS, find_weights
+    from .weights import WEIGHTS
 
-    for entry in WEIGHTS.values():
-        place = find_weights(entry.name) or f"not here: nst weights fetch {entry.name}"
-        say(f"{entry.name:14} {entry.megabytes:6.1f} MB  {place}  ({entry.licence})")
+    for name, facts in WEIGHTS.items():
+        place = place_of(name)
+        say(f"{name:14} {facts.megabytes:6.1f} MB  {place}  ({facts.licence})")
+
+
+def place_of(name: str) -> str:
+    """Where a network's weights are, or why they are not here."""
+    from .weights import find_weights
+
+    try:
+        return str(find_weights(name) or f"not here: nst weights fetch {name}")
+    except InputError as error:  # the folder that NSTLIB_WEIGHTS names
+        return f"not here: {error}"
 
 
 @weights.command()
@@ -477,7 +345,8 @@ def fetch(name: str) -> None:
 @click.option("--full", is_flag=True, help="float32 instead of float16")
 def export(name: str, output: str | None, until: str | None, full: bool) -> None:
     """Write the features of NAME alone, small enough to hand out: put the file into the folder of NSTLIB_WEIGHTS."""
-    from .backbone import BACKBONES, load_backbone
+    from .architecture import BACKBONES
+    from .backbone import load_backbone
     from .weights import WEIGHTS, save_weights
 
     backbone = load_backbone(name)
@@ -509,7 +378,8 @@ def doctor(size: int, backbone: str, device: str) -> None:
     from .budget import Needs
     from .machine import choose_device, choose_precision, describe_device, free_memory
     from .recipes import DEFAULT_RECIPE, RECIPES
-    from .weights import WEIGHTS, find_weights
+    from .result import duration
+    from .weights import WEIGHTS
 
     place = choose_device(device)
     recipe = RECIPES[DEFAULT_RECIPE].on(backbone).changed(size=size)
@@ -522,9 +392,9 @@ def doctor(size: int, backbone: str, device: str) -> None:
     say(f"device       {describe_device(place)}, {free / 2**30:.1f} GiB of memory free")
     say(f"precision    {precision}")
     for name in WEIGHTS:
-        say(f"{name:14} {find_weights(name) or f'no weights: nst weights fetch {name}'}")
-    seconds = measure(recipe, device) * size * size * recipe.evaluations
-    say(f"a {size}×{size} picture with {backbone} takes about {clock(seconds)} ({recipe.evaluations} evaluations)")
+        say(f"{name:14} {place_of(name)}")
+    seconds = foretell(recipe, device)
+    say(f"a {size}×{size} picture with {backbone} takes about {duration(seconds)} ({recipe.evaluations} evaluations)")
     needs = Needs(load_backbone(backbone, "random"), recipe, precision)
     fast, most = (needs.largest(0.9 * free, fast=quick) for quick in (True, False))
     say(f"the largest square picture that fits is about {fast} pixels wide at full speed, {most} at all")
@@ -538,8 +408,21 @@ def installed(package: str) -> str:
         return "not installed (pip install 'nstlib[lab]')"
 
 
-def measure(recipe: Recipe, device: str, size: int = 192) -> float:
-    """Seconds per pixel of one evaluation, the optimiser's share included, after a warm-up."""
+def foretell(recipe: Recipe, device: str, sizes: tuple[int, int] = (128, 256)) -> float:
+    """Seconds that a square picture takes: a line through what an evaluation takes at two sizes.
+
+    Args:
+        recipe: names size and evaluations.
+        device: as `choose_device` takes it.
+        sizes: where it is measured; on a GPU small ones take as long as what surrounds the work.
+    """
+    small, large = (seconds_per_evaluation(recipe, device, size) for size in sizes)
+    slope = max(0.0, large - small) / (sizes[1] ** 2 - sizes[0] ** 2)
+    return recipe.evaluations * max(small, large + slope * (recipe.size**2 - sizes[1] ** 2))
+
+
+def seconds_per_evaluation(recipe: Recipe, device: str, size: int) -> float:
+    """Of a run on random pixels, the optimiser's share included, after a warm-up."""
     import torch
 
     from .plan import prepare
@@ -550,8 +433,8 @@ def measure(recipe: Recipe, device: str, size: int = 192) -> float:
     weights = None if find_weights(recipe.backbone) else "random"
     alike = recipe.changed(size=size, evaluations=9, pyramid=())
     plan = prepare(picture, [picture.flip(3)], recipe=alike, device=device, weights=weights)
-    first, *_, last = paint(plan)
-    return (last.seconds - first.seconds) / (last.step.evaluations - first.step.evaluations) / size**2
+    _, first, *_, last = paint(plan)
+    return (last.seconds - first.seconds) / (last.step.evaluations - first.step.evaluations)
 
 
 @nst.command()
@@ -604,6 +487,7 @@ def stamp(folder: str, repository: str | None, tag: str | None) -> None:
 
 def main() -> None:
     """Run `nst`; a mistake becomes one line and exit status 2."""
+    wait_briefly()
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):  # a name that the terminal cannot spell must not stop anything
             stream.reconfigure(errors="replace")
@@ -634,24 +518,3 @@ def fail(message: str, status: int) -> None:
     """One line on standard error, and an exit status."""
     say_wrong(" ".join(message.split()))
     sys.exit(status)
-
-
-def say(text: str) -> None:
-    """A line on standard output; nothing where that is closed, since telling must not decide whether one paints."""
-    write(text, sys.stdout)
-
-
-def say_wrong(text: str) -> None:
-    """A line on standard error."""
-    write(f"nst: {text}", sys.stderr)
-
-
-def write(text: str, stream: Any) -> None:
-    """A line on a stream that may be closed, or go nowhere."""
-    if stream is None:
-        return
-    try:
-        print(text, file=stream, flush=True)
-    except (OSError, ValueError):
-        with open(os.devnull, "w") as nowhere:  # else Python complains of it again when it ends
-            os.dup2(nowhere.fileno(), stream.fileno())

@@ -28,6 +28,7 @@ from .decode import MAX_PIXELS, decode, upright
 from .errors import InputError, choose, one_line
 from .files import whole
 from .gallery import FORMATS, read_picture, shown
+from .show import picture_html
 
 __all__ = ["Picture", "check_writable", "fit", "load_image", "read_metadata", "resize", "save_image", "to_pil"]
 
@@ -52,6 +53,13 @@ class Picture:
     mask: Tensor | None = None
     notes: tuple[str, ...] = ()
     source: str = "picture"
+
+    def __repr__(self) -> str:
+        height, width = self.pixels.shape[2:]
+        return f"{self.source}: {'; '.join([f'{width}×{height}', *self.notes])}"
+
+    def _repr_html_(self) -> str:
+        return picture_html(to_pil(self.pixels), self.source, repr(self))
 
 
 @torch.inference_mode(False)  # no optimiser can change a tensor that is made in it

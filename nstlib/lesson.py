@@ -5,17 +5,19 @@ from __future__ import annotations
 import importlib.util
 import os
 import platform
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-
-import torch
+from typing import TYPE_CHECKING
 
 from .about import REPOSITORY, VERSION
 from .errors import InputError, choose
 from .files import whole
-from .machine import choose_device, choose_precision, describe_device
-from .weights import WEIGHTS, find_weights
+from .threads import wait_briefly
+
+if TYPE_CHECKING:  # `setup` has to say something before torch is loaded
+    import torch
 
 __all__ = ["LESSONS", "Lesson", "Setup", "open_lab", "setup", "write_lessons"]
 
@@ -177,6 +179,12 @@ def setup(lesson: str, backbone: str = "pocket", *, seed: int | None = None) -> 
     Raises:
         InputError: an unknown lesson or backbone. Nothing that is merely missing raises.
     """
+    wait_briefly()
+    import torch
+
+    from .machine import choose_device, choose_precision, describe_device
+    from .weights import WEIGHTS
+
     row = LESSONS[choose("lesson", lesson, LESSONS)]
     choose("backbone", backbone, WEIGHTS)
     device = choose_device()
@@ -186,6 +194,8 @@ def setup(lesson: str, backbone: str = "pocket", *, seed: int | None = None) -> 
         ("device", f"{describe_device(device)}, {choose_precision('auto', device)}"),
         *zip(("backbone", ""), describe_weights(backbone), strict=False),
     ]
+    if row.network and device.type == "cpu" and "google.colab" in sys.modules:
+        lines.insert(3, ("", "Colab lends a GPU: menu Runtime, Change runtime type, T4 GPU; then run this cell again"))
     if missing := [PACKAGES[name] for name in row.packages if importlib.util.find_spec(name) is None]:
         lines += [("missing", f"{', '.join(missing)}. Install with: pip install {' '.join(missing)}")]
     if seed is not None:
@@ -197,6 +207,8 @@ def setup(lesson: str, backbone: str = "pocket", *, seed: int | None = None) -> 
 
 def describe_weights(name: str) -> list[str]:
     """Whether a network's weights are on this machine; else, in a second line, what to do."""
+    from .weights import WEIGHTS, find_weights
+
     record = WEIGHTS[name]
     try:
         found = find_weights(name)

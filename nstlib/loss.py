@@ -9,15 +9,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from functools import cached_property, partial
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
 from .backbone import Backbone
-from .engine import Engine, recorded
+from .engine import Engine, captured
 from .errors import InputError, choose
-from .style import STATISTICS
+from .style import STATISTICS, Statistic
 
 __all__ = [
     "CONTENT_REDUCTIONS",
@@ -39,12 +41,40 @@ CONTENT_REDUCTIONS = {"mean": 2, "sum": 2, "relative": 0}
 TV_KINDS = {"l1": 1, "l2": 2, "isotropic": 1, "nine-point": 2}
 TV_REDUCTIONS = ("sum", "mean")
 
+Evaluation = tuple[Tensor, dict[str, Tensor], Tensor]  # total, terms by name, gradient (1, 3, H, W)
+
+
+class Features(Protocol):
+    """What targets are made with: a `Backbone`, or anything that is called like one."""
+
+    def __call__(
+        self, image: Tensor, layers: Iterable[str], describe: Callable[[Tensor], Tensor] | None = None
+    ) -> dict[str, Tensor]:
+        """The map of each layer, or what `describe` says of it, as `Backbone.forward`.
+
+        Args:
+            image: (1, 3, H, W), sRGB in [0, 1].
+            layers: names such as "relu4_2".
+            describe: a map (1, N, h, w) → its description; None for the map itself.
+        """
+
+
+def total(first: Tensor, *more: Tensor) -> Tensor:
+    """The sum of scalars, from left to right.
+
+    Args:
+        first: a scalar.
+        more: others.
+    """
+    return sum(more, first)
+
 
 def content_loss(features: Tensor, target: Tensor, reduction: str = "mean") -> Tensor:
     """Squared distance of two feature maps.
 
     Args:
-        features, target: F and P, (1, N, H, W).
+        features: F (1, N, H, W), of the image.
+        target: P, of the same shape, of the content.
         reduction: "mean" over all elements; "sum" (Gatys et al. 2016, equation 1, has half of it); "relative",
             ‖F - P‖² / ‖P‖², which means the same on every layer and network.
 
@@ -79,8 +109,8 @@ def tv_loss(image: Tensor, kind: str = "l2", reduction: str = "sum") -> Tensor:
         x = F.pad(image, (1, 1, 1, 1), mode="replicate")
         side = x[..., 1:-1, 1:] - x[..., 1:-1, :-1], x[..., 1:, 1:-1] - x[..., :-1, 1:-1]
         diagonal = x[..., 1:, 1:] - x[..., :-1, :-1], x[..., 1:, :-1] - x[..., :-1, 1:]
-        return 2 / 3 * sum(reduce(d**2) for d in side) + 1 / 6 * sum(reduce(d**2) for d in diagonal)
-    dx, dy = image[..., :, 1:] - image[..., :, :-1], image[..., 1:, :] - image[..., :-1, :]
+        return 2 / 3 * total(*(reduce(d**2) for d in side)) + 1 / 6 * total(*(reduce(d**2) for d in diagonal))
+    dx, dy = image[..., :, 1:] - image[..., :, :-1], image[..., 1:, :] - image[..., :-1, :]  # a column, a row less
     if kind == "isotropic":
         # A tiny constant keeps the slope finite where the image is flat.
         return reduce((dx[..., :-1, :] ** 2 + dy[..., :, :-1] ** 2 + 1e-12).sqrt())
@@ -142,12 +172,12 @@ def kind_of(name: str) -> str:
 
 @torch.no_grad()
 def content_terms(
-    backbone: Backbone, content: Tensor, layers: Mapping[str, float], *, weight: float = 1.0, reduction: str = "mean"
+    backbone: Features, content: Tensor, layers: Mapping[str, float], *, weight: float = 1.0, reduction: str = "mean"
 ) -> list[Term]:
     """One term per layer, with the content image's map as the target.
 
     Args:
-        backbone: or anything that is called like it: (image, layers) → {layer: map}.
+        backbone: or anything that is called like it.
         content: (1, 3, H, W), sRGB in [0, 1].
         layers: each layer's own weight.
         weight: of all of them (α).
@@ -180,40 +210,65 @@ def divide_shares(count: int, shares: Iterable[float] | None) -> list[float]:
 
 @torch.no_grad()
 def style_terms(
-    backbone: Backbone,
+    backbone: Features,
     styles: Iterable[Tensor],
     layers: Mapping[str, float],
     *,
     weight: float = 1.0,
     statistic: str = "gram-relative",
     shares: Iterable[float] | None = None,
+    masks: Iterable[Tensor | None] | None = None,
 ) -> list[Term]:
     """One term per layer; several style images share it.
 
     Args:
-        backbone: or anything that is called like it: (image, layers, describe) → {layer: map, or what `describe` says
-            of it}.
+        backbone: or anything that is called like it.
         styles: images (1, 3, H, W), each of its own shape and scale.
         layers: each layer's own weight.
         weight: of all of them (β).
         statistic: a name in `STATISTICS`.
         shares: one number per style image, equal if None; they are divided by their sum.
+        masks: for each style image (1, 1, H, W), 1 where it is style and 0 where it is not, or None; None for none.
+
+    Raises:
+        InputError: another statistic, shares that do not fit, or a mask that leaves nothing of a layer's map.
     """
     kind = STATISTICS[choose("style statistic", statistic, STATISTICS)]
     styles = list(styles)
     shares = divide_shares(len(styles), shares)
-    described = [backbone(style, layers, kind.describe) for style in styles]
+    masks = [None] * len(styles) if masks is None else list(masks)
+    described = [
+        backbone(style, layers, kind.describe if mask is None else partial(describe_part, kind, mask))
+        for style, mask in zip(styles, masks, strict=True)
+    ]
 
     def term(layer: str) -> Term:
         targets = [(share, d[layer]) for share, d in zip(shares, described, strict=True) if share]
 
         def judge(seen: Tensor) -> Tensor:
             value = kind.complete(seen)
-            return sum(share * kind.distance(value, target) for share, target in targets)
+            return total(*(share * kind.distance(value, target) for share, target in targets))
 
         return Term("style", weight * layers[layer], layer, judge, kind.mean)
 
     return [term(layer) for layer in described[0]]
+
+
+def describe_part(kind: Statistic, mask: Tensor, features: Tensor) -> Tensor:
+    """What a statistic says of a part of a map.
+
+    Args:
+        kind: of the statistic; one that asks for no neighbours.
+        mask: (1, 1, H, W), of the image, in [0, 1].
+        features: (1, N, h, w); the positions that lie in the mask by more than a half are described.
+
+    Raises:
+        InputError: fewer than two positions do.
+    """
+    inside = F.interpolate(mask, features.shape[-2:], mode="area").flatten() > 0.5  # (h·w,)
+    if inside.sum() < 2:
+        raise InputError("hardly anything of a style picture is opaque: give a larger style_size, or a fuller picture")
+    return kind.describe(features.flatten(2)[:, :, None, inside])  # (1, N, 1, positions)
 
 
 def tv_term(
@@ -223,7 +278,8 @@ def tv_term(
 
     Args:
         weight: γ.
-        kind, reduction: as in `tv_loss`.
+        kind: as in `tv_loss`.
+        reduction: as in `tv_loss`.
         space: image → what is to be smooth, a backbone's `normalize`, say; the pixels in [0, 1] if None.
     """
     return Term("tv", weight, None, lambda image: tv_loss(space(image) if space else image, kind, reduction))
@@ -250,7 +306,6 @@ class Objective:
         if not self.terms:
             raise InputError("an objective needs at least one term whose weight is not 0: nothing would be optimised")
         self.layers = [n for n in backbone.layers if n in {term.layer for term in self.terms}]
-        self._fast: Callable[[Tensor], tuple[Tensor, dict[str, Tensor], Tensor]] | None = None
 
     def __call__(self, image: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
         """Total (a scalar with a gradient) and each term by name, weighted, without one: they add up to the total.
@@ -261,35 +316,36 @@ class Objective:
         """
         features = self.backbone(image, self.layers) if self.layers else {}
         values = [t.weight * t.loss(features[t.layer] if t.layer else image) for t in self.terms]
-        return sum(values), self._by_name(values)
+        return total(*values), self._by_name(values)
 
-    def value_and_gradient(self, image: Tensor) -> tuple[Tensor, dict[str, Tensor], Tensor]:
+    def value_and_gradient(self, image: Tensor) -> Evaluation:
         """Total, terms by name, and the gradient (1, 3, H, W) of the total, all without a graph.
 
         On CUDA the three lie in buffers that the next call for an image of this shape writes to again.
         """
-        if self._fast is None:
-            self._fast = recorded(self._evaluator())
         return self._fast(image.detach())
 
-    def _evaluator(self) -> Callable[[Tensor], tuple[Tensor, dict[str, Tensor], Tensor]]:
+    @cached_property
+    def _fast(self) -> Callable[[Tensor], Any]:
+        """`value_and_gradient` of an image without a graph; its engine is built when first asked for."""
         of_maps = [term for term in self.terms if term.layer]
         of_pixels = [term for term in self.terms if not term.layer]
-        order = sorted(self.terms, key=lambda term: not term.layer)
-        engine = Engine(self.backbone, of_maps, self.precision, self.memory) if of_maps else None
+        engine = None
+        if of_maps:  # the engine's protocol asks for attributes that can be written, which a frozen term's cannot
+            engine = Engine(self.backbone, of_maps, self.precision, self.memory)  # type: ignore[arg-type]
 
-        def evaluate(image: Tensor) -> tuple[Tensor, dict[str, Tensor], Tensor]:
+        def evaluate(image: Tensor) -> Evaluation:
             values, gradient = engine(image) if engine else ([], torch.zeros_like(image))
             if of_pixels:
                 with torch.enable_grad():
                     leaf = image.clone().requires_grad_()
                     own = [term.weight * term.loss(leaf) for term in of_pixels]
-                    gradient += torch.autograd.grad(sum(own), leaf)[0]
+                    gradient += torch.autograd.grad(total(*own), leaf)[0]
                 values += own
-            parts = self._by_name(values, order)
-            return sum(parts.values()), parts, gradient.contiguous()
+            parts = self._by_name(values, [*of_maps, *of_pixels])
+            return total(*parts.values()), parts, gradient.contiguous()
 
-        return evaluate
+        return captured(evaluate)
 
     def _by_name(self, values: Iterable[Tensor], terms: Iterable[Term] | None = None) -> dict[str, Tensor]:
         """Values without a gradient; terms of one name, two sets of styles say, share an entry."""

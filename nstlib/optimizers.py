@@ -21,6 +21,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import Enum
 from functools import partial
+from typing import Any
 
 import numpy as np
 import torch
@@ -30,8 +31,8 @@ from .errors import InputError, choose
 
 __all__ = ["OPTIMIZERS", "Step", "Stop", "adam", "lbfgs", "optimize"]
 
-Bounds = tuple[Sequence[float], Sequence[float]]
-State = Mapping[str, object]
+Bounds = tuple[float | Sequence[float], float | Sequence[float]]  # least and greatest, numbers or one per channel
+State = Mapping[str, Any]  # tensors, numbers and lists of them, by name
 STEP = ("iteration", "evaluations", "loss", "terms", "image")  # what a state keeps of its `Step`
 
 
@@ -62,7 +63,8 @@ class Step:
     """What the loop reports after each iteration.
 
     Attributes:
-        iteration, evaluations: counts so far.
+        iteration: moves so far.
+        evaluations: calls of the objective so far.
         seconds: since the loop began.
         loss: the objective at `image` (or, where `image` is a running mean, at the newest of those averaged).
         terms: its summands by name.
@@ -80,7 +82,12 @@ class Step:
     memory: Callable[[], State] = field(default=dict, repr=False, compare=False)
     stop: Stop | None = None
 
-    def state(self) -> dict[str, object]:
+    @property
+    def broken(self) -> bool:
+        """Whether the numbers, not the run, came to an end here."""
+        return self.stop is not None and self.stop.broken
+
+    def state(self) -> dict[str, Any]:
         """All that is needed to go on from here exactly: a copy, of tensors, numbers and lists of them.
 
         It is made when asked for, since the memory of L-BFGS is large: ask before you ask for the next step.
@@ -94,29 +101,39 @@ class Step:
 class Evaluator:
     """Calls the objective on flat images, counts the calls, and knows the bounds of the pixels.
 
-    objective: image (1, 3, H, W) → (total, terms), differentiated by autograd; or an object whose method
-    `value_and_gradient` makes (total, terms, gradient) of the image, in a buffer of its own if it likes.
+    Args:
+        objective: image (1, 3, H, W) → (total, terms), differentiated by autograd; or an object whose method
+            `value_and_gradient` makes (total, terms, gradient) of the image, in a buffer of its own if it likes.
+        image: one like those that will be evaluated, (1, 3, H, W).
+        bounds: of the pixels, numbers or one number per channel; None for none.
+        count: calls that were made before.
     """
 
-    def __init__(self, objective: Callable, image: Tensor, bounds: Bounds | None, count: int = 0):
+    def __init__(self, objective: Callable[..., Any], image: Tensor, bounds: Bounds | None, count: int = 0):
         self.objective, self.shape, self.count, self.began = objective, image.shape, count, time.perf_counter()
         self.moves = 0  # how often the optimiser began to change its memory
-        self.low, self.high = (None, None) if bounds is None else (self._limit(b, image) for b in bounds)
+        # As tensors: a scalar each, or (1, 3, 1, 1).
+        self.limits = None if bounds is None else (self._limit(bounds[0], image), self._limit(bounds[1], image))
 
     def _limit(self, bound: float | Sequence[float], image: Tensor) -> Tensor:
         limit = torch.as_tensor(bound, dtype=image.dtype, device=image.device)
         return limit.view(1, -1, 1, 1) if limit.ndim else limit
 
     def project(self, x: Tensor) -> Tensor:
-        """The nearest image within the bounds."""
-        return x if self.low is None else x.view(self.shape).clamp(self.low, self.high).view(-1)
+        """The nearest image within the bounds, flat like x (n,)."""
+        return x if self.limits is None else x.view(self.shape).clamp(*self.limits).view(-1)
 
     def held(self, x: Tensor, gradient: Tensor) -> Tensor | None:
-        """Pixels that stand at a bound and are pushed beyond it."""
-        if self.low is None:
+        """Pixels that stand at a bound and are pushed beyond it, as a mask (n,); None without bounds.
+
+        Args:
+            x: the image (n,), within the bounds.
+            gradient: the slope there (n,).
+        """
+        if self.limits is None:
             return None
-        image, uphill = x.view(self.shape), gradient.view(self.shape)
-        return (((image <= self.low) & (uphill > 0)) | ((image >= self.high) & (uphill < 0))).view(-1)
+        (low, high), image, uphill = self.limits, x.view(self.shape), gradient.view(self.shape)
+        return (((image <= low) & (uphill > 0)) | ((image >= high) & (uphill < 0))).view(-1)
 
     def __call__(self, x: Tensor) -> tuple[Tensor, dict[str, Tensor], Tensor]:
         """(total, terms, flat gradient), all on the device; the gradient is good until the next call."""
@@ -139,7 +156,16 @@ class Evaluator:
         memory: Callable[[], State],
         stop: Stop | None = None,
     ) -> Step:
-        """A `Step` whose state can be asked for until the optimiser begins to change its memory."""
+        """A `Step` whose state can be asked for until the optimiser begins to change its memory.
+
+        Args:
+            iteration: moves so far.
+            loss: the total.
+            terms: its summands by name.
+            x: the image (n,).
+            memory: makes a copy of what the optimiser needs to go on.
+            stop: why this is the last step; None if it is not.
+        """
         moves = self.moves
 
         def current() -> State:
@@ -152,14 +178,23 @@ class Evaluator:
 
 
 def to_host(total: Tensor, terms: Mapping[str, Tensor], *more: Tensor) -> tuple[float, dict[str, float], list[float]]:
-    """The numbers in all these tensors, by one transfer, so that the host waits for the device once."""
+    """The numbers in all these tensors, by one transfer, so that the host waits for the device once.
+
+    Args:
+        total: a scalar.
+        terms: scalars by name.
+        more: of any shape.
+
+    Returns:
+        The total, the terms by name, and all numbers of the others in a row.
+    """
     parts = [part.reshape(-1) for part in (total, *terms.values(), *more)]
     loss, *numbers = torch.cat(parts).tolist()
     return loss, dict(zip(terms, numbers, strict=False)), numbers[len(terms) :]
 
 
 def adam(
-    objective: Callable,
+    objective: Callable[..., Any],
     image: Tensor,
     *,
     rate: float = 0.02,
@@ -185,11 +220,12 @@ def adam(
     """
     image = image.detach()
     evaluate = Evaluator(objective, image, bounds, state["evaluations"] if state else 0)
+    good: tuple[int, float, Mapping[str, float], Tensor] | None = None  # the last step whose loss was a number
     if state:
         x, m, v, mean = state["x"], *(state[name].clone() for name in ("m", "v", "mean"))
         good = (state["iteration"], state["loss"], state["terms"], state["image"].reshape(-1))
     else:
-        x, good = image.reshape(-1).clone(), None
+        x = image.reshape(-1).clone()  # (n,), as all images and gradients here
         m, v, mean = torch.zeros_like(x), torch.zeros_like(x), torch.zeros_like(x if average else x[:0])
     iteration, (b1, b2) = good[0] + 1 if good else 0, betas
     x = evaluate.project(x)
@@ -198,8 +234,8 @@ def adam(
         return {"x": x, "m": m.clone(), "v": v.clone(), "mean": mean.clone()}
 
     while True:
-        total, terms, gradient = evaluate(x)
-        loss, terms, _ = to_host(total, terms)
+        total, parts, gradient = evaluate(x)
+        loss, terms, _ = to_host(total, parts)
         if not math.isfinite(loss):
             yield evaluate.report(*(good or (iteration, loss, terms, x)), memory, Stop.LOSS)
             return
@@ -220,7 +256,7 @@ def adam(
 
 
 def lbfgs(
-    objective: Callable,
+    objective: Callable[..., Any],
     image: Tensor,
     *,
     history: int = 10,
@@ -236,11 +272,14 @@ def lbfgs(
     iteration (Bertsekas 1982, two-metric projection).
 
     Args:
-        objective, image, bounds, state: as for `adam`.
+        objective: image → (total, terms), or an object with `value_and_gradient` (see `Evaluator`).
+        image: where to start, (1, 3, H, W).
         history: how many moves are remembered.
         first_move: mean change of a pixel in the first trial, when nothing is known of the curvature.
         noise: relative error of a loss value, some 1e-3 where the network computes in half precision. A step may then
             raise the loss by this share, since a smaller rise says nothing (Shi, Xie, Byrd & Nocedal 2022).
+        bounds: as for `adam`.
+        state: as for `adam`.
 
     Raises:
         InputError: a history below 1.
@@ -282,7 +321,8 @@ def lbfgs(
             yield report(trouble or Stop.CONVERGED)
             return
         pairs.propose(found.x, point.x, found.gradient, point.gradient)  # later trials may have taken its place
-        pairs.add(*found.products[:2], found.moved, least=max(noise, 10 * torch.finfo(image.dtype).eps))
+        sy, yy = found.products[:2]
+        pairs.add(sy, yy, found.moved, least=max(noise, 10 * torch.finfo(image.dtype).eps))
         point, iteration = found, iteration + 1
         yield report()
 
@@ -291,9 +331,19 @@ def lbfgs(
 class Point:
     """An image that was evaluated, and all that the host will ask about it.
 
-    x, gradient: (n,), on the device. size, square: mean |g| and g·g of the free pixels. products: see `History`.
-    Of the move s that led here: t, the step length; reach, the largest change of a pixel; moved, s·s; promised, the
-    change of the loss that the slope foretold; slope, that of the loss, here, along the direction of the search.
+    Attributes:
+        x: the image (n,), on the device.
+        gradient: of the loss (n,), on the device.
+        loss: the objective.
+        terms: its summands by name.
+        size: mean |g| of the free pixels.
+        square: g·g of the free pixels.
+        products: (4, rows), see `History.products`.
+        t: step length of the move s that led here.
+        reach: the largest change of a pixel by s.
+        moved: s·s.
+        promised: the change of the loss that the slope at the start foretold for s.
+        slope: that of the loss, here, along the direction of the search.
     """
 
     x: Tensor
@@ -322,7 +372,12 @@ class Point:
 
     @classmethod
     def load(cls, state: State, rows: Sequence[int]) -> Point:
-        """Go on from a copy; rows: of its products, those that the history kept."""
+        """Go on from a copy.
+
+        Args:
+            state: `Step.state()` of an earlier step.
+            rows: of its products, those that the history kept.
+        """
         same = {name: state[name] for name in ("gradient", "loss", "terms", "size", "square")}
         return cls(x=state["image"].reshape(-1), products=np.array(state["products"])[:, rows], **same)
 
@@ -337,25 +392,39 @@ def look(
 ) -> Point:
     """Evaluate at x, and fetch what the next iteration needs too, in case the search ends here; it mostly does.
 
-    start, path, t: where the search began, the direction in which x still moves, and the step length.
+    Args:
+        evaluate: the objective.
+        pairs: the history; the pair on trial is written to its spare row.
+        x: where (n,).
+        start: where the search began; None at the very first point.
+        path: the direction (n,) in which x still moves; None with no start.
+        t: the step length from the start.
     """
-    total, terms, gradient = evaluate(x)
+    total, parts, gradient = evaluate(x)
     gradient = gradient.clone()  # the objective may use its buffer again
-    if start:
-        pairs.propose(x, start.x, gradient, start.gradient)
-    free, s, norm = without(gradient, evaluate.held(x, gradient)), pairs.S[pairs.spare], torch.linalg.vector_norm
-    facts = [norm(free, 1), free @ free, norm(s, math.inf), s @ s]
-    if start:
-        facts += [start.gradient @ s, gradient @ path]
-    products = pairs.products(free)
-    loss, terms, numbers = to_host(total, terms, torch.stack(facts), products)
+    s, slopes = pairs.S[pairs.spare], []
+    if start is not None and path is not None:
+        pairs.propose(x, start.x, gradient, start.gradient)  # writes s
+        slopes = [start.gradient @ s, gradient @ path]
+    free, norm = without(gradient, evaluate.held(x, gradient)), torch.linalg.vector_norm
+    facts = [norm(free, 1), free @ free, norm(s, math.inf), s @ s, *slopes]
+    products = pairs.products(free)  # (4, rows)
+    loss, terms, numbers = to_host(total, parts, torch.stack(facts), products)
     total_size, square, *moved = numbers[: len(facts)]
     table = np.array(numbers[len(facts) :]).reshape(products.shape)
     return Point(x, gradient, loss, terms, total_size / len(x), square, table, t, *moved)
 
 
 def look_along(evaluate: Evaluator, pairs: History, start: Point, direction: Tensor, t: float) -> Point:
-    """Evaluate at P(x + t d), the step t along a direction, projected onto the bounds."""
+    """Evaluate at P(x + t d), the step t along a direction, projected onto the bounds.
+
+    Args:
+        evaluate: the objective.
+        pairs: the history.
+        start: x, where the search began.
+        direction: d (n,).
+        t: the step length, above 0.
+    """
     reached = start.x + t * direction
     x = evaluate.project(reached)
     # A pixel that has come to its bound moves no further along the path.
@@ -363,15 +432,28 @@ def look_along(evaluate: Evaluator, pairs: History, start: Point, direction: Ten
 
 
 def without(values: Tensor, pixels: Tensor | None) -> Tensor:
-    """The values, with 0 at some pixels (a mask, or None)."""
+    """The values, with 0 at some pixels.
+
+    Args:
+        values: (n,).
+        pixels: a mask (n,); None for no pixel.
+    """
     return values if pixels is None else values.masked_fill(pixels, 0)
 
 
 class History:
     """The last moves s and changes of gradient y, and H, the inverse of the Hessian as they know it.
 
-    S, Y: (size + 1, n), ring buffers on the device; the row in excess is for the pair on trial. order: the rows of the
-    others, oldest first. sy, yy: (size + 1, size + 1), s_i·y_j (for s_i no younger than y_j) and y_i·y_j, on the host.
+    Args:
+        size: how many moves are remembered.
+        image: one of the images that move; has n numbers.
+
+    Attributes:
+        S: (size + 1, n), the moves, a ring buffer on the device; the row in excess is for the pair on trial.
+        Y: the changes of gradient, in the same way.
+        order: rows of the pairs that are remembered, oldest first.
+        sy: (size + 1, size + 1), s_i·y_j for s_i no younger than y_j, on the host.
+        yy: (size + 1, size + 1), y_i·y_j, on the host.
     """
 
     def __init__(self, size: int, image: Tensor):
@@ -388,19 +470,33 @@ class History:
         self.order = []
 
     def propose(self, x: Tensor, x_before: Tensor, gradient: Tensor, gradient_before: Tensor) -> None:
-        """Write s and y of a move on trial."""
+        """Write s and y of a move on trial.
+
+        Args:
+            x: where it led (n,).
+            x_before: where it began (n,).
+            gradient: at x (n,).
+            gradient_before: at x_before (n,).
+        """
         torch.sub(x, x_before, out=self.S[self.spare])
         torch.sub(gradient, gradient_before, out=self.Y[self.spare])
 
     def products(self, g: Tensor) -> Tensor:
         """S·y, Y·y, S·g, Y·g, y being that on trial: (4, rows in use), in one pass over the memory."""
         rows = max([*self.order, self.spare]) + 1
-        both = torch.stack((self.Y[self.spare], g))
+        both = torch.stack((self.Y[self.spare], g))  # (2, n)
         return torch.stack((both @ self.S[:rows].T, both @ self.Y[:rows].T), 1).flatten(0, 1)
 
     def add(self, sy: np.ndarray, yy: np.ndarray, ss: float, least: float) -> None:
-        """Remember the pair on trial, given S·y, Y·y and s·s; or not, where the angle of s and y has a cosine below
-        `least`: H must stay positive definite, and rounding or noise could have made so small an s·y.
+        """Remember the pair on trial, unless s and y are all but at right angles.
+
+        H must stay positive definite, and rounding or noise could have made so small an s·y.
+
+        Args:
+            sy: S·y, (rows in use,).
+            yy: Y·y, (rows in use,).
+            ss: s·s.
+            least: cosine of the angle of s and y, above which a pair is remembered.
         """
         new, rows = self.spare, len(sy)
         if sy[new] <= max(least * math.sqrt(ss * yy[new]), sys.float_info.min):  # near 0, 1 / s·y would overflow
@@ -409,7 +505,7 @@ class History:
         self.order = [*self.order, new][-len(self.S) + 1 :]
 
     def direction(self, g: Tensor, gg: float, sg: np.ndarray, yg: np.ndarray) -> tuple[Tensor, float]:
-        """d = -H g and its slope g·d, from g·g, S·g and Y·g: one more pass over the memory.
+        """d = -H g (n,) and its slope g·d: one more pass over the memory.
 
         The two-loop recursion (Nocedal & Wright 2006, algorithm 7.4) begins with q = g and takes away α_i y_i, from
         the youngest pair to the oldest; then r = γ q gains (α_i - β_i) s_i, from the oldest to the youngest:
@@ -419,11 +515,17 @@ class History:
         q and r are sums of g, y_j and s_j, so their products with s_i and y_i are sums of products that are known
         (Chen, Wang & Zhou 2014, "Large-scale L-BFGS using MapReduce"). The loops run over numbers; images are summed
         once, H g = γ (g - Σ α_i y_i) + Σ (α_i - β_i) s_i.
+
+        Args:
+            g: the gradient (n,).
+            gg: g·g.
+            sg: S·g, (rows in use,).
+            yg: Y·g, (rows in use,).
         """
         if not self.order:
             return -g, -gg
         rows = np.array(self.order)
-        sy, yy, sg, yg = self.sy[np.ix_(rows, rows)], self.yy[np.ix_(rows, rows)], sg[rows], yg[rows]
+        sy, yy, sg, yg = self.sy[np.ix_(rows, rows)], self.yy[np.ix_(rows, rows)], sg[rows], yg[rows]  # by age
         rho, gamma = 1 / sy.diagonal(), sy[-1, -1] / yy[-1, -1]
         alpha, beta = np.zeros(len(rows)), np.zeros(len(rows))
         for i in reversed(range(len(rows))):
@@ -434,7 +536,7 @@ class History:
         used = max(self.order) + 1
         weights = np.zeros((2, used))
         weights[:, rows] = beta - alpha, gamma * alpha
-        of_s, of_y = torch.tensor(weights, dtype=g.dtype).to(g.device)
+        of_s, of_y = torch.tensor(weights, dtype=g.dtype).to(g.device)  # (used,) each
         return (of_s @ self.S[:used]).add_(of_y @ self.Y[:used]).sub_(g, alpha=float(gamma)), float(slope)
 
     def state(self) -> State:
@@ -481,7 +583,13 @@ def wolfe(
 
     Args:
         trial: step length → the point there.
-        loss, slope0: at the start.
+        loss: at the start.
+        slope0: at the start, below 0.
+        first: the step length that is tried first, above 0.
+        noise: relative error of a loss.
+        decrease: c₁, above 0.
+        curvature: c₂, between `decrease` and 1.
+        trials: at most so many evaluations.
 
     Returns:
         The point; the best trial when trials run out; None when no trial lowers the loss. And the trouble of the last
@@ -516,7 +624,12 @@ def wolfe(
 
 
 def between(low: tuple[float, float, float], high: tuple[float, float, float]) -> float:
-    """The minimum of the cubic through two points with slopes (Nocedal & Wright 2006, equation 3.59), kept inside."""
+    """The minimum of the cubic through two points with slopes (Nocedal & Wright 2006, equation 3.59), kept inside.
+
+    Args:
+        low: (step length, loss, slope) of one end.
+        high: of the other, which may lie on either side.
+    """
     (t0, f0, g0), (t1, f1, g1) = low, high
     left, right = min(t0, t1), max(t0, t1)
     guess = (t0 + t1) / 2
@@ -537,7 +650,7 @@ OPTIMIZERS: dict[str, Callable[..., Iterator[Step]]] = {"adam": adam, "lbfgs": l
 
 
 def optimize(
-    objective: Callable,
+    objective: Callable[..., Any],
     image: Tensor,
     optimizer: str = "lbfgs",
     *,
@@ -545,7 +658,7 @@ def optimize(
     seconds: float | None = None,
     plateau: float | None = None,
     window: int = 20,
-    **options: object,
+    **options: Any,
 ) -> Iterator[Step]:
     """Run an optimiser until something says stop; the last step's `stop` says what.
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from functools import cached_property
 from inspect import Parameter, signature
-from typing import Any
+from typing import Any, NamedTuple, TypeVar
 
 import torch
 from torch import Tensor
@@ -19,7 +19,7 @@ from .budget import Budget, Needs
 from .engine import features_in_bands
 from .errors import InputError, choose, nearest
 from .image import Picture, fit, load_image, resize
-from .loss import Objective, Term, content_terms, divide_shares, style_terms, tv_term
+from .loss import Features, Objective, Term, content_terms, divide_shares, style_terms, tv_term
 from .machine import choose_device, choose_precision, describe_device, free_memory
 from .recipe import SMALLEST, STARTS, Recipe
 from .recipes import DEFAULT_RECIPE, RECIPES
@@ -33,6 +33,8 @@ ROUGH = 0.6  # of a mixed run's evaluations at full size, before float32 takes o
 NOISE = {"float32": 0.0, "bfloat16": 1e-2}  # relative error of a loss, see `lbfgs`
 FREE_SHARE = 0.9  # of what is free, what a run may take
 FROM_MEMORY = "(a picture from memory)"  # how a recipe calls a start that has no path
+
+Function = TypeVar("Function", bound=Callable[..., Any])
 
 
 class Device(Text):
@@ -108,10 +110,14 @@ class Plan:
     """All that a run is made of, ready; made by `prepare`.
 
     Attributes:
-        recipe, settings: what is computed, and how.
-        device, precision: what `settings` means on this machine.
+        recipe: what is computed.
+        settings: how.
+        device: what `settings` means on this machine.
+        precision: likewise, "float32", "bfloat16" or "mixed".
         backbone: the network, with its weights, on the device.
-        content, styles, start: the pictures, at the result's size; None, or no styles, where there is none.
+        content: the picture, at the result's size; None for a texture.
+        styles: the pictures, at their own sizes; none for a reconstruction of the content.
+        start: the picture of a start that is neither content nor style nor noise.
         names: of content and styles, as they were given: None for one from memory.
         stages: the parts of the run.
         budget: how its memory is divided.
@@ -128,6 +134,10 @@ class Plan:
     names: tuple[str | None, ...]
     stages: tuple[Stage, ...]
     budget: Budget
+
+    def __repr__(self) -> str:
+        parts = " → ".join(f"{s.size[1]}×{s.size[0]} ({s.evaluations} evaluations)" for s in self.stages)
+        return f"Plan: {parts}; {self.notes[0]}"
 
     @property
     def smallest(self) -> int:
@@ -175,9 +185,9 @@ class Plan:
     def identity(self) -> dict[str, Any]:
         """All that determines the run, as plain data: fields by name, and digests of pictures and weights.
 
-        A checkpoint goes on only where it is the same.
-
-        The number of evaluations is not among it, so that a run can be given more."""
+        A checkpoint goes on only where it is the same. The number of evaluations is not among it, so that a run can be
+        given more.
+        """
         words = ("name", "source", "note", "evaluations")
         fields_ = {name: self.facts[name] for name in ("precision", "seed", "shares", "style_scales")}
         fields_ |= {name: value for name, value in self.recipe.to_dict().items() if name not in words}
@@ -196,13 +206,12 @@ class Plan:
         Returns:
             (1, 3, *size), in [0, 1].
         """
-        if self.start is not None:
-            return resize(self.start.pixels, size)
-        if self.recipe.start == "noise":
-            noise = torch.randn(1, 3, *size, generator=torch.Generator().manual_seed(self.settings.seed))
-            return (self.backbone.mean.cpu() + self.recipe.noise * noise).clamp(0, 1)
-        picture = self.content if self.recipe.start == "content" else self.styles[0]
-        return resize(picture.pixels, size)
+        start = self.recipe.start
+        picture = self.content if start == "content" else self.styles[0] if start == "style" else self.start
+        if picture is not None:
+            return resize(picture.pixels, size)
+        noise = torch.randn(1, 3, *size, generator=torch.Generator().manual_seed(self.settings.seed))
+        return (self.backbone.get_buffer("mean").cpu() + self.recipe.noise * noise).clamp(0, 1)
 
     def objective(self, stage: Stage | None = None) -> Objective:
         """What is minimised in a stage, the last if None; every picture shrinks with the result."""
@@ -212,28 +221,41 @@ class Plan:
     def terms(self, size: tuple[int, int]) -> list[Term]:
         """Content, style and smoothness at a size (height, width)."""
         r, terms = self.recipe, []
-        in_bands = features_in_bands(self.backbone)
+        in_bands: Features = features_in_bands(self.backbone)
         if self.content is not None and r.content_weight:
             content = resize(self.content.pixels, size).to(self.device)
             terms += content_terms(
                 in_bands, content, r.content_layers, weight=r.content_weight, reduction=r.content_reduction
             )
         if self.styles and r.style_weight:
-            look = in_bands if STATISTICS[r.statistic].is_mean else self.backbone
-            styles = [self.shrunk(style, size).to(self.device) for style in self.styles]
+            styles, masks = zip(*(self.shrunk(style, size) for style in self.styles), strict=True)
+            whole = not STATISTICS[r.statistic].is_mean or any(mask is not None for mask in masks)
             terms += style_terms(
-                look, styles, r.style_layers, weight=r.style_weight, statistic=r.statistic, shares=self.shares
+                self.backbone if whole else in_bands,
+                styles,
+                r.style_layers,
+                weight=r.style_weight,
+                statistic=r.statistic,
+                shares=self.shares,
+                masks=masks,
             )
         if r.tv_weight:
             space = self.backbone.normalize if r.tv_space == "network" else None
             terms.append(tv_term(r.tv_weight, r.tv_kind, r.tv_reduction, space))
         return terms
 
-    def shrunk(self, style: Picture, size: tuple[int, int]) -> Tensor:
-        """A style picture as it goes with a result of some (height, width)."""
+    def shrunk(self, style: Picture, size: tuple[int, int]) -> tuple[Tensor, Tensor | None]:
+        """A style picture (1, 3, h, w) as it goes with a result, and its mask (1, 1, h, w) if it has one.
+
+        Args:
+            style: at the size for the last stage.
+            size: (height, width) of the result.
+        """
         scale = size[0] / self.stages[-1].size[0]
         h, w = style.pixels.shape[-2:]
-        return resize(style.pixels, (max(self.smallest, round(h * scale)), max(self.smallest, round(w * scale))))
+        shape = max(self.smallest, round(h * scale)), max(self.smallest, round(w * scale))
+        mask = None if style.mask is None else resize(style.mask, shape).to(self.device)
+        return resize(style.pixels, shape).to(self.device), mask
 
     def options(self, stage: Stage) -> dict[str, Any]:
         """The recipe's fields that its optimiser takes."""
@@ -250,56 +272,32 @@ def prepare(
 
     Args:
         content: what `load_image` takes; None for a texture on a canvas of `size` × `size`.
-        styles: as many; none for a reconstruction of the content.
+        styles: a list of as many, or one alone; an empty list for a reconstruction of the content.
         recipe: a name in `RECIPES`, or a `Recipe`.
         options: fields of `Settings` and, each in place of the recipe's own value, of `Recipe`.
 
     Raises:
         InputError: whatever does not fit, in one line.
     """
-    start = options.get("start", "")
-    if not isinstance(start, str | os.PathLike) and start is not None:
-        options["start"] = FROM_MEMORY
-    recipe, settings = settle(recipe, options)
+    styles = list(styles) if isinstance(styles, list | tuple) else [styles]  # one alone may stand for a list of one
+    start = options.get("start")
+    recipe, settings = settle(recipe, options if start is None or is_name(start) else options | {"start": FROM_MEMORY})
     check_together(recipe, settings, content, styles)
     device = choose_device(settings.device)
     precision = choose_precision(settings.precision, device)
     backbone = ready_backbone(recipe, settings)
     smallest = smallest_side(backbone, recipe)
-
-    def load(source: Any, size: int) -> Picture:
-        return load_image(source, size, side=recipe.side, smallest=smallest)
-
-    scales = settings.style_scales or (1.0,) * len(styles)
-    content_picture = None if content is None else load(content, recipe.size)
-    style_pictures = tuple(
-        load(style, max(1, round((recipe.style_size or recipe.size) * scale)))
-        for style, scale in zip(styles, scales, strict=True)
-    )
-    start = start if recipe.start == FROM_MEMORY else recipe.start
-    start_picture = None if recipe.start in STARTS else load(start, recipe.size)
-    pictures = [p for p in (content_picture, *style_pictures, start_picture) if p is not None]
+    pictures = load_pictures(content, styles, start, recipe, settings, smallest)
     if recipe.normalized:
-        normalize_activations(backbone, [picture.pixels for picture in pictures])
-    shape = (recipe.size,) * 2 if content_picture is None else shape_of(content_picture)
-    stages = divide_run(recipe, precision, shape, smallest)
-    memory = FREE_SHARE * free_memory(device) if settings.memory is None else settings.memory
-    budget = Needs(backbone, recipe, stages[-1].precision).divide(shape, list(map(shape_of, style_pictures)), memory)
-    loaded = zip((content, *styles), (content_picture, *style_pictures), strict=True)
-    names = tuple(name_of(given, picture) for given, picture in loaded)
-    return Plan(
-        recipe,
-        settings,
-        device,
-        precision,
-        backbone.to(device),
-        content_picture,
-        style_pictures,
-        start_picture,
-        names,
-        tuple(stages),
-        budget,
-    )
+        normalize_activations(backbone, [picture.pixels for picture in pictures.all])
+    stages = divide_run(recipe, precision, pictures.shape or (recipe.size, recipe.size), smallest)
+    budget = divide_memory(backbone, recipe, settings, stages[-1], pictures.styles, device)
+    return Plan(recipe, settings, device, precision, backbone.to(device), *pictures, tuple(stages), budget)
+
+
+def is_name(source: Any) -> bool:
+    """Whether a picture is given by a name, a path or an address."""
+    return isinstance(source, str | os.PathLike)
 
 
 def settle(recipe: str | Recipe, options: Mapping[str, Any]) -> tuple[Recipe, Settings]:
@@ -333,6 +331,12 @@ def settle(recipe: str | Recipe, options: Mapping[str, Any]) -> tuple[Recipe, Se
 def check_together(recipe: Recipe, settings: Settings, content: Any, styles: Sequence[Any]) -> None:
     """Refuse what does not go together.
 
+    Args:
+        recipe: what is computed.
+        settings: how.
+        content: None for none.
+        styles: as many as there are.
+
     Raises:
         InputError: no picture, a start that is not there, nothing to optimise, other numbers of shares than styles.
     """
@@ -354,7 +358,15 @@ def check_together(recipe: Recipe, settings: Settings, content: Any, styles: Seq
 
 
 def ready_backbone(recipe: Recipe, settings: Settings) -> Backbone:
-    """The recipe's network on the CPU; random weights follow the seed and leave the caller's random state alone."""
+    """The recipe's network on the CPU; random weights follow the seed and leave the caller's random state alone.
+
+    Args:
+        recipe: names the network and what is changed in it.
+        settings: name the weights and the seed.
+
+    Raises:
+        InputError: weights that cannot be had.
+    """
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(settings.seed)
         return load_backbone(
@@ -367,7 +379,11 @@ def ready_backbone(recipe: Recipe, settings: Settings) -> Backbone:
 
 
 def smallest_side(backbone: Backbone, recipe: Recipe) -> int:
-    """The least side of a picture on which all the recipe's layers can be compared.
+    """The least side of a picture, in pixels, on which all the recipe's layers can be compared.
+
+    Args:
+        backbone: the network, with its weights.
+        recipe: names the layers.
 
     Raises:
         InputError: a layer that the weights do not reach.
@@ -381,14 +397,90 @@ def smallest_side(backbone: Backbone, recipe: Recipe) -> int:
     return side
 
 
+class Pictures(NamedTuple):
+    """The pictures of a run, loaded; see `Plan`."""
+
+    content: Picture | None
+    styles: tuple[Picture, ...]
+    start: Picture | None
+    names: tuple[str | None, ...]
+
+    @property
+    def all(self) -> list[Picture]:
+        """Those that there are."""
+        return [picture for picture in (self.content, *self.styles, self.start) if picture is not None]
+
+    @property
+    def shape(self) -> tuple[int, int] | None:
+        """(height, width) of the content, if there is one."""
+        return None if self.content is None else shape_of(self.content)
+
+
+def load_pictures(
+    content: Any | None, styles: Sequence[Any], start: Any, recipe: Recipe, settings: Settings, smallest: int
+) -> Pictures:
+    """All pictures at the size at which the run needs them.
+
+    Args:
+        content: what `load_image` takes, or None.
+        styles: as many.
+        start: the same, where the recipe's start is a picture from memory.
+        recipe: names sizes and start.
+        settings: names the styles' scales.
+        smallest: the least side of a picture.
+
+    Raises:
+        InputError: one that cannot be loaded, is too small, or cut out where that cannot be.
+    """
+
+    def load(source: Any, size: int) -> Picture:
+        return load_image(source, size, side=recipe.side, smallest=smallest)
+
+    scales = settings.style_scales or (1.0,) * len(styles)
+    sizes = [max(1, round((recipe.style_size or recipe.size) * scale)) for scale in scales]
+    begin = (
+        None if recipe.start in STARTS else load(start if recipe.start == FROM_MEMORY else recipe.start, recipe.size)
+    )
+    painted = None if content is None else load(content, recipe.size)
+    cut = tuple(cut_out(load(style, size), recipe) for style, size in zip(styles, sizes, strict=True))
+    names = tuple(name_of(given, made) for given, made in zip((content, *styles), (painted, *cut), strict=True))
+    return Pictures(painted, cut, begin, names)
+
+
+def divide_memory(
+    backbone: Backbone,
+    recipe: Recipe,
+    settings: Settings,
+    stage: Stage,
+    styles: Sequence[Picture],
+    device: torch.device,
+) -> Budget:
+    """What a run may take, divided.
+
+    Args:
+        backbone: its network.
+        recipe: what is computed.
+        settings: say how much memory there is; nine tenths of what is free if they do not.
+        stage: the largest.
+        styles: the style pictures.
+        device: whose memory it is.
+
+    Raises:
+        InputError: the run does not fit, however frugally.
+    """
+    memory = FREE_SHARE * free_memory(device) if settings.memory is None else settings.memory
+    needs = Needs(backbone, recipe, stage.precision, whole=any(style.mask is not None for style in styles))
+    return needs.divide(stage.size, [shape_of(style) for style in styles], memory)
+
+
 def divide_run(recipe: Recipe, precision: str, shape: tuple[int, int], smallest: int) -> list[Stage]:
     """Coarse to fine; a mixed run of L-BFGS ends in float32 (Adam averages the noise of half precision).
 
     Args:
         recipe: names the scales and their evaluations.
-        precision: "mixed" among them.
+        precision: "float32", "bfloat16" or "mixed".
         shape: (height, width) of the result.
-        smallest: the least side of a scale.
+        smallest: the least side of a scale, in pixels.
     """
     coarse = [(fit(shape, size, recipe.side), n) for size, n in recipe.scales() if size < recipe.size]
     coarse = [(size, n) for size, n in coarse if min(size) >= smallest and size[0] < shape[0]]
@@ -399,14 +491,47 @@ def divide_run(recipe: Recipe, precision: str, shape: tuple[int, int], smallest:
     return [*(Stage(size, n, half) for size, n in coarse), *rough_part, *last]
 
 
+def cut_out(style: Picture, recipe: Recipe) -> Picture:
+    """A style picture whose transparent part is no style: its mask leaves that out.
+
+    What lies under it, white as a picture is loaded, becomes the mean colour of the rest, so that no edge is seen at
+    the border.
+
+    Args:
+        style: with a mask, or without.
+        recipe: whose statistic must do without neighbours.
+
+    Raises:
+        InputError: a mask, and a statistic of patches.
+    """
+    if style.mask is None:
+        return style
+    if STATISTICS[recipe.statistic].least > 2:
+        raise InputError(
+            f"'{style.source}' has transparent parts, which {recipe.statistic} cannot leave out: "
+            "save it without transparency, or choose another statistic"
+        )
+    mean = (style.pixels * style.mask).sum((2, 3), keepdim=True) / style.mask.sum().clamp_min(1e-6)
+    filled = (style.pixels + (1 - style.mask) * (mean - 1)).clamp(0, 1)
+    notes = tuple(note for note in style.notes if "transparent" not in note)
+    return replace(style, pixels=filled, notes=(*notes, "its transparent part is no style"))
+
+
 def shape_of(picture: Picture) -> tuple[int, int]:
     """(height, width) of a picture."""
     return picture.pixels.shape[-2], picture.pixels.shape[-1]
 
 
 def name_of(given: Any, picture: Picture | None) -> str | None:
-    """A path or address as it was given, so that the run can be repeated from the same folder; None for no picture."""
-    return os.fspath(given) if isinstance(given, str | os.PathLike) else picture and picture.source
+    """A path or address as it was given, so that the run can be repeated from the same folder; None for no picture.
+
+    Args:
+        given: a path, an address, or a picture in any form.
+        picture: what was loaded from it.
+    """
+    if is_name(given):
+        return os.fspath(given)
+    return None if picture is None else picture.source
 
 
 def digest(*tensors: Tensor) -> str:
@@ -417,7 +542,7 @@ def digest(*tensors: Tensor) -> str:
     return made.hexdigest()[:16]
 
 
-def takes_options(**defaults: Any) -> Callable[[Callable], Callable]:
+def takes_options(**defaults: Any) -> Callable[[Function], Function]:
     """Let a function whose `**options` go to `prepare` say so: its signature and docstring list every field.
 
     An editor completes them, `help` explains them, and none is typed a second time.
@@ -427,7 +552,7 @@ def takes_options(**defaults: Any) -> Callable[[Callable], Callable]:
     """
     known = [one for kind in (Settings, Recipe) for one in fields(kind) if one.name not in ("name", "source", "note")]
 
-    def decorate(function: Callable) -> Callable:
+    def decorate(function: Function) -> Function:
         own = [p for p in signature(function).parameters.values() if p.kind != Parameter.VAR_KEYWORD]
         more = [
             Parameter("recipe", Parameter.KEYWORD_ONLY, default=DEFAULT_RECIPE, annotation="str | Recipe"),
@@ -436,7 +561,8 @@ def takes_options(**defaults: Any) -> Callable[[Callable], Callable]:
                 for one, default in ((one, defaults.get(one.name, default_of(one))) for one in known)
             ),
         ]
-        function.__signature__ = signature(function).replace(parameters=[*own, *more])
+        listed = signature(function).replace(parameters=[*own, *more])
+        function.__signature__ = listed  # type: ignore[attr-defined]  # PEP 362 says so; the type of functions does not
         head = "Options, with the defaults of the recipe `kit`; another recipe has its own:"
         lines = ["    recipe: a name that `nst recipes` lists, or a `Recipe`."]
         lines += [f"    {one.name}: {one.metadata['help']}." for one in known]

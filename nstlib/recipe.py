@@ -11,11 +11,12 @@ from dataclasses import dataclass, fields, replace
 from itertools import pairwise
 from typing import Any
 
-from .backbone import BACKBONES
+from .architecture import BACKBONES
 from .errors import InputError, choose, nearest
 from .loss import CONTENT_REDUCTIONS, TV_KINDS, TV_REDUCTIONS
-from .optimizers import OPTIMIZERS
+from .optimizers import OPTIMIZERS, Bounds
 from .rules import Choice, Either, Flag, Maybe, Number, Text, Tuple, Weighted, accept, field
+from .show import table_html
 from .style import STATISTICS
 
 __all__ = ["SMALLEST", "Recipe"]
@@ -33,12 +34,20 @@ EDGE = Either(
 
 
 def rising(pairs: tuple[tuple[float, ...], ...]) -> bool:
-    """Whether the first numbers grow from pair to pair."""
+    """Whether the first numbers grow from pair to pair.
+
+    Args:
+        pairs: numbers each, of which the first counts.
+    """
     return all(before[0] < after[0] for before, after in pairwise(pairs))
 
 
-def apart(bounds: tuple) -> bool:
-    """Whether the least pixel value is below the greatest, in every channel."""
+def apart(bounds: Bounds) -> bool:
+    """Whether the least pixel value is below the greatest, in every channel.
+
+    Args:
+        bounds: the two, each a number or one per channel.
+    """
     low, high = ((edge,) * 3 if isinstance(edge, float) else edge for edge in bounds)
     return all(a < b for a, b in zip(low, high, strict=True))
 
@@ -118,7 +127,7 @@ class Recipe:
     )
 
     optimizer: str = field("lbfgs", Choice(OPTIMIZERS), "adam or lbfgs")
-    evaluations: int = field(150, EVALUATIONS, "evaluations of loss and gradient")
+    evaluations: int = field(150, EVALUATIONS, "evaluations of loss and gradient; L-BFGS finishes its line search")
     rate: float = field(0.02, RATE, "Adam: step size in pixels in [0, 1]", only=("optimizer", "adam"))
     schedule: tuple[tuple[int, float], ...] = field(
         (),
@@ -151,7 +160,7 @@ class Recipe:
     history: int = field(
         10, Number(1, 1000, whole=True), "L-BFGS: moves that are remembered", only=("optimizer", "lbfgs")
     )
-    bounds: tuple | None = field(
+    bounds: tuple[Any, Any] | None = field(
         (0.0, 1.0),
         Maybe(Tuple("the least and the greatest pixel value, numbers or one per channel", (EDGE, EDGE), holds=apart)),
         "least and greatest pixel value, numbers or one per channel; none for none",
@@ -166,7 +175,25 @@ class Recipe:
                     f"{name} is not in {self.backbone}; {nearest(name, layers)}Its layers: {' '.join(layers)}"
                 )
 
-    def __reduce__(self) -> tuple:
+    def differences(self) -> dict[str, Any]:
+        """The fields that differ from the defaults, those of the kit; the words about it left out."""
+        kit = Recipe()
+        names = (one.name for one in fields(self) if one.name not in ("name", "source", "note"))
+        return {name: getattr(self, name) for name in names if getattr(self, name) != getattr(kit, name)}
+
+    def __repr__(self) -> str:
+        values = {name: dict(v) if isinstance(v, Mapping) else v for name, v in self.differences().items()}
+        return f"Recipe({', '.join([repr(self.name), *(f'{name}={value!r}' for name, value in values.items())])})"
+
+    def _repr_html_(self) -> str:
+        rules = {one.name: one.metadata for one in fields(self)}
+        rows = [
+            (n, rules[n]["rule"].show(v).replace(",", ", "), rules[n]["help"]) for n, v in self.differences().items()
+        ]
+        head = f"Recipe {self.name}: what differs from the kit's own"
+        return table_html(rows, ("field", "value", "what it is"), f"{head} ({self.source})" if self.source else head)
+
+    def __reduce__(self) -> tuple[Any, ...]:
         """How it is pickled, for other processes: as plain data."""
         return Recipe.from_dict, (self.to_dict(),)
 
@@ -184,7 +211,11 @@ class Recipe:
         return replace(self, **differences)
 
     def without_effect(self, names: Mapping[str, Any]) -> str:
-        """Why one of these fields has no effect here, in words; "" if all have one."""
+        """Why one of these fields has no effect here, in words; "" if all have one.
+
+        Args:
+            names: of the fields; values do not matter.
+        """
         for one in fields(self):
             field_, value = one.metadata["only"] or (None, None)
             if (

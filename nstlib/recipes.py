@@ -9,7 +9,7 @@ from __future__ import annotations
 from math import prod
 from typing import Any
 
-from .backbone import BACKBONES, IMAGENET_MEAN, IMAGENET_STD, RELU_1_TO_5, Architecture
+from .architecture import BACKBONES, IMAGENET_MEAN, IMAGENET_STD, RELU_1_TO_5, Architecture
 from .errors import InputError, choose
 from .loss import CONTENT_REDUCTIONS, TV_KINDS
 from .recipe import Recipe
@@ -44,12 +44,23 @@ def add(recipe: Recipe) -> Recipe:
 
 
 def published(name: str, **fields: Any) -> Recipe:
-    """A recipe of somebody else's: at one scale, unless it says otherwise."""
-    return add(Recipe(name, **({"pyramid": ()} | fields)))
+    """A recipe of somebody else's: at one scale, unless it says otherwise.
+
+    Args:
+        name: as tables and messages call it.
+        fields: of `Recipe`, by name.
+    """
+    return add(Recipe(name, **{"pyramid": (), **fields}))
 
 
 def variant(recipe: Recipe, name: str, **differences: Any) -> Recipe:
-    """A recipe with a few fields replaced."""
+    """A recipe with a few fields replaced, made known.
+
+    Args:
+        recipe: the base.
+        name: the new one's.
+        differences: fields by name.
+    """
     return add(recipe.changed(name=name, **differences))
 
 
@@ -442,17 +453,26 @@ def convert(
         InputError: no conversion exists, or it needs the size.
     """
     architecture = BACKBONES[recipe.backbone]
-    if statistic not in (None, recipe.statistic):
+    if statistic is not None and statistic != recipe.statistic:
         recipe = convert_statistic(recipe, statistic, architecture)
-    if content_reduction not in (None, recipe.content_reduction):
+    if content_reduction is not None and content_reduction != recipe.content_reduction:
         recipe = convert_content(recipe, content_reduction, architecture, size)
-    if pixels not in (None, recipe.pixels):
+    if pixels is not None and pixels != recipe.pixels:
         recipe = convert_pixels(recipe, pixels, architecture)
     return recipe
 
 
 def convert_statistic(recipe: Recipe, statistic: str, architecture: Architecture) -> Recipe:
-    """Another Gram normalisation, with layer weights that make up for it."""
+    """Another Gram normalisation, with layer weights that make up for it.
+
+    Args:
+        recipe: a transfer with its own weights.
+        statistic: the new one, of the Gram family.
+        architecture: of the recipe's backbone, which knows the channels.
+
+    Raises:
+        InputError: the old or the new statistic has no such unit.
+    """
     units = {one.name: one.unit for one in STATISTICS.values() if one.unit}
     for name in (recipe.statistic, statistic):
         if name not in units:
@@ -467,7 +487,17 @@ def convert_statistic(recipe: Recipe, statistic: str, architecture: Architecture
 
 
 def convert_content(recipe: Recipe, reduction: str, architecture: Architecture, size: tuple[int, int] | None) -> Recipe:
-    """Mean for sum or sum for mean, with layer weights that make up for the numbers in a map."""
+    """Mean for sum or sum for mean, with layer weights that make up for the numbers in a map.
+
+    Args:
+        recipe: a transfer with its own weights.
+        reduction: the new one, "mean" or "sum".
+        architecture: of the recipe's backbone, which knows how large its maps are.
+        size: (height, width) of the result, in pixels.
+
+    Raises:
+        InputError: another reduction, or no size.
+    """
     for name in (recipe.content_reduction, reduction):
         if name not in ("mean", "sum"):
             raise InputError(
@@ -483,7 +513,16 @@ def convert_content(recipe: Recipe, reduction: str, architecture: Architecture, 
 
 
 def convert_pixels(recipe: Recipe, pixels: str, architecture: Architecture) -> Recipe:
-    """Another range of the network's input, with term weights that make up for the size of its features."""
+    """Another range of the network's input, with term weights that make up for the size of its features.
+
+    Args:
+        recipe: a transfer with its own weights.
+        pixels: the new range, "imagenet" or "255".
+        architecture: of the recipe's backbone, which knows ImageNet's deviations.
+
+    Raises:
+        InputError: another range, or a statistic whose weight cannot follow it.
+    """
     choose("pixel convention", pixels, ("imagenet", "255"))
     style = STATISTICS[recipe.statistic].power
     if style is None:

@@ -24,6 +24,7 @@ from .plan import Plan, prepare
 from .recipe import Recipe
 from .recipes import DEFAULT_RECIPE, RECIPES
 from .result import Record, Result
+from .show import picture_html
 from .transfer import carry_out
 
 __all__ = ["FLIGHT_AXES", "Flight", "flight", "points"]
@@ -56,8 +57,8 @@ class Flight:
 
     Attributes:
         settings: the point of `FLIGHT_AXES`.
-        frames: pictures, after as many `evaluations` each.
-        evaluations: see `frames`.
+        frames: pictures on the way, SIZE pixels at their longer side.
+        evaluations: after how many each of the frames was kept.
         history: the whole run.
     """
 
@@ -70,6 +71,13 @@ class Flight:
     def recipe(self) -> Recipe:
         return recipe_of(self.settings)
 
+    def __repr__(self) -> str:
+        point = ", ".join(f"{axis}={value}" for axis, value in self.settings.items())
+        return f"recorded run, {point}: loss {self.history[-1].loss:.4g} after {self.evaluations[-1]} evaluations"
+
+    def _repr_html_(self) -> str:
+        return picture_html(self.frames[-1].convert("RGB"), f"the last picture of a {self!r}", repr(self))
+
     def run(self, **options: object) -> Result:
         """The same run for real.
 
@@ -80,7 +88,10 @@ class Flight:
 
 
 def flight(**settings: object) -> Flight:
-    """The recorded run at a point of `FLIGHT_AXES`; what is not given takes its first value, a style weight of 1.
+    """The recorded run at a point of `FLIGHT_AXES`.
+
+    Args:
+        settings: values by axis; what is not given takes the first value, and the style a weight of 1.
 
     Raises:
         InputError: an unknown axis or a value that was not recorded (names the nearest); the file is not there.
@@ -100,7 +111,15 @@ def flight(**settings: object) -> Flight:
 
 
 def on_record(axis: str, value: object) -> object:
-    """The value as the axis has it: 1 for 1.0."""
+    """The value as the axis has it: 1 for 1.0.
+
+    Args:
+        axis: a name in `FLIGHT_AXES`.
+        value: of the run that is asked for.
+
+    Raises:
+        InputError: none was recorded with it.
+    """
     values = FLIGHT_AXES[axis]
     if value not in values:
         raise InputError(f"no run with {axis}={value!r} was recorded: choose one of {values}")

@@ -13,12 +13,13 @@ from typing import Any
 from torch import Tensor
 
 from .errors import InputError
-from .image import read_metadata, save_image
+from .image import read_metadata, save_image, to_pil
 from .loss import by_kind
 from .optimizers import Step, Stop
 from .recipe import Recipe
+from .show import picture_html
 
-__all__ = ["Progress", "Record", "Result", "read_facts"]
+__all__ = ["Progress", "Record", "Result", "duration", "read_facts"]
 
 METADATA_KEY = "nstlib"
 FORMAT = 1  # of the facts in a picture's metadata
@@ -30,7 +31,8 @@ class Record:
 
     Attributes:
         size: (height, width) of the scale that it belongs to.
-        iteration, evaluations: counts since that scale began.
+        iteration: moves since that scale began.
+        evaluations: calls of the objective since then.
         seconds: since the run began.
         loss: the objective.
         terms: its summands by name.
@@ -76,7 +78,8 @@ class Result:
     Attributes:
         image: (1, 3, H, W), sRGB in [0, 1], on the CPU.
         history: the whole run, a line per iteration.
-        recipe, seed: what it was painted by.
+        recipe: what it was painted by.
+        seed: of all that was random.
         seconds: of the run.
         device: where it ran.
         stopped: why it ended.
@@ -96,6 +99,20 @@ class Result:
     facts: Mapping[str, Any] = field(default_factory=dict, repr=False)
     unchanged: bool = False
 
+    def __repr__(self) -> str:
+        height, width = self.image.shape[2:]
+        loss = f"loss {self.history[0].loss:.4g} → {self.facts['loss']:.4g}"
+        return f"{width}×{height}, {self.evaluations} evaluations in {duration(self.seconds)}, {loss} ({self.stopped})"
+
+    def _repr_html_(self) -> str:
+        return picture_html(to_pil(self.image), f"{self.told}, painted by recipe {self.recipe.name}", repr(self))
+
+    @property
+    def told(self) -> str:
+        """Content and styles in words."""
+        content, styles = self.facts.get("content"), " and ".join(map(str, self.facts.get("styles", ())))
+        return f"{content or 'a texture'} in the manner of {styles}" if styles else f"{content}, reconstructed"
+
     @property
     def evaluations(self) -> int:
         """Of the whole run: those of its stages added up, each of which counts from 0 anew."""
@@ -114,6 +131,11 @@ class Result:
         return save_image(self.image, path, {METADATA_KEY: json.dumps(dict(self.facts), ensure_ascii=False)})
 
 
+def duration(seconds: float) -> str:
+    """Seconds in words."""
+    return f"{seconds:.0f} s" if seconds < 100 else f"{seconds / 60:.0f} min"
+
+
 def read_facts(path: str | os.PathLike[str]) -> dict[str, Any]:
     """How a picture was made, out of its metadata.
 
@@ -125,7 +147,7 @@ def read_facts(path: str | os.PathLike[str]) -> dict[str, Any]:
     """
     try:
         facts = json.loads(read_metadata(path)[METADATA_KEY])
-    except (KeyError, ValueError):
+    except (KeyError, ValueError, RecursionError):
         facts = None
     if not isinstance(facts, dict) or not isinstance(facts.get("recipe"), dict):
         raise InputError(f"'{path}' does not say how it was made: nst did not save it, or its metadata was lost")

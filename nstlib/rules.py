@@ -14,7 +14,7 @@ import os
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import MISSING, dataclass
 from types import MappingProxyType
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
@@ -49,8 +49,13 @@ class Rule:
     and to a text, as on a command line, and undo each other.
     """
 
-    words: str
     metavar: ClassVar[str] = "VALUE"  # how a command line's help calls it
+
+    if TYPE_CHECKING:  # at run time a dataclass would take it for the default of its own field `words`
+
+        @property
+        def words(self) -> str:
+            """What is expected, for a message."""
 
     def accept(self, value: Any) -> Any:
         """The value as the field keeps it.
@@ -74,8 +79,10 @@ class Number(Rule):
     """A finite number in a range.
 
     Attributes:
-        low, high: its ends; None for none.
-        above, below: whether the low and the high end are out of the range themselves.
+        low: its least; None for none.
+        high: its greatest; None for none.
+        above: whether `low` itself is out of the range.
+        below: whether `high` itself is out of the range.
         whole: whole numbers only.
     """
 
@@ -119,7 +126,11 @@ class Number(Rule):
 
 @dataclass(frozen=True)
 class Choice(Rule):
-    """One of some words; `of` may be a dictionary that is still growing."""
+    """One of some words.
+
+    Attributes:
+        of: the words; may be a dictionary that is still growing.
+    """
 
     of: Collection[str]
     metavar: ClassVar[str] = "NAME"
@@ -175,7 +186,11 @@ class Text(Rule):
 
 @dataclass(frozen=True)
 class Maybe(Rule):
-    """None, or what another rule accepts."""
+    """None, or what another rule accepts.
+
+    Attributes:
+        rule: the other.
+    """
 
     rule: Rule
 
@@ -208,10 +223,10 @@ class Tuple(Rule):
     words: str
     items: tuple[Rule, ...]
     sign: str = ","
-    holds: Callable[[tuple], bool] = lambda values: True
+    holds: Callable[[tuple[Any, ...]], bool] = lambda values: True
     single: bool = False
 
-    def accept(self, value: Any) -> tuple:
+    def accept(self, value: Any) -> tuple[Any, ...]:
         if self.single and isinstance(value, numbers.Real):
             value = (value,)
         if isinstance(value, str | bytes | Mapping) or not hasattr(value, "__iter__"):
@@ -243,7 +258,12 @@ class Tuple(Rule):
 
 @dataclass(frozen=True)
 class Either(Rule):
-    """What the first of some rules that fits accepts."""
+    """What the first of some rules that fits accepts.
+
+    Attributes:
+        words: what is expected, for a message.
+        rules: in the order in which they are tried.
+    """
 
     words: str
     rules: tuple[Rule, ...]
@@ -319,13 +339,17 @@ def field(default: Any, rule: Rule, help: str, *, only: tuple[str, Any] | None =
     return dataclasses.field(default=kept, metadata=metadata)
 
 
-def default_of(one: dataclasses.Field) -> Any:
+def default_of(one: dataclasses.Field[Any]) -> Any:
     """A field's default value."""
     return one.default_factory() if one.default_factory is not MISSING else one.default
 
 
 def rule_of(record: Any, name: str) -> Rule:
     """The rule of a field of a dataclass, by name.
+
+    Args:
+        record: the dataclass, or one of its instances.
+        name: of the field.
 
     Raises:
         InputError: there is no such field (names the nearest).
@@ -348,6 +372,11 @@ def accept(record: Any) -> None:
 def judged(name: str, given: Any, rule: Rule) -> Any:
     """A value as its field keeps it.
 
+    Args:
+        name: of the field, for the message.
+        given: the value.
+        rule: what the field may hold.
+
     Raises:
         InputError: it breaks the rule.
     """
@@ -358,6 +387,11 @@ def judged(name: str, given: Any, rule: Rule) -> Any:
 
 
 def brief(value: Any, limit: int = 60) -> str:
-    """A value on one line, for a message."""
+    """A value on one line, for a message.
+
+    Args:
+        value: anything with a `repr`.
+        limit: characters after which it is cut off.
+    """
     text = " ".join(repr(value).split())
     return text if len(text) <= limit else f"{text[:limit]}…"

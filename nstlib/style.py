@@ -22,6 +22,7 @@ from functools import lru_cache
 
 import torch
 from torch import Tensor
+from torch.autograd.function import BackwardCFunction, FunctionCtx
 from torch.nn import functional as F
 
 from .errors import InputError
@@ -30,7 +31,15 @@ __all__ = ["STATISTICS", "Statistic", "covariance", "gram", "mean_std", "moments
 
 
 def positions(features: Tensor, dtype: torch.dtype | None = None) -> Tensor:
-    """A feature map (1, N, H, W) as the matrix F (N, M), in float32 at least: half precision overflows in a sum."""
+    """A feature map as the matrix F (N, M), in float32 at least: half precision overflows in a sum.
+
+    Args:
+        features: (1, N, H, W).
+        dtype: of F; float32, or float64 where the features have it, if None.
+
+    Raises:
+        InputError: another shape.
+    """
     if features.ndim != 4 or features.shape[0] != 1:
         raise InputError(f"a style statistic takes one feature map (1, N, H, W), not {tuple(features.shape)}")
     # squeeze, not [0]: the way back through an index would fill and copy a whole map
@@ -45,7 +54,13 @@ class MeanOuterProduct(torch.autograd.Function):
     """
 
     @staticmethod
-    def forward(ctx: torch.autograd.function.FunctionCtx, f: Tensor) -> Tensor:
+    def forward(ctx: FunctionCtx, f: Tensor) -> Tensor:
+        """F Fᵀ / M (N, N).
+
+        Args:
+            ctx: keeps F for the way back.
+            f: F (N, M).
+        """
         ctx.save_for_backward(f)
         exact = torch.promote_types(f.dtype, torch.float32)
         if f.dtype == exact:
@@ -57,7 +72,13 @@ class MeanOuterProduct(torch.autograd.Function):
         return r / f.shape[1]
 
     @staticmethod
-    def backward(ctx: torch.autograd.function.FunctionCtx, d: Tensor) -> Tensor:
+    def backward(ctx: BackwardCFunction, d: Tensor) -> Tensor:
+        """The gradient (N, M) with respect to F.
+
+        Args:
+            ctx: holds F (N, M).
+            d: the gradient (N, N) with respect to F Fᵀ / M.
+        """
         (f,) = ctx.saved_tensors
         d = ((d + d.T) / f.shape[1]).to(f.dtype)
         return d @ f if f.is_contiguous() else (f.T @ d).T  # keeps the layout of a map whose channels are last
@@ -75,14 +96,14 @@ def gram(features: Tensor) -> Tensor:
 
 def covariance(features: Tensor) -> Tensor:
     """The centred Gram matrix (N, N): the mean of each channel is taken off first."""
-    f = positions(features)
+    f = positions(features)  # (N, M)
     f = f - f.mean(1, keepdim=True)
     return f @ f.T / f.shape[1]
 
 
 def mean_std(features: Tensor) -> Tensor:
     """Mean and standard deviation of each channel (2, N) (Li et al. 2017, "Demystifying", section 4.2)."""
-    f = positions(features)
+    f = positions(features)  # (N, M)
     # The square root is infinitely steep at 0, where a channel that never fires would give NaN.
     return torch.stack([f.mean(1), (f.var(1, correction=0) + 1e-12).sqrt()])
 
@@ -101,7 +122,13 @@ def raw_moments(features: Tensor) -> Tensor:
 
 @lru_cache(maxsize=64)
 def directions(channels: int, dtype: torch.dtype, device: torch.device) -> Tensor:
-    """As many random unit directions (N, N) as there are channels, the same ones every time."""
+    """As many random unit directions (N, N) as there are channels, the same ones every time.
+
+    Args:
+        channels: N.
+        dtype: of the result.
+        device: of the result.
+    """
     made = torch.randn(channels, channels, generator=torch.Generator().manual_seed(channels), dtype=torch.float64)
     return F.normalize(made, dim=1).to(device, dtype)
 
@@ -112,7 +139,7 @@ def sliced(features: Tensor) -> Tensor:
     The paper draws new directions at each step; here they stay, because L-BFGS needs a loss that does not move.
     """
     f = positions(features)
-    return (directions(f.shape[0], f.dtype, f.device) @ f).sort(dim=1).values
+    return (directions(f.shape[0], f.dtype, f.device) @ f).sort(dim=1).values  # (N, N) @ (N, M)
 
 
 def patches(features: Tensor) -> Tensor:
@@ -124,27 +151,52 @@ def patches(features: Tensor) -> Tensor:
 
 
 def quarter_mean_square(value: Tensor, target: Tensor) -> Tensor:
-    """E: a quarter of the mean square."""
+    """E: a quarter of the mean square of R / M.
+
+    Args:
+        value: the image's statistic (N, N).
+        target: the style's, of the same shape.
+    """
     return (value - target).square().mean() / 4
 
 
 def mean_square(value: Tensor, target: Tensor) -> Tensor:
-    """4E."""
+    """4E: the mean square of R / M.
+
+    Args:
+        value: the image's statistic (N, N).
+        target: the style's, of the same shape.
+    """
     return (value - target).square().mean()
 
 
 def mean_square_over_n2(value: Tensor, target: Tensor) -> Tensor:
-    """4E/N²."""
+    """4E/N²: the mean square of R / (N M).
+
+    Args:
+        value: the image's statistic (N, N).
+        target: the style's, of the same shape.
+    """
     return (value - target).square().mean() / value.shape[0] ** 2
 
 
 def relative(value: Tensor, target: Tensor) -> Tensor:
-    """‖Δ‖² / ‖target‖²: 1 where the image has no features at all, whatever the layer and the network."""
+    """‖Δ‖² / ‖target‖²: 1 where the image has no features at all, whatever the layer and the network.
+
+    Args:
+        value: the image's statistic, of any shape.
+        target: the style's, of the same one.
+    """
     return (value - target).square().sum() / target.square().sum().clamp_min(1e-12)
 
 
 def sum_over_channels(value: Tensor, target: Tensor) -> Tensor:
-    """(Σ Δμ² + Σ Δσ²) / N (Li et al. 2017, equation 11)."""
+    """(Σ Δμ² + Σ Δσ²) / N (Li et al. 2017, equation 11).
+
+    Args:
+        value: the image's `mean_std` (2, N).
+        target: the style's, of the same shape.
+    """
     return (value - target).square().sum() / value.shape[1]
 
 
@@ -154,13 +206,17 @@ def gaussian_wasserstein(value: Tensor, target: Tensor) -> Tensor:
     With Σt = L Lᵀ, the eigenvalues of Σ Σt are those of the symmetric Lᵀ Σ L, and the gradient of their roots needs
     no difference of eigenvalues, which can vanish. In float64, because a root turns an error of 1e-7 into one of
     3e-4; and L from eigenvectors, because a map with fewer positions than channels has no Cholesky factor.
+
+    Args:
+        value: the image's `moments` (N, 1 + N).
+        target: the style's, of the same shape.
     """
     exact = (m.cpu().double() if m.device.type == "mps" else m.double() for m in (value, target))  # MPS has no float64
-    (mean, cov), (mean_t, cov_t) = (m.split([1, m.shape[1] - 1], dim=1) for m in exact)
+    (mean, cov), (mean_t, cov_t) = (m.split([1, m.shape[1] - 1], dim=1) for m in exact)  # (N, 1), (N, N) each
     with torch.no_grad():
         roots, axes = torch.linalg.eigh(cov_t)
         factor = axes * roots.clamp_min(0).sqrt()
-    inner = factor.T @ cov @ factor
+    inner = factor.T @ cov @ factor  # Lᵀ Σ L, (N, N)
     eigenvalues = torch.linalg.eigvalsh((inner + inner.T) / 2)
     least = 1e-12 * eigenvalues.detach().max().clamp_min(1e-30)  # what is below is rounding, and has no slope
     cross = (eigenvalues.clamp_min(least).sqrt() * (eigenvalues > least)).sum()
@@ -172,6 +228,10 @@ def polynomial_mmd(value: Tensor, target: Tensor) -> Tensor:
     """Squared maximum mean discrepancy with the kernel k(x, y) = (xᵀy / N + 1)² (Li et al. 2017, section 4.1).
 
     The square opens into moments, so no pair of positions is ever formed: ‖Δ(R/M)‖² / N² + 2 ‖Δμ‖² / N.
+
+    Args:
+        value: the image's `raw_moments` (N, 1 + N).
+        target: the style's, of the same shape.
     """
     n = len(value)
     delta = (value - target).square()
@@ -179,17 +239,28 @@ def polynomial_mmd(value: Tensor, target: Tensor) -> Tensor:
 
 
 def quantile_square(value: Tensor, target: Tensor) -> Tensor:
-    """Mean square of sorted projections; a target of another length is read at the same quantiles."""
+    """Mean square of the difference of sorted projections.
+
+    Args:
+        value: the image's `sliced` (N, M).
+        target: the style's (N, M'); one of another length is read at the same quantiles.
+    """
     if target.shape[1] != value.shape[1]:
         target = F.interpolate(target[None], value.shape[1], mode="linear", align_corners=True)[0]
     return (value - target).square().mean()
 
 
 def nearest_patch(value: Tensor, target: Tensor, rows: int = 2048) -> Tensor:
-    """Mean square distance of each patch to its best match by cosine in the style (Li & Wand 2016, equations 2, 3)."""
+    """Mean square distance of each patch to its best match by cosine in the style (Li & Wand 2016, equations 2, 3).
+
+    Args:
+        value: the image's `patches` (P, 9 N).
+        target: the style's (P', 9 N).
+        rows: patches that are compared with all others at once; fewer take less memory.
+    """
     unit = F.normalize(target, dim=1)
     with torch.no_grad():  # the choice of the match has no gradient; cosine with a unit length needs only one norm
-        best = torch.cat([(part @ unit.T).argmax(1) for part in value.split(rows)])
+        best = torch.cat([(part @ unit.T).argmax(1) for part in value.split(rows)])  # (P,)
     return (value - target[best]).square().mean()
 
 

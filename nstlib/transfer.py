@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +24,7 @@ from .optimizers import Step, Stop, optimize
 from .plan import Plan, Stage, prepare, takes_options
 from .recipe import Recipe
 from .result import Progress, Record, Result
+from .threads import Threads
 
 __all__ = ["Transfer", "carry_out", "paint", "reconstruct_content", "reconstruct_style", "stylize", "texture"]
 
@@ -45,7 +46,8 @@ def stylize(
     An interrupt (Ctrl-C, the notebook's stop button) ends the run early and keeps the best picture.
 
     Args:
-        content, styles: anything that `load_image` takes: a path, an address, a name, a PIL image, an array.
+        content: anything that `load_image` takes: a path, an address, a name, a PIL image, an array.
+        styles: one or several of the same.
         checkpoint: a file for the state, written every half minute and when the run is stopped; if it exists, the run
             goes on from it.
         on_progress: called after each iteration.
@@ -60,7 +62,7 @@ def stylize(
     return carry_out(prepare(content, styles, **options), path, on_progress)
 
 
-TEXTURE = {"size": 256, "start": "noise", "content_weight": 0.0}
+TEXTURE: dict[str, Any] = {"size": 256, "start": "noise", "content_weight": 0.0}
 
 
 @takes_options(**TEXTURE)
@@ -74,8 +76,11 @@ def texture(
     """A square of `size` pixels with the style's statistics and no content (Gatys et al. 2015, "Texture Synthesis").
 
     Args:
-        style, more: what `load_image` takes.
-        checkpoint, on_progress, options: as for `stylize`.
+        style: what `load_image` takes.
+        more: further ones, which share in the look.
+        checkpoint: as for `stylize`.
+        on_progress: called after each iteration.
+        options: as for `stylize`.
     """
     path = checked(checkpoint)
     return carry_out(prepare(None, (style, *more), **(TEXTURE | options)), path, on_progress)
@@ -90,7 +95,8 @@ def reconstruct_content(
     Args:
         content: what `load_image` takes.
         layer: the layer's name.
-        on_progress, options: as for `stylize`.
+        on_progress: called after each iteration.
+        options: as for `stylize`.
     """
     options = {"start": "noise", "content_weight": 1.0, "content_layers": {layer: 1.0}, **options}
     return carry_out(prepare(content, (), **options), None, on_progress)
@@ -105,7 +111,8 @@ def reconstruct_style(
     Args:
         style: what `load_image` takes.
         layers: names, which share a weight of 1.
-        on_progress, options: as for `stylize`.
+        on_progress: called after each iteration.
+        options: as for `stylize`.
     """
     return texture(style, on_progress=on_progress, style_layers=layers, **options)
 
@@ -133,7 +140,7 @@ def carry_out(
     return collect(plan, run)
 
 
-def paint(plan: Plan, run: Run | None = None, checkpoint: Path | None = None) -> Iterator[Progress]:
+def paint(plan: Plan, run: Run | None = None, checkpoint: Path | None = None) -> Generator[Progress, None, None]:
     """Carry out what is left of a run, yielding progress after each iteration.
 
     However it ends (by itself, by `break`, by an interrupt), `run` says where, and painting on from it comes to the
@@ -146,13 +153,21 @@ def paint(plan: Plan, run: Run | None = None, checkpoint: Path | None = None) ->
     """
     run = run or Run()
     go_on_with_more(plan, run)
+    threads = Threads(plan.device)
     with allocator(keep=plan.budget.ample):
         while run.stop is None:
-            yield from paint_stage(plan, run, checkpoint)
+            yield from paint_stage(plan, run, threads, checkpoint)
 
 
-def paint_stage(plan: Plan, run: Run, checkpoint: Path | None) -> Iterator[Progress]:
-    """What is left of a run's current stage; then the run stands at the next one, or has stopped."""
+def paint_stage(plan: Plan, run: Run, threads: Threads, checkpoint: Path | None) -> Iterator[Progress]:
+    """What is left of a run's current stage; then the run stands at the next one, or has stopped.
+
+    Args:
+        plan: made by `prepare`.
+        run: where to go on from; is changed.
+        threads: that each step takes.
+        checkpoint: a file to which it is written every half minute, and when the run is left; None for none.
+    """
     stage, before, began = plan.stages[run.stage], run.seconds, time.perf_counter()
     image = plan.first_image(stage.size) if run.best is None else resize(run.best.image, stage.size)
     steps = optimize(
@@ -165,9 +180,9 @@ def paint_stage(plan: Plan, run: Run, checkpoint: Path | None) -> Iterator[Progr
     )
     first, saved, step = run.state is None, began, None
     try:
-        for step in steps:
+        for step in threads.watch(steps):
             now = time.perf_counter()
-            run.seconds = before + now - began
+            run.seconds, run.note = before + now - began, threads.note or run.note
             keep(run, step, stage, plan.recipe, first=first)
             first = False
             progress = report(plan, run, step)
@@ -186,11 +201,18 @@ def paint_stage(plan: Plan, run: Run, checkpoint: Path | None) -> Iterator[Progr
 def keep(run: Run, step: Step, stage: Stage, recipe: Recipe, *, first: bool) -> None:
     """Write history; remember the best step of this stage (a running mean of images is best at its end).
 
+    Args:
+        run: is changed.
+        step: the optimiser's report.
+        stage: where it was made.
+        recipe: says whether images are averaged.
+        first: whether it is the first step of this stage.
+
     Raises:
         InputError: the very first image has no usable loss.
     """
-    broken = step.stop is not None and step.stop.broken
-    if not broken and (first or recipe.average or step.loss <= run.best.loss):
+    better = first or recipe.average or run.best is None or step.loss <= run.best.loss
+    if better and not step.broken:
         run.best = step
     elif run.best is None:
         raise InputError(
@@ -203,16 +225,29 @@ def keep(run: Run, step: Step, stage: Stage, recipe: Recipe, *, first: bool) -> 
 
 
 def close_stage(plan: Plan, run: Run, step: Step) -> None:
-    """Stand at the next stage; or, after the last and where numbers broke down, at the run's end."""
-    if step.stop.broken or run.stage == len(plan.stages) - 1:
+    """Stand at the next stage; or, after the last and where numbers broke down, at the run's end.
+
+    Args:
+        plan: knows the stages.
+        run: is changed.
+        step: the last one of its stage.
+    """
+    if step.broken or run.stage == len(plan.stages) - 1:
         run.stop = step.stop
-        run.state = None if step.stop.broken else step.state()
+        run.state = None if step.broken else step.state()
     else:
         run.stage, run.state = run.stage + 1, None
 
 
 def leave(plan: Plan, run: Run, step: Step, checkpoint: Path | None) -> None:
-    """Remember where a run was left, in a file too; nothing more than before, if in the midst of a move."""
+    """Remember where a run was left, in a file too; nothing more than before, if in the midst of a move.
+
+    Args:
+        plan: what is carried out.
+        run: is changed.
+        step: the last report.
+        checkpoint: the file; None for none.
+    """
     try:
         run.state = step.state()
     except InputError:
@@ -222,18 +257,32 @@ def leave(plan: Plan, run: Run, step: Step, checkpoint: Path | None) -> None:
 
 
 def go_on_with_more(plan: Plan, run: Run) -> None:
-    """Let a run that has spent its evaluations go on, where the plan now has more."""
+    """Let a run that has spent its evaluations go on, where the plan now has more.
+
+    Args:
+        plan: whose last stage says how many there are.
+        run: is changed.
+    """
     if run.stop is Stop.BUDGET and run.state and run.state["evaluations"] < plan.stages[-1].evaluations:
         run.stop = None
 
 
 def report(plan: Plan, run: Run, step: Step) -> Progress:
-    """How far the whole run is."""
-    work, stage = [stage.work for stage in plan.stages], plan.stages[run.stage]
+    """How far the whole run is.
+
+    Args:
+        plan: knows how much work each stage is.
+        run: where it stands.
+        step: the optimiser's report.
+    """
+    work = [stage.work for stage in plan.stages]
+    total, stage, first = sum(work), plan.stages[run.stage], run.history[0]
     share = 1.0 if step.stop else min(1.0, step.evaluations / stage.evaluations)
-    done = (sum(work[: run.stage]) + share * work[run.stage]) / sum(work)
-    left = run.seconds * (1 - done) / done if done else None
-    return Progress(step, stage.size, done, run.seconds, left, run.trouble)
+    done = (sum(work[: run.stage]) + share * work[run.stage]) / total
+    # The first evaluation makes the targets too, and warms up, so it foretells nothing.
+    since = done - work[0] / plan.stages[0].evaluations / total
+    left = (1 - done) * (run.seconds - first.seconds) / since if since > 0 and len(run.history) > 1 else None
+    return Progress(step, stage.size, done, run.seconds, 0.0 if done == 1 else left, run.trouble)
 
 
 def collect(plan: Plan, run: Run, stopped: Stop = Stop.LEFT) -> Result:
@@ -241,12 +290,17 @@ def collect(plan: Plan, run: Run, stopped: Stop = Stop.LEFT) -> Result:
 
     Args:
         plan: made by `prepare`.
-        run: of which at least one step was taken.
+        run: where it stands.
         stopped: why it ended, where it did not by itself.
+
+    Raises:
+        InputError: no step was taken yet.
     """
+    if run.best is None:
+        raise InputError("no step was taken yet: loop over the transfer first, `for progress in transfer: ...`")
     stopped = run.stop or stopped
     image = run.best.image.detach().float().cpu().clamp(0, 1)
-    start = plan.first_image(tuple(image.shape[-2:]))
+    start = plan.first_image((image.shape[-2], image.shape[-1]))
     facts = {**plan.facts, "seconds": round(run.seconds, 2), "stopped": str(stopped), "loss": run.best.loss}
     return Result(
         image,
@@ -256,7 +310,7 @@ def collect(plan: Plan, run: Run, stopped: Stop = Stop.LEFT) -> Result:
         run.seconds,
         str(plan.device),
         stopped,
-        (*plan.notes, *([run.trouble] if run.trouble else [])),
+        (*plan.notes, *filter(None, (run.trouble, run.note))),
         facts,
         bool((image - start).abs().max() < HALF_A_LEVEL),
     )
@@ -271,7 +325,8 @@ class Transfer:
     Args:
         content: what `load_image` takes; None for a texture on a canvas of `size` × `size`.
         styles: as many; none for a reconstruction of the content.
-        checkpoint, options: as for `stylize`.
+        checkpoint: as for `stylize`.
+        options: as for `stylize`.
 
     Raises:
         InputError: whatever does not fit, in one line.
@@ -285,13 +340,21 @@ class Transfer:
         self.checkpoint = checked(checkpoint)
         self.plan = prepare(content, styles, **options)
         self.run = Run() if self.checkpoint is None else read_checkpoint(self.plan, self.checkpoint)
-        self.loop: Iterator[Progress] | None = None
+        self.loop: Generator[Progress, None, None] | None = None
 
     def __iter__(self) -> Iterator[Progress]:
         if self.loop is not None:
             self.loop.close()  # an iterator that still waits somewhere hands over where it is
         self.loop = paint(self.plan, self.run, self.checkpoint)
         return self.loop
+
+    def __repr__(self) -> str:
+        if self.run.best is None:
+            return f"Transfer: {self.plan.recipe.evaluations} evaluations to come, {self.plan.notes[0]}"
+        return f"Transfer: {self.result()!r}"
+
+    def _repr_html_(self) -> str | None:
+        return None if self.run.best is None else self.result()._repr_html_()
 
     @property
     def recipe(self) -> Recipe:
@@ -319,6 +382,4 @@ class Transfer:
         Raises:
             InputError: nothing has run yet.
         """
-        if self.run.best is None:
-            raise InputError("no step was taken yet: loop over the transfer first, `for progress in transfer: ...`")
         return collect(self.plan, self.run)

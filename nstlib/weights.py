@@ -7,78 +7,73 @@ the folder that the environment variable NSTLIB_WEIGHTS names; torchvision's cac
 
 from __future__ import annotations
 
+import json
 import os
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from urllib.error import URLError
 
 import torch
-from safetensors import safe_open
-from safetensors.torch import save
 from torch import Tensor
 
+from .architecture import BACKBONES, Weights
 from .errors import InputError, choose
 from .files import whole
 
-__all__ = ["WEIGHTS", "Weights", "fetch_weights", "find_weights", "load_weights", "read_weights", "save_weights"]
+try:
+    from safetensors.torch import load, save
+except ModuleNotFoundError:  # `pocket` is read without it
+    load = save = None
 
+__all__ = ["WEIGHTS", "fetch_weights", "find_weights", "load_weights", "read_weights", "save_weights"]
 
-@dataclass(frozen=True)
-class Weights:
-    """Where a network's numbers come from.
-
-    published: torchvision's name for them, whose record holds address and checksum; "" for the embedded network.
-    file: the name under which torchvision caches them; its last part is the start of the file's SHA-256.
-    """
-
-    name: str
-    published: str
-    file: str
-    megabytes: float
-    licence: str
-
-
-IMAGENET_LICENCE = "BSD-3-Clause (torchvision); trained on ImageNet, whose terms are for research"
-
-WEIGHTS: dict[str, Weights] = {
-    w.name: w
-    for w in (
-        Weights("pocket", "", "pocket.safetensors", 2.2, "MIT, trained by this project; see its model card"),
-        Weights("vgg19", "VGG19_Weights.IMAGENET1K_V1", "vgg19-dcbb9e9d.pth", 548, IMAGENET_LICENCE),
-        Weights("vgg16", "VGG16_Weights.IMAGENET1K_V1", "vgg16-397923af.pth", 528, IMAGENET_LICENCE),
-        Weights(
-            "squeezenet1_1", "SqueezeNet1_1_Weights.IMAGENET1K_V1", "squeezenet1_1-b8a52dc0.pth", 4.7, IMAGENET_LICENCE
-        ),
-        Weights(
-            "squeezenet1_0", "SqueezeNet1_0_Weights.IMAGENET1K_V1", "squeezenet1_0-b66bff10.pth", 4.8, IMAGENET_LICENCE
-        ),
-    )
-}
+WEIGHTS: dict[str, Weights] = {name: architecture.weights for name, architecture in BACKBONES.items()}
 
 
 def find_weights(name: str) -> Path | None:
-    """The file with the weights of `name` on this machine, or None; nothing is downloaded.
+    """The file with a network's weights on this machine, or None; nothing is downloaded.
+
+    Args:
+        name: of a network in `BACKBONES`.
 
     Raises:
         InputError: an unknown network, or NSTLIB_WEIGHTS names no folder.
     """
-    record = WEIGHTS[choose("backbone", name, WEIGHTS)]
-    folders = [Path(__file__).parent] if not record.published else []
+    weights = BACKBONES[choose("backbone", name, BACKBONES)].weights
+    names = (f"{name}.safetensors", f"{name}.pth", weights.file)
+    candidates = (folder / file for folder in places(embedded=not weights.published) for file in names)
+    return next((path for path in candidates if path.is_file()), None)
+
+
+def places(*, embedded: bool) -> Iterator[Path]:
+    """The folders where weights are looked for, in order.
+
+    Args:
+        embedded: whether the package itself has them; if it does, nothing else matters.
+
+    Raises:
+        InputError: NSTLIB_WEIGHTS names no folder.
+    """
+    if embedded:
+        yield Path(__file__).parent
     if named := os.environ.get("NSTLIB_WEIGHTS"):
         folder = Path(named).expanduser()
         if not folder.is_dir():
             raise InputError(
                 f"NSTLIB_WEIGHTS is '{named}', which is no folder: set it to one with weights, or unset it"
             )
-        folders.append(folder)
-    folders.append(Path(torch.hub.get_dir()) / "checkpoints")
-    candidates = (folder / file for folder in folders for file in (f"{name}.safetensors", f"{name}.pth", record.file))
-    return next((path for path in candidates if path.is_file()), None)
+        yield folder
+    yield Path(torch.hub.get_dir()) / "checkpoints"
 
 
 def read_weights(path: str | Path) -> dict[str, Tensor]:
     """Read a `.safetensors` file, or a `.pth` file as tensors alone (a pickle could run code; it is not allowed to).
+
+    Args:
+        path: of the file; "~" is the home folder.
+
+    Returns:
+        tensors by parameter name, on the CPU.
 
     Raises:
         InputError: no such file, or not a file of weights.
@@ -88,8 +83,7 @@ def read_weights(path: str | Path) -> dict[str, Tensor]:
         raise InputError(f"no weights at '{path}': give a .safetensors or .pth file")
     try:
         if path.suffix == ".safetensors":
-            with safe_open(path, framework="pt") as file:
-                return {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118 (it is no mapping)
+            return load(path.read_bytes()) if load else read_safetensors(path)
         state = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # a damaged file can fail in any way; all of them mean the same to the caller
         reason = next(iter(str(error).strip().splitlines()), type(error).__name__)[:120]
@@ -101,37 +95,65 @@ def read_weights(path: str | Path) -> dict[str, Tensor]:
     return dict(state)
 
 
+# The numbers that a safetensors file may hold, of those that networks are kept in.
+NUMBERS = {"F64": torch.float64, "F32": torch.float32, "F16": torch.float16, "BF16": torch.bfloat16, "I64": torch.int64}
+
+
+def read_safetensors(path: Path) -> dict[str, Tensor]:
+    """The tensors of a safetensors file, for where that library is missing: a browser's Python, a bare checkout.
+
+    The length of a header in eight bytes, the header in JSON, and the numbers as they are.
+    """
+    data = bytearray(path.read_bytes())  # not bytes, which torch may not share
+    start = 8 + int.from_bytes(data[:8], "little")
+    entries = json.loads(data[8:start])
+    entries.pop("__metadata__", None)
+    raw, tensors = torch.frombuffer(data, dtype=torch.uint8), {}
+    for name, entry in entries.items():
+        first, last = (start + offset for offset in entry["data_offsets"])
+        numbers = raw[first:last].clone().view(NUMBERS[entry["dtype"]])  # a copy begins where its numbers may
+        tensors[name] = numbers.reshape(entry["shape"])
+    return tensors
+
+
 def load_weights(name: str, path: str | Path | None = None) -> dict[str, Tensor]:
-    """The weights of a network by torchvision's parameter names, from `path` or from wherever they are found.
+    """The weights of a network by torchvision's parameter names.
+
+    Args:
+        name: of a network in `BACKBONES`.
+        path: of their file; wherever they are found if None.
 
     Raises:
         InputError: an unknown network, an unreadable file, or a download that fails (with the ways out).
     """
-    record = WEIGHTS[choose("backbone", name, WEIGHTS)]
+    weights = BACKBONES[choose("backbone", name, BACKBONES)].weights
     found = Path(path) if path else find_weights(name)
     if found:
         return read_weights(found)
-    if not record.published:
-        raise InputError(f"the package's own {record.file} is missing: install nstlib again")
+    if not weights.published:
+        raise InputError(f"the package's own {name}.safetensors is missing: install nstlib again")
     return fetch_weights(name)
 
 
 def fetch_weights(name: str) -> dict[str, Tensor]:
     """Download the published weights by torchvision's own loader, which checks their hash and keeps them.
 
+    Args:
+        name: of a network in `BACKBONES`.
+
     Raises:
         InputError: the network is embedded, or the download failed.
     """
-    record = WEIGHTS[choose("backbone", name, WEIGHTS)]
-    if not record.published:
+    weights = BACKBONES[choose("backbone", name, BACKBONES)].weights
+    if not weights.published:
         raise InputError(f"{name} is inside the package: there is nothing to fetch")
     import torchvision  # here, because it takes seconds and only a download needs it
 
     try:
-        return dict(torchvision.models.get_weight(record.published).get_state_dict(progress=True, check_hash=True))
+        return dict(torchvision.models.get_weight(weights.published).get_state_dict(progress=True, check_hash=True))
     except (URLError, OSError) as error:
         raise InputError(
-            f"the weights of {name} ({record.megabytes:.0f} MB) could not be downloaded ({error}). Three ways out: "
+            f"the weights of {name} ({weights.megabytes:.0f} MB) could not be downloaded ({error}). Three ways out: "
             f"use the backbone 'pocket', which needs no network; or connect and run 'nst weights fetch {name}'; or run "
             f"'nst weights export {name}' where there is a network and set NSTLIB_WEIGHTS to the folder of its file"
         ) from None
@@ -142,7 +164,13 @@ def fetch_weights(name: str) -> dict[str, Tensor]:
 
 
 def save_weights(state: Mapping[str, Tensor], path: str | Path, *, half: bool = True, **facts: str) -> int:
-    """Write weights as safetensors, in float16 unless told otherwise, whole or not at all; returns the bytes written.
+    """Write weights as safetensors, whole or not at all; returns the bytes written.
+
+    Args:
+        state: tensors by parameter name.
+        path: of the file, which ends with ".safetensors".
+        half: in float16; else in their own precision.
+        **facts: words that the file carries as its metadata.
 
     Raises:
         InputError: a suffix other than .safetensors, or a folder that does not exist.
@@ -150,6 +178,8 @@ def save_weights(state: Mapping[str, Tensor], path: str | Path, *, half: bool = 
     path = Path(path).expanduser()
     if path.suffix != ".safetensors" or not path.parent.is_dir():
         raise InputError(f"cannot export to '{path}': give a .safetensors file in a folder that exists")
+    if save is None:
+        raise InputError("writing weights needs safetensors, which is not installed: pip install safetensors")
     tensors = {k: (v.half() if half else v).cpu().contiguous() for k, v in state.items()}
     with whole(path) as file:
         file.write(save(tensors, metadata=facts))  # save_file makes a file that only its owner can read

@@ -65,7 +65,13 @@ def panel(
 
 
 def control(name: str, values: Sequence, value: object) -> Widget:
-    """A slider for numbers, a row of buttons for a few words, a menu for many."""
+    """A slider for numbers, a row of buttons for a few words, a menu for many.
+
+    Args:
+        name: of the argument; becomes the label and a class, `nst-<name>`.
+        values: to choose from.
+        value: the one to begin with.
+    """
     from ipywidgets import Dropdown, SelectionSlider, ToggleButtons
 
     numbers = all(isinstance(value, int | float) and not isinstance(value, bool) for value in values)
@@ -101,7 +107,12 @@ def button(act: Callable[[], None]) -> Button:
 
 
 def show(figure: Figure, out: Output) -> None:
-    """Put a figure in the place of what an output shows; drawn before, so that its errors reach the caller."""
+    """Put a figure in the place of what an output shows; drawn before, so that its errors reach the caller.
+
+    Args:
+        figure: what to show.
+        out: where.
+    """
     from IPython.display import display
 
     with out:
@@ -110,18 +121,30 @@ def show(figure: Figure, out: Output) -> None:
 
 
 def flight_recorder(**first: object) -> VBox:
-    """The recorded runs on sliders, and a button that runs the point for real; `first`: the values to begin with."""
+    """The recorded runs on sliders, and a button that runs the point for real.
+
+    Args:
+        first: values to begin with, by axis of `FLIGHT_AXES`.
+    """
     return panel(recorded, run=real, first=flight(**first).settings, **FLIGHT_AXES)
 
 
 def recorded(**settings: object) -> Figure:
-    """The pictures of a recorded run, with its losses at the end as the title."""
+    """The pictures of a recorded run, with its losses at the end as the title.
+
+    Args:
+        settings: values by axis of `FLIGHT_AXES`.
+    """
     run = flight(**settings)
     return plot.filmstrip(list(zip(run.evaluations, run.frames, strict=True)), title=told(run.history[-1]))
 
 
 def real(**settings: object) -> Figure:
-    """A recorded point, run again: the picture on record beside that of this machine."""
+    """A recorded point, run again: the picture on record beside that of this machine.
+
+    Args:
+        settings: values by axis of `FLIGHT_AXES`.
+    """
     run = flight(**settings)
     result = run.run()
     return plot.pictures([run.frames[-1], result], ["recorded", "run just now"], title=told(result.history[-1]))

@@ -24,7 +24,7 @@ from benchmarks.peers import (
 from benchmarks.problem import Problem
 from click.testing import CliRunner
 
-from nstlib.backbone import BACKBONES, Architecture, vgg
+from nstlib.architecture import BACKBONES, Architecture, vgg
 
 
 @pytest.fixture(scope="module")

@@ -2,69 +2,28 @@
 
 import subprocess
 import sys
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import torch
-from torch import Tensor, nn
-from torch.multiprocessing.reductions import StorageWeakRef
-from torch.utils._python_dispatch import TorchDispatchMode
+from plain import BANDED, LiveBytes, balanced, both_kinds, by_autograd, error, limits, network, picture
 
-from nstlib.backbone import BACKBONES, load_backbone
-from nstlib.engine import Engine, Plan, View, features_in_bands, recorded
+from nstlib.architecture import BACKBONES
+from nstlib.backbone import load_backbone
+from nstlib.engine import Engine, captured, features_in_bands, never_waits
 from nstlib.errors import InputError
 from nstlib.image import load_image
 from nstlib.loss import TV_KINDS, Objective, Term, content_terms, style_terms, tv_term
+from nstlib.memory import Way
 from nstlib.style import STATISTICS, gram
 
 DATA = Path(__file__).parents[1] / "data"
-ODD = (53, 67)
-DEEPEST = {"pocket": "relu5_1", "vgg19": "relu5_1", "vgg16": "relu5_1", "squeezenet1_0": "fire9"}
-DEEPEST["squeezenet1_1"] = DEEPEST["squeezenet1_0"]
+DEEPEST = {name: "fire9" if "fire9" in architecture.layers else "relu5_1" for name, architecture in BACKBONES.items()}
 SMALL_NETWORKS = pytest.mark.parametrize("name", ["pocket", "squeezenet1_0", "squeezenet1_1"])
-
-
-def network(name, **options):
-    """A network in double precision with random weights and biases: no ReLU or pooling is decided by rounding."""
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(0)
-        backbone = load_backbone(name, "random", **options)
-        for module in backbone.modules():
-            if isinstance(module, nn.Conv2d):
-                nn.init.normal_(module.bias, std=0.1)
-    return backbone.double()
-
-
-def picture(rng, size=ODD, dtype=torch.float64):
-    return torch.rand(1, 3, *size, generator=rng, dtype=dtype)
 
 
 def photo(kind, name, size=128):
     return load_image(str(DATA / kind / f"{name}.jpg"), size).pixels
-
-
-def by_autograd(backbone, terms, image):
-    """(value of each term, gradient of their sum)."""
-    leaf = image.detach().clone().requires_grad_()
-    features = backbone(leaf, {t.layer for t in terms if t.layer}) if any(t.layer for t in terms) else {}
-    values = [t.weight * t.loss(features[t.layer] if t.layer else leaf) for t in terms]
-    (gradient,) = torch.autograd.grad(sum(values), leaf)
-    return torch.stack([v.detach() for v in values]), gradient
-
-
-def balanced(backbone, terms, image):
-    """The terms with weights by which each is as large as its number, so that none is lost in the sum."""
-    values, _ = by_autograd(backbone, terms, image)
-    assert (values > 0).all(), "a term says nothing of this image: nothing is checked"
-    numbered = zip(range(1, len(terms) + 1), terms, values.tolist(), strict=True)
-    return [replace(term, weight=number * term.weight / value) for number, term, value in numbered]
-
-
-def error(found, expected):
-    """The largest difference, relative to the largest entry."""
-    assert found.shape == expected.shape and found.isfinite().all() and expected.abs().max() > 0
-    return ((found - expected).abs().max() / expected.abs().max()).item()
 
 
 def check(backbone, terms, image, value=1e-10, gradient=1e-10):
@@ -78,15 +37,6 @@ def check(backbone, terms, image, value=1e-10, gradient=1e-10):
     assert {name: part.item() for name, part in parts.items()} == pytest.approx(by_name, rel=value)
     assert total.item() == pytest.approx(values.sum().item(), rel=value)
     assert error(found, expected) < gradient
-
-
-def both_kinds(backbone, image, layers):
-    """A content and a style term on each of these layers."""
-    weights = dict.fromkeys(layers, 1.0)
-    return [
-        *content_terms(backbone, image.flip(2), weights, reduction="relative"),
-        *style_terms(backbone, [image.flip(3) ** 2], weights),
-    ]
 
 
 # Against autograd, in double precision
@@ -257,17 +207,12 @@ def force(engine, image, bands, keep):
     layers, last = engine.backbone.layers, max(list(engine.backbone.layers).index(t.layer) for t in engine.terms)
     ends = [n for i, n in enumerate(layers) if i == last or (i < last and layers[n].kind == "pool")]
     heights = [f.shape[-2] for f in engine.backbone(image, ends).values()]
-    plans = [Plan(min(bands, height), keep(block)) for block, height in enumerate(heights)]
-    engine.plan = lambda size: plans
+    ways = [Way(min(bands, height), keep(block)) for block, height in enumerate(heights)]
+    engine.ways = lambda size: ways
     return engine
 
 
 KEEP = {"kept": lambda block: True, "twice": lambda block: False, "by turns": lambda block: block % 2 == 0}
-BANDED = {
-    "pocket": ("relu1_1", "conv1_2", "pool1", "conv2_2", "relu2_2", "relu3_1", "relu4_1", "relu4_3", "conv5_1"),
-    "squeezenet1_0": ("conv1", "relu1", "pool1", "fire2", "fire4", "pool4", "fire6"),
-    "squeezenet1_1": ("relu1", "fire3", "pool3", "fire5", "pool5", "fire7"),
-}
 
 
 @pytest.mark.parametrize("keep", KEEP)
@@ -303,12 +248,6 @@ def banded_terms(backbone, image, layers):
     return balanced(backbone, [*terms[: len(layers)], terms[-1]], image)
 
 
-def limits(engine, size, count=6):
-    """Bytes from as few as will do to as many as the fastest way takes."""
-    least, most = engine.least(size), Engine(engine.backbone, engine.terms).bytes(size)
-    return [least + i * (most - least) // (count - 1) for i in range(count)]
-
-
 @pytest.mark.parametrize(
     ("name", "layers"),
     [("pocket", ("relu1_1", "relu2_1", "conv3_2", "relu4_1")), ("squeezenet1_0", ("relu1", "fire3", "fire5"))],
@@ -320,13 +259,13 @@ def test_a_limit_of_memory_changes_nothing(name, layers, rng):
     seen = []
     for memory in limits(Engine(backbone, terms), (163, 118), 5):
         engine = Engine(backbone, terms, memory=memory)
-        seen.append(engine.plan((163, 118)))
+        seen.append(engine.ways((163, 118)))
         values, found = engine(image)
         assert error(torch.stack(values), expected) < 1e-10
         assert error(found, gradient) < 1e-10
-    assert max(p.bands for p in seen[0]) > 2 and not any(p.keep for p in seen[0])
-    assert all(p.keep for p in seen[-1])
-    assert len({tuple(plans) for plans in seen}) > 2
+    assert max(way.bands for way in seen[0]) > 2 and not any(way.keep for way in seen[0])
+    assert all(way.keep for way in seen[-1])
+    assert len({tuple(ways) for ways in seen}) > 2
 
 
 @pytest.mark.parametrize("band", [None, 2**16], ids=["usual", "small"])
@@ -336,7 +275,7 @@ def test_features_in_bands_are_the_networks(name, describe, band, rng, monkeypat
     backbone, image = network(name), picture(rng, (163, 118))
     layers, parts = BANDED[name], []
     if band:
-        monkeypatch.setattr("nstlib.engine.BAND_BYTES", band)
+        monkeypatch.setattr("nstlib.memory.BAND_BYTES", band)
     expected = backbone(image, layers, describe)
     seen = describe and (lambda f: parts.append(f.shape[-2]) or describe(f))
     found = features_in_bands(backbone)(image, layers, seen)
@@ -356,122 +295,6 @@ def test_features_in_bands_refuse_what_the_network_refuses(rng):
     with pytest.raises(InputError, match="16×40 pixels is too small for relu5_1"):
         features(picture(rng, (40, 16)), ["relu5_1"])
     assert list(features(picture(rng), "relu1_1")) == ["relu1_1"]
-
-
-# Plans
-
-
-def test_without_a_limit_everything_is_kept(rng):
-    backbone = network("pocket").float()
-    engine = Engine(backbone, [View("relu5_1", gram)])
-    assert all(plan.keep for plan in engine.plan((640, 480)))
-    assert Engine(backbone, engine.terms, memory=engine.bytes((640, 480))).plan((640, 480)) == engine.plan((640, 480))
-
-
-def test_less_memory_means_more_bands_and_fewer_kept_maps():
-    backbone = network("pocket").float()
-    views, size = [View(layer, gram) for layer in BACKBONES["pocket"].style_layers], (768, 1024)
-    plans = []
-    for memory in limits(Engine(backbone, views), size, 30):
-        engine = Engine(backbone, views, memory=memory)
-        assert engine.least(size) <= engine.bytes(size) <= memory
-        plans.append(engine.plan(size))
-    bands, kept = [sum(p.bands for p in made) for made in plans], [sum(p.keep for p in made) for made in plans]
-    assert kept == sorted(kept) and kept[0] == 0 and kept[-1] == 5
-    frugal = [b for b, k in zip(bands, kept, strict=True) if k == 0]
-    assert frugal == sorted(frugal, reverse=True) and frugal[0] > 3 * bands[-1]
-
-
-@SMALL_NETWORKS
-def test_larger_pictures_need_more(name):
-    engine = Engine(network(name).float(), [View(layer, gram) for layer in BACKBONES[name].style_layers])
-    sizes = [(side, side * 3 // 4) for side in range(64, 2048, 32)]
-    for bytes_of in (engine.bytes, engine.least):
-        needed = [bytes_of(size) for size in sizes]
-        assert needed[0] > 0
-        # One more band, in the same block, can take less than fewer; but not by much.
-        assert all(later > 0.85 * max(needed[: i + 1]) for i, later in enumerate(needed))
-        assert all(needed[2 * i + 2] > 1.5 * needed[i] for i in range(len(needed) // 2 - 1))
-    assert all(engine.least(size) <= engine.bytes(size) for size in sizes)
-    assert engine.least(sizes[-1]) < 0.5 * engine.bytes(sizes[-1])
-
-
-def test_half_precision_needs_half():
-    backbone, views = network("pocket").float(), [View("relu4_1", None)]
-    single, half = (Engine(backbone, views, precision).bytes((512, 512)) for precision in ("float32", "bfloat16"))
-    assert half == pytest.approx(single / 2, rel=0.1)  # not exactly: its bands hold more rows
-
-
-def test_too_little_memory_is_told_with_what_is_needed():
-    engine = Engine(network("pocket").float(), [View("relu4_1", gram)])
-    least = engine.least((300, 400))
-    with pytest.raises(InputError, match=rf"{least / 1e9:.2g} GB for 400×300 pixels, but .*: use a smaller size"):
-        Engine(engine.backbone, engine.terms, memory=least - 1).plan((300, 400))
-    assert Engine(engine.backbone, engine.terms, memory=least).plan((300, 400))
-
-
-def test_a_picture_too_small_for_the_deepest_layer_is_refused(rng):
-    backbone = network("pocket")
-    engine = Engine(backbone, [View("relu5_1", gram), View("relu1_1", gram)])
-    for size in ((31, 64), (64, 31)):
-        with pytest.raises(InputError, match=r"too small for relu5_1 of pocket: use at least 32×32"):
-            engine.plan(size)
-    assert len(engine.describe(picture(rng, (32, 32)))) == 2
-
-
-class LiveBytes(TorchDispatchMode):
-    """The most bytes of tensors, made since it began, that lived at one time."""
-
-    def __enter__(self):
-        self.live, self.most = {}, 0
-        return super().__enter__()
-
-    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
-        out = func(*args, **(kwargs or {}))
-        for x in out if isinstance(out, tuple | list) else [out]:
-            if isinstance(x, Tensor) and not any(self.owner(x) == self.owner(y) for y in flat(args)):
-                self.live[self.owner(x)] = StorageWeakRef(x.untyped_storage()), x.untyped_storage().nbytes()
-        self.live = {key: (ref, size) for key, (ref, size) in self.live.items() if not ref.expired()}
-        self.most = max(self.most, sum(size for _, size in self.live.values()))
-        return out
-
-    @staticmethod
-    def owner(x):
-        return x.untyped_storage()._cdata
-
-
-def flat(arguments):
-    """The tensors among an operation's arguments."""
-    for x in arguments:
-        if isinstance(x, Tensor):
-            yield x
-        elif isinstance(x, tuple | list):
-            yield from flat(x)
-
-
-@pytest.mark.parametrize("frugal", [False, True], ids=["kept", "frugal"])
-@pytest.mark.parametrize(
-    ("name", "size", "precision", "content"),
-    [
-        ("pocket", (224, 320), "float32", False),
-        ("pocket", (400, 272), "float32", True),
-        ("pocket", (400, 272), "bfloat16", False),
-        ("squeezenet1_0", (224, 320), "float32", True),
-        ("pocket", (400, 272), "bfloat16", True),
-        ("squeezenet1_0", (544, 400), "bfloat16", False),
-    ],
-)
-def test_the_estimate_is_near_the_bytes_that_live(name, size, precision, content, frugal, rng):
-    backbone, image = network(name).float(), picture(rng, size, torch.float32)
-    terms = style_terms(backbone, [image.flip(3) ** 2], dict.fromkeys(BACKBONES[name].style_layers, 1.0))
-    if content:
-        terms += content_terms(backbone, image.flip(2), dict.fromkeys(BACKBONES[name].content_layers, 1.0))
-    memory = Engine(backbone, terms, precision).least(size) if frugal else None
-    engine = Engine(backbone, terms, precision, memory)
-    engine(image)  # what is made once does not count
-    with LiveBytes() as measured:
-        engine(image)
-    assert 0.8 * measured.most <= engine.bytes(size) <= 2 * measured.most
 
 
 # Nothing is written to that others hold
@@ -564,7 +387,39 @@ def test_images_in_any_layout(rng):
         assert error(objective.value_and_gradient(given)[2], expected) < 1e-12
 
 
-# Precision
+class Stop(BaseException):
+    """As an interrupt is: no mere exception."""
+
+
+@pytest.mark.parametrize("keep", KEEP)
+@pytest.mark.parametrize(("bands", "call"), [(1, 1), (2, 1), (2, 2), (2, 3), (2, 4)])
+def test_a_stop_half_way_comes_through_and_leaves_no_map_behind(bands, call, keep, rng):
+    """A map on a tape that held the graph would never be freed, because the graph holds the tape."""
+    calls = []
+
+    def stopping(x):
+        calls.append(x.shape)
+        if len(calls) == call:
+            raise Stop
+        return x.square().mean((0, 2, 3))
+
+    backbone, image = network("pocket"), picture(rng)
+    last = Term("stops", 1.0, "relu2_1", torch.sum, stopping)
+    if bands == 1:  # the whole map, in the midst of judging
+        last = Term("stops", 1.0, "relu2_1", lambda x: stopping(x).sum())
+    terms = [*style_terms(backbone, [image.flip(3)], {"relu1_1": 1.0, "relu3_1": 1.0}), last]
+    engine = force(Engine(backbone, terms), image, bands, KEEP[keep])
+    calls.extend([None] * 9)
+    engine(image)  # what is made once does not count
+    calls.clear()
+    with LiveBytes() as measured:
+        if call <= 2 or keep != "kept":  # from the third time on, on the way back
+            with pytest.raises(Stop):
+                engine(image)
+        else:
+            engine(image)
+        torch.zeros(1)  # has the living counted
+    assert sum(size for _, size in measured.live.values()) < 100 < 10000 < measured.most
 
 
 # What surrounds an evaluation
@@ -592,15 +447,37 @@ def test_an_evaluation_imports_nothing_slow():
     assert slow == []
 
 
-def test_on_the_cpu_nothing_is_recorded(rng):
+def test_on_the_cpu_nothing_is_captured(rng):
     calls = []
-    evaluate = recorded(lambda image: calls.append(image) or image.sum())
+    evaluate = captured(lambda image: calls.append(image) or image.sum())
     image = picture(rng)
     assert evaluate(image) == evaluate(image) == image.sum()
     assert len(calls) == 2 and calls[0] is calls[1] is image
 
 
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+@pytest.mark.parametrize("error", [None, RuntimeError, Stop])
+def test_whether_a_call_waits_is_asked_of_torch_and_its_mode_put_back(error, monkeypatch):
+    modes = ["warn"]
+    monkeypatch.setattr(torch.cuda, "get_sync_debug_mode", lambda: modes[-1])
+    monkeypatch.setattr(torch.cuda, "set_sync_debug_mode", modes.append)
+
+    def call():
+        assert modes[-1] == "error"
+        if error:
+            raise error
+
+    if error is Stop:
+        with pytest.raises(Stop):
+            never_waits(call)
+    else:
+        assert never_waits(call) == (error is None)
+    assert modes == ["warn", "error", "warn"]
+
+
+ON_CUDA = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+
+
+@ON_CUDA
 def test_on_cuda_a_replay_is_the_evaluation(rng):
     calls = []
 
@@ -608,23 +485,45 @@ def test_on_cuda_a_replay_is_the_evaluation(rng):
         calls.append(tuple(image.shape))
         return image.square().sum(), 2 * image
 
-    replayed = recorded(evaluate)
+    replayed = captured(evaluate)
     images = [picture(rng, size, torch.float32).cuda() for size in ((40, 50), (40, 50), (33, 20), (40, 50))]
     for image in images:
         value, slope = replayed(image)
         assert value.item() == pytest.approx(image.square().sum().item(), rel=1e-5)
         assert torch.equal(slope, 2 * image)
-    assert 0 < calls.count((1, 3, 40, 50)) == calls.count((1, 3, 33, 20))  # recorded once, however often replayed
+    assert 0 < calls.count((1, 3, 40, 50)) == calls.count((1, 3, 33, 20))  # captured once, however often replayed
 
 
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
-def test_on_cuda_what_cannot_be_recorded_runs_as_it_is(rng):
-    evaluate = recorded(lambda image: image.square().sum().item())  # waits for the device
+@ON_CUDA
+def test_on_cuda_what_waits_for_the_device_runs_as_it_is(rng):
+    calls = []
+    evaluate = captured(lambda image: calls.append(1) or image.square().sum().item())
     for image in (picture(rng).cuda(), picture(rng).cuda()):
         assert evaluate(image) == pytest.approx(image.square().sum().item())
+    assert not torch.cuda.is_current_stream_capturing() and torch.cuda.get_sync_debug_mode() == 0
+    before = len(calls)
+    evaluate(image)
+    assert len(calls) == before + 1
 
 
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+@ON_CUDA
+@pytest.mark.parametrize("statistic", STATISTICS)
+def test_on_cuda_every_statistic_leaves_the_device_usable(statistic, pictures):
+    """Eigenvalues wait for their check, which no capture survives, and neither does what comes after it."""
+    image, style, _ = (p.cuda() for p in pictures)
+    on_gpu = load_backbone(device="cuda")
+    layers = {"relu2_1": 1.0, "relu4_1": 1.0}
+    objective = Objective(on_gpu, style_terms(on_gpu, [style], layers, statistic=statistic))
+    for _ in range(2):
+        value, _, gradient = objective.value_and_gradient(image)
+        assert value.isfinite() and gradient.isfinite().all() and gradient.abs().max() > 0
+    noise = torch.randn(1000, device="cuda")
+    assert 0.8 < noise.std().item() < 1.2
+    other = Objective(on_gpu, style_terms(on_gpu, [style], layers))
+    assert other.value_and_gradient(image)[0].item() == pytest.approx(other(image)[0].item(), rel=1e-3)
+
+
+@ON_CUDA
 @pytest.mark.parametrize("precision", ["float32", "bfloat16"])
 def test_on_cuda_an_objective_is_the_cpus(pocket, pictures, precision):
     image = (0.8 * pictures[0] + 0.1).contiguous()

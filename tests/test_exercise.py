@@ -385,3 +385,42 @@ def test_questions_show_themselves():
     assert "  a) Nothing." in str(EXERCISES["04.shuffle"])
     assert "- **a** Nothing." in EXERCISES["04.shuffle"]._repr_markdown_()
     assert all(str(e) for e in EXERCISES.values())
+
+
+# A learner's function can do anything
+
+
+def test_a_function_that_ends_the_program_is_told_so():
+    def leaves(features):
+        raise SystemExit
+
+    verdict = check("04.gram", leaves)
+    assert not verdict.passed and "ends the program at line 2 of leaves" in str(verdict)
+
+
+@pytest.mark.skipif(not hasattr(__import__("signal"), "setitimer"), reason="this system has no alarms")
+def test_a_function_that_hangs_is_told_where(monkeypatch):
+    def hangs(features):
+        n = 0
+        while True:
+            n += 1
+
+    monkeypatch.setattr("nstlib.exercise.patience.patience.__wrapped__.__defaults__", (0.3,))
+    verdict = check("04.gram", hangs)
+    assert not verdict.passed and "0.3 seconds" in str(verdict) and "of hangs" in str(verdict)
+
+
+def test_patience_leaves_the_callers_alarm_alone():
+    import signal
+
+    before = signal.getsignal(signal.SIGALRM)
+    check("04.gram", gram)
+    assert signal.getsignal(signal.SIGALRM) is before and signal.getitimer(signal.ITIMER_REAL) == (0.0, 0.0)
+
+
+def test_an_interrupt_still_interrupts():
+    def stopped(features):
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        check("04.gram", stopped)

@@ -11,7 +11,7 @@ import pytest
 import torch
 
 import nstlib as nst
-from nstlib import lesson
+from nstlib import lesson, machine
 from nstlib.errors import InputError
 
 
@@ -155,6 +155,26 @@ def test_setup_tells_of_a_wrong_folder_of_weights_without_raising(capsys, monkey
     monkeypatch.setenv("NSTLIB_WEIGHTS", "/nowhere")
     lesson.setup("04", "vgg19")
     assert "NSTLIB_WEIGHTS is '/nowhere', which is no folder" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(("number", "device"), [("04", "cpu"), ("04", "cuda"), ("01", "cpu")])
+@pytest.mark.parametrize("colab", [True, False])
+def test_setup_recommends_a_gpu_where_one_is_lent_and_helps(capsys, monkeypatch, colab, number, device):
+    monkeypatch.setattr(machine, "choose_device", lambda: torch.device(device))
+    monkeypatch.setattr(machine, "describe_device", str)
+    monkeypatch.setattr(torch.cuda, "get_device_capability", lambda device: (8, 0))
+    if colab:
+        monkeypatch.setitem(sys.modules, "google.colab", type(sys)("google.colab"))
+    lesson.setup(number)
+    lines = capsys.readouterr().out.splitlines()
+    advised = [place for place, line in enumerate(lines) if "Runtime, Change runtime type, T4 GPU" in line]
+    assert advised == ([3] if colab and (number, device) == ("04", "cpu") else [])
+    assert lines[2].startswith("device")
+
+
+def test_the_lessons_are_listed_without_torch():
+    code = "import sys, nstlib; nstlib.LESSONS; print('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout == "False\n"
 
 
 def test_setup_sets_the_seed_only_if_asked(capsys):

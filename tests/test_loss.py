@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 import torch
 
-from nstlib.backbone import Architecture, Backbone, vgg
+from nstlib.architecture import Architecture, vgg
+from nstlib.backbone import Backbone
 from nstlib.errors import InputError
 from nstlib.loss import TV_KINDS, Objective, Term, content_loss, content_terms, style_terms, tv_loss, tv_term
 from nstlib.style import STATISTICS

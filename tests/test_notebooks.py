@@ -30,6 +30,6 @@ def test_says_nothing_on_standard_error(path):
 
 
 @pytest.mark.notebooks
-@pytest.mark.parametrize("path", SOURCES, ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", [*SOURCES, FOLDER / "engine.ipynb"], ids=lambda path: path.stem)
 def test_runs_alone(path, tmp_path):
     run_alone(path.read_text(encoding="utf-8"), path.name, tmp_path)

@@ -307,6 +307,11 @@ def test_a_start_from_memory(pictures):
     assert prepare(*split(pictures), **SMALL, start=pictures[2].numpy()[0].transpose(1, 2, 0)).start is not None
 
 
+@pytest.mark.parametrize("given", ["style/mosaic", torch.rand(1, 3, 64, 64), torch.rand(64, 64, 3).numpy()], ids=type)
+def test_one_style_may_stand_for_a_list_of_one(pictures, given):
+    assert len(prepare(pictures[0], given, **SMALL).styles) == 1
+
+
 def test_several_styles_add_up_by_their_shares(pictures):
     content, one, two = pictures
     image = content.flip(3)
@@ -316,6 +321,38 @@ def test_several_styles_add_up_by_their_shares(pictures):
         return float(prepare(content, styles, **options, **more).objective()(image)[0])
 
     assert style_loss([one, two], shares=[3, 1]) == near(0.75 * style_loss([one]) + 0.25 * style_loss([two]))
+
+
+def masked(picture, mask):
+    """RGBA (H, W, 4) of a picture (1, 3, H, W), opaque where the mask says so."""
+    return torch.cat([picture, mask.expand(1, 1, *picture.shape[-2:])], 1)[0].permute(1, 2, 0).numpy()
+
+
+@pytest.mark.parametrize("statistic", ["gram-relative", "mean-std", "wasserstein", "sliced"])
+def test_a_styles_transparent_part_is_no_style(statistic):
+    """A picture beside nothing counts as the picture alone, and what lies under the nothing does not matter."""
+    style = torch.rand(1, 3, 64, 64, generator=torch.Generator().manual_seed(3))
+    wide = torch.cat([style, torch.ones(1, 3, 64, 64)], 3)
+    mask = torch.cat([torch.ones(1, 1, 64, 64), torch.zeros(1, 1, 64, 64)], 3)
+    other = torch.where(mask > 0, wide, 0.2)
+    options = {**SMALL, "size": 128, "statistic": statistic, "content_weight": 0.0, "start": "noise"}
+    image = torch.rand(1, 3, 64, 64, generator=torch.Generator().manual_seed(4))
+
+    def loss(given):
+        return float(prepare(None, [given], **options).objective()(image)[0])
+
+    alone, cut, also_cut, white = (loss(x) for x in (style, masked(wide, mask), masked(other, mask), wide))
+    assert cut == pytest.approx(also_cut, rel=1e-4)
+    assert abs(cut - alone) < 0.25 * abs(white - alone)
+
+
+def test_a_style_with_hardly_anything_in_it_is_refused(pictures):
+    mask = torch.zeros(1, 1, 64, 56)
+    mask[..., :3, :3] = 1
+    with pytest.raises(nst.InputError, match="hardly anything of a style picture is opaque"):
+        prepare(pictures[0], [masked(pictures[1], mask)], **SMALL).objective()
+    with pytest.raises(nst.InputError, match="patches cannot leave out"):
+        prepare(pictures[0], [masked(pictures[1], 1 - mask)], **SMALL, statistic="patches")
 
 
 def test_every_picture_shrinks_with_the_result(pictures):

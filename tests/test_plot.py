@@ -11,7 +11,8 @@ from PIL import Image
 
 import nstlib as nst
 from nstlib import plot
-from nstlib.backbone import BACKBONES, Backbone
+from nstlib.architecture import BACKBONES
+from nstlib.backbone import Backbone
 from nstlib.errors import InputError
 from nstlib.plot.figures import encode
 from nstlib.plot.images import pixels

@@ -91,6 +91,11 @@ def test_modules_import_only_from_below():
     assert result.returncode == 0, result.stdout + result.stderr
 
 
+def test_mypy_is_content():
+    result = run("-m", "mypy")
+    assert result.returncode == 0, result.stdout + result.stderr
+
+
 @pytest.mark.parametrize("command", [["check"], ["format", "--check"]])
 def test_ruff_is_content(command):
     result = run("-m", "ruff", *command, ".")
@@ -206,7 +211,7 @@ def test_the_embedded_network_is_small():
 # What the library can do without: (missing, where it is imported though).
 OPTIONAL = {
     "psutil": "",
-    "safetensors": "weights.py",
+    "safetensors": "",
     "torchvision": "",
     "platformdirs": "",
     "tqdm": "",

@@ -111,7 +111,22 @@ def test_progress_grows_to_one_over_all_scales(content, style):
     done = [p.done for p in seen]
     assert done == sorted(done) and done[-1] == 1.0
     assert {p.size for p in seen} == {(32, 32), (48, 48)}
-    assert seen[-1].seconds_left == 0
+    assert seen[-1].seconds_left == 0 and seen[0].seconds_left is None
+
+
+def test_the_time_left_is_not_foretold_from_the_first_evaluation(content, style, monkeypatch):
+    """Which takes ten times as long: the targets are made, and everything is warmed up."""
+    now, evaluate = [0.0], nst.Objective.value_and_gradient
+
+    def slow_at_first(objective, image):
+        now[0] += 1.0 if now[0] else 10.0
+        return evaluate(objective, image)
+
+    monkeypatch.setattr(nst.Objective, "value_and_gradient", slow_at_first)
+    monkeypatch.setattr("nstlib.transfer.time.perf_counter", lambda: now[0])
+    seen = list(Transfer(content, [style], **{**SMALL, "optimizer": "adam", "evaluations": 20}))
+    assert seen[0].seconds_left is None
+    assert [p.seconds_left for p in seen[1:]] == pytest.approx([20 - p.step.evaluations for p in seen[1:]], abs=1e-6)
 
 
 def test_a_loss_that_stops_being_finite_keeps_the_last_good_picture(content, style, monkeypatch):
@@ -391,6 +406,17 @@ def test_a_checkpoint_says_in_what_its_run_differs(content, style, tmp_path, cha
     ):
         with pytest.raises(nst.InputError, match=f"another {what}"):
             nst.stylize(*pictures, checkpoint=path, **options)
+
+
+def test_a_checkpoint_from_before_a_field_was_added_goes_on(content, style, tmp_path):
+    path, options = tmp_path / "state.pt", {**SMALL, "precision": "float32"}
+    nst.stylize(content, style, checkpoint=path, **options)
+    data = torch.load(path, weights_only=True)
+    del data["identity"]["fields"]["tv_space"]
+    torch.save(data, path)
+    assert list(Transfer(content, [style], checkpoint=path, **options)) == []
+    with pytest.raises(nst.InputError, match="tv_space='pixels', not 'network'"):
+        Transfer(content, [style], checkpoint=path, **options, recipe=nst.Recipe(tv_space="network"))
 
 
 def test_a_checkpoint_of_another_format_is_told_apart(content, style, tmp_path):

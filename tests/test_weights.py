@@ -11,7 +11,8 @@ from safetensors import safe_open
 from safetensors.torch import save_file
 
 from nstlib import weights
-from nstlib.backbone import BACKBONES, Backbone
+from nstlib.architecture import BACKBONES
+from nstlib.backbone import Backbone
 from nstlib.errors import InputError
 from nstlib.weights import WEIGHTS, fetch_weights, find_weights, load_weights, read_weights, save_weights
 

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from ..backbone import BACKBONES
+from ..architecture import BACKBONES
 
 __all__ = ["MAPS", "STYLE_MAPS", "TWO_MAPS", "VGG", "arrays", "maps", "tensors", "uniform"]
 

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from ..backbone import Architecture, Layer, Spec
+from ..architecture import Architecture, Layer, Spec
 from .inputs import tensors
 from .question import Choice, Code, Number
 

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ..backbone import Spec
+from ..architecture import Spec
 from ..loss import content_loss
 from .inputs import TWO_MAPS, VGG, arrays, uniform
 from .lesson_02 import geometry

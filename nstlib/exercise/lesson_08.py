@@ -7,7 +7,8 @@ from functools import partial
 from torch import Tensor
 from torch.nn import functional as F
 
-from ..backbone import BACKBONES, Fire
+from ..architecture import BACKBONES
+from ..backbone import Fire
 from .inputs import VGG, tensors
 from .lesson_02 import POOLED
 from .question import Choice, Code, Number

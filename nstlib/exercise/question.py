@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from .diagnoses import DIAGNOSES
+from .patience import TooLong, patience
 from .values import Answers, copy, count, kind, numbers, same, same_everywhere, short, unchanged
 
 __all__ = ["NOT_ANSWERED", "Choice", "Code", "Number", "Verdict", "unanswered"]
@@ -178,6 +179,11 @@ class Code:
 
     def collect(self, answer: Callable) -> list[tuple] | Verdict:
         """What a function returns on the cases, as arrays; or a verdict, if it cannot be compared."""
+        with patience():
+            return self.try_cases(answer)
+
+    def try_cases(self, answer: Callable) -> list[tuple] | Verdict:
+        """The same, however long it takes."""
         found: list[tuple] = []
         for case in self.cases:
             arguments, where = copy(case), self.describe(case)
@@ -187,7 +193,7 @@ class Code:
                 if "aten::" in str(error):  # PyTorch's own, about an operation
                     return Verdict(False, raised(answer, error, where))
                 return NOT_ANSWERED
-            except Exception as error:
+            except (Exception, SystemExit) as error:
                 return Verdict(False, raised(answer, error, where))
             if unanswered(value):
                 missing = f"Nothing comes back for {where}: look for a branch without return."
@@ -242,8 +248,9 @@ class Code:
         for case in self.cases:
             where = self.describe(case)
             try:
-                given = slope(answer, case)
-            except Exception as error:
+                with patience():
+                    given = slope(answer, case)
+            except (Exception, SystemExit) as error:
                 if "numpy" not in str(error):
                     return f"The value is right, but its gradient fails: {raised(answer, error, where)}"
                 given = None
@@ -265,13 +272,17 @@ def by_result(given: list[tuple], wanted: list[tuple]) -> list[tuple[Answers, An
     return list(zip(zip(*given, strict=True), zip(*wanted, strict=True), strict=True))
 
 
-def raised(answer: Callable, error: Exception, where: str) -> str:
+def raised(answer: Callable, error: BaseException, where: str) -> str:
     """An error in words: on which input, which error, at which line of the learner's function."""
     code, line, frame = getattr(answer, "__code__", None), "", error.__traceback__
     while frame:
         if frame.tb_frame.f_code is code:
             line = f"line {frame.tb_lineno - code.co_firstlineno + 1} of {code.co_name}"
         frame = frame.tb_next
+    if isinstance(error, TooLong):
+        return f"For {where} {error}: look at {line or 'its loops'}."
+    if isinstance(error, SystemExit):
+        return f"For {where} it ends the program at {line or 'a call of exit'}: return the result instead."
     text = (str(error).strip().splitlines() or ["no message"])[0][:120].rstrip(".!")
     if isinstance(error, TypeError) and not line:
         return f"For {where} your function cannot be called: {text}."

@@ -15,7 +15,8 @@ from .images import pixels, wall
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-    from ..backbone import Backbone, Layer
+    from ..architecture import Layer
+    from ..backbone import Backbone
 
 __all__ = ["feature_maps", "histogram", "kernels", "network", "receptive_fields"]
 

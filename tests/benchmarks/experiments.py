@@ -8,6 +8,7 @@ profile      where the time of one evaluation goes
 growth       seconds per megapixel from small to large
 pocket       the kit's small network beside VGG-19
 stylize      the default `nst.stylize`, on all cores
+busy         the loop beside programs that want the cores too
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from nstlib.backbone import BACKBONES
+from nstlib.architecture import BACKBONES
 
 from . import probe
 from .measure import Row, Sheet, alternate, convolution, product, ratios, work
@@ -35,7 +36,7 @@ class Plan:
 
     rounds: of each size. loops: evaluations of the loop whose memory is measured, by size; gordicaleksa's history of
     100 moves is full after some 120, and the rows say how many it held. size: of the experiments with one size, but for
-    loss_size, that of the race to a loss.
+    loss_size, that of the race to a loss, and busy_size, that beside other programs.
     """
 
     rounds: Mapping[int, int]
@@ -45,6 +46,9 @@ class Plan:
     loss_size: int
     loss_evaluations: int
     product_side: int = 4096
+    busy_size: int = 256
+    busy_evaluations: int = 100
+    busy_rounds: int = 3
     device: str = "cpu"
     weights: str | None = "random"
     threads: int | None = None
@@ -54,7 +58,18 @@ class Plan:
 
 
 FULL = Plan({256: 9, 512: 7, 1024: 3}, {256: 130}, (128, 256, 512, 1024, 2048), 512, 256, 300)
-QUICK = Plan({64: 3, 128: 3}, {64: 20}, (64, 128, 256), 128, 128, 30, product_side=1024)
+QUICK = Plan(
+    {64: 3, 128: 3},
+    {64: 20},
+    (64, 128, 256),
+    128,
+    128,
+    30,
+    product_side=1024,
+    busy_size=64,
+    busy_evaluations=10,
+    busy_rounds=2,
+)
 
 
 def evaluation(plan: Plan) -> list[Row]:
@@ -302,6 +317,25 @@ def stylize(plan: Plan) -> list[Row]:
     return sheet.rows
 
 
+def busy(plan: Plan) -> list[Row]:
+    """Seconds of an evaluation of the default loop on all cores beside 0, 1 and 2 programs that never rest.
+
+    With the number of threads that nstlib chooses, and with one and all of them throughout; where OpenMP was told how
+    to wait, and where it was not, as in a notebook that imported torch before the kit.
+    """
+    sheet = Sheet("busy")
+    for told in (True, False):
+        request = {"size": plan.busy_size, "evaluations": plan.busy_evaluations, "rounds": plan.busy_rounds}
+        for count, samples in probe.ask(kind="busy", told=told, **request).items():
+            what = f"beside {count}, {'told' if told else 'not told'} how to wait"
+            for who, seconds in samples.items():
+                sheet.add(plan.busy_size, who, what, "s", seconds)
+            better = min((samples[who] for who in (probe.ONE, probe.ALL)), key=statistics.median)
+            share = ratios(samples[probe.CHOSEN], better)
+            sheet.add(plan.busy_size, f"{probe.CHOSEN} / the better of both", what, "×", share)
+    return sheet.rows
+
+
 EXPERIMENTS: dict[str, Callable[[Plan], list[Row]]] = {
-    e.__name__: e for e in (evaluation, memory, loss, peak, profile, growth, pocket, stylize)
+    e.__name__: e for e in (evaluation, memory, loss, peak, profile, growth, pocket, stylize, busy)
 }

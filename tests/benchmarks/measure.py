@@ -5,9 +5,11 @@ from __future__ import annotations
 import ctypes
 import os
 import statistics
+import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
@@ -15,7 +17,7 @@ import psutil
 import torch
 from torch.nn import functional as F
 
-from nstlib.backbone import Architecture
+from nstlib.architecture import Architecture
 
 from .peers import synchronize
 
@@ -106,6 +108,18 @@ def alternate(
     return samples
 
 
+@contextmanager
+def neighbours(count: int) -> Iterator[None]:
+    """For the time of a measurement, as many other programs that compute without a rest."""
+    others = [subprocess.Popen([sys.executable, "-c", "while True: pass"]) for _ in range(count)]
+    try:
+        yield
+    finally:
+        for other in others:
+            other.kill()
+            other.wait()
+
+
 # --- memory --------------------------------------------------------------------------------------
 
 
@@ -178,7 +192,7 @@ def work(architecture: Architecture, size: int, styles: Iterable[str], contents:
     for spec in architecture.specs:
         if spec.kind not in ("conv", "relu", "pool"):
             raise ValueError(f"the work of a layer of kind {spec.kind} is not known here")
-        side = (side + 2 * spec.padding - spec.kernel) // spec.step + 1
+        side = spec.outputs(side)
         if spec.kind == "conv":
             forward += 2 * channels * spec.channels * spec.kernel**2 * side**2
         channels = spec.channels

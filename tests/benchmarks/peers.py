@@ -21,7 +21,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from nstlib.image import resize
-from nstlib.loss import Objective
+from nstlib.loss import Objective, by_kind
 from nstlib.transfer import Transfer
 
 from .problem import CONTENT_LAYER, STYLE_LAYERS, Problem
@@ -327,10 +327,8 @@ class Ours:
         return total, gradient
 
     def terms(self) -> dict[str, float]:
-        sums = dict.fromkeys(("content", "style", "tv"), 0.0)
-        for name, value in self.parts.items():
-            sums[name.split()[0]] += float(value)
-        return sums
+        none = dict.fromkeys(("content", "style", "tv"), 0.0)
+        return none | by_kind({name: float(value) for name, value in self.parts.items()})
 
     @torch.no_grad()
     def judge(self, picture: Tensor) -> float:
@@ -348,7 +346,7 @@ class Ours:
             watch(before + count, partial(resize, image.detach(), shape))
             if size == shape and full + count >= evaluations:
                 break
-        return self.transfer.best.image.detach()
+        return self.transfer.result().image.to(self.problem.device)
 
 
 TUTORIAL, GORDICALEKSA, OURS, OURS_FLOAT32 = "tutorial", "gordicaleksa", "nstlib", "nstlib float32"

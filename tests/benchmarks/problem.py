@@ -13,7 +13,8 @@ from functools import cached_property
 import torch
 from torch import Tensor
 
-from nstlib.backbone import RELU_1_TO_5, Backbone, load_backbone
+from nstlib.architecture import RELU_1_TO_5
+from nstlib.backbone import Backbone, load_backbone
 from nstlib.gallery import asset
 from nstlib.image import load_image, resize
 from nstlib.recipe import Recipe

@@ -1,0 +1,239 @@
+"""A frozen layer → what it needs forwards and on the way back, on some rows of its map.
+
+Without gradients of the weights, less is needed than autograd keeps: of a convolution and its ReLU only the output,
+whose zeros say where nothing comes back; of a pooling only the input, in which the winners can be found again.
+
+A map can be made a band of rows at a time, each with the rows of its neighbours that its layers reach (the halo), so
+the rows are those of the whole map.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from itertools import accumulate, pairwise
+from typing import Protocol
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from .architecture import Spec
+from .backbone import Backbone, Fire
+
+__all__ = ["Block", "Convolution", "Operation", "Pooling", "Rectifier", "Slice", "Squeeze", "cut", "divide"]
+
+Rows = tuple[int, int]  # the first, and one past the last
+
+
+class Operation(Protocol):
+    """One layer, on some rows of its map.
+
+    copies: bytes that it keeps for the way back, in maps. weights: how many it has.
+    """
+
+    spec: Spec
+    copies: float
+    weights: int
+
+    def forward(self, x: Tensor, pad: Rows) -> tuple[Tensor, object]:
+        """Output rows from the input rows that they need and so many rows of padding; and what `backward` needs."""
+
+    def backward(self, gradient: Tensor, saved: object, shape: torch.Size, pad: Rows) -> Tensor:
+        """Gradient of the input rows, of `shape`, from that of the output rows, which is overwritten."""
+
+
+class Convolution:
+    """A convolution, and its ReLU if the map between them is not asked for."""
+
+    copies = 1
+
+    def __init__(self, spec: Spec, module: nn.Conv2d, dtype: torch.dtype, *, rectify: bool = True):
+        self.spec, self.module, self.dtype, self.rectify = spec, module, dtype, rectify
+        self.weights = module.weight.numel()
+
+    @cached_property
+    def weight(self) -> Tensor:
+        return self.module.weight.detach().to(self.dtype).contiguous(memory_format=torch.channels_last)
+
+    @cached_property
+    def bias(self) -> Tensor:
+        return self.module.bias.detach().to(self.dtype)
+
+    @cached_property
+    def turned(self) -> Tensor:
+        """The kernels turned round: for step 1 the gradient is a convolution with them."""
+        return self.weight.flip(2, 3).transpose(0, 1).contiguous(memory_format=torch.channels_last)
+
+    def forward(self, x: Tensor, pad: Rows) -> tuple[Tensor, Tensor | None]:
+        most = max(pad)
+        y = F.conv2d(x, self.weight, self.bias, self.spec.step, (most, self.spec.padding))
+        y = crop(y, most - pad[0], most - pad[1])
+        return (y.relu_(), y) if self.rectify else (y, None)
+
+    def backward(self, gradient: Tensor, output: Tensor | None, shape: torch.Size, pad: Rows) -> Tensor:
+        if output is not None:
+            rectify_gradient(gradient, output)
+        if self.spec.step > 1:
+            padding = 0, self.spec.padding
+            return torch.nn.grad.conv2d_input(shape, self.weight, gradient, self.spec.step, padding)
+        reach, least = self.spec.kernel - 1, min(pad)
+        g = F.conv2d(gradient, self.turned, None, 1, (reach - least, reach - self.spec.padding))
+        return crop(g, pad[0] - least, pad[1] - least)
+
+
+class Rectifier:
+    """A ReLU by itself, behind a convolution whose own map was asked for and is left as it is."""
+
+    copies, weights = 1, 0
+
+    def __init__(self, spec: Spec):
+        self.spec = spec
+
+    def forward(self, x: Tensor, pad: Rows) -> tuple[Tensor, Tensor]:
+        y = F.relu(x)
+        return y, y
+
+    def backward(self, gradient: Tensor, output: Tensor, shape: torch.Size, pad: Rows) -> Tensor:
+        rectify_gradient(gradient, output)
+        return gradient
+
+
+class Squeeze:
+    """SqueezeNet's fire module."""
+
+    copies = 2.25  # the halves before and after they are joined, and the squeezed map
+
+    def __init__(self, spec: Spec, module: Fire, dtype: torch.dtype):
+        self.spec, point = spec, replace(spec, kernel=1, padding=0)
+        self.squeeze = Convolution(point, module.squeeze, dtype)
+        self.point = Convolution(point, module.expand1x1, dtype)
+        self.cross = Convolution(spec, module.expand3x3, dtype)
+        self.weights = self.squeeze.weights + self.point.weights + self.cross.weights
+
+    def forward(self, x: Tensor, pad: Rows) -> tuple[Tensor, tuple[Tensor, ...]]:
+        s, _ = self.squeeze.forward(x, (0, 0))
+        point, _ = self.point.forward(crop(s, 1 - pad[0], 1 - pad[1]), (0, 0))
+        cross, _ = self.cross.forward(s, pad)
+        return torch.cat([point, cross], dim=1), (s, point, cross)
+
+    def backward(self, gradient: Tensor, saved: tuple[Tensor, ...], shape: torch.Size, pad: Rows) -> Tensor:
+        s, point, cross = saved
+        to_point, to_cross = (
+            g.contiguous(memory_format=torch.channels_last) for g in gradient.split([point.shape[1], cross.shape[1]], 1)
+        )
+        g = self.cross.backward(to_cross, cross, s.shape, pad)
+        crop(g, 1 - pad[0], 1 - pad[1]).add_(self.point.backward(to_point, point, s.shape, (0, 0)))
+        return self.squeeze.backward(g, s, shape, (0, 0))
+
+
+class Pooling:
+    """A pooling; which pixel won is found again on the way back, because torch's indices take four times the map."""
+
+    copies, weights = 1, 0
+
+    def __init__(self, spec: Spec, module: nn.MaxPool2d | nn.AvgPool2d):
+        self.spec, self.module = spec, module
+
+    def forward(self, x: Tensor, pad: Rows) -> tuple[Tensor, Tensor]:
+        return self.module(x), x
+
+    def backward(self, gradient: Tensor, x: Tensor, shape: torch.Size, pad: Rows) -> Tensor:
+        aten, rounds_up = torch.ops.aten, self.spec.rounds_up
+        size = [self.spec.kernel] * 2, [self.spec.step] * 2, [0, 0]
+        if isinstance(self.module, nn.AvgPool2d):
+            return aten.avg_pool2d_backward(gradient, x, *size, rounds_up, True, None)
+        indices = aten.max_pool2d_with_indices(x, *size, [1, 1], rounds_up)[1]
+        return aten.max_pool2d_with_indices_backward(gradient, x, *size, [1, 1], rounds_up, indices)
+
+
+def crop(x: Tensor, above: int, below: int) -> Tensor:
+    """Without so many rows above and below."""
+    return x[..., above : x.shape[-2] - below, :] if above or below else x
+
+
+def select(x: Tensor, rows: Rows, wanted: Rows) -> Tensor:
+    """Of `x`, which holds `rows` of a map, those wanted."""
+    return crop(x, wanted[0] - rows[0], rows[1] - wanted[1])
+
+
+def embed(x: Tensor, rows: Rows, wanted: Rows) -> Tensor:
+    """`x`, which holds `rows` of a map, among zeros for the other rows wanted."""
+    return x if rows == wanted else F.pad(x, (0, 0, rows[0] - wanted[0], wanted[1] - rows[1]))
+
+
+def rectify_gradient(gradient: Tensor, output: Tensor) -> None:
+    """The gradient through a ReLU, in place: nothing where the output is 0."""
+    torch.ops.aten.threshold_backward.grad_input(gradient, output, 0, grad_input=gradient)
+
+
+Block = Mapping[str, Operation]  # by the name of the map that it makes, in order
+
+
+def divide(backbone: Backbone, wanted: set[str], dtype: torch.dtype) -> list[Block]:
+    """The network down to the deepest wanted layer, in blocks that end with a pooling."""
+    depth = max((list(backbone.layers).index(name) + 1 for name in wanted), default=0)
+    specs = list(backbone.architecture.specs[:depth])
+    if specs and backbone.padding_mode == "replicate":
+        specs[0] = replace(specs[0], padding=0)  # its padding is already around the image
+    joined = {a.name for a, b in pairwise(specs) if (a.kind, b.kind) == ("conv", "relu") and a.name not in wanted}
+    blocks: list[dict[str, Operation]] = [{}]
+    before = ""
+    for spec, module in zip(specs, backbone.features, strict=False):
+        block = blocks[-1]
+        if spec.kind == "conv":
+            block[spec.name] = Convolution(spec, module, dtype, rectify=spec.name in joined)
+        elif spec.kind == "relu":
+            block[spec.name] = block.pop(before) if before in joined else Rectifier(spec)
+        elif spec.kind == "fire":
+            block[spec.name] = Squeeze(spec, module, dtype)
+        else:
+            block[spec.name] = Pooling(spec, module)
+            blocks.append({})
+        before = spec.name
+    return [block for block in blocks if block]
+
+
+@dataclass(frozen=True)
+class Slice:
+    """One layer of a band: some rows of its map, and the rows of the map before it that they take.
+
+    takes: rows of the map before. pad: rows of padding above and below them. makes: rows of its own map, halo
+    included. owns: those of them that belong to this band and to no other. share: their part of the map.
+    """
+
+    name: str
+    operation: Operation
+    takes: Rows
+    pad: Rows
+    makes: Rows
+    owns: Rows
+    share: float
+
+
+def cut(block: Block, height: int, count: int) -> list[list[Slice]]:
+    """A block whose input has `height` rows, in `count` bands of nearly equal height, each from its first layer on."""
+    heights = list(accumulate(block.values(), lambda rows, layer: layer.spec.outputs(rows), initial=height))
+    cuts = [i * heights[-1] // count for i in range(count + 1)]
+    return [band(block, heights, rows) for rows in pairwise(cuts)]
+
+
+def band(block: Block, heights: Sequence[int], rows: Rows) -> list[Slice]:
+    """The steps to these rows of a block's last map, found from the last to the first; `heights` of all its maps."""
+    steps: list[Slice] = []
+    for (name, operation), before, height in reversed(list(zip(block.items(), heights, heights[1:], strict=False))):
+        owns = makes = rows[0] * height // heights[-1], rows[1] * height // heights[-1]
+        if steps:
+            makes = min(steps[-1].takes[0], owns[0]), max(steps[-1].takes[1], owns[1])
+        takes, pad = reach(operation.spec, makes, before)
+        steps.append(Slice(name, operation, takes, pad, makes, owns, (owns[1] - owns[0]) / height))
+    return steps[::-1]
+
+
+def reach(spec: Spec, rows: Rows, height: int) -> tuple[Rows, Rows]:
+    """The rows of a map of `height` that these rows of the next one need, and the padding above and below them."""
+    start = rows[0] * spec.step - spec.padding
+    stop = (rows[1] - 1) * spec.step - spec.padding + spec.kernel
+    inside = max(0, start), min(height, stop)
+    return inside, (inside[0] - start, stop - inside[1])

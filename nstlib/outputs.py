@@ -1,0 +1,90 @@
+"""The name of a file to write → refused before any work if it would cost the person one; a result → saved somewhere."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from .errors import InputError
+from .terminal import say_wrong
+
+if TYPE_CHECKING:
+    from .result import Result
+
+__all__ = ["check_apart", "check_format", "check_output", "save_anywhere"]
+
+
+def check_output(output: str, inputs: Iterable[str], force: bool) -> None:
+    """Refuse, before any work, an output that cannot be written, or that would cost the person a file.
+
+    Args:
+        output: the file to write.
+        inputs: files that are read.
+        force: whether a file that nst did not make may be written over.
+
+    Raises:
+        InputError: says why, and what to do.
+    """
+    from .files import try_to_write
+    from .image import check_writable
+    from .result import read_facts
+
+    path = check_writable(output)
+    check_apart(output, inputs, "the result")
+    try:
+        try_to_write(path)
+    except OSError as error:
+        raise InputError(f"'{output}' cannot be written ({error.strerror}): name a file in another folder") from None
+    if path.exists() and not force:
+        try:
+            read_facts(path)
+        except InputError:
+            raise InputError(
+                f"'{output}' exists, and nst did not make it: name another file, or add --force to write over it"
+            ) from None
+
+
+def check_apart(output: str, others: Iterable[str], what: str) -> None:
+    """Refuse an output that is one of the run's other files, by whatever name or link.
+
+    Raises:
+        InputError: it is.
+    """
+    for other in others:
+        same = os.path.exists(output) and os.path.exists(other) and os.path.samefile(output, other)
+        if same or os.path.abspath(output) == os.path.abspath(other):
+            raise InputError(f"{what} would be written over '{other}', which the run needs: name another file")
+
+
+def check_format(output: str, size: tuple[int, int]) -> None:
+    """Refuse a size (height, width) that the file's format cannot hold.
+
+    Raises:
+        InputError: it cannot.
+    """
+    most = {".webp": 16383, ".jpg": 65500, ".jpeg": 65500}.get(Path(output).suffix.lower())
+    if most is not None and max(size) > most:
+        raise InputError(f"a {Path(output).suffix} holds at most {most:,} pixels a side: name a .png")
+
+
+def save_anywhere(result: Result, output: str) -> str | Path:
+    """Save a result where it was asked for; if that fails, somewhere that works.
+
+    Returns:
+        where it is.
+    """
+    try:
+        result.save(output)
+        return output
+    except InputError as error:
+        say_wrong(str(error))
+        for folder in (Path.cwd(), Path.home(), Path(tempfile.gettempdir())):
+            place = next(p for p in (folder / f"nst-{n}.png" for n in range(1, 10**6)) if not p.exists())
+            try:
+                return result.save(place)
+            except InputError:
+                continue
+        raise

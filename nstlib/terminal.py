@@ -1,0 +1,98 @@
+"""A line, a run's progress, a question → a terminal that may be closed, narrow, or not there at all.
+
+Telling must not decide whether one paints: whatever goes wrong here is passed over.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from .result import Progress
+
+__all__ = ["Bar", "complete", "say", "say_wrong"]
+
+
+def say(text: str) -> None:
+    """A line on standard output; nothing where that is closed, since telling must not decide whether one paints."""
+    write(text, sys.stdout)
+
+
+def say_wrong(text: str) -> None:
+    """A line on standard error."""
+    write(f"nst: {text}", sys.stderr)
+
+
+def write(text: str, stream: Any) -> None:
+    """A line on a stream that may be closed, or go nowhere."""
+    if stream is None:
+        return
+    try:
+        print(text, file=stream, flush=True)
+    except (OSError, ValueError):
+        with open(os.devnull, "w") as nowhere:  # else Python complains of it again when it ends
+            os.dup2(nowhere.fileno(), stream.fileno())
+
+
+class Bar:
+    """A progress bar that is fed with `Progress`; where there is no terminal to show it, nothing."""
+
+    def __init__(self, quiet: bool):
+        self.bar, self.told = None, ""
+        if quiet or sys.stderr is None:
+            return
+        try:
+            from tqdm import tqdm
+        except ModuleNotFoundError:
+            return
+        layout = "{desc} {bar} {percentage:3.0f} % {postfix}"
+        self.bar = tqdm(total=1.0, leave=False, bar_format=layout, dynamic_ncols=True)
+
+    def __enter__(self) -> Bar:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self.bar is not None:
+            self.bar.close()
+
+    def __call__(self, progress: Progress) -> None:
+        if progress.trouble and not self.told:
+            self.told = progress.trouble
+            say_wrong(progress.trouble)
+        if self.bar is None:
+            return
+        try:
+            self.show(progress)
+        except OSError:  # the terminal is gone; the picture is not
+            self.bar = None
+
+    def show(self, progress: Progress) -> None:
+        """Move the bar."""
+        from .result import duration
+
+        height, width = progress.size
+        left = progress.seconds_left
+        self.bar.set_description_str(f"{width}×{height}", refresh=False)
+        words = f"loss {progress.step.loss:.4g}" + ("" if left is None else f", {duration(left)} left")
+        self.bar.set_postfix_str(words, refresh=False)
+        self.bar.update(progress.done - self.bar.n)
+
+
+def complete(names: list[str]) -> None:
+    """Let the TAB key complete names and files, where the terminal can."""
+    try:
+        import readline
+    except ImportError:  # Windows
+        return
+    import glob
+
+    def complete_one(text: str, number: int) -> str | None:
+        found = [name for name in names if name.startswith(text)]
+        found += [path + "/" * os.path.isdir(path) for path in sorted(glob.glob(f"{glob.escape(text)}*"))]
+        return found[number] if number < len(found) else None
+
+    readline.set_completer_delims("\n")
+    readline.set_completer(complete_one)
+    readline.parse_and_bind("tab: complete")

@@ -1,0 +1,114 @@
+"""A run that is stopped at a random moment, by Ctrl-C, a signal or a kill, loses nothing but what a kill must lose.
+
+Each run is a child that was forked after the library was imported, so a hundred take a minute or two:
+`NSTLIB_KILLS=200 uv run pytest -n 0 tests/test_kills.py`.
+"""
+
+import os
+import random
+import signal
+import sys
+import time
+from collections import Counter
+
+import pytest
+import torch
+
+import nstlib as nst
+from nstlib import cli, transfer
+
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(not hasattr(os, "fork"), reason="needs a system that forks"),
+]
+COUNT = int(os.environ.get("NSTLIB_KILLS", 16))
+ARGUMENTS = ["content.png", "style.png", "-o", "out.png", "--checkpoint", "state.pt", "--size", "64", "--device", "cpu"]
+OPTIONS = ["--evaluations", "40", "--pyramid", "40:12", "--precision", "float32", "--start", "noise", "--seed", "3"]
+
+
+@pytest.fixture
+def folder(tmp_path, rng, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for name in ("content", "style"):
+        nst.save_image(torch.rand(1, 3, 64, 64, generator=rng), f"{name}.png")
+    return tmp_path
+
+
+def begin(arguments):
+    """The process of a run, whose checkpoints come quickly."""
+    child = os.fork()
+    if child:
+        return child
+    try:
+        transfer.CHECKPOINT_SECONDS = 0.05
+        null = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(null, 1), os.dup2(null, 2)
+        sys.argv = ["nst", "stylize", *arguments, "--quiet"]
+        cli.main()
+        os._exit(0)
+    except SystemExit as ended:
+        os._exit(ended.code or 0)
+    finally:
+        os._exit(99)  # a traceback
+
+
+def end(child):
+    """Its exit status; minus the signal if one killed it."""
+    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+
+
+def test_kills_at_random_moments(folder):
+    began = time.perf_counter()
+    assert end(begin([*ARGUMENTS, *OPTIONS])) == 0
+    seconds, whole = time.perf_counter() - began, nst.load_image("out.png").pixels
+    moments, seen = random.Random(0), Counter()
+    for number in range(COUNT):
+        for name in ("out.png", "state.pt"):
+            (folder / name).unlink(missing_ok=True)
+        kind = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGKILL)[number % 4]
+        child = begin([*ARGUMENTS, *OPTIONS])
+        time.sleep(moments.uniform(0, 1.1 * seconds))
+        os.kill(child, kind)
+        if moments.random() < 0.5 and kind != signal.SIGKILL:
+            time.sleep(moments.uniform(0, 0.05))
+            os.kill(child, kind)
+        status = end(child)
+        painted, kept = (folder / "out.png").exists(), (folder / "state.pt").exists()
+        seen[kind.name, status, painted, kept] += 1
+        if kind == signal.SIGKILL:
+            assert status in (-signal.SIGKILL, 0)
+        else:
+            assert (status, painted) in ((0, True), (130, False), (-kind, False)), (kind, status)
+            assert kept == painted
+            assert not list(folder.glob(".*.part"))
+        if painted:
+            assert nst.load_image("out.png").pixels.shape[-1] in (40, 64)
+        if kept:
+            assert torch.load("state.pt", weights_only=True)["format"] == 1
+        assert end(begin([*ARGUMENTS, *OPTIONS])) == 0
+        assert torch.equal(nst.load_image("out.png").pixels, whole), (kind, number)
+        for left in folder.glob(".*.part"):  # of a kill in the midst of a write
+            left.unlink()
+    print(f"{seconds:.2f} s a run", *sorted(seen.items()), sep="\n")
+    assert len({kind for kind, *_ in seen}) == min(4, COUNT)
+
+
+@pytest.mark.parametrize(("room", "status"), [(0, 2), (2_000, 2), (40_000, 0)])
+def test_a_disk_that_is_full_at_each_write(folder, room, status):
+    """No file may grow beyond so many bytes: nothing, less than the picture, the picture but no whole checkpoint."""
+    import resource
+
+    began = time.perf_counter()
+    child = os.fork()
+    if not child:
+        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)  # a write then fails, as on a full disk
+        resource.setrlimit(resource.RLIMIT_FSIZE, (room, room))
+        os._exit(end(begin([*ARGUMENTS, *OPTIONS])))
+    ended = end(child)
+    assert ended == status and time.perf_counter() - began < 60
+    assert (folder / "out.png").exists() == (status == 0)
+    if (folder / "state.pt").exists():  # an early one, when little was remembered
+        assert torch.load("state.pt", weights_only=True)["format"] == 1
+    assert not list(folder.glob(".*.part"))
+    if status == 0:
+        assert nst.load_image("out.png").pixels.shape[-1] == 64
