@@ -49,8 +49,10 @@ def transparency(image: Image.Image) -> Image.Image | None:
     """The alpha of an image, of mode L, if it has any."""
     if not image.has_transparency_data:
         return None
-    if image.mode.startswith("I"):  # grey of 16 bits, one of them transparent
-        return Image.fromarray(np.where(np.array(image) == image.info["transparency"], 0, 255).astype(np.uint8))
+    key = image.info.get("transparency")
+    if isinstance(key, int) and image.mode != "P":  # one grey is transparent; not every version of Pillow finds it
+        key = bool(key) if image.mode == "1" else key  # 1 or 255
+        return Image.fromarray(np.where(np.array(image) == key, 0, 255).astype(np.uint8))
     return image.convert("RGBA").getchannel("A")
 
 

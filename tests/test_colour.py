@@ -166,14 +166,15 @@ def test_colours_in_a_png(bits, colours, channels):
     picture = comes_out(png(values, bits, colours), shown, levels=1.01 if alpha is None else 2.5, mask=alpha)
     assert noted(picture, "16 bits per channel reduced to 8") == (bits == 16 and colours > 0)
     if colours in (0, 2):
-        key = values[2, 2]
-        data = png(values, bits, colours, (b"tRNS", struct.pack(f">{channels}H", *key)))
-        clear = (values == key).all(-1, keepdims=True)
-        if (bits, colours) == (16, 2):
-            with refused("one transparent colour", "export it with 8 bits"):
-                load_image(data)
-        else:
-            comes_out(data, shown, levels=1.01, mask=1.0 - clear)
+        values[0, 0], values[0, 1] = 0, most
+        for key in (values[0, 0], values[0, 1], values[2, 2]):
+            data = png(values, bits, colours, (b"tRNS", struct.pack(f">{channels}H", *key)))
+            if (bits, colours) == (16, 2):
+                with refused("one transparent colour", "export it with 8 bits"):
+                    load_image(data)
+            else:
+                clear = (values == key).all(-1, keepdims=True)
+                comes_out(data, values / most, levels=1.01, mask=1.0 - clear)
 
 
 @pytest.mark.parametrize("bits", [1, 2, 4, 8])
