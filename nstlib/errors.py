@@ -9,7 +9,14 @@ __all__ = ["InputError", "choose", "nearest", "one_line"]
 
 
 class InputError(ValueError):
-    """A mistake of the caller's, told in one line; the command line prints it and exits with status 2."""
+    """A mistake of the caller's, told in one line; the command line prints it and exits with status 2.
+
+    Args:
+        message: what was given, what was expected, what to do next; a line that what was given breaks is joined.
+    """
+
+    def __init__(self, message: str = "") -> None:
+        super().__init__(" ".join(str(message).splitlines()))
 
 
 def choose(kind: str, name: str, names: Iterable[str]) -> str:

@@ -77,6 +77,15 @@ def test_texts_of_the_command_line_are_values_or_refused(pairs):
         assert one_line(error)
 
 
+@pytest.mark.parametrize("text", ["0\n0", "0\r\n0", "a\u2028b", "\n"])
+@pytest.mark.parametrize("name", ["backbone", "recipe", "statistic", "start", "weights", "sise"])
+def test_a_value_of_two_lines_is_told_in_one(name, text):
+    picture = torch.linspace(0, 1, 3 * 40 * 44).view(1, 3, 40, 44)
+    with pytest.raises(nst.InputError) as caught:
+        prepare(picture, [picture], **{**SMALL, name: text})
+    assert len(str(caught.value).splitlines()) == 1
+
+
 @pytest.mark.parametrize("what", ["content", "style", "start"])
 @given(values)
 @settings(max_examples=40, deadline=None)
