@@ -13,6 +13,7 @@ from io import BytesIO
 
 import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL.JpegImagePlugin import JpegImageFile
 
 from .errors import InputError, one_line
 
@@ -201,7 +202,7 @@ def prepared(image: Image.Image) -> list[str]:
         # The transparent grey is left as it is in the file, though greys of 2 and 4 bits become 8.
         key *= {"L;2": 85, "L;4": 17}.get(str(tiles[0][3]), 1)
         image.info["transparency"] = min(key, 255)
-    if image.format in ("JPEG", "MPO"):
+    if isinstance(image, JpegImageFile):
         image.decodermaxblock = 4096  # bytes at once: few scans, so that `Timed` can step in
     return ["16 bits per channel reduced to 8"] if deep_channels(image) else []
 

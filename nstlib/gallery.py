@@ -227,7 +227,8 @@ def fetch(url: str) -> bytes:
     Raises:
         InputError: it cannot be reached, answers with an error, or is too large or too slow.
     """
-    name, answers = shown(url), queue.SimpleQueue()
+    name = shown(url)
+    answers: queue.SimpleQueue[bytes | BaseException] = queue.SimpleQueue()
     # Only another thread can be left waiting: for a name server, or for headers that come letter by letter.
     Thread(target=lambda: answers.put(outcome(url, name)), daemon=True).start()
     try:

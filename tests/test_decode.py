@@ -3,6 +3,7 @@
 import struct
 import subprocess
 import time
+import warnings
 import zlib
 from contextlib import suppress
 from io import BytesIO
@@ -69,7 +70,8 @@ def test_no_other_reader_sees_a_file(monkeypatch):
         )
     written = set()
     for kind in others & set(Image.SAVE):
-        with suppress(Exception):  # what Pillow cannot write here, or not in this mode
+        with suppress(Exception), warnings.catch_warnings():  # what cannot be written here, or not in this mode
+            warnings.simplefilter("ignore")
             data = saved(red_corner(64, 64), kind)
             written.add(kind)
             with refused("bytes"):
@@ -184,6 +186,15 @@ def test_decoding_ends_after_the_stated_time(monkeypatch, kind):
     with refused("took longer than 30 s to decode", "export it again"):
         load_image(data)
     assert next(now) < 100
+
+
+def test_a_jpeg_is_decoded_in_small_pieces(monkeypatch):
+    """Few scans at a time, each of which may take long, so that the clock is looked at in between."""
+    data, now = saved(Image.effect_noise((300, 200), 99), "JPEG", quality=95), count()
+    monkeypatch.setattr(decode, "time", SimpleNamespace(monotonic=lambda: next(now)))
+    monkeypatch.setattr(decode, "SECONDS", 1e9)
+    load_image(data)
+    assert next(now) > len(data) / 5000 > 5
 
 
 def test_a_file_that_is_too_large_is_not_read(tmp_path, monkeypatch):
