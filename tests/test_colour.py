@@ -110,11 +110,12 @@ def test_the_profile_of_deep_grey(kind):
 
 @pytest.mark.parametrize("order, deflate, apart", [*itertools.product("<>", [False, True], [False, True])])
 @pytest.mark.parametrize("bits", [8, 16])
-@pytest.mark.parametrize("kind", ["grey", "RGB", "RGBA", "CMYK", "Lab", "grey and alpha"])
+@pytest.mark.parametrize("kind", ["grey", "white is 0", "RGB", "RGBA", "CMYK", "Lab", "grey and alpha"])
 def test_colours_in_a_tiff_are_right_or_refused(kind, bits, order, deflate, apart):
     most = 2**bits - 1
     photometric, channels, more = {
         "grey": (1, 1, {}),
+        "white is 0": (0, 1, {}),
         "RGB": (2, 3, {}),
         "RGBA": (2, 4, {338: 2}),
         "CMYK": (5, 4, {332: 1}),
@@ -128,6 +129,7 @@ def test_colours_in_a_tiff_are_right_or_refused(kind, bits, order, deflate, apar
     shares = values / most
     light = np.where(RAMP > 0.08, ((RAMP * 100 + 16) / 116) ** 3, RAMP * 100 / 903.3)  # CIE 1976
     expected = {
+        "white is 0": 1 - shares,
         "RGBA": shares[..., :3],
         "CMYK": (1 - shares[..., :3]) * (1 - shares[..., -1:]),
         "Lab": np.where(light > 0.0031308, 1.055 * light ** (1 / 2.4) - 0.055, 12.92 * light),
@@ -138,7 +140,7 @@ def test_colours_in_a_tiff_are_right_or_refused(kind, bits, order, deflate, apar
         load_image(data)
     except ValueError as error:
         assert "export it as PNG" in str(error) or "cut off" not in str(error)
-        assert apart or (bits == 16 and kind in ("Lab", "grey and alpha"))
+        assert apart or (bits == 16 and kind in ("white is 0", "Lab", "grey and alpha"))
     else:
         mask = shares[..., -1:] if kind in ("RGBA", "grey and alpha") else None
         comes_out(data, expected, levels=2.5, mask=mask)

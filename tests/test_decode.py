@@ -290,6 +290,11 @@ def test_a_thumbnail_is_not_taken_for_the_picture():
         load_image(tiff((SMALL, 2, {254: 1, 330: 8})))  # the photo lies elsewhere in the file
     with refused("raw photo", "JPEG"):
         load_image(tiff((SMALL, 2, {254: 1, 330: 8, 50706: b"\1\4\0\0"})))
+    canon = bytearray(tiff((SMALL, 2, {})))
+    load_image(bytes(canon))
+    canon[8:12] = b"CR\2\0"  # here over pixels
+    with refused("raw photo", "JPEG"):
+        load_image(bytes(canon))
     for whole in ((LARGE, 2, {330: 8}), (LARGE, 2, {254: 1}), (LARGE, 2, {254: 2})):
         assert load_image(tiff(whole)).pixels.shape == (1, 3, 80, 120)
     assert load_image(tiff((LARGE, 2, {}), (SMALL, 2, {254: 1}))).pixels.shape == (1, 3, 80, 120)

@@ -533,7 +533,8 @@ def test_what_a_kept_picture_advises_helps(side, most):
 @pytest.mark.parametrize("size", [None, 32])
 @pytest.mark.parametrize("shape", [(0, 0), (0, 5), (5, 0)])
 def test_nothing_is_no_picture(shape, size):
-    for source in (Image.new("RGB", shape), Picture(torch.zeros(1, 3, *shape))):
+    images = [Image.new(mode, shape) for mode in ("RGB", "RGBA", "F", "I;16")]
+    for source in (*images, Picture(torch.zeros(1, 3, *shape))):
         with refused("no pixels", "×"):
             load_image(source, size)
 
