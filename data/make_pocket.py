@@ -1,14 +1,17 @@
 """Train `pocket`: distil the features of a large network into a small one with VGG's layer names.
 
-    uv run data/make_pocket.py train FOLDER [FOLDER …] --out RUN --teacher squeezenet1_0
+    uv run data/make_pocket.py train FOLDER [FOLDER …] --out FIRST --teacher squeezenet1_0
+    uv run data/make_pocket.py train FOLDER [FOLDER …] --out RUN --go-on FIRST/pocket.safetensors
     uv run data/make_pocket.py explain FOLDER --out RUN
     uv run data/make_pocket.py judge RUN/pocket.safetensors --pair CONTENT STYLE --out RUN/judged
 
-A student layer should *see what the teacher sees*: a linear map of the student's channels (an adaptor, thrown away
+A student layer should *see what the teachers see*: a linear map of the student's channels (an adaptor, thrown away
 afterwards) has to predict the teacher's map (Romero et al. 2015, "FitNets", arXiv 1412.6550). That alone is not
 enough for style transfer, which optimises an image by the student's eyes and so finds whatever they miss. From
-`--first-round` on, six pictures of a batch of 16 are therefore those that the student itself optimised: what it cannot
+`first_round` on, six pictures of a batch of 16 are therefore those that the student itself optimised: what it cannot
 see, its own pictures show. The pictures live on between rounds and are optimised further by the improved student.
+
+A student of one teacher convinces that teacher and no other. So two teach at once, and each counts the same.
 
 The run is repeatable (one seed) and resumes from its last checkpoint after an interruption: start it again, on the
 same device or on another. All that is random is drawn on the CPU, so that devices differ in rounding alone.
@@ -21,8 +24,8 @@ import json
 import math
 import random
 import time
-from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import click
@@ -45,9 +48,9 @@ from nstlib.weights import save_weights
 
 CPU = torch.device("cpu")
 
-# Which teacher layer teaches which student layer: both maps have the same stride.
-PAIRS = {
-    "squeezenet": {
+# Which layer of a teacher teaches which layer of the student: both maps have the same stride.
+LESSONS = {
+    "squeezenet1_0": {
         "relu1": "relu2_1",
         "fire2": "relu3_1",
         "fire3": "relu3_2",
@@ -57,11 +60,9 @@ PAIRS = {
         "fire8": "relu4_3",
         "fire9": "relu5_1",
     },
-    "vgg": {
+    "vgg16": {
         "relu1_1": "relu1_1",
-        "relu1_2": "relu1_2",
         "relu2_1": "relu2_1",
-        "relu2_2": "relu2_2",
         "relu3_1": "relu3_1",
         "relu3_3": "relu3_3",
         "relu4_1": "relu4_1",
@@ -72,14 +73,33 @@ PAIRS = {
 }
 # SqueezeNet has no padding, so its maps lie a few pixels off the student's. The teacher looks at the picture without
 # its first pixels, as many as bring the centres together; resampling its maps instead would blur them.
-SHIFT = {"squeezenet": {2: 0, 4: 0, 8: 2, 16: 2}, "vgg": {1: 0, 2: 0, 4: 0, 8: 0, 16: 0}}
+SHIFT = {"squeezenet1_0": {8: 2, 16: 2}, "vgg16": {}}
+
+
+PAIRS_OF_A_TEACHER = 8  # the loss is as large as if each teacher taught so many layers
+
+
+@dataclass(frozen=True)
+class Pair:
+    """A teacher's layer and the student's layer that learns from it."""
+
+    teacher: str
+    layer: str
+    student: str
+
+    def __str__(self) -> str:
+        return f"{self.teacher}/{self.layer}".replace(".", "_")
+
+    def shift(self, stride: int) -> int:
+        """How many of the picture's first pixels the teacher does not look at."""
+        return SHIFT[self.teacher].get(stride, 0)
 
 
 @dataclass(frozen=True)
 class Plan:
     """The numbers of a training run; the defaults are those that made the embedded network."""
 
-    teacher: str = "squeezenet1_0"
+    teachers: tuple[str, ...] = tuple(LESSONS)
     student: str = "pocket"
     steps: int = 6000
     batch: int = 16
@@ -97,6 +117,10 @@ class Plan:
     colour_weight: float = 0.5
     ema: float = 0.998
     seed: int = 0
+
+
+# Where a training goes on from weights: their normalisation is folded in, and their own pictures teach from early on.
+GOING_ON = {"freeze_at": 0, "first_round": 300, "round_every": 750, "pool": 160}
 
 
 def load_pictures(
@@ -159,20 +183,27 @@ class Crops:
 
 
 class Student(nn.Module):
-    """The small network in training: batch normalisation after each convolution, an adaptor for each pair."""
+    """The small network in training: batch normalisation after each convolution, an adaptor for each pair.
 
-    def __init__(self, plan: Plan, teacher: Backbone):
+    Args:
+        plan: names the student.
+        teachers: by name.
+        weights: what it knows already; None to begin with random numbers.
+    """
+
+    def __init__(self, plan: Plan, teachers: Mapping[str, Backbone], weights: Mapping[str, Tensor] | None = None):
         super().__init__()
-        family = plan.teacher.rstrip("0123456789_")
-        self.pairs, self.shift = PAIRS[family], SHIFT[family]
+        self.pairs = [Pair(t, layer, student) for t in teachers for layer, student in LESSONS[t].items()]
         self.net = Backbone(BACKBONES[plan.student])
-        last = list(self.pairs.values())[-1]
-        self.net.features = self.net.features[: list(self.net.layers).index(last) + 1]
-        self.net.layers = {n: self.net.layers[n] for n in list(self.net.layers)[: len(self.net.features)]}
+        deepest = max(list(self.net.layers).index(pair.student) for pair in self.pairs)
+        self.net.features = self.net.features[: deepest + 1]
+        self.net.layers = {n: self.net.layers[n] for n in list(self.net.layers)[: deepest + 1]}
         for layer, module in zip(self.net.layers.values(), self.net.features, strict=True):
             if layer.kind == "conv":
                 nn.init.kaiming_normal_(module.weight)
                 module.bias.zero_()
+        if weights:
+            self.net.load_state_dict(weights)
         self.net.requires_grad_(True)
         self.norms = nn.ModuleDict(
             {
@@ -183,10 +214,16 @@ class Student(nn.Module):
         )
         self.adaptors = nn.ModuleDict(
             {
-                t: nn.Conv2d(self.net.layers[s].channels, teacher.layers[t].channels, 1, bias=False)
-                for t, s in self.pairs.items()
+                str(pair): nn.Conv2d(
+                    self.net.layers[pair.student].channels,
+                    teachers[pair.teacher].layers[pair.layer].channels,
+                    1,
+                    bias=False,
+                )
+                for pair in self.pairs
             }
         )
+        self.learned = {pair.student for pair in self.pairs}
         # Colour must survive: from the first map, the pixels can be told.
         self.pixels = nn.Conv2d(self.net.layers["relu1_1"].channels, 3, 1)
 
@@ -213,23 +250,25 @@ class Student(nn.Module):
                 state[f"features.{index}.bias"] = (conv.bias - norm.running_mean) * scale + norm.bias
         return {k: v.float().contiguous() for k, v in state.items()}
 
-    def align(self, teacher: Backbone, t: str, taught: Tensor, learned: Tensor) -> tuple[Tensor, Tensor]:
+    def align(self, teacher: Backbone, pair: Pair, taught: Tensor, learned: Tensor) -> tuple[Tensor, Tensor]:
         """Cut both maps to the positions that they share."""
-        a, b = teacher.layers[t], self.net.layers[self.pairs[t]]
-        k = round((a.offset + self.shift[a.stride] - b.offset) / b.stride)
+        a, b = teacher.layers[pair.layer], self.net.layers[pair.student]
+        k = round((a.offset + pair.shift(a.stride) - b.offset) / b.stride)
         h, w = min(taught.shape[2], learned.shape[2] - k), min(taught.shape[3], learned.shape[3] - k)
         return taught[:, :, :h, :w], learned[:, :, k : k + h, k : k + w]
 
 
 @torch.no_grad()
-def teach(teacher: Backbone, student: Student, image: Tensor) -> dict[str, Tensor]:
-    """The teacher's maps of a batch, one run for each distinct shift."""
-    runs: dict[int, list[str]] = {}
-    for t in student.pairs:
-        runs.setdefault(student.shift[teacher.layers[t].stride], []).append(t)
-    maps: dict[str, Tensor] = {}
-    for shift, layers in runs.items():
-        maps |= teacher(image[..., shift:, shift:], layers)
+def teach(teachers: Mapping[str, Backbone], pairs: list[Pair], image: Tensor) -> dict[Pair, Tensor]:
+    """The teachers' maps of a batch, one run for each teacher and distinct shift."""
+    runs: dict[tuple[str, int], list[Pair]] = {}
+    for pair in pairs:
+        shift = pair.shift(teachers[pair.teacher].layers[pair.layer].stride)
+        runs.setdefault((pair.teacher, shift), []).append(pair)
+    maps: dict[Pair, Tensor] = {}
+    for (teacher, shift), taught in runs.items():
+        found = teachers[teacher](image[..., shift:, shift:], [pair.layer for pair in taught])
+        maps |= {pair: found[pair.layer] for pair in taught}
     return maps
 
 
@@ -251,42 +290,53 @@ def distances(k: Tensor) -> Tensor:
 
 
 def lesson(
-    student: Student, teacher: Backbone, image: Tensor, variance: dict[str, Tensor], plan: Plan, partners: Tensor
+    student: Student,
+    teachers: Mapping[str, Backbone],
+    image: Tensor,
+    variance: Mapping[str, Tensor],
+    plan: Plan,
+    partners: Tensor,
 ) -> tuple[Tensor, dict[str, Tensor]]:
     """The training loss of a batch, and what each pair still lacks.
 
     Per pair: the share of the teacher's variance left unexplained (by channel and as a whole), the error of the
     Gram matrix that follows from the student's, and how far the student's distances between styles are from the
-    teacher's, in logarithms. `partners` (B, B) weighs the pairs of pictures of the last term.
+    teacher's, in logarithms. `partners` (B, B) weighs the pairs of pictures of the last term. Each teacher counts the
+    same, however many of its layers teach.
     """
-    with torch.autocast(image.device.type, torch.bfloat16):
-        taught = teach(teacher, student, image)
+    device = image.device.type
+    with torch.autocast(device, torch.bfloat16):
+        taught = teach(teachers, student.pairs, image)
         maps = student(image)
         colour = student.pixels(maps["relu1_1"]).float()
         loss = plan.colour_weight * (colour - image).square().mean() / 0.07
+        with torch.autocast(device, enabled=False):
+            d_learned = {s: distances(kernel(r, r)) for s, r in ((s, gram(maps[s].float())) for s in student.learned)}
         report: dict[str, Tensor] = {}
-        for t, s in student.pairs.items():
-            target, learned = student.align(teacher, t, taught[t], maps[s])
+        for pair in student.pairs:
+            name = str(pair)
+            target, learned = student.align(teachers[pair.teacher], pair, taught[pair], maps[pair.student])
             # In units of the teacher's deviation: its maps are hundreds wide, and a step of the optimiser is small.
-            adaptor = student.adaptors[t].weight * variance[t].sqrt().view(-1, 1, 1, 1)
+            adaptor = student.adaptors[name].weight * variance[name].sqrt().view(-1, 1, 1, 1)
             # Scaled so that a plain sum of squares weighs each channel by its own variance and by the layer's, half
             # and half: small channels count, and those that fill the Gram matrix count more.
-            scale = (0.5 / variance[t] / len(variance[t]) + 0.5 / variance[t].sum()).sqrt().view(1, -1, 1, 1)
+            each, total = variance[name] * len(variance[name]), variance[name].sum()
+            scale = (0.5 / each + 0.5 / total).sqrt().view(1, -1, 1, 1)
             error = F.conv2d(learned, adaptor * scale.view(-1, 1, 1, 1)) - target * scale.to(target.dtype)
             unexplained = torch.dot(error.flatten(), error.flatten()) / (target.numel() / target.shape[1])
             # Random directions keep the Gram matrices of wide teachers cheap: ‖P ΔR Pᵀ‖² is ‖ΔR‖² in expectation.
             directions = torch.randn(64, target.shape[1]).to(image.device)
             r_taught = gram(F.conv2d(target, directions[:, :, None, None]))
             r_predicted = gram(F.conv2d(learned, (directions @ adaptor.flatten(1))[:, :, None, None]))
-            r_learned = gram(learned)
-            with torch.autocast(image.device.type, enabled=False):
+            with torch.autocast(device, enabled=False):
                 k, size = kernel(r_taught, r_taught), r_taught.flatten(1).float().square().sum(1).clamp_min(1e-12)
                 off = ((r_predicted - r_taught).float().square().sum((1, 2)) / size).clamp_max(4).mean()
-                d_taught, d_learned = distances(k), distances(kernel(r_learned, r_learned))
-                gap = ((d_learned + 3e-3).log() - (d_taught + 3e-3).log()).square()
+                gap = ((d_learned[pair.student] + 3e-3).log() - (distances(k) + 3e-3).log()).square()
                 related = (gap * partners).sum() / partners.sum()
-            loss = loss + unexplained.float() + plan.gram_weight * off + plan.relation_weight * related
-            report |= {t: unexplained.detach().float(), f"{t}:gram": off.detach(), f"{t}:rel": related.detach()}
+            own = unexplained.float() + plan.gram_weight * off + plan.relation_weight * related
+            loss = loss + own * PAIRS_OF_A_TEACHER / len(LESSONS[pair.teacher])
+            report |= {name: unexplained.detach().float(), f"{name}:gram": off.detach()}
+            report[f"{name}:rel"] = related.detach()
     return loss, report
 
 
@@ -310,31 +360,44 @@ class Pool:
                     if chance.random() < 0.25:
                         picture.copy_(torch.rand(3, *start.shape[2:]))
                 self.image[anew] = start
+            layers = net.architecture.style_layers
+            # A user weighs the layers alike, or not: in every second batch some count several times as much as others.
+            weights = [chance.expovariate(1) if first // batch % 2 else 1.0 for _ in layers]
             self.image[rows] = paint(
-                net, self.image[rows], self.content[rows], self.style[rows], evaluations=chance.choice([8, 16, 32, 48])
+                net,
+                self.image[rows],
+                self.content[rows],
+                self.style[rows],
+                evaluations=chance.choice([8, 16, 32, 48]),
+                layers={n: w / sum(weights) for n, w in zip(layers, weights, strict=True)},
             )
         self.filled = True
 
 
-def paint(net: Backbone, image: Tensor, content: Tensor, style: Tensor, evaluations: int) -> Tensor:
-    """Optimise a batch of pictures by the network's own style and content distance, with L-BFGS."""
-    layers = [n for n in net.layers if n.startswith("relu") and n not in ("relu1_2", "relu2_2")]
+def paint(
+    net: Backbone, image: Tensor, content: Tensor, style: Tensor, evaluations: int, layers: Mapping[str, float]
+) -> Tensor:
+    """Optimise a batch of pictures by the network's own style distance, summed with these weights, and content."""
     deep = net.architecture.content_layers[0]
     with torch.no_grad():
-        targets = {n: gram(f) for n, f in net(style, layers).items()}
+        targets = {n: gram(f) for n, f in net(style, list(layers)).items()}
         wanted = net(content, [deep])[deep]
     image = image.clone().contiguous().requires_grad_()
     optimiser = torch.optim.LBFGS([image], max_iter=evaluations, max_eval=evaluations, history_size=12)
 
+    @torch.autocast(image.device.type, torch.bfloat16)  # twice as fast, and what a picture's user computes in
+    def forward() -> Tensor:
+        maps = net(image.contiguous(memory_format=torch.channels_last), [*layers, deep])
+        loss = image.new_zeros(())
+        for n, weight in layers.items():
+            off = (gram(maps[n]) - targets[n]).square().sum((1, 2)) / targets[n].square().sum((1, 2)).clamp_min(1e-9)
+            loss = loss + weight * off.float().sum()
+        off = (maps[deep] - wanted).square().sum((1, 2, 3)) / wanted.square().sum((1, 2, 3)).clamp_min(1e-9)
+        return loss + 0.05 * off.float().sum()
+
     def closure() -> Tensor:
         optimiser.zero_grad()
-        maps = net(image.contiguous(memory_format=torch.channels_last), layers)
-        loss = image.new_zeros(())
-        for n in layers:
-            off = (gram(maps[n]) - targets[n]).square().sum((1, 2)) / targets[n].square().sum((1, 2)).clamp_min(1e-9)
-            loss = loss + off.sum() / len(layers)
-        off = (maps[deep] - wanted).square().sum((1, 2, 3)) / wanted.square().sum((1, 2, 3)).clamp_min(1e-9)
-        loss = loss + 0.05 * off.sum()
+        loss = forward()
         loss.backward()
         return loss
 
@@ -352,30 +415,44 @@ def rate(plan: Plan, step: int) -> float:
     return base * min(1.0, (step + 1) / 300) * 0.5 * (1 - math.cos(math.pi * left))
 
 
-def measure_variance(student: Student, teacher: Backbone, crops: Crops, batches: int = 12) -> dict[str, Tensor]:
+def measure_variance(
+    student: Student, teachers: Mapping[str, Backbone], crops: Crops, batches: int = 12
+) -> dict[str, Tensor]:
     """Variance of each teacher channel; at least a hundredth of the layer's mean, for channels that sleep."""
-    moments: dict[str, list[Tensor]] = {t: [] for t in student.pairs}
+    moments: dict[str, list[Tensor]] = {str(pair): [] for pair in student.pairs}
     for _ in range(batches):
-        for t, x in teach(teacher, student, crops.many(12)).items():
-            moments[t].append(torch.stack([x.mean((0, 2, 3)), x.square().mean((0, 2, 3))]))
+        for pair, x in teach(teachers, student.pairs, crops.many(12)).items():
+            moments[str(pair)].append(torch.stack([x.mean((0, 2, 3)), x.square().mean((0, 2, 3))]))
     out = {}
-    for t, found in moments.items():
+    for name, found in moments.items():
         mean, square = torch.stack(found).mean(0)
         variance = square - mean**2
-        out[t] = variance.clamp_min(0.01 * float(variance.mean()))
+        out[name] = variance.clamp_min(0.01 * float(variance.mean()))
     return out
 
 
 class Run:
-    """A training run with everything that its checkpoint holds, on the device of its teacher."""
+    """A training run with everything that its checkpoint holds, on the device of its teachers.
 
-    def __init__(self, plan: Plan, teacher: Backbone, photos: list[np.ndarray], art: list[np.ndarray], out: Path):
-        self.plan, self.teacher, self.out = plan, teacher, out
-        self.device = next(teacher.parameters()).device
+    `weights` are what the student knows already. A student with knowledge is one whose normalisation is folded in, so
+    its plan has `freeze_at` 0.
+    """
+
+    def __init__(
+        self,
+        plan: Plan,
+        teachers: Mapping[str, Backbone],
+        photos: list[np.ndarray],
+        art: list[np.ndarray],
+        out: Path,
+        weights: Mapping[str, Tensor] | None = None,
+    ):
+        self.plan, self.teachers, self.out = plan, teachers, out
+        self.device = next(next(iter(teachers.values())).parameters()).device
         torch.manual_seed(plan.seed)
         self.chance = random.Random(plan.seed)
         self.crops = Crops(photos, art, plan.size, self.chance, self.device)
-        self.student = Student(plan, teacher).to(self.device, memory_format=torch.channels_last)
+        self.student = Student(plan, teachers, weights).to(self.device, memory_format=torch.channels_last)
         self.average = copy.deepcopy(self.student)
         self.optimiser = torch.optim.AdamW(self.student.parameters(), lr=plan.rate, weight_decay=1e-3, fused=True)
         self.pool = Pool(plan.pool, plan.size, self.device)
@@ -443,7 +520,7 @@ class Run:
         for group in self.optimiser.param_groups:
             group["lr"] = rate(plan, self.step)
         image, partners = self.batch()
-        loss, report = lesson(self.student, self.teacher, image, self.variance, plan, partners)
+        loss, report = lesson(self.student, self.teachers, image, self.variance, plan, partners)
         self.optimiser.zero_grad()
         loss.backward()
         nn.utils.clip_grad_norm_(self.student.parameters(), 5.0)
@@ -467,7 +544,7 @@ class Run:
     def train(self) -> Iterator[str]:
         """Train to the plan's end, yielding a line of news every hundred steps."""
         if not self.variance:
-            self.variance = measure_variance(self.student, self.teacher, self.crops)
+            self.variance = measure_variance(self.student, self.teachers, self.crops)
         news: list[dict[str, Tensor]] = []
         began = time.monotonic()
         while self.step < self.plan.steps:
@@ -566,24 +643,47 @@ device_option = click.option(
 )
 
 
+teachers_option = click.option(
+    "--teacher",
+    "teachers",
+    multiple=True,
+    default=tuple(LESSONS),
+    show_default=True,
+    type=click.Choice(list(LESSONS)),
+    help="repeat it for more",
+)
+
+
+def call(teachers: tuple[str, ...], device: torch.device) -> dict[str, Backbone]:
+    """The teachers by name, with their trained weights."""
+    return {t: load_backbone(t, device=device).to(memory_format=torch.channels_last) for t in teachers}
+
+
 @main.command()
 @click.argument("folders", nargs=-1, required=True, type=click.Path(exists=True, file_okay=False, path_type=Path))
 @click.option("--out", required=True, type=click.Path(path_type=Path), help="folder of checkpoint and weights")
-@click.option(
-    "--teacher", default=Plan.teacher, show_default=True, type=click.Choice([n for n in BACKBONES if n != "pocket"])
-)
+@teachers_option
+@click.option("--go-on", type=click.Path(exists=True, dir_okay=False), help="weights of an earlier training")
 @click.option("--steps", default=Plan.steps, show_default=True)
 @click.option("--exclude", multiple=True, help="file name pattern to hold out; repeat it for more")
 @device_option
 def train(
-    folders: tuple[Path, ...], out: Path, teacher: str, steps: int, exclude: tuple[str, ...], device: torch.device
+    folders: tuple[Path, ...],
+    out: Path,
+    teachers: tuple[str, ...],
+    go_on: str | None,
+    steps: int,
+    exclude: tuple[str, ...],
+    device: torch.device,
 ) -> None:
     """Train on all pictures below FOLDERS, going on from the checkpoint in --out if there is one."""
-    plan = Plan(teacher=teacher, steps=steps)
+    plan = Plan(teachers=teachers, steps=steps)
+    if go_on:
+        plan = replace(plan, **GOING_ON)
     photos, art = load_pictures(list(folders), exclude)
     click.echo(f"{len(photos)} photographs and {len(art)} pieces of art")
-    net = load_backbone(teacher, device=device).to(memory_format=torch.channels_last)
-    run = Run(plan, net, photos, art, out)
+    weights = load_backbone(plan.student, go_on).state_dict() if go_on else None
+    run = Run(plan, call(teachers, device), photos, art, out, weights)
     if run.resume():
         click.echo(f"going on from step {run.step}")
     for line in run.train():
@@ -591,38 +691,38 @@ def train(
 
 
 @torch.no_grad()
-def unexplained(student: Student, teacher: Backbone, pictures: list[Tensor]) -> dict[str, float]:
+def unexplained(student: Student, teachers: Mapping[str, Backbone], pictures: list[Tensor]) -> dict[Pair, float]:
     """Per pair, the share of the teacher's variance over pictures (1, 3, H, W) that the student leaves unexplained."""
     student.eval()
-    sums = {t: torch.zeros(4, teacher.layers[t].channels, dtype=torch.float64) for t in student.pairs}  # on the CPU
+    sums: dict[Pair, Tensor] = {}
     for picture in pictures:
-        taught, maps = teach(teacher, student, picture), student(picture)
-        for t, s in student.pairs.items():
-            target, learned = student.align(teacher, t, taught[t], maps[s])
-            error = student.adaptors[t](learned) - target
-            for row, x in enumerate((torch.ones_like(target), target, target.square(), error.square())):
-                sums[t][row] += x.double().sum((0, 2, 3)).cpu()
+        taught, maps = teach(teachers, student.pairs, picture), student(picture)
+        for pair in student.pairs:
+            target, learned = student.align(teachers[pair.teacher], pair, taught[pair], maps[pair.student])
+            error = student.adaptors[str(pair)](learned) - target
+            rows = [x.double().sum((0, 2, 3)).cpu() for x in (torch.ones_like(target), target, target**2, error**2)]
+            sums[pair] = sums.get(pair, 0) + torch.stack(rows)
     return {
-        t: float(error.sum() / (square - total**2 / count).sum()) for t, (count, total, square, error) in sums.items()
+        pair: float(error.sum() / (square - total**2 / count).sum())
+        for pair, (count, total, square, error) in sums.items()
     }
 
 
 @main.command()
 @click.argument("folder", type=click.Path(exists=True, file_okay=False, path_type=Path))
 @click.option("--out", required=True, type=click.Path(exists=True, path_type=Path), help="folder of the checkpoint")
-@click.option("--teacher", default=Plan.teacher, show_default=True)
+@teachers_option
 @device_option
-def explain(folder: Path, out: Path, teacher: str, device: torch.device) -> None:
-    """Print how much of the teacher's variance the student in --out leaves unexplained on the pictures below FOLDER."""
+def explain(folder: Path, out: Path, teachers: tuple[str, ...], device: torch.device) -> None:
+    """Print how much of its teachers' variance the student in --out leaves unexplained on the pictures below FOLDER."""
     photos, art = load_pictures([folder], ())
-    net = load_backbone(teacher, device=device)
-    run = Run(Plan(teacher=teacher), net, photos, art, out)
+    run = Run(Plan(teachers=teachers), call(teachers, device), photos, art, out)
     run.resume()
-    for t, adaptor in run.average.adaptors.items():
-        adaptor.weight.data *= run.variance[t].sqrt().view(-1, 1, 1, 1)  # back to the teacher's units
+    for name, adaptor in run.average.adaptors.items():
+        adaptor.weight.data *= run.variance[name].sqrt().view(-1, 1, 1, 1)  # back to the teacher's units
     pictures = [torch.from_numpy(p.copy()).permute(2, 0, 1)[None].to(device) / 255 for p in (*photos, *art)]
-    for t, share in unexplained(run.average, net, pictures).items():
-        click.echo(f"{t:8} → {run.student.pairs[t]:8} {share:.3f}")
+    for pair, share in unexplained(run.average, run.teachers, pictures).items():
+        click.echo(f"{pair!s:22} → {pair.student:8} {share:.3f}")
 
 
 @main.command()

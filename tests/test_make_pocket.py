@@ -29,7 +29,17 @@ import nstlib as nst
 from nstlib.backbone import Backbone
 
 PLAN = replace(
-    Plan(), steps=8, batch=4, size=64, pool=4, own_in_batch=1, first_round=4, round_every=2, freeze_at=5, decay_steps=4
+    Plan(),
+    teachers=("squeezenet1_0",),
+    steps=8,
+    batch=4,
+    size=64,
+    pool=4,
+    own_in_batch=1,
+    first_round=4,
+    round_every=2,
+    freeze_at=5,
+    decay_steps=4,
 )
 
 
@@ -37,6 +47,16 @@ PLAN = replace(
 def teacher():
     torch.manual_seed(1)
     return nst.load_backbone("squeezenet1_0", "random")
+
+
+@pytest.fixture
+def teachers(teacher):
+    return {"squeezenet1_0": teacher}
+
+
+@pytest.fixture
+def both(teachers):
+    return teachers | {"vgg16": nst.load_backbone("vgg16", "random")}
 
 
 @pytest.fixture
@@ -49,16 +69,18 @@ def weights(run: Run) -> torch.Tensor:
 
 
 @pytest.mark.slow
-def test_an_interrupted_training_equals_an_uninterrupted_one(teacher, pictures, tmp_path, monkeypatch):
-    monkeypatch.setattr(make_pocket, "paint", lambda net, image, content, style, evaluations: 0.5 * (image + style))
+def test_an_interrupted_training_equals_an_uninterrupted_one(teachers, pictures, tmp_path, monkeypatch):
+    monkeypatch.setattr(
+        make_pocket, "paint", lambda net, image, content, style, evaluations, layers: 0.5 * (image + style)
+    )
     monkeypatch.setattr(make_pocket, "measure_variance", partial(measure_variance, batches=1))
-    whole = Run(PLAN, teacher, pictures, pictures, tmp_path / "whole")
+    whole = Run(PLAN, teachers, pictures, pictures, tmp_path / "whole")
     list(whole.train())
-    first = Run(PLAN, teacher, pictures, pictures, tmp_path / "parts")
+    first = Run(PLAN, teachers, pictures, pictures, tmp_path / "parts")
     assert not first.resume()
     for _ in itertools.islice(first.train(), 1):  # the process dies after the first round, at step 4
         pass
-    second = Run(PLAN, teacher, pictures, pictures, tmp_path / "parts")
+    second = Run(PLAN, teachers, pictures, pictures, tmp_path / "parts")
     assert second.resume() and second.step == 4
     list(second.train())
     assert torch.equal(weights(whole), weights(second))
@@ -68,11 +90,11 @@ def test_an_interrupted_training_equals_an_uninterrupted_one(teacher, pictures, 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
 @pytest.mark.parametrize(("before", "after"), [("cpu", "cuda"), ("cuda", "cpu")])
 def test_a_training_goes_on_on_another_device(before, after, teacher, pictures, tmp_path):
-    first = Run(PLAN, teacher.to(before), pictures, pictures, tmp_path)
+    first = Run(PLAN, {"squeezenet1_0": teacher.to(before)}, pictures, pictures, tmp_path)
     for _ in itertools.islice(first.train(), 1):
         pass
     kept = weights(first).cpu()
-    second = Run(PLAN, teacher.to(after), pictures, pictures, tmp_path)
+    second = Run(PLAN, {"squeezenet1_0": teacher.to(after)}, pictures, pictures, tmp_path)
     assert second.resume() and torch.equal(weights(second).cpu(), kept)
     list(second.train())
     assert second.step == PLAN.steps and weights(second).device.type == after and weights(second).isfinite().all()
@@ -82,10 +104,12 @@ def test_a_training_goes_on_on_another_device(before, after, teacher, pictures, 
 def test_the_commands_train_explain_and_judge(pictures, squeezenet_file, tmp_path):
     for number, picture in enumerate(pictures):
         Image.fromarray(picture).save(tmp_path / f"{number}.png")
-    run, pair = tmp_path / "run", (tmp_path / "0.png", tmp_path / "1.png")
+    first, run, pair = tmp_path / "first", tmp_path / "run", (tmp_path / "0.png", tmp_path / "1.png")
+    teacher = ("--teacher", "squeezenet1_0")
     for command in (
-        ("train", tmp_path, "--out", run, "--steps", 1),
-        ("explain", tmp_path, "--out", run),
+        ("train", tmp_path, "--out", first, *teacher, "--steps", 1),
+        ("train", tmp_path, "--out", run, *teacher, "--steps", 1, "--go-on", first / "pocket.safetensors"),
+        ("explain", tmp_path, "--out", run, *teacher),
         ("judge", run / "pocket.safetensors", "--pair", *pair, "--out", run / "judged", "--size=64", "--evaluations=2"),
     ):
         done = CliRunner().invoke(make_pocket.main, [*map(str, command), "--device", "cpu"], catch_exceptions=False)
@@ -94,24 +118,24 @@ def test_the_commands_train_explain_and_judge(pictures, squeezenet_file, tmp_pat
     assert len(list((run / "judged").glob("*.png"))) == 3
 
 
-def test_training_lowers_the_unexplained_share(teacher, pictures, tmp_path):
+def test_training_lowers_the_unexplained_share(teachers, pictures, tmp_path):
     plan = replace(PLAN, rate=0.1, steps=10_000, first_round=10_000, freeze_at=10_000)  # warming up takes 300 steps
-    run = Run(plan, teacher, pictures, pictures, tmp_path)
-    run.variance = measure_variance(run.student, teacher, run.crops, batches=2)
+    run = Run(plan, teachers, pictures, pictures, tmp_path)
+    run.variance = measure_variance(run.student, teachers, run.crops, batches=2)
     losses = [float(run.advance()["loss"]) for _ in range(20)]
     assert sum(losses[-5:]) < 0.9 * sum(losses[:5])
 
 
-def test_any_teacher_will_do(pictures, tmp_path):
-    torch.manual_seed(1)
-    run = Run(replace(PLAN, teacher="vgg16"), nst.load_backbone("vgg16", "random"), pictures, pictures, tmp_path)
-    run.variance = measure_variance(run.student, run.teacher, run.crops, batches=1)
+def test_two_teach_at_once(both, pictures, tmp_path):
+    run = Run(replace(PLAN, teachers=tuple(both)), both, pictures, pictures, tmp_path)
+    run.variance = measure_variance(run.student, both, run.crops, batches=1)
     report = run.advance()
-    assert {"relu1_1", "relu5_1"} <= set(report) and torch.isfinite(report["loss"])
+    assert {"squeezenet1_0/fire4", "vgg16/relu1_1", "vgg16/relu5_1"} <= set(report)
+    assert torch.isfinite(report["loss"])
 
 
-def test_the_folded_network_is_the_trained_one(teacher, rng):
-    student = Student(PLAN, teacher)
+def test_the_folded_network_is_the_trained_one(teachers, rng):
+    student = Student(PLAN, teachers)
     for norm in student.norms.values():
         norm.running_mean.uniform_(-0.2, 0.2, generator=rng)
         norm.running_var.uniform_(0.5, 2.0, generator=rng)
@@ -125,21 +149,21 @@ def test_the_folded_network_is_the_trained_one(teacher, rng):
         assert torch.allclose(found, trained[name], atol=1e-4), name
 
 
-def test_teacher_and_student_look_at_the_same_place(teacher):
+def test_teachers_and_student_look_at_the_same_place(both):
     """The centres of positions that are compared lie within half a pixel of each other, up to stride 8."""
-    student = Student(PLAN, teacher)
-    for t, s in student.pairs.items():
-        a, b = teacher.layers[t], student.net.layers[s]
+    student = Student(PLAN, both)
+    for pair in student.pairs:
+        a, b = both[pair.teacher].layers[pair.layer], student.net.layers[pair.student]
         assert a.stride == b.stride
-        k = round((a.offset + student.shift[a.stride] - b.offset) / b.stride)
-        apart = abs(a.offset + student.shift[a.stride] - (b.stride * k + b.offset))
-        assert apart <= (0.5 if a.stride <= 8 else 5), t
+        k = round((a.offset + pair.shift(a.stride) - b.offset) / b.stride)
+        apart = abs(a.offset + pair.shift(a.stride) - (b.stride * k + b.offset))
+        assert apart <= (0.5 if a.stride <= 8 else 5), pair
 
 
 def test_paint_lowers_the_students_style_distance(rng):
     net = nst.load_backbone()
     content, style = torch.rand(2, 3, 64, 64, generator=rng), torch.rand(2, 3, 64, 64, generator=rng) * 0.3
-    painted = paint(net, content, content, style, evaluations=10)
+    painted = paint(net, content, content, style, evaluations=10, layers={"relu1_1": 0.5, "relu3_1": 0.5})
     assert (painted.mean((2, 3)) - style.mean((2, 3))).abs().mean() < (
         content.mean((2, 3)) - style.mean((2, 3))
     ).abs().mean()
@@ -153,12 +177,12 @@ def test_the_rate_warms_up_holds_and_falls_to_zero():
 
 
 def test_a_pool_starts_some_pictures_anew_and_goes_on_with_the_others(pictures, monkeypatch):
-    monkeypatch.setattr(make_pocket, "paint", lambda net, image, content, style, evaluations: image + 1)
+    monkeypatch.setattr(make_pocket, "paint", lambda net, image, content, style, evaluations, layers: image + 1)
     chance = random.Random(0)
     pool, crops = Pool(24, 32), Crops(pictures, pictures, 32, chance)
-    pool.optimise(None, crops, chance)
+    pool.optimise(nst.load_backbone(), crops, chance)
     assert pool.image.amin((1, 2, 3)).ge(1).all()
-    pool.optimise(None, crops, chance)
+    pool.optimise(nst.load_backbone(), crops, chance)
     again = pool.image.amin((1, 2, 3)).ge(2)
     assert 0 < int(again.sum()) < 24
 
@@ -170,20 +194,30 @@ def test_the_judge_is_perfect_for_the_style_itself(teacher, rng):
     assert verdict(teacher, style, content, style).colour == pytest.approx(1, abs=1e-3)
 
 
-def test_a_perfect_adaptor_leaves_nothing_unexplained(teacher, rng):
+def test_a_perfect_adaptor_leaves_nothing_unexplained(teachers, rng):
     """A teacher map that is a linear map of the student's is explained whole; a silent student explains nothing."""
-    student = Student(PLAN, teacher)
+    student = Student(PLAN, teachers)
     picture = torch.rand(1, 3, 96, 96, generator=rng)
     with torch.no_grad():
         maps = student.eval()(picture)
-    student.pairs = {"fire4": "relu3_3"}
-    made = student.adaptors["fire4"](maps["relu3_3"]).detach()
+    (pair,) = student.pairs = [p for p in student.pairs if p.layer == "fire4"]
+    made = student.adaptors[str(pair)](maps[pair.student]).detach()
     k = 1  # the teacher's first position is the student's second
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(make_pocket, "teach", lambda *_: {"fire4": made[:, :, k:, k:]})
-        assert unexplained(student, teacher, [picture])["fire4"] < 1e-6
-        student.adaptors["fire4"].weight.data.zero_()
-        assert unexplained(student, teacher, [picture])["fire4"] >= 1
+        patch.setattr(make_pocket, "teach", lambda *_: {pair: made[:, :, k:, k:]})
+        assert unexplained(student, teachers, [picture])[pair] < 1e-6
+        student.adaptors[str(pair)].weight.data.zero_()
+        assert unexplained(student, teachers, [picture])[pair] >= 1
+
+
+def test_a_student_that_goes_on_begins_with_what_it_knows(both, tmp_path, pictures, rng):
+    """Its normalisation is folded in: with `freeze_at` 0, before the first step, it is the network that it was."""
+    known = nst.load_backbone()
+    plan = replace(PLAN, teachers=tuple(both), **make_pocket.GOING_ON)
+    run = Run(plan, both, pictures, pictures, tmp_path, known.state_dict())
+    image = torch.rand(1, 3, 48, 48, generator=rng)
+    found = Backbone(nst.BACKBONES["pocket"], run.average.folded())(image, ["relu5_1"])["relu5_1"]
+    assert torch.allclose(found, known(image, ["relu5_1"])["relu5_1"], atol=1e-3)
 
 
 def test_pictures_are_found_below_folders_and_can_be_held_out(tmp_path, rng):
