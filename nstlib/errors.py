@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable
 
-__all__ = ["InputError", "choose", "nearest", "one_line"]
+__all__ = ["InputError", "choose", "in_words", "nearest", "one_line"]
 
 
 class InputError(ValueError):
@@ -66,3 +66,16 @@ def one_line(thing: object, limit: int = 100) -> str:
     """
     text = " ".join(str(thing).split()) or type(thing).__name__
     return text if len(text) <= limit else f"{text[: limit // 2]}…{text[-limit // 3 :]}"
+
+
+def in_words(error: BaseException) -> str:
+    """An error as a line for a person: our own as it is, another with its kind.
+
+    Args:
+        error: that was raised.
+
+    >>> in_words(InputError("a size of 0 pixels")), in_words(ZeroDivisionError("division by zero"))
+    ('a size of 0 pixels', 'ZeroDivisionError: division by zero')
+    """
+    kind, text = type(error).__name__, one_line(error, limit=300)
+    return text if isinstance(error, InputError) or text == kind else f"{kind}: {text}"
