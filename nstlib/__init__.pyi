@@ -18,6 +18,8 @@ from .image import read_metadata as read_metadata
 from .image import resize as resize
 from .image import save_image as save_image
 from .image import to_pil as to_pil
+from .judges import Judgement as Judgement
+from .judges import judge as judge
 from .lesson import LESSONS as LESSONS
 from .lesson import setup as setup
 from .loss import Objective as Objective

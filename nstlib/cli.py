@@ -369,6 +369,47 @@ def show(picture: str) -> None:
 
 
 @nst.command()
+@click.argument("content")
+@click.argument("style")
+@click.argument("pictures", nargs=-1, required=True)
+@click.option("--network", "networks", multiple=True, help="a judge; repeat it for more [all whose weights are here]")
+@click.option("--size", type=int, default=512, show_default=True, help="long side in pixels while they are judged")
+@click.option("--device", default="auto", show_default=True, help="auto, cuda, mps or cpu")
+@click.option("--layers", is_flag=True, help="print what each layer says, too")
+@click.option("--chart", help="a file for the chart: style against content, each picture a point")
+@click.option("--force", is_flag=True, help="write the chart over a file that nst did not make")
+def judge(
+    content: str,
+    style: str,
+    pictures: tuple[str, ...],
+    networks: tuple[str, ...],
+    size: int,
+    device: str,
+    layers: bool,
+    chart: str | None,
+    force: bool,
+) -> None:
+    """Let networks, colours and fine detail judge PICTURES that were made of CONTENT and STYLE."""
+    from .judges import judge
+    from .machine import choose_device
+
+    if chart:
+        check_output(chart, (content, style, *pictures), force)
+    found = judge(content, style, *pictures, networks=networks or None, size=size, device=choose_device(device).type)
+    for line in repr(found).splitlines():
+        say(line)
+    for picture, network, layer, share in found.layers() if layers else ():
+        say(f"{picture}  {network}  {layer:8} {share}")
+    for line in found.words() if not layers else ():
+        say(line)
+    if chart:
+        from .plot import judged
+
+        judged(found).savefig(chart)
+        say(f"chart: {chart}")
+
+
+@nst.command()
 @click.option("--size", type=int, default=512, show_default=True, help="long side in pixels")
 @click.option("--backbone", default="pocket", show_default=True, help="network")
 @click.option("--device", default="auto", show_default=True, help="auto, cuda, mps or cpu")

@@ -14,6 +14,7 @@ from nstlib import plot
 from nstlib.architecture import BACKBONES
 from nstlib.backbone import Backbone
 from nstlib.errors import InputError
+from nstlib.judges import Judged, Opinion
 from nstlib.plot.figures import encode
 from nstlib.plot.images import pixels
 from nstlib.plot.runs import clock
@@ -33,6 +34,13 @@ FRAMES = [(n, PICTURE * n / 9) for n in range(1, 10)]
 PATH = torch.tensor([[2.0, 1.0], [1.0, 0.5], [0.0, 0.0]])
 FILTERS = torch.randn(10, 3, 3, 3, generator=GENERATOR)
 SHARES = {"relu1_1": 0.25, "relu2_1": 0.75}
+JUDGED = nst.Judgement(
+    tuple(
+        Judged(name, None, {judge: Opinion({"relu1_1": share}, 0.4, None) for judge in ("x", "y")}, 0.5, 1.0)
+        for name, share in (("rough", 0.25), ("fine", 0.75))
+    ),
+    (),
+)
 
 
 def bowl(x, y):
@@ -87,6 +95,7 @@ FIGURES = {
         ["100%", "3 pictures"],
         True,
     ),
+    "judged": (lambda **k: plot.judged(JUDGED, **k), ["rough by x: style 0.25", "fine by y: style 0.75"], True),
     "contours": (lambda **k: plot.contours(bowl, {"by hand": PATH}, **k), ["by hand after 2 steps at 0"], True),
 }
 

@@ -11,6 +11,7 @@ are there for changes. Lines differ in style as well as colour; colours are safe
 
 from .figures import finish, new
 from .images import animate, compare, filmstrip, grid, pictures
+from .judgements import judged
 from .networks import feature_maps, histogram, kernels, network, receptive_fields
 from .runs import bars, losses, race
 from .statistics import gram_matrix, placed, spectrum
@@ -27,6 +28,7 @@ __all__ = [
     "gram_matrix",
     "grid",
     "histogram",
+    "judged",
     "kernels",
     "losses",
     "network",

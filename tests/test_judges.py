@@ -1,0 +1,161 @@
+"""Judges: each number held to its formula elsewhere; the corners of the scale; what is said beside the numbers."""
+
+import numpy as np
+import pytest
+import torch
+from click.testing import CliRunner
+from scipy.linalg import sqrtm
+
+import nstlib as nst
+from nstlib import cli
+from nstlib.errors import InputError
+from nstlib.judges import EFFECT, axes, colours_gone, detail, effect, gaussian_kl, look
+
+LAYERS = ("relu1_1", "relu2_1", "relu3_1")
+
+
+@pytest.fixture
+def images(rng):
+    content, style = torch.rand(1, 3, 64, 80, generator=rng), torch.rand(1, 3, 72, 72, generator=rng) ** 3
+    return content, 0.5 * content + 0.1, style
+
+
+@pytest.fixture(scope="module")
+def pocket():
+    return nst.load_backbone()
+
+
+def r(net, image, layer):
+    """R = F Fᵀ / M in NumPy, float64."""
+    f = net(image, [layer])[layer].detach().double().flatten(2)[0].numpy()
+    return f @ f.T / f.shape[1]
+
+
+def test_the_style_share_is_that_of_the_relative_gram_distance(images, pocket):
+    content, picture, style = images
+    seen = look(pocket, picture, content, style)
+    for layer, share in seen.layers.items():
+        target = r(pocket, style, layer)
+        left, before = (np.sum((r(pocket, i, layer) - target) ** 2) for i in (picture, content))
+        assert share == pytest.approx(1 - left / before, abs=1e-4), layer
+    assert seen.style == pytest.approx(np.mean(list(seen.layers.values())))
+
+
+def test_the_content_distance_is_relative(images, pocket):
+    content, picture, style = images
+    f, p = (pocket(i, ["relu3_3"])["relu3_3"].detach().numpy() for i in (picture, content))
+    assert look(pocket, picture, content, style).content == pytest.approx(np.sum((f - p) ** 2) / np.sum(p**2), rel=1e-4)
+
+
+def test_the_divergence_is_that_of_two_gaussians(rng):
+    a, b = torch.randn(2, 5, 9, generator=rng, dtype=torch.float64)
+    mean, mean_t = torch.randn(2, 5, generator=rng, dtype=torch.float64)
+    normal = torch.distributions.MultivariateNormal
+    expected = torch.distributions.kl_divergence(normal(mean, a @ a.T), normal(mean_t, b @ b.T))
+    assert float(gaussian_kl(mean, a @ a.T, mean_t, b @ b.T)) == pytest.approx(float(expected), rel=1e-6)
+
+
+def test_e_is_the_weighted_sum_of_the_papers_three_layers(images, pocket):
+    """By NumPy from the maps on: centred covariances, projected on 12, 18 and 48 of 24, 48 and 96 axes."""
+    _, picture, style = images
+    maps = [{n: m.detach() for n, m in pocket(i, list(EFFECT)).items()} for i in (picture, style)]
+    total = 0.0
+    for layer, weight, rank in zip(LAYERS, (0.7468, 0.2557, 2.3768), (12, 18, 48), strict=True):
+        basis = axes(pocket)[layer].numpy()[:, :rank]
+        assert np.allclose(basis.T @ basis, np.eye(rank), atol=1e-8)
+        (m, s), (m_t, s_t) = (
+            (basis.T @ f.mean(1), basis.T @ np.cov(f, bias=True) @ basis)
+            for f in (m[layer].double().flatten(2)[0].numpy() for m in maps)
+        )
+        off, inverse = m_t - m, np.linalg.inv(s_t)
+        logs = np.linalg.slogdet(s_t)[1] - np.linalg.slogdet(s)[1]
+        total -= weight * np.log((np.trace(inverse @ s) + off @ inverse @ off - rank + logs) / 2)
+    assert effect(pocket, *maps) == pytest.approx(total, rel=1e-3)
+
+
+def test_the_axes_come_strongest_first(pocket):
+    basis = axes(pocket)["relu2_1"]
+    f = pocket(nst.load_image("content/city", 128).pixels, ["relu2_1"])["relu2_1"].detach().double().flatten(2)[0]
+    spread = (basis.T @ (f - f.mean(1, keepdim=True))).var(1)
+    assert spread[:5].sum() > 5 * spread[-20:].sum()
+
+
+def test_colours_are_compared_as_gaussians(images):
+    content, picture, style = images
+
+    def distance(image):
+        a, b = (i[0].double().flatten(1).numpy() for i in (image, style))
+        s, t = np.cov(a, bias=True), np.cov(b, bias=True)
+        cross = np.trace(np.real(sqrtm(s @ t)))
+        return np.sum((a.mean(1) - b.mean(1)) ** 2) + np.trace(s) + np.trace(t) - 2 * cross
+
+    assert colours_gone(picture, content, style) == pytest.approx(1 - distance(picture) / distance(content), abs=1e-6)
+
+
+def test_speckle_is_more_detail_and_blur_is_less(images, rng):
+    style = images[2]
+    assert detail(style, style) == pytest.approx(1)
+    blurred = torch.nn.functional.avg_pool2d(style, 3, 1, 1, count_include_pad=False)
+    assert detail(blurred, style) < 0.5 < 1.5 < detail(style + 0.5 * torch.randn(style.shape, generator=rng), style)
+
+
+def test_the_photograph_and_the_painting_are_the_corners():
+    judged = nst.judge(
+        "content/harbour", "style/mosaic", "content/harbour", "style/mosaic", size=128, networks=["pocket"]
+    )
+    photograph, painting = judged.pictures
+    seen, best = photograph.opinions["pocket"], painting.opinions["pocket"]
+    assert seen.style == pytest.approx(0, abs=0.1) and seen.content < 0.02 and abs(photograph.colour) < 0.05
+    assert best.style > 0.9 and best.effect > seen.effect + 5 and painting.colour > 0.9
+    assert any("stretched" in note for note in judged.notes)
+
+
+def test_more_style_weight_is_judged_more_style_and_less_content():
+    pictures = [nst.stylize("content/city", "style/mosaic", size=96, evaluations=20, style_weight=w) for w in (0.1, 10)]
+    judged = nst.judge("content/city", "style/mosaic", *pictures, names=["little", "much"], networks=["pocket"])
+    little, much = (p.opinions["pocket"] for p in judged.pictures)
+    assert much.style > little.style and much.content > little.content
+    assert "little" in repr(judged) and "<table>" in judged._repr_html_()
+    assert {p.painted_by for p in judged.pictures} == {"pocket"} and any("flatters" in n for n in judged.notes)
+
+
+def test_a_saved_picture_tells_who_painted_it(tmp_path):
+    nst.stylize("content/city", "style/mosaic", size=64, evaluations=2).save(tmp_path / "a.png")
+    (judged,) = nst.judge("content/city", "style/mosaic", tmp_path / "a.png", networks=["pocket"]).pictures
+    assert (judged.name, judged.painted_by) == ("a.png", "pocket")
+
+
+@pytest.mark.parametrize(
+    ("pictures", "options", "words"),
+    [
+        ((), {}, "no picture to judge"),
+        (("content/city",), {"names": ["a", "b"]}, "2 names for 1 pictures"),
+        (("content/city",), {"networks": ["vgg61"]}, "did you mean 'vgg"),
+        (("content/city",), {"size": 16}, "32"),
+        (("nowhere.png",), {}, "nowhere.png"),
+    ],
+)
+def test_mistakes_are_told_in_words(pictures, options, words):
+    with pytest.raises(InputError, match=words):
+        nst.judge("content/harbour", "style/mosaic", *pictures, **options)
+
+
+def test_networks_agree_that_a_painting_is_nearer_to_its_style(squeezenet_file):
+    judged = nst.judge("content/harbour", "style/mosaic", "style/mosaic", size=96, networks=["pocket", "squeezenet1_0"])
+    (picture,) = judged.pictures
+    assert all(o.style > 0.8 for o in picture.opinions.values())
+    assert picture.opinions["squeezenet1_0"].effect is None
+
+
+def test_the_command_prints_the_table_and_draws_the_chart(tmp_path):
+    nst.stylize("content/city", "style/mosaic", size=64, evaluations=2).save(tmp_path / "a.png")
+    chart = tmp_path / "chart.png"
+    call = ["judge", "content/city", "style/mosaic", str(tmp_path / "a.png"), "--network", "pocket"]
+    done = CliRunner().invoke(cli.nst, [*call, "--chart", str(chart)])
+    assert done.exit_code == 0, done.output
+    assert "a.png" in done.output and "pocket (painted it)" in done.output and "speckle" in done.output
+    assert nst.load_image(chart).pixels.shape[2] > 200
+    again = CliRunner().invoke(cli.nst, [*call, "--chart", str(chart)])
+    assert again.exit_code and "--force" in str(again.exception or again.output)
+    layers = CliRunner().invoke(cli.nst, [*call, "--layers"])
+    assert "relu4_1" in layers.output
