@@ -28,6 +28,7 @@ import torch
 from torch import Tensor
 
 from .errors import InputError, choose
+from .spectrum import Smoothing
 
 __all__ = ["OPTIMIZERS", "Step", "Stop", "adam", "lbfgs", "optimize"]
 
@@ -262,13 +263,15 @@ def lbfgs(
     history: int = 10,
     first_move: float = 0.01,
     noise: float = 0.0,
+    smoothness: float = 0.0,
     bounds: Bounds | None = (0.0, 1.0),
     state: State | None = None,
 ) -> Iterator[Step]:
     """Limited-memory BFGS (Liu & Nocedal 1989) on the pixels; ends when no step lowers the loss any more.
 
     Each iteration asks the last `history` moves s and changes of gradient y how the loss curves, goes along -H g, and
-    lets a line search (strong Wolfe) choose how far. Pixels at a bound that are pushed beyond it sit out the
+    lets a line search (strong Wolfe) choose how far. Of what they do not tell, H knows that smooth changes bend the
+    loss less (`spectrum.Smoothing`). Pixels at a bound that are pushed beyond it sit out the
     iteration (Bertsekas 1982, two-metric projection).
 
     Args:
@@ -278,6 +281,7 @@ def lbfgs(
         first_move: mean change of a pixel in the first trial, when nothing is known of the curvature.
         noise: relative error of a loss value, some 1e-3 where the network computes in half precision. A step may then
             raise the loss by this share, since a smaller rise says nothing (Shi, Xie, Byrd & Nocedal 2022).
+        smoothness: e; a change of frequency f is taken to cost f^e, before moves say otherwise. 0: all cost the same.
         bounds: as for `adam`.
         state: as for `adam`.
 
@@ -288,9 +292,9 @@ def lbfgs(
         raise InputError(f"a history of {history} moves remembers nothing: give at least 1")
     image = image.detach()
     evaluate = Evaluator(objective, image, bounds, state["evaluations"] if state else 0)
-    pairs = History(history, image)
+    pairs = History(history, image, Smoothing(image, smoothness))
     if state:
-        point, iteration = Point.load(state, pairs.load(state)), state["iteration"]
+        point, iteration = Point.load(state, pairs.load(state), evaluate, pairs), state["iteration"]
     else:
         point, iteration = look(evaluate, pairs, evaluate.project(image.reshape(-1).clone())), 0
 
@@ -306,7 +310,7 @@ def lbfgs(
         return
     while True:
         held = evaluate.held(point.x, point.gradient)
-        direction, slope = pairs.direction(without(point.gradient, held), point.square, *point.products[2:])
+        direction, slope = pairs.direction(point.smooth, point.square, *point.products[2:])
         direction = without(direction, held)
         first = 1.0 if pairs.order else first_move / (point.size or 1.0)
         found, trouble = None, None
@@ -333,11 +337,12 @@ class Point:
 
     Attributes:
         x: the image (n,), on the device.
-        gradient: of the loss (n,), on the device.
+        gradient: of the loss, g (n,), on the device.
+        smooth: P g (n,) of the free pixels, on the device.
         loss: the objective.
         terms: its summands by name.
-        size: mean |g| of the free pixels.
-        square: g·g of the free pixels.
+        size: mean |P g|.
+        square: g·P g.
         products: (4, rows), see `History.products`.
         t: step length of the move s that led here.
         reach: the largest change of a pixel by s.
@@ -348,6 +353,7 @@ class Point:
 
     x: Tensor
     gradient: Tensor
+    smooth: Tensor
     loss: float
     terms: Mapping[str, float]
     size: float
@@ -371,15 +377,18 @@ class Point:
         return {"gradient": self.gradient, **numbers}
 
     @classmethod
-    def load(cls, state: State, rows: Sequence[int]) -> Point:
+    def load(cls, state: State, rows: Sequence[int], evaluate: Evaluator, pairs: History) -> Point:
         """Go on from a copy.
 
         Args:
             state: `Step.state()` of an earlier step.
             rows: of its products, those that the history kept.
+            evaluate: knows the bounds.
+            pairs: the history.
         """
-        same = {name: state[name] for name in ("gradient", "loss", "terms", "size", "square")}
-        return cls(x=state["image"].reshape(-1), products=np.array(state["products"])[:, rows], **same)
+        x, same = state["image"].reshape(-1), {n: state[n] for n in ("gradient", "loss", "terms", "size", "square")}
+        smooth = pairs.smoothing(without(same["gradient"], evaluate.held(x, same["gradient"])))
+        return cls(x=x, smooth=smooth, products=np.array(state["products"])[:, rows], **same)
 
 
 def look(
@@ -407,12 +416,13 @@ def look(
         pairs.propose(x, start.x, gradient, start.gradient)  # writes s
         slopes = [start.gradient @ s, gradient @ path]
     free, norm = without(gradient, evaluate.held(x, gradient)), torch.linalg.vector_norm
-    facts = [norm(free, 1), free @ free, norm(s, math.inf), s @ s, *slopes]
+    smooth = pairs.smoothing(free)
+    facts = [norm(smooth, 1), free @ smooth, norm(s, math.inf), s @ s, *slopes]
     products = pairs.products(free)  # (4, rows)
     loss, terms, numbers = to_host(total, parts, torch.stack(facts), products)
     total_size, square, *moved = numbers[: len(facts)]
     table = np.array(numbers[len(facts) :]).reshape(products.shape)
-    return Point(x, gradient, loss, terms, total_size / len(x), square, table, t, *moved)
+    return Point(x, gradient, smooth, loss, terms, total_size / len(x), square, table, t, *moved)
 
 
 def look_along(evaluate: Evaluator, pairs: History, start: Point, direction: Tensor, t: float) -> Point:
@@ -447,16 +457,19 @@ class History:
     Args:
         size: how many moves are remembered.
         image: one of the images that move; has n numbers.
+        smoothing: P; what H is a multiple of before it knows any move.
 
     Attributes:
         S: (size + 1, n), the moves, a ring buffer on the device; the row in excess is for the pair on trial.
-        Y: the changes of gradient, in the same way.
+        Y: P y of the changes of gradient y, in the same way.
+        y: (n,), the change on trial itself.
         order: rows of the pairs that are remembered, oldest first.
         sy: (size + 1, size + 1), s_i·y_j for s_i no younger than y_j, on the host.
-        yy: (size + 1, size + 1), y_i·y_j, on the host.
+        yy: (size + 1, size + 1), y_i·P y_j, on the host.
     """
 
-    def __init__(self, size: int, image: Tensor):
+    def __init__(self, size: int, image: Tensor, smoothing: Callable[[Tensor], Tensor]):
+        self.smoothing, self.y = smoothing, image.new_zeros(image.numel())
         self.S, self.Y = image.new_zeros(size + 1, image.numel()), image.new_zeros(size + 1, image.numel())
         self.sy, self.yy = np.zeros((size + 1, size + 1)), np.zeros((size + 1, size + 1))
         self.order: list[int] = []
@@ -479,12 +492,13 @@ class History:
             gradient_before: at x_before (n,).
         """
         torch.sub(x, x_before, out=self.S[self.spare])
-        torch.sub(gradient, gradient_before, out=self.Y[self.spare])
+        torch.sub(gradient, gradient_before, out=self.y)
+        self.Y[self.spare] = self.smoothing(self.y)
 
     def products(self, g: Tensor) -> Tensor:
         """S·y, Y·y, S·g, Y·g, y being that on trial: (4, rows in use), in one pass over the memory."""
         rows = max([*self.order, self.spare]) + 1
-        both = torch.stack((self.Y[self.spare], g))  # (2, n)
+        both = torch.stack((self.y, g))  # (2, n)
         return torch.stack((both @ self.S[:rows].T, both @ self.Y[:rows].T), 1).flatten(0, 1)
 
     def add(self, sy: np.ndarray, yy: np.ndarray, ss: float, least: float) -> None:
@@ -504,26 +518,26 @@ class History:
         self.sy[:rows, new], self.yy[:rows, new], self.yy[new, :rows] = sy, yy, yy
         self.order = [*self.order, new][-len(self.S) + 1 :]
 
-    def direction(self, g: Tensor, gg: float, sg: np.ndarray, yg: np.ndarray) -> tuple[Tensor, float]:
+    def direction(self, smooth: Tensor, square: float, sg: np.ndarray, yg: np.ndarray) -> tuple[Tensor, float]:
         """d = -H g (n,) and its slope g·d: one more pass over the memory.
 
         The two-loop recursion (Nocedal & Wright 2006, algorithm 7.4) begins with q = g and takes away α_i y_i, from
-        the youngest pair to the oldest; then r = γ q gains (α_i - β_i) s_i, from the oldest to the youngest:
+        the youngest pair to the oldest; then r = γ P q gains (α_i - β_i) s_i, from the oldest to the youngest:
 
-            α_i = s_i·q / s_i·y_i,    β_i = y_i·r / s_i·y_i,    γ = s·y / y·y of the youngest.
+            α_i = s_i·q / s_i·y_i,    β_i = y_i·r / s_i·y_i,    γ = s·y / y·P y of the youngest.
 
         q and r are sums of g, y_j and s_j, so their products with s_i and y_i are sums of products that are known
         (Chen, Wang & Zhou 2014, "Large-scale L-BFGS using MapReduce"). The loops run over numbers; images are summed
-        once, H g = γ (g - Σ α_i y_i) + Σ (α_i - β_i) s_i.
+        once, H g = γ (P g - Σ α_i P y_i) + Σ (α_i - β_i) s_i.
 
         Args:
-            g: the gradient (n,).
-            gg: g·g.
+            smooth: P g (n,) of the gradient g.
+            square: g·P g.
             sg: S·g, (rows in use,).
             yg: Y·g, (rows in use,).
         """
         if not self.order:
-            return -g, -gg
+            return -smooth, -square
         rows = np.array(self.order)
         sy, yy, sg, yg = self.sy[np.ix_(rows, rows)], self.yy[np.ix_(rows, rows)], sg[rows], yg[rows]  # by age
         rho, gamma = 1 / sy.diagonal(), sy[-1, -1] / yy[-1, -1]
@@ -532,12 +546,12 @@ class History:
             alpha[i] = rho[i] * (sg[i] - sy[i, i + 1 :] @ alpha[i + 1 :])
         for i in range(len(rows)):
             beta[i] = rho[i] * (gamma * (yg[i] - yy[i] @ alpha) + sy[:i, i] @ (alpha - beta)[:i])
-        slope = -(gamma * (gg - yg @ alpha) + sg @ (alpha - beta))
+        slope = -(gamma * (square - yg @ alpha) + sg @ (alpha - beta))
         used = max(self.order) + 1
         weights = np.zeros((2, used))
         weights[:, rows] = beta - alpha, gamma * alpha
-        of_s, of_y = torch.tensor(weights, dtype=g.dtype).to(g.device)  # (used,) each
-        return (of_s @ self.S[:used]).add_(of_y @ self.Y[:used]).sub_(g, alpha=float(gamma)), float(slope)
+        of_s, of_y = torch.tensor(weights, dtype=smooth.dtype).to(smooth.device)  # (used,) each
+        return (of_s @ self.S[:used]).add_(of_y @ self.Y[:used]).sub_(smooth, alpha=float(gamma)), float(slope)
 
     def state(self) -> State:
         """A copy: tensors, numbers and lists of numbers."""

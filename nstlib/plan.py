@@ -261,7 +261,8 @@ class Plan:
         """The recipe's fields that its optimiser takes."""
         r = self.recipe
         if r.optimizer == "lbfgs":
-            return {"history": self.budget.history, "bounds": r.bounds, "noise": NOISE[stage.precision]}
+            own = {"smoothness": r.smoothness, "bounds": r.bounds}
+            return {"history": self.budget.history, "noise": NOISE[stage.precision], **own}
         return {name: getattr(r, name) for name in ("rate", "schedule", "betas", "epsilon", "average", "bounds")}
 
 

@@ -160,6 +160,12 @@ class Recipe:
     history: int = field(
         10, Number(1, 1000, whole=True), "L-BFGS: moves that are remembered", only=("optimizer", "lbfgs")
     )
+    smoothness: float = field(
+        0.7,
+        Number(0, 2),
+        "L-BFGS: a change of frequency f is taken to cost f to this power; 0 for all alike",
+        only=("optimizer", "lbfgs"),
+    )
     bounds: tuple[Any, Any] | None = field(
         (0.0, 1.0),
         Maybe(Tuple("the least and the greatest pixel value, numbers or one per channel", (EDGE, EDGE), holds=apart)),

@@ -16,10 +16,12 @@ from torch.optim.lbfgs import LBFGS
 
 from nstlib.errors import InputError
 from nstlib.optimizers import OPTIMIZERS, Evaluator, History, Step, Stop, adam, lbfgs, look, look_along, optimize, wolfe
+from nstlib.spectrum import Smoothing
 
 BOTH = pytest.mark.parametrize("name", OPTIMIZERS)
 SHAPE = (1, 3, 2, 2)
 SCALAR = torch.zeros(1, 1, 1, 1, dtype=torch.float64)
+PLAIN = Smoothing(SCALAR, 0.0)  # the identity
 
 
 class Spy:
@@ -137,7 +139,7 @@ def test_accepted_points_satisfy_the_strong_wolfe_conditions(function, rng):
 
 def search(objective, first, direction=None, bounds=None, **options):
     """The line search from 0, along the falling slope if no direction is given: (its start, its end, the evaluator)."""
-    evaluate, pairs = Evaluator(objective, SCALAR, bounds), History(1, SCALAR)
+    evaluate, pairs = Evaluator(objective, SCALAR, bounds), History(1, SCALAR, PLAIN)
     begin = look(evaluate, pairs, SCALAR.reshape(-1))
     direction = -begin.gradient if direction is None else direction
     trial = partial(look_along, evaluate, pairs, begin, direction)
@@ -202,11 +204,40 @@ def random_pairs(rng, number):
     return list(moves), [y if s @ y > 0 else -y for s, y in zip(moves, changes, strict=True)]
 
 
+def two_loops_of_a_smooth_start(gradient, moves, changes, matrix):
+    """The two loops with H₀ = γ P, P a matrix, γ = s·y / y·P y."""
+    q, alphas = gradient.clone(), []
+    for s, y in zip(reversed(moves), reversed(changes), strict=True):
+        alphas.append((s @ q) / (s @ y))
+        q -= alphas[-1] * y
+    r = matrix @ q * (moves[-1] @ changes[-1]) / (changes[-1] @ matrix @ changes[-1])
+    for s, y, alpha in zip(moves, changes, reversed(alphas), strict=True):
+        r += s * (alpha - (y @ r) / (s @ y))
+    return r
+
+
+@pytest.mark.parametrize("number", range(1, 8))
+def test_direction_begins_with_the_smoothing(number, rng):
+    """P as a matrix: its columns are what it makes of the unit images."""
+    image = torch.zeros(1, 1, 2, 3, dtype=torch.float64)
+    smoothing = Smoothing(image, 0.9)
+    matrix = torch.stack([smoothing(unit) for unit in torch.eye(6, dtype=torch.float64)], 1)
+    moves, changes = random_pairs(rng, number)
+    gradient, pairs = torch.randn(6, generator=rng, dtype=torch.float64), History(4, image, smoothing)
+    for s, y in zip(moves, changes, strict=True):
+        remember(pairs, s, y)
+    smooth = smoothing(gradient)
+    direction, slope = pairs.direction(smooth, float(gradient @ smooth), *pairs.products(gradient)[2:].numpy())
+    expected = -two_loops_of_a_smooth_start(gradient, moves[-4:], changes[-4:], matrix)
+    np.testing.assert_allclose(direction, expected, rtol=1e-8)
+    assert slope == pytest.approx(float(direction @ gradient), rel=1e-9) and slope < 0
+
+
 @pytest.mark.parametrize("number", range(1, 12))
 def test_direction_is_that_of_the_two_loops(number, rng):
     """However often the ring of 4 has come round."""
     moves, changes = random_pairs(rng, number)
-    gradient, pairs = torch.randn(6, generator=rng, dtype=torch.float64), History(4, moves[0])
+    gradient, pairs = torch.randn(6, generator=rng, dtype=torch.float64), History(4, moves[0], PLAIN)
     for s, y in zip(moves, changes, strict=True):
         remember(pairs, s, y)
     products = pairs.products(gradient)[2:].numpy()
@@ -229,7 +260,7 @@ def test_two_loops_multiply_by_the_matrix_of_bfgs(rng):
 
 
 def test_a_pair_at_right_angles_is_not_remembered():
-    pairs, s = History(2, SCALAR.expand(1, 1, 1, 2)), torch.tensor([1.0, 0.0]).double()
+    pairs, s = History(2, SCALAR.expand(1, 1, 1, 2), PLAIN), torch.tensor([1.0, 0.0]).double()
     for y, least, length in (([-1.0, 1.0], 0.0, 0), ([0.009, 1.0], 1e-2, 0), ([0.011, 1.0], 1e-2, 1)):
         remember(pairs, s, torch.tensor(y).double(), least)
         assert len(pairs.order) == length
@@ -238,7 +269,7 @@ def test_a_pair_at_right_angles_is_not_remembered():
 def test_history_stays_in_its_place(rng):
     """No tensor is made anew, however many pairs come and go."""
     moves, changes = random_pairs(rng, 11)
-    pairs = History(4, moves[0])
+    pairs = History(4, moves[0], PLAIN)
     before = pairs.S.data_ptr(), pairs.Y.data_ptr(), pairs.S.shape, pairs.Y.shape
     for s, y in zip(moves, changes, strict=True):
         remember(pairs, s, y)
@@ -246,11 +277,59 @@ def test_history_stays_in_its_place(rng):
     assert before[2:] == ((5, 6), (5, 6))
 
 
+def waves(rng):
+    """A quadratic whose curvature is the frequency, ½ x·F⁻¹ f F x, from a start with all waves in it."""
+    start = torch.randn(1, 3, 32, 32, generator=rng, dtype=torch.float64)
+    down, across = np.fft.fftfreq(32)[:, None], np.fft.rfftfreq(32)
+    f = torch.from_numpy(np.maximum(np.hypot(down, across), 1 / 32))
+    return start, function_of(lambda x: (x * torch.fft.irfft2(torch.fft.rfft2(x) * f, s=(32, 32))).sum() / 2)
+
+
+def test_what_costs_its_frequency_is_solved_at_once(rng):
+    """There P is the inverse of the curvature but for a factor, which the first line search finds."""
+    start, objective = waves(rng)
+    ends = {}
+    for smoothness in (0.0, 1.0):
+        *_, last = optimize(objective, start, evaluations=8, bounds=None, smoothness=smoothness)
+        ends[smoothness] = last.loss
+    assert ends[1.0] < 1e-6 * ends[0.0]
+
+
+@pytest.mark.parametrize("bounds", [None, (0.0, 1.0)])
+def test_a_smoothed_run_goes_on_exactly(bounds, rng):
+    start, objective = waves(rng)
+    start = start.clamp(0, 1) if bounds else start
+    options = {"bounds": bounds, "smoothness": 0.7}
+    steps = list(optimize(objective, start, evaluations=12, **options))
+    for step in optimize(objective, start, evaluations=12, **options):
+        if step.evaluations >= 5:
+            state = step.state()
+            break
+    *_, last = optimize(objective, start, evaluations=12, state=state, **options)
+    assert torch.equal(last.image, steps[-1].image)
+
+
+def test_smoothing_is_the_identity_at_0_and_symmetric_and_positive_elsewhere(rng):
+    image = torch.zeros(1, 2, 5, 6, dtype=torch.float64)
+    x = torch.randn(60, generator=rng, dtype=torch.float64)
+    assert Smoothing(image, 0.0)(x) is x
+    smoothing = Smoothing(image, 1.3)
+    matrix = torch.stack([smoothing(unit) for unit in torch.eye(60, dtype=torch.float64)])
+    assert torch.allclose(matrix, matrix.T, atol=1e-12) and torch.linalg.eigvalsh(matrix).min() > 0
+
+
+def test_a_wave_is_weighed_by_its_frequency():
+    """8 waves across 64 pixels: f = 1/8, half of ¼, so the weight is 2^e."""
+    wave = torch.cos(2 * np.pi * 8 / 64 * torch.arange(64.0, dtype=torch.float64)).expand(1, 3, 64, 64)
+    found = Smoothing(wave, 0.7)(wave.reshape(-1))
+    assert torch.allclose(found, 2**0.7 * wave.reshape(-1), atol=1e-12)
+
+
 def test_lbfgs_forgets_a_memory_that_misleads():
     """It points along (1, 1), into a wall; the plain gradient points along it."""
     objective = function_of(lambda image: image[..., 0].sum().neg() + 1e9 * image[..., 1].abs().sum())
     first = next(lbfgs(objective, torch.zeros(1, 1, 1, 2).double(), bounds=None))
-    state, pairs = first.state(), History(10, first.image)
+    state, pairs = first.state(), History(10, first.image, PLAIN)
     remember(pairs, torch.tensor([1.0, 1.0]).double(), torch.tensor([1.0, 0.0]).double())
     products = pairs.products(state["gradient"])
     assert pairs.direction(state["gradient"], 1.0, *products[2:].numpy())[0].tolist() == [1, 1]
@@ -667,7 +746,8 @@ def test_the_slope_of_a_trial_is_that_of_the_pixels_still_under_way():
     """(0.5, 0.5) + (1, 0.1), where the first pixel stops at 0.8."""
     begin = torch.full((1, 1, 1, 2), 0.5, dtype=torch.float64)
     weights = torch.tensor([3.0, 5.0], dtype=torch.float64)
-    evaluate, pairs = Evaluator(function_of(lambda x: x.reshape(-1) @ weights), begin, (0.0, 0.8)), History(1, begin)
+    evaluate = Evaluator(function_of(lambda x: x.reshape(-1) @ weights), begin, (0.0, 0.8))
+    pairs = History(1, begin, PLAIN)
     first = look(evaluate, pairs, begin.reshape(-1))
     found = look_along(evaluate, pairs, first, torch.tensor([1.0, 0.1], dtype=torch.float64), 1.0)
     assert found.x.tolist() == pytest.approx([0.8, 0.6])

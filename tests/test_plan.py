@@ -224,6 +224,7 @@ ARRIVALS = {
     ),
     "optimizer": (ADAM, lambda p: set(next(iter(paint(p))).step.state()) >= {"m", "v"}, True),
     "evaluations": ({"evaluations": 3}, lambda p: [x.step.evaluations for x in paint(p)][-1], 3),
+    "smoothness": ({"smoothness": 1.1}, lambda p: p.options(p.stages[-1])["smoothness"], 1.1),
     "rate": ({**ADAM, "rate": 0.07}, lambda p: moves(p)[0], 0.07),
     "schedule": ({**ADAM, "schedule": ((1, 0.001),)}, lambda p: [m < 0.0021 for m in moves(p)], [False, True]),
     "betas": ({**FREE, "betas": (0.3, 0.6)}, follows_adam(betas=(0.3, 0.6)), True),

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from ..optimizers import History, adam
+from ..spectrum import Smoothing
 from .inputs import tensors
 from .lesson_01 import adam_step
 from .question import Choice, Code, Number
@@ -35,7 +36,7 @@ def library_adam(gradients: Tensor, rate: float) -> Tensor:
 
 def library_direction(g: Tensor, S: Tensor, Y: Tensor) -> Tensor:
     """-H g as `optimize.History` finds it."""
-    pairs = History(len(S), g)
+    pairs = History(len(S), g, Smoothing(g.view(1, 1, 1, -1), 0.0))
     for s, y in zip(S, Y, strict=True):
         pairs.propose(s, torch.zeros_like(s), y, torch.zeros_like(y))
         pairs.add(*pairs.products(g).numpy()[:2], float(s @ s), least=0.0)
