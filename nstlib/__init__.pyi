@@ -20,6 +20,7 @@ from .image import save_image as save_image
 from .image import to_pil as to_pil
 from .lesson import LESSONS as LESSONS
 from .lesson import setup as setup
+from .live import last as last
 from .loss import Objective as Objective
 from .loss import Term as Term
 from .loss import content_loss as content_loss

@@ -151,11 +151,13 @@ def mark(notebook: NotebookNode) -> None:
 
 
 def tidy(notebook: NotebookNode) -> None:
-    """Take out the metadata that a run writes: times and the state of widgets."""
+    """Take out what a run leaves behind: times, the state of widgets, the empty places of runs that showed themselves."""
     notebook.metadata.pop("widgets", None)
     notebook.metadata.language_info = {"name": "python"}
     for cell in notebook.cells:
         cell.metadata.pop("execution", None)
+        if cell.cell_type == "code":
+            cell.outputs = [output for output in cell.outputs if output.get("data") != {}]
 
 
 # --- the student edition -------------------------------------------------------------------------

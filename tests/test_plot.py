@@ -212,7 +212,7 @@ def test_pictures_come_in_any_form(tmp_path):
 
 def test_the_librarys_own_objects():
     steps = [nst.Step(n, 2 * n, n / 4, 8.0 / n, {"style relu1_1": 1 / n}, PICTURE / n) for n in (1, 2, 4)]
-    progress = [nst.Progress(step, (24, 32), 0.5, step.seconds, None) for step in steps]
+    progress = [nst.Progress(step, (24, 32), 0.5, step.seconds, None, 1, 2) for step in steps]
     result = nst.Result(PICTURE, tuple(RUN), nst.RECIPES["gatys2016"], 0, 1.0, "cpu", "evaluations")
     for found in (steps[0], progress[0], result, nst.load_image(PICTURE)):
         assert np.array_equal(pixels(found), pixels(PICTURE))
