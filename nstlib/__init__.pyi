@@ -34,6 +34,7 @@ from .optimizers import Stop as Stop
 from .optimizers import adam as adam
 from .optimizers import lbfgs as lbfgs
 from .optimizers import optimize as optimize
+from .outputs import keep as keep
 from .plan import Plan as Plan
 from .plan import prepare as prepare
 from .recipe import Recipe as Recipe

@@ -23,11 +23,12 @@ if TYPE_CHECKING:
 
 __all__ = ["build_student", "first_cell", "problems", "stamp", "student"]
 
-MAX_BYTES = 1_000_000
+MAX_BYTES = 2_500_000
 BADGE = "[![Open in Colab](https://colab.research.google.com/assets/colab-badge.svg)](%s)"
 BADGES = re.compile(r"^\[!\[Open in Colab\].*/notebooks/([\w/]+\.ipynb)\)$", re.MULTILINE)
 CHECK = re.compile(r"""\bcheck\w*\((?:["']([\w.-]+))?""")
 SETUP = re.compile(r"""\bnst\.setup\(["'](\w+)""")
+VIEW = "application/vnd.jupyter.widget-view+json"
 NOTE = "*This is the student edition, with room for your answers. [The complete lesson](../%s.ipynb) has ours.*"
 HEADER = ("You will be able to", "You need", "Time")  # of the first cell
 ENDING = ("Recap", "Ask yourself", "References")  # headings
@@ -151,13 +152,14 @@ def mark(notebook: NotebookNode) -> None:
 
 
 def tidy(notebook: NotebookNode) -> None:
-    """Take out what a run leaves behind: times, the state of widgets, the empty places of runs that showed themselves."""
+    """Take out what a run leaves behind: times, widgets that live no more, and places where runs showed themselves."""
     notebook.metadata.pop("widgets", None)
     notebook.metadata.language_info = {"name": "python"}
     for cell in notebook.cells:
         cell.metadata.pop("execution", None)
         if cell.cell_type == "code":
-            cell.outputs = [output for output in cell.outputs if output.get("data") != {}]
+            data = ((output, output.get("data")) for output in cell.outputs)
+            cell.outputs = [output for output, kinds in data if kinds is None or (kinds and VIEW not in kinds)]
 
 
 # --- the student edition -------------------------------------------------------------------------

@@ -18,14 +18,23 @@ from typing import TYPE_CHECKING, Any
 from .errors import InputError
 from .image import fit, resize, to_pil
 from .result import Progress, Result, duration
-from .show import picture_html, running_html
+from .show import bar_html, growing_html, picture_html
 from .terminal import Bar
 
 if TYPE_CHECKING:
     from PIL.Image import Image
     from torch import Tensor
 
-__all__ = ["Pace", "Stopped", "last", "one_line_for_an_interrupt", "progress_html", "remember", "watching"]
+__all__ = [
+    "Pace",
+    "Stopped",
+    "last",
+    "one_line_for_an_interrupt",
+    "progress_bar",
+    "progress_picture",
+    "remember",
+    "watching",
+]
 
 SIDE = 512  # pixels of the longer side of a picture on its way
 EVERY = 0.15  # seconds between two of them, at least
@@ -70,21 +79,34 @@ def small(image: Tensor) -> Image:
     return to_pil(resize(image.detach(), fit(shape, SIDE)) if max(shape) > SIDE else image.detach())
 
 
-def progress_html(progress: Progress | None, size: tuple[int, int], before: str = "") -> str:
-    """The picture so far, a bar, and how far the run is.
+def progress_picture(progress: Progress | None, size: tuple[int, int]) -> str:
+    """The picture so far, as HTML.
 
     Args:
         progress: of the run; None before its first evaluation.
-        size: (height, width) of the result, whose place is kept from the beginning.
-        before: words before the others, such as which run of several it is.
+        size: (height, width) of the result, whose room is kept from the beginning.
     """
     height, width = fit(size, SIDE) if max(size) > SIDE else size
+    image = None if progress is None else small(progress.step.image)
+    return growing_html(image, told(progress), (width, height), JPEG)
+
+
+def progress_bar(progress: Progress | None, before: str = "") -> str:
+    """A bar, and how far the run is, as HTML.
+
+    Args:
+        progress: of the run; None before its first evaluation.
+        before: words before the others, such as which run of several it is.
+    """
     if progress is None:
-        return running_html(None, "", (width, height), 0.0, f"{before}starting …", JPEG)
-    words = f"{before}{progress.evaluations} of {progress.total} evaluations"
-    words += "" if progress.seconds_left is None else f", {duration(progress.seconds_left)} left"
-    alt = f"The picture after {progress.evaluations} evaluations"
-    return running_html(small(progress.step.image), alt, (width, height), progress.done, words, JPEG)
+        return bar_html(0.0, f"{before}starting …")
+    left = "" if progress.seconds_left is None else f", {duration(progress.seconds_left)} left"
+    return bar_html(progress.done, f"{before}{progress.evaluations} of {progress.total} evaluations{left}")
+
+
+def told(progress: Progress | None) -> str:
+    """The alt text of a picture on its way."""
+    return f"The picture after {progress.evaluations} evaluations" if progress else ""
 
 
 # --- where it is shown ---------------------------------------------------------------------------
@@ -129,7 +151,7 @@ class InCell:
         self.place.runs += 1
         self.before = f"run {self.place.runs}: " if self.place.runs > 1 else ""
         if self.place.progress is None:
-            self.place.put(progress_html(None, self.size, self.before))
+            self.put(None)
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -139,7 +161,15 @@ class InCell:
         self.place.progress = progress
         if self.pace.due or progress.done == 1:
             with self.pace.showing():
-                self.place.put(progress_html(progress, self.size, self.before))
+                self.put(progress)
+
+    def put(self, progress: Progress | None) -> None:
+        """Show how far the run is.
+
+        Args:
+            progress: None before its first evaluation.
+        """
+        self.place.put(progress_picture(progress, self.size) + progress_bar(progress, self.before))
 
 
 class Place:
@@ -184,8 +214,7 @@ class Place:
         error = getattr(done, "error_in_exec", None)
         if isinstance(error, Stopped) and self.progress is not None:
             picture = small(self.progress.step.image)
-            alt = f"The picture after {self.progress.evaluations} evaluations"
-            self.put(picture_html(picture, alt, f"stopped: {self.progress.evaluations} evaluations"))
+            self.put(picture_html(picture, told(self.progress), str(error)))
         else:
             self.handle.update({}, raw=True)
 

@@ -163,7 +163,7 @@ def test_a_large_picture_is_shown_small():
 
 def test_the_place_is_as_large_before_the_first_picture_as_at_the_end():
     progress = nst.Progress(step(), (32, 32), 0.5, 1.0, 2.0, 40, 80)
-    before, after = (live.progress_html(p, (60, 90)) for p in (None, progress))
+    before, after = (live.progress_picture(p, (60, 90)) + live.progress_bar(p) for p in (None, progress))
     assert "width: 90px; aspect-ratio: 90 / 60" in before and "width: 90px; aspect-ratio: 90 / 60" in after
     assert "starting" in before and "40 of 80 evaluations, 2 s left" in after and 'value="0.500"' in after
 

@@ -1,5 +1,6 @@
 """Every figure: title, labelled axes, an alt text with the numbers, no trace in pyplot; and mistakes told in words."""
 
+import re
 import subprocess
 import sys
 from types import SimpleNamespace
@@ -265,8 +266,27 @@ def test_a_notebook_shows_a_small_image_with_its_alt_text(monkeypatch):
     figure = plot.bars(SHARES)
     figure._ipython_display_()
     ((bundle, options),) = shown
-    assert bundle["text/plain"] == figure.alt == options["metadata"]["image/png"]["alt"]
-    assert len(bundle["image/png"]) < 20_000
+    assert bundle["text/plain"] == figure.alt and options == {"raw": True}
+    assert f'<img alt="{figure.alt}" src="data:image/png;base64,' in bundle["text/html"]
+    assert len(bundle["text/html"]) < 20_000
+
+
+def test_a_figure_of_pyplot_is_shown_once():
+    import matplotlib.pyplot as plt
+
+    figure, _ = plt.subplots()
+    plot.finish(figure, "A title", "An alt text")
+    assert plt.get_fignums() == []
+
+
+def test_a_strip_is_html_without_a_figure():
+    made = plot.strip([torch.rand(1, 3, 20, 30), torch.rand(1, 3, 200, 300)], ["a <b>", "c"], title="Two")
+    html = made._repr_html_()
+    assert re.findall('<img alt="(.*?)" width', html) == ["a &lt;b&gt;", "c"]
+    assert re.findall(r"data:image/(\w+)", html) == ["png", "jpeg"] and ">Two</figcaption>" in html
+    assert made.alt == "2 pictures: a <b>, c. Two"
+    with pytest.raises(InputError, match="2 pictures and 1 titles"):
+        plot.strip([torch.rand(1, 3, 2, 3)] * 2, ["one"])
 
 
 def test_photographs_become_jpegs():

@@ -14,6 +14,7 @@ from .images import animate, compare, filmstrip, grid, pictures
 from .networks import feature_maps, histogram, kernels, network, receptive_fields
 from .runs import bars, losses, race
 from .statistics import gram_matrix, placed, spectrum
+from .strips import strip
 from .surfaces import contours
 
 __all__ = [
@@ -36,4 +37,5 @@ __all__ = [
     "race",
     "receptive_fields",
     "spectrum",
+    "strip",
 ]

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import base64
 import io
+import sys
 import textwrap
 from collections.abc import Iterable, Mapping
 from functools import partial
@@ -14,6 +14,7 @@ from PIL import Image
 from torch import Tensor
 
 from ..errors import InputError
+from ..show import image_html
 
 if TYPE_CHECKING:  # importing this package does not import matplotlib
     from matplotlib.figure import Figure
@@ -59,17 +60,20 @@ def finish(figure: Figure, title: str, alt: str) -> Figure:
     """
     figure.suptitle(textwrap.fill(title, int(11 * figure.get_figwidth())), fontsize=12)
     alt = " ".join(alt.split())
+    if "matplotlib.pyplot" in sys.modules:  # else a notebook shows it twice
+        sys.modules["matplotlib.pyplot"].close(figure)
     vars(figure).update(alt=alt, _ipython_display_=partial(display, figure, alt))
     return figure
 
 
 def display(figure: Figure, alt: str) -> None:
-    """Show a figure in a notebook, as PNG or JPEG, whichever is smaller, with its alt text."""
+    """Show a figure in a notebook, as PNG or JPEG, whichever is smaller, with its alt text.
+
+    As HTML, because notebooks, exports and GitHub leave out the alt text that an image's metadata has.
+    """
     from IPython.display import display
 
-    kind, data = encode(figure)
-    bundle = {kind: base64.b64encode(data).decode(), "text/plain": alt}
-    display(bundle, raw=True, metadata={kind: {"alt": alt}})
+    display({"text/html": image_html(*encode(figure), alt), "text/plain": alt}, raw=True)
 
 
 def encode(figure: Figure) -> tuple[str, bytes]:
