@@ -32,6 +32,7 @@ VIEW = "application/vnd.jupyter.widget-view+json"
 NOTE = "*This is the student edition, with room for your answers. [The complete lesson](../%s.ipynb) has ours.*"
 HEADER = ("You will be able to", "You need", "Time")  # of the first cell
 ENDING = ("Recap", "Ask yourself", "References")  # headings
+NAMELESS = r"""<img(?![^>]*\balt=["']\s*[^\s"'])[^>]*>"""
 QUESTIONS, EXERCISES = 5, 4  # at least
 
 
@@ -335,9 +336,17 @@ def check_ending(notebook: NotebookNode) -> Iterator[str]:
 
 
 def check_pictures(notebook: NotebookNode) -> Iterator[str]:
-    nameless = r"""!\[\s*\]\S*|<img(?![^>]*\balt=["']\s*[^\s"'])[^>]*>"""
-    for picture in re.findall(nameless, re.sub(r"`[^`\n]*`", "", prose(notebook))):
+    for picture in re.findall(rf"!\[\s*\]\S*|{NAMELESS}", re.sub(r"`[^`\n]*`", "", prose(notebook))):
         yield f"a picture has no alt text: {picture[:60]}"
+
+
+def check_figures(notebook: NotebookNode) -> Iterator[str]:
+    for number, cell in enumerate(notebook.cells, 1):
+        for data in (output.get("data", {}) for output in cell.get("outputs", [])):
+            if "text/html" not in data and any(kind.startswith("image/") for kind in data):
+                yield f"cell {number} shows an image without an alt text in the page: show it as HTML, with <img alt>"
+            for image in re.findall(NAMELESS, data.get("text/html", "")):
+                yield f"cell {number} shows a picture without alt text: {image[:60]}"
 
 
 def check_paths(notebook: NotebookNode) -> Iterator[str]:
@@ -397,7 +406,7 @@ def check_grading(notebook: NotebookNode) -> Iterator[str]:
 
 
 COMMON_RULES = (check_file, check_header, check_headings, check_ending, check_pictures, check_paths, check_grading)
-SOURCE_RULES = (check_run, check_markers, check_exercises)
+SOURCE_RULES = (check_run, check_figures, check_markers, check_exercises)
 
 
 # --- parts of a notebook -------------------------------------------------------------------------
@@ -468,8 +477,10 @@ def prose(notebook: NotebookNode) -> str:
 
 
 def texts(cell: NotebookNode) -> Iterator[str]:
-    """A cell's source and whatever text it put out."""
+    """A cell's source and whatever text it put out, without the bytes of pictures in it."""
     yield cell.source
     for output in cell.get("outputs", []):
         yield output.get("text", "")
-        yield from (str(data) for kind, data in output.get("data", {}).items() if not kind.startswith("image/"))
+        for kind, data in output.get("data", {}).items():
+            if not kind.startswith("image/"):
+                yield re.sub(r";base64,[\w+/=]+", "", str(data))

@@ -8,6 +8,8 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import torch
+from IPython.core.formatters import DisplayFormatter
+from matplotlib.figure import Figure
 from PIL import Image
 
 import nstlib as nst
@@ -15,6 +17,7 @@ from nstlib import plot
 from nstlib.architecture import BACKBONES
 from nstlib.backbone import Backbone
 from nstlib.errors import InputError
+from nstlib.plot import figures
 from nstlib.plot.figures import encode
 from nstlib.plot.images import pixels
 from nstlib.plot.runs import clock
@@ -271,12 +274,25 @@ def test_a_notebook_shows_a_small_image_with_its_alt_text(monkeypatch):
     assert len(bundle["text/html"]) < 20_000
 
 
-def test_a_figure_of_pyplot_is_shown_once():
-    import matplotlib.pyplot as plt
-
-    figure, _ = plt.subplots()
-    plot.finish(figure, "A title", "An alt text")
-    assert plt.get_fignums() == []
+def test_a_learners_own_figure_has_an_alt_text_too(monkeypatch):
+    shown = []
+    monkeypatch.setattr("IPython.display.display", lambda bundle, **_: shown.append(bundle))
+    formatter = DisplayFormatter()
+    figures.show_all_with_alt(SimpleNamespace(display_formatter=formatter))
+    figure = Figure(layout="constrained")
+    left, right = figure.subplots(1, 2)
+    figure.suptitle("Paint is\ndearer <than> prose")
+    left.plot([1, 2], label="a painter")
+    left.plot([2, 3], label="a poet")
+    left.axhline(1)
+    left.set(xlabel="days", ylabel="coins", title="Prices")
+    right.set(title="Nothing")
+    formatter.format(figure)
+    alt = "A figure: Paint is dearer <than> prose. Prices: coins over days; a painter, a poet. Nothing"
+    assert shown[0]["text/plain"] == alt
+    assert '<img alt="A figure: Paint is dearer &lt;than&gt; prose.' in shown[0]["text/html"]
+    formatter.format(plot.bars(SHARES))
+    assert shown[1]["text/plain"] == plot.bars(SHARES).alt
 
 
 def test_a_strip_is_html_without_a_figure():
