@@ -38,7 +38,7 @@ __all__ = [
 
 SIDE = 512  # pixels of the longer side of a picture on its way
 EVERY = 0.15  # seconds between two of them, at least
-SHARE = 0.01  # of a run's time, what showing it may take: the page that draws it takes its part too
+SHARE = 0.015  # of a run's time, what showing it may take: the page that draws it takes its part too
 JPEG = 80  # quality of a picture that is gone in a moment
 
 
@@ -214,7 +214,7 @@ class Place:
         error = getattr(done, "error_in_exec", None)
         if isinstance(error, Stopped) and self.progress is not None:
             picture = small(self.progress.step.image)
-            self.put(picture_html(picture, told(self.progress), str(error)))
+            self.put(picture_html(picture, told(self.progress)))
         else:
             self.handle.update({}, raw=True)
 

@@ -108,7 +108,7 @@ class Kept:
     path: Path
 
     def __repr__(self) -> str:
-        return f"{self.path}, {self.path.stat().st_size / 1000:.0f} kB, in {self.path.absolute().parent.name}/"
+        return f"{self.path}, {self.path.stat().st_size / 1000:.0f} kB"
 
     def _repr_html_(self) -> str:
         name, size = escape(self.path.name), self.path.stat().st_size

@@ -238,8 +238,10 @@ def displayed(monkeypatch, made):
 
 
 def test_a_still_figure_with_its_alt_text_lies_under_a_panel(monkeypatch, calls):
-    still, box = displayed(monkeypatch, made := panel(drawing(calls), run=transfer(), weight=(1, 2)))
-    assert '<img alt="a figure of' in still["text/html"] and box is made.box
+    still, live = displayed(monkeypatch, made := panel(drawing(calls), run=transfer(), weight=(1, 2)))
+    view, box = live["application/vnd.jupyter.widget-view+json"], made.box
+    assert '<img alt="a figure of' in still["text/html"] and view["model_id"] == box.model_id
+    assert live["text/plain"] == "", "an export would show it in place of the widget"
     assert "Run this cell to choose weight (1, 2)" in still["text/html"]
     (name,) = set(re.findall(r"nst-still-\w+", still["text/html"]))
     hider = box.children[0].value
@@ -251,7 +253,8 @@ def test_a_still_figure_with_its_alt_text_lies_under_a_panel(monkeypatch, calls)
 def test_a_panel_that_is_shown_twice_hides_the_new_still(monkeypatch, calls):
     made = panel(drawing(calls), weight=(1, 2))
     displayed(monkeypatch, made)
-    (still, box) = displayed(monkeypatch, made)
+    still, _ = displayed(monkeypatch, made)
+    box = made.box
     assert re.findall(r"nst-still-\w+", still["text/html"])[0] in box.children[0].value
     assert sum("nst-live" in child._dom_classes for child in box.children) == 1
 
@@ -322,7 +325,7 @@ def test_an_upload_stays_in_the_folder(yours, tmp_path, name):
 def test_a_broken_upload_is_told_and_nothing_changes(yours, tmp_path):
     upload(yours, "notes.png", b"these are no pixels")
     slot = yours.slots["content"]
-    assert 'role="alert"' in slot.words.value and "notes.png" in slot.words.value
+    assert 'role="alert"' in slot.words.value and "'notes.png' is no picture" in slot.words.value.replace("&#x27;", "'")
     assert "content/harbour is still chosen" in slot.words.value
     assert yours["content"] == "content/harbour" and not list(tmp_path.iterdir())
     slot.menu.value = "content/city"

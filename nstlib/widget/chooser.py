@@ -23,7 +23,7 @@ from .still import lay_over
 __all__ = ["Chooser", "choose", "uploads"]
 
 SIDE = 220  # pixels of a thumbnail
-COLUMN = {"width": "48%", "min_width": "240px", "margin": "0 1% 8px 0"}
+COLUMN = {"width": "48%", "min_width": "200px", "margin": "0 1% 8px 0"}
 WIDE = {"width": "95%"}
 
 
@@ -87,7 +87,7 @@ class Slot:
         names = list(dict.fromkeys([value, *assets()]))
         self.menu = Dropdown(options=names, value=value, description=label(name).text, layout=WIDE)
         self.upload = FileUpload(accept="image/*", multiple=False, description=f"Upload your own {name}", layout=WIDE)
-        self.thumbnail, self.words = HTML(self.look(value)), HTML()
+        self.thumbnail, self.words = HTML(self.look(value), layout={"min_height": f"{SIDE + 30}px"}), HTML()
         self.menu.observe(self.pick, "value")
         self.upload.observe(self.receive, "value")
         self.box = VBox([self.menu, self.upload, self.words, self.thumbnail], layout=COLUMN)
@@ -127,7 +127,7 @@ class Slot:
                 load_image(data, SIDE)
                 path = keep_upload(name, data)
             except InputError as error:
-                told = str(error).replace("bytes", f"'{name}'", 1)
+                told = str(error).replace("bytes", name, 1)
                 self.words.value = words_html(f"{told}. {self.menu.value} is still chosen", wrong=True)
                 continue
             if str(path) not in self.menu.options:

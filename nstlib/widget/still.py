@@ -44,8 +44,11 @@ def lay_over(box: Any, html: str, words: str) -> None:
     still = f'<div class="nst-still {name}"><style>{HIDE_THE_DEAD}</style>{html}{note}</div>'
     display({"text/html": still, "text/plain": words}, raw=True)
     rules = f"<style>.{name}, {OUTPUT}:has(.{name}) {{display: none}}</style>"
-    cell = f"cell [{shell.execution_count}]" if shell is not None else "its cell"
+    # The shell's own count may already be that of the next cell.
+    cell = f"cell [{len(shell.history_manager.input_hist_parsed) - 1}]" if shell is not None else "its cell"
     hider = HTML(rules + LOST % cell)
     hider.add_class("nst-live")
     box.children = (hider, *(child for child in box.children if "nst-live" not in child._dom_classes))
-    display(box)
+    # Without words of its own, which an export would show in place of the widget.
+    view = {"version_major": 2, "version_minor": 0, "model_id": box.model_id}
+    display({"application/vnd.jupyter.widget-view+json": view, "text/plain": ""}, raw=True)
