@@ -7,18 +7,16 @@ import zipfile
 from pathlib import Path
 
 from nstlib import to_pil
-from nstlib.checkpoint import Run
-from nstlib.recorder import FRAMES, INDEX, name_of, plan_of, points
-from nstlib.transfer import paint
+from nstlib.recorder import FRAMES, INDEX, Flight, name_of, points
 
 FILE = Path(__file__).parent / "flights.zip"
-MAX_BYTES = 6e6
+MAX_BYTES = 12e6
 
 
 def record(settings):
     """Run a point: (its entry in the index, its pictures as JPEG by evaluations)."""
-    run, pictures = Run(), {}
-    for progress in paint(plan_of(settings), run):
+    run, pictures = Flight(settings, (), (), ()).transfer(show=False), {}
+    for progress in run:
         step = progress.step
         if step.stop or step.evaluations >= FRAMES[len(pictures)]:
             pictures[step.evaluations] = encode(step.image)

@@ -22,6 +22,7 @@ from .judges import Judgement as Judgement
 from .judges import judge as judge
 from .lesson import LESSONS as LESSONS
 from .lesson import setup as setup
+from .live import last as last
 from .loss import Objective as Objective
 from .loss import Term as Term
 from .loss import content_loss as content_loss
@@ -35,6 +36,7 @@ from .optimizers import Stop as Stop
 from .optimizers import adam as adam
 from .optimizers import lbfgs as lbfgs
 from .optimizers import optimize as optimize
+from .outputs import keep as keep
 from .plan import Plan as Plan
 from .plan import prepare as prepare
 from .recipe import Recipe as Recipe

@@ -23,14 +23,16 @@ if TYPE_CHECKING:
 
 __all__ = ["build_student", "first_cell", "problems", "stamp", "student"]
 
-MAX_BYTES = 1_000_000
+MAX_BYTES = 2_500_000
 BADGE = "[![Open in Colab](https://colab.research.google.com/assets/colab-badge.svg)](%s)"
 BADGES = re.compile(r"^\[!\[Open in Colab\].*/notebooks/([\w/]+\.ipynb)\)$", re.MULTILINE)
 CHECK = re.compile(r"""\bcheck\w*\((?:["']([\w.-]+))?""")
 SETUP = re.compile(r"""\bnst\.setup\(["'](\w+)""")
+VIEW = "application/vnd.jupyter.widget-view+json"
 NOTE = "*This is the student edition, with room for your answers. [The complete lesson](../%s.ipynb) has ours.*"
 HEADER = ("You will be able to", "You need", "Time")  # of the first cell
 ENDING = ("Recap", "Ask yourself", "References")  # headings
+NAMELESS = r"""<img(?![^>]*\balt=["']\s*[^\s"'])[^>]*>"""
 QUESTIONS, EXERCISES = 5, 4  # at least
 
 
@@ -151,11 +153,14 @@ def mark(notebook: NotebookNode) -> None:
 
 
 def tidy(notebook: NotebookNode) -> None:
-    """Take out the metadata that a run writes: times and the state of widgets."""
+    """Take out what a run leaves behind: times, widgets that live no more, and places where runs showed themselves."""
     notebook.metadata.pop("widgets", None)
     notebook.metadata.language_info = {"name": "python"}
     for cell in notebook.cells:
         cell.metadata.pop("execution", None)
+        if cell.cell_type == "code":
+            data = ((output, output.get("data")) for output in cell.outputs)
+            cell.outputs = [output for output, kinds in data if kinds is None or (kinds and VIEW not in kinds)]
 
 
 # --- the student edition -------------------------------------------------------------------------
@@ -331,9 +336,17 @@ def check_ending(notebook: NotebookNode) -> Iterator[str]:
 
 
 def check_pictures(notebook: NotebookNode) -> Iterator[str]:
-    nameless = r"""!\[\s*\]\S*|<img(?![^>]*\balt=["']\s*[^\s"'])[^>]*>"""
-    for picture in re.findall(nameless, re.sub(r"`[^`\n]*`", "", prose(notebook))):
+    for picture in re.findall(rf"!\[\s*\]\S*|{NAMELESS}", re.sub(r"`[^`\n]*`", "", prose(notebook))):
         yield f"a picture has no alt text: {picture[:60]}"
+
+
+def check_figures(notebook: NotebookNode) -> Iterator[str]:
+    for number, cell in enumerate(notebook.cells, 1):
+        for data in (output.get("data", {}) for output in cell.get("outputs", [])):
+            if "text/html" not in data and any(kind.startswith("image/") for kind in data):
+                yield f"cell {number} shows an image without an alt text in the page: show it as HTML, with <img alt>"
+            for image in re.findall(NAMELESS, data.get("text/html", "")):
+                yield f"cell {number} shows a picture without alt text: {image[:60]}"
 
 
 def check_paths(notebook: NotebookNode) -> Iterator[str]:
@@ -393,7 +406,7 @@ def check_grading(notebook: NotebookNode) -> Iterator[str]:
 
 
 COMMON_RULES = (check_file, check_header, check_headings, check_ending, check_pictures, check_paths, check_grading)
-SOURCE_RULES = (check_run, check_markers, check_exercises)
+SOURCE_RULES = (check_run, check_figures, check_markers, check_exercises)
 
 
 # --- parts of a notebook -------------------------------------------------------------------------
@@ -464,8 +477,10 @@ def prose(notebook: NotebookNode) -> str:
 
 
 def texts(cell: NotebookNode) -> Iterator[str]:
-    """A cell's source and whatever text it put out."""
+    """A cell's source and whatever text it put out, without the bytes of pictures in it."""
     yield cell.source
     for output in cell.get("outputs", []):
         yield output.get("text", "")
-        yield from (str(data) for kind, data in output.get("data", {}).items() if not kind.startswith("image/"))
+        for kind, data in output.get("data", {}).items():
+            if not kind.startswith("image/"):
+                yield re.sub(r";base64,[\w+/=]+", "", str(data))

@@ -60,7 +60,7 @@ PHOTOS = ("matplotlib", "ipywidgets", "skimage")
 LESSONS: dict[str, Lesson] = {
     lesson.number: lesson
     for lesson in (
-        Lesson("00", "First transfer", "00_first_picture", 15, ("matplotlib",)),
+        Lesson("00", "First transfer", "00_first_picture", 15),
         Lesson("01", "A network from scratch", "01_network_from_scratch", 105, DIGITS, network=False),
         Lesson("02", "Convolutional networks", "02_convolutional_networks", 90, DIGITS, network=False),
         Lesson("03", "Feature maps", "03_feature_maps", 75, PHOTOS),
@@ -198,6 +198,10 @@ def setup(lesson: str, backbone: str = "pocket", *, seed: int | None = None) -> 
         lines.insert(3, ("", "Colab lends a GPU: menu Runtime, Change runtime type, T4 GPU; then run this cell again"))
     if missing := [PACKAGES[name] for name in row.packages if importlib.util.find_spec(name) is None]:
         lines += [("missing", f"{', '.join(missing)}. Install with: pip install {' '.join(missing)}")]
+    if (ipython := sys.modules.get("IPython")) and importlib.util.find_spec("matplotlib"):
+        from .plot.figures import show_all_with_alt
+
+        show_all_with_alt(ipython.get_ipython())
     if seed is not None:
         torch.manual_seed(seed)
         lines += [("seed", str(seed))]

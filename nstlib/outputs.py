@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 import os
+import re
 import tempfile
+from base64 import b64encode
 from collections.abc import Iterable
+from dataclasses import dataclass
+from html import escape
+from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,7 +19,9 @@ from .terminal import say_wrong
 if TYPE_CHECKING:
     from .result import Result
 
-__all__ = ["check_apart", "check_format", "check_output", "save_anywhere"]
+__all__ = ["Kept", "check_apart", "check_format", "check_output", "keep", "save_anywhere"]
+
+MAX_LINK = 8_000_000  # bytes of a file that a notebook may carry along to be downloaded
 
 
 def check_output(output: str, inputs: Iterable[str], force: bool) -> None:
@@ -88,3 +95,56 @@ def save_anywhere(result: Result, output: str) -> str | Path:
             except InputError:
                 continue
         raise
+
+
+@dataclass(frozen=True)
+class Kept:
+    """A result that was written beside the notebook; a notebook shows a link that downloads it.
+
+    Attributes:
+        path: of the file.
+    """
+
+    path: Path
+
+    def __repr__(self) -> str:
+        return f"{self.path}, {self.path.stat().st_size / 1000:.0f} kB"
+
+    def _repr_html_(self) -> str:
+        name, size = escape(self.path.name), self.path.stat().st_size
+        said = f"<b>{name}</b>, {size / 1000:.0f} kB, is written beside this notebook"
+        if size > MAX_LINK:
+            return f"<div>{said}: take it from there, it is too large for a link.</div>"
+        data = f"data:image/png;base64,{b64encode(self.path.read_bytes()).decode()}"
+        return f'<div>{said}. <a download="{name}" href="{data}">Download {name}</a></div>'
+
+
+def keep(result: Result, folder: str | os.PathLike[str] = ".") -> Kept:
+    """Write a result as PNG beside the notebook, named after its pictures, never over another file.
+
+    Args:
+        result: of a run.
+        folder: where to.
+
+    Raises:
+        InputError: nothing can be written there.
+    """
+    names = [result.facts.get("content"), *(result.facts.get("styles") or ())]
+    stems = [re.sub(r"[^\w-]+", "-", Path(str(name)).stem).strip("-") for name in names if name]
+    stem = "-".join(filter(None, stems)) or "painted"
+    for number in count(1):
+        path = Path(folder) / (f"{stem}.png" if number == 1 else f"{stem}-{number}.png")
+        try:
+            path.touch(exist_ok=False)  # takes the name, so that nothing else can
+            break
+        except FileExistsError:
+            continue
+        except OSError as error:
+            reason = error.strerror or error
+            raise InputError(f"'{path}' cannot be written ({reason}): name another folder, keep(result, …)") from None
+    try:
+        result.save(path)
+    except InputError:
+        path.unlink(missing_ok=True)
+        raise
+    return Kept(path)

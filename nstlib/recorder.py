@@ -20,12 +20,11 @@ from PIL import Image
 
 from .errors import InputError, choose
 from .gallery import DATA
-from .plan import Plan, prepare
 from .recipe import Recipe
 from .recipes import DEFAULT_RECIPE, RECIPES
 from .result import Record, Result
 from .show import picture_html
-from .transfer import carry_out
+from .transfer import Transfer, stylize
 
 __all__ = ["FLIGHT_AXES", "Flight", "flight", "points"]
 
@@ -49,6 +48,7 @@ FLIGHT_AXES: dict[str, tuple] = {
 }
 FRAMES = (10, 30, 80, 150)  # evaluations after which a picture is kept
 SIZE = 160
+EVERYWHERE = {"precision": "float32"}  # every machine has it
 
 
 @dataclass(frozen=True)
@@ -78,13 +78,23 @@ class Flight:
     def _repr_html_(self) -> str:
         return picture_html(self.frames[-1].convert("RGB"), f"the last picture of a {self!r}", repr(self))
 
+    def transfer(self, **options: object) -> Transfer:
+        """The same run for real, to be looped over.
+
+        Args:
+            options: those of `Transfer`, which change it.
+        """
+        content, style = PAIRS[self.settings["pair"]]
+        return Transfer(content, [style], recipe=self.recipe, **(EVERYWHERE | options))
+
     def run(self, **options: object) -> Result:
         """The same run for real.
 
         Args:
             options: those of `stylize`, which change it.
         """
-        return carry_out(plan_of(self.settings, **options))
+        content, style = PAIRS[self.settings["pair"]]
+        return stylize(content, style, recipe=self.recipe, **(EVERYWHERE | options))
 
 
 def flight(**settings: object) -> Flight:
@@ -153,17 +163,6 @@ def recipe_of(settings: Mapping[str, object]) -> Recipe:
         optimizer=settings["optimizer"],
         start=settings["start"],
     )
-
-
-def plan_of(settings: Mapping[str, object], **options: object) -> Plan:
-    """What is run at a point, in the precision that every machine has.
-
-    Args:
-        settings: the point of `FLIGHT_AXES`.
-        options: those of `prepare`, which change it.
-    """
-    content, style = PAIRS[settings["pair"]]
-    return prepare(content, [style], recipe=recipe_of(settings), **({"precision": "float32"} | options))
 
 
 @cache

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
@@ -19,7 +19,7 @@ from .optimizers import Step, Stop
 from .recipe import Recipe
 from .show import picture_html
 
-__all__ = ["Progress", "Record", "Result", "duration", "read_facts"]
+__all__ = ["Progress", "Record", "Result", "duration", "evaluations_of", "read_facts"]
 
 METADATA_KEY = "nstlib"
 FORMAT = 1  # of the facts in a picture's metadata
@@ -60,6 +60,8 @@ class Progress:
         done: share of the run's work, 0 to 1.
         seconds: since the run began.
         seconds_left: an estimate; None before anything was measured.
+        evaluations: of the run's budget, those that are done.
+        total: that budget, all scales together.
         trouble: what went wrong on the side (see `Run.trouble`); "" if nothing did.
     """
 
@@ -68,6 +70,8 @@ class Progress:
     done: float
     seconds: float
     seconds_left: float | None
+    evaluations: int
+    total: int
     trouble: str = ""
 
 
@@ -115,9 +119,8 @@ class Result:
 
     @property
     def evaluations(self) -> int:
-        """Of the whole run: those of its stages added up, each of which counts from 0 anew."""
-        ends = [line for line, after in pairwise(self.history) if after.iteration <= line.iteration]
-        return sum(line.evaluations for line in (*ends, self.history[-1]))
+        """Of the whole run."""
+        return evaluations_of(self.history)
 
     def save(self, path: str | os.PathLike[str]) -> Path:
         """Write the picture, whole or not at all, with the facts in its metadata.
@@ -129,6 +132,16 @@ class Result:
             InputError: it cannot be written there.
         """
         return save_image(self.image, path, {METADATA_KEY: json.dumps(dict(self.facts), ensure_ascii=False)})
+
+
+def evaluations_of(history: Sequence[Record]) -> int:
+    """The evaluations of a run: those of its stages added up, each of which counts from 0 anew.
+
+    Args:
+        history: a line or more.
+    """
+    ends = [line for line, after in pairwise(history) if after.iteration <= line.iteration]
+    return sum(line.evaluations for line in (*ends, history[-1]))
 
 
 def duration(seconds: float) -> str:

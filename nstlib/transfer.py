@@ -4,29 +4,33 @@
     result.save("out.png")
 
 `Transfer` is the same as a loop that reports: `for progress in Transfer(...)`, `break` when you have seen enough, and
-loop again to go on.
+loop again to go on. Where somebody is watching, in a notebook or a terminal, a run shows itself (`show=`).
 """
 
 from __future__ import annotations
 
 import os
 import time
+import weakref
 from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import closing
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from .checkpoint import Run, checked, read_checkpoint, try_checkpoint
 from .errors import InputError
 from .image import resize
+from .live import Stopped, one_line_for_an_interrupt, remember, watching
 from .loss import Objective
 from .machine import allocator, is_out_of_memory
 from .optimizers import Step, Stop, optimize
 from .plan import Plan, Stage, prepare, takes_options
 from .recipe import Recipe
-from .result import Progress, Record, Result
+from .result import Progress, Record, Result, evaluations_of
 from .threads import Threads
 
-__all__ = ["Transfer", "carry_out", "paint", "reconstruct_content", "reconstruct_style", "stylize", "texture"]
+__all__ = ["Transfer", "carry_out", "paint", "reconstruct_content", "reconstruct_style", "shown", "stylize", "texture"]
 
 CHECKPOINT_SECONDS = 30.0
 HALF_A_LEVEL = 0.5 / 255  # a change that no picture of 8 bits shows
@@ -39,11 +43,13 @@ def stylize(
     *styles: Any,
     checkpoint: Path_ | None = None,
     on_progress: Callable[[Progress], None] | None = None,
+    show: bool | None = None,
     **options: Any,
 ) -> Result:
     """Paint a content picture in the manner of one style picture or several.
 
-    An interrupt (Ctrl-C, the notebook's stop button) ends the run early and keeps the best picture.
+    An interrupt (Ctrl-C, the notebook's stop button) ends the run early and keeps the best picture: a script gets it as
+    the result; in a notebook it stops the cell and those after it, and `last()` has the picture.
 
     Args:
         content: anything that `load_image` takes: a path, an address, a name, a PIL image, an array.
@@ -51,6 +57,7 @@ def stylize(
         checkpoint: a file for the state, written every half minute and when the run is stopped; if it exists, the run
             goes on from it.
         on_progress: called after each iteration.
+        show: the growing picture and a bar: None for wherever somebody is watching, True for always, False for never.
         options: recipe, and fields of it and of the settings; see below.
 
     Raises:
@@ -59,7 +66,7 @@ def stylize(
     if not styles:
         raise InputError("no style image was given: stylize(content, style), or reconstruct_content(content, layer)")
     path = checked(checkpoint)
-    return carry_out(prepare(content, styles, **options), path, on_progress)
+    return carry_out(prepare(content, styles, **options), path, on_progress, partial(shown, show=show))
 
 
 TEXTURE: dict[str, Any] = {"size": 256, "start": "noise", "content_weight": 0.0}
@@ -71,6 +78,7 @@ def texture(
     *more: Any,
     checkpoint: Path_ | None = None,
     on_progress: Callable[[Progress], None] | None = None,
+    show: bool | None = None,
     **options: Any,
 ) -> Result:
     """A square of `size` pixels with the style's statistics and no content (Gatys et al. 2015, "Texture Synthesis").
@@ -80,15 +88,22 @@ def texture(
         more: further ones, which share in the look.
         checkpoint: as for `stylize`.
         on_progress: called after each iteration.
+        show: as for `stylize`.
         options: as for `stylize`.
     """
     path = checked(checkpoint)
-    return carry_out(prepare(None, (style, *more), **(TEXTURE | options)), path, on_progress)
+    plan = prepare(None, (style, *more), **(TEXTURE | options))
+    return carry_out(plan, path, on_progress, partial(shown, show=show))
 
 
 @takes_options(start="noise", content_weight=1.0)
 def reconstruct_content(
-    content: Any, layer: str, *, on_progress: Callable[[Progress], None] | None = None, **options: Any
+    content: Any,
+    layer: str,
+    *,
+    on_progress: Callable[[Progress], None] | None = None,
+    show: bool | None = None,
+    **options: Any,
 ) -> Result:
     """What one layer knows of the content: noise made to have the layer's map (Gatys et al. 2016, figure 1).
 
@@ -96,15 +111,21 @@ def reconstruct_content(
         content: what `load_image` takes.
         layer: the layer's name.
         on_progress: called after each iteration.
+        show: as for `stylize`.
         options: as for `stylize`.
     """
     options = {"start": "noise", "content_weight": 1.0, "content_layers": {layer: 1.0}, **options}
-    return carry_out(prepare(content, (), **options), None, on_progress)
+    return carry_out(prepare(content, (), **options), None, on_progress, partial(shown, show=show))
 
 
 @takes_options(**TEXTURE)
 def reconstruct_style(
-    style: Any, layers: Sequence[str], *, on_progress: Callable[[Progress], None] | None = None, **options: Any
+    style: Any,
+    layers: Sequence[str],
+    *,
+    on_progress: Callable[[Progress], None] | None = None,
+    show: bool | None = None,
+    **options: Any,
 ) -> Result:
     """What some layers know of the style: a texture by these layers alone (Gatys et al. 2016, figure 1).
 
@@ -112,32 +133,10 @@ def reconstruct_style(
         style: what `load_image` takes.
         layers: names, which share a weight of 1.
         on_progress: called after each iteration.
+        show: as for `stylize`.
         options: as for `stylize`.
     """
-    return texture(style, on_progress=on_progress, style_layers=layers, **options)
-
-
-def carry_out(
-    plan: Plan, checkpoint: Path | None = None, on_progress: Callable[[Progress], None] | None = None
-) -> Result:
-    """Run a plan to its end, or to an interrupt, or until memory runs out, and collect what came of it.
-
-    Args:
-        plan: made by `prepare`.
-        checkpoint: a file for the state; if it exists, the run goes on from it.
-        on_progress: called after each iteration.
-    """
-    run = Run() if checkpoint is None else read_checkpoint(plan, checkpoint)
-    try:
-        for progress in paint(plan, run, checkpoint):
-            if on_progress:
-                on_progress(progress)
-    except (KeyboardInterrupt, MemoryError, RuntimeError) as error:
-        interrupted = isinstance(error, KeyboardInterrupt)
-        if run.best is None or not (interrupted or is_out_of_memory(error)):
-            raise
-        return collect(plan, run, Stop.INTERRUPTED if interrupted else Stop.MEMORY)
-    return collect(plan, run)
+    return texture(style, on_progress=on_progress, show=show, style_layers=layers, **options)
 
 
 def paint(plan: Plan, run: Run | None = None, checkpoint: Path | None = None) -> Generator[Progress, None, None]:
@@ -157,6 +156,68 @@ def paint(plan: Plan, run: Run | None = None, checkpoint: Path | None = None) ->
     with allocator(keep=plan.budget.ample):
         while run.stop is None:
             yield from paint_stage(plan, run, threads, checkpoint)
+
+
+def shown(
+    plan: Plan, run: Run, checkpoint: Path | None = None, show: bool | None = None
+) -> Generator[Progress, None, None]:
+    """`paint`, shown to whoever is watching, remembered for `last`, and stopped by an interrupt in one line.
+
+    Args:
+        plan: made by `prepare`.
+        run: as for `paint`.
+        checkpoint: likewise.
+        show: as for `stylize`.
+
+    Raises:
+        Stopped: an interrupt, in a notebook.
+    """
+    total = sum(stage.evaluations for stage in plan.stages)
+
+    def where() -> str:
+        if not run.history:
+            return "stopped before the first evaluation: there is no picture yet"
+        return f"stopped after {evaluations_of(run.history)} of {total} evaluations; the picture so far: nst.last()"
+
+    remember(partial(collect, plan, run, Stop.INTERRUPTED))
+    with (
+        one_line_for_an_interrupt(where),
+        watching(show, plan.stages[-1].size) as tell,
+        closing(paint(plan, run, checkpoint)) as steps,
+    ):
+        for progress in steps:
+            tell(progress)
+            yield progress
+
+
+def carry_out(
+    plan: Plan,
+    checkpoint: Path | None = None,
+    on_progress: Callable[[Progress], None] | None = None,
+    steps: Callable[[Plan, Run, Path | None], Generator[Progress, None, None]] = paint,
+) -> Result:
+    """Run a plan to its end, or to an interrupt, or until memory runs out, and collect what came of it.
+
+    Args:
+        plan: made by `prepare`.
+        checkpoint: a file for the state; if it exists, the run goes on from it.
+        on_progress: called after each iteration.
+        steps: what carries it out: `paint`, or `shown`, in which an interrupt of a notebook ends more than the run.
+    """
+    run = Run() if checkpoint is None else read_checkpoint(plan, checkpoint)
+    try:
+        with closing(steps(plan, run, checkpoint)) as made:
+            for progress in made:
+                if on_progress:
+                    on_progress(progress)
+    except Stopped:
+        raise
+    except (KeyboardInterrupt, MemoryError, RuntimeError) as error:
+        interrupted = isinstance(error, KeyboardInterrupt)
+        if run.best is None or not (interrupted or is_out_of_memory(error)):
+            raise
+        return collect(plan, run, Stop.INTERRUPTED if interrupted else Stop.MEMORY)
+    return collect(plan, run)
 
 
 def paint_stage(plan: Plan, run: Run, threads: Threads, checkpoint: Path | None) -> Iterator[Progress]:
@@ -282,7 +343,11 @@ def report(plan: Plan, run: Run, step: Step) -> Progress:
     # The first evaluation makes the targets too, and warms up, so it foretells nothing.
     since = done - work[0] / plan.stages[0].evaluations / total
     left = (1 - done) * (run.seconds - first.seconds) / since if since > 0 and len(run.history) > 1 else None
-    return Progress(step, stage.size, done, run.seconds, 0.0 if done == 1 else left, run.trouble)
+    budgets = [stage.evaluations for stage in plan.stages]
+    evaluations = sum(budgets[: run.stage]) + step.evaluations
+    return Progress(
+        step, stage.size, done, run.seconds, 0.0 if done == 1 else left, evaluations, sum(budgets), run.trouble
+    )
 
 
 def collect(plan: Plan, run: Run, stopped: Stop = Stop.LEFT) -> Result:
@@ -326,6 +391,7 @@ class Transfer:
         content: what `load_image` takes; None for a texture on a canvas of `size` × `size`.
         styles: as many; none for a reconstruction of the content.
         checkpoint: as for `stylize`.
+        show: as for `stylize`.
         options: as for `stylize`.
 
     Raises:
@@ -334,19 +400,28 @@ class Transfer:
 
     @takes_options()
     def __init__(
-        self, content: Any | None, styles: Sequence[Any], *, checkpoint: Path_ | None = None, **options: Any
+        self,
+        content: Any | None,
+        styles: Sequence[Any],
+        *,
+        checkpoint: Path_ | None = None,
+        show: bool | None = None,
+        **options: Any,
     ) -> None:
         """See the class."""
+        self.show = show
         self.checkpoint = checked(checkpoint)
         self.plan = prepare(content, styles, **options)
         self.run = Run() if self.checkpoint is None else read_checkpoint(self.plan, self.checkpoint)
-        self.loop: Generator[Progress, None, None] | None = None
+        self.loop: weakref.ref[Generator[Progress, None, None]] | None = None
 
     def __iter__(self) -> Iterator[Progress]:
-        if self.loop is not None:
-            self.loop.close()  # an iterator that still waits somewhere hands over where it is
-        self.loop = paint(self.plan, self.run, self.checkpoint)
-        return self.loop
+        before = self.loop() if self.loop else None
+        if before is not None:
+            before.close()  # an iterator that still waits somewhere hands over where it is
+        loop = shown(self.plan, self.run, self.checkpoint, self.show)
+        self.loop = weakref.ref(loop)  # so that a `break` ends it at once: a later interrupt is none of this run's
+        return loop
 
     def __repr__(self) -> str:
         if self.run.best is None:

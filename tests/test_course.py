@@ -322,14 +322,18 @@ def with_grading(cell, **changes):
 
 ERROR = new_output("error", ename="ValueError", evalue="no", traceback=[])
 HTML = new_output("display_data", data={"text/html": "<p>saved in C:\\Users\\ann</p>"})
+PNG = new_output("display_data", data={"image/png": "iVBO"}, metadata={"image/png": {"alt": "is left out by all"}})
+NAMELESS = new_output("display_data", data={"text/html": '<img src="data:image/png;base64,iVBO" alt="">'})
 BROKEN = {
     "error": (with_output(ERROR), "cell 4 ended in an error"),
     "count missing": (lambda n: n.cells[3].update(execution_count=None), "execution counts are"),
     "count order": (lambda n: n.cells[3].update(execution_count=9), "execution counts are"),
     "widgets": (lambda n: n.metadata.update(widgets={}), "its metadata holds widgets"),
-    "size": (with_output(new_output("stream", text="x" * 1_000_000)), "it has 1.0 MB"),
+    "size": (with_output(new_output("stream", text="x" * 2_500_000)), "it has 2.5 MB"),
     "alt": (with_prose("![](a.png)"), r"no alt text: !\[\]\(a.png\)"),
     "html alt": (with_prose('<img src="a.png" alt="">'), "no alt text: <img"),
+    "figure without alt": (with_output(PNG), "cell 4 shows an image without an alt text in the page"),
+    "page without alt": (with_output(NAMELESS), "cell 4 shows a picture without alt text: <img src"),
     "two H1": (with_prose("# Again"), "2 headings of the first level"),
     "skipped": (with_prose("### Deep"), "the heading 'Deep' skips a level"),
     "path": (with_output(new_output("stream", text="in /home/ann/kit/a.png")), "absolute path of a machine: /home/ann"),
@@ -382,7 +386,8 @@ def test_what_looks_like_a_broken_rule_and_is_none():
 </details> and $A:\\alpha/\\beta$."""
     notebook = make()
     with_prose(text)(notebook)
-    with_output(new_output("display_data", data={"image/png": "/home/ann/x", "text/plain": "<Figure 1>"}))(notebook)
+    drawn = {"text/html": '<img alt="a wave" src="data:image/png;base64,+/home/ann/x">', "image/png": "/home/ann/x"}
+    with_output(new_output("display_data", data=drawn))(notebook)
     assert course.problems(notebook) == []
 
 
@@ -390,7 +395,11 @@ def test_stamp_takes_out_what_a_run_leaves_behind(folder):
     notebook = course.read(folder / NAME)
     notebook.metadata["widgets"] = {"application/vnd.jupyter.widget-state+json": {}}
     notebook.cells[1].metadata["execution"] = {"iopub.status.busy": "2026-01-01T00:00:00Z"}
+    view = {"application/vnd.jupyter.widget-view+json": {"model_id": "gone"}, "text/plain": "VBox()"}
+    left = [new_output("display_data", data=data) for data in ({}, view, {"text/html": "<p>stays</p>"})]
+    notebook.cells[1].outputs = left
     (folder / NAME).write_text(course.written(notebook), encoding="utf-8")
     assert course.stamp(folder) == [NAME]
     stamped = course.read(folder / NAME)
     assert "widgets" not in stamped.metadata and "execution" not in stamped.cells[1].metadata
+    assert stamped.cells[1].outputs == left[2:]

@@ -1,5 +1,6 @@
 """Every figure: title, labelled axes, an alt text with the numbers, no trace in pyplot; and mistakes told in words."""
 
+import re
 import subprocess
 import sys
 from types import SimpleNamespace
@@ -7,6 +8,8 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import torch
+from IPython.core.formatters import DisplayFormatter
+from matplotlib.figure import Figure
 from PIL import Image
 
 import nstlib as nst
@@ -15,6 +18,7 @@ from nstlib.architecture import BACKBONES
 from nstlib.backbone import Backbone
 from nstlib.errors import InputError
 from nstlib.judges import Judged, Opinion
+from nstlib.plot import figures
 from nstlib.plot.figures import encode
 from nstlib.plot.images import pixels
 from nstlib.plot.runs import clock
@@ -221,7 +225,7 @@ def test_pictures_come_in_any_form(tmp_path):
 
 def test_the_librarys_own_objects():
     steps = [nst.Step(n, 2 * n, n / 4, 8.0 / n, {"style relu1_1": 1 / n}, PICTURE / n) for n in (1, 2, 4)]
-    progress = [nst.Progress(step, (24, 32), 0.5, step.seconds, None) for step in steps]
+    progress = [nst.Progress(step, (24, 32), 0.5, step.seconds, None, 1, 2) for step in steps]
     result = nst.Result(PICTURE, tuple(RUN), nst.RECIPES["gatys2016"], 0, 1.0, "cpu", "evaluations")
     for found in (steps[0], progress[0], result, nst.load_image(PICTURE)):
         assert np.array_equal(pixels(found), pixels(PICTURE))
@@ -274,8 +278,40 @@ def test_a_notebook_shows_a_small_image_with_its_alt_text(monkeypatch):
     figure = plot.bars(SHARES)
     figure._ipython_display_()
     ((bundle, options),) = shown
-    assert bundle["text/plain"] == figure.alt == options["metadata"]["image/png"]["alt"]
-    assert len(bundle["image/png"]) < 20_000
+    assert bundle["text/plain"] == figure.alt and options == {"raw": True}
+    assert f'<img alt="{figure.alt}" src="data:image/png;base64,' in bundle["text/html"]
+    assert len(bundle["text/html"]) < 20_000
+
+
+def test_a_learners_own_figure_has_an_alt_text_too(monkeypatch):
+    shown = []
+    monkeypatch.setattr("IPython.display.display", lambda bundle, **_: shown.append(bundle))
+    formatter = DisplayFormatter()
+    figures.show_all_with_alt(SimpleNamespace(display_formatter=formatter))
+    figure = Figure(layout="constrained")
+    left, right = figure.subplots(1, 2)
+    figure.suptitle("Paint is\ndearer <than> prose")
+    left.plot([1, 2], label="a painter")
+    left.plot([2, 3], label="a poet")
+    left.axhline(1)
+    left.set(xlabel="days", ylabel="coins", title="Prices")
+    right.set(title="Nothing")
+    formatter.format(figure)
+    alt = "A figure: Paint is dearer <than> prose. Prices: coins over days; a painter, a poet. Nothing"
+    assert shown[0]["text/plain"] == alt
+    assert '<img alt="A figure: Paint is dearer &lt;than&gt; prose.' in shown[0]["text/html"]
+    formatter.format(plot.bars(SHARES))
+    assert shown[1]["text/plain"] == plot.bars(SHARES).alt
+
+
+def test_a_strip_is_html_without_a_figure():
+    made = plot.strip([torch.rand(1, 3, 20, 30), torch.rand(1, 3, 200, 300)], ["a <b>", "c"], title="Two")
+    html = made._repr_html_()
+    assert re.findall('<img alt="(.*?)" width', html) == ["a &lt;b&gt;", "c"]
+    assert re.findall(r"data:image/(\w+)", html) == ["png", "jpeg"] and ">Two</figcaption>" in html
+    assert made.alt == "2 pictures: a <b>, c. Two"
+    with pytest.raises(InputError, match="2 pictures and 1 titles"):
+        plot.strip([torch.rand(1, 3, 2, 3)] * 2, ["one"])
 
 
 def test_photographs_become_jpegs():

@@ -1,14 +1,24 @@
-"""Panels call their function with what the controls say, and fail where their function fails."""
+"""Panels show what the controls say, keep what ran below a button, and lie over a still figure."""
 
+import datetime
+import io
 import re
 import sys
+import threading
+import time
 
+import ipywidgets
 import pytest
 from matplotlib.figure import Figure
+from PIL import Image
 
-from nstlib import FLIGHT_AXES, flight, widget
+import nstlib as nst
+from nstlib import FLIGHT_AXES, flight
 from nstlib.errors import InputError
-from nstlib.widget import flight_recorder, panel
+from nstlib.widget import chooser, controls, flight_recorder, panel
+from nstlib.widget.chooser import choose, uploads
+
+SMALL = {"size": 48, "pyramid": (), "weights": "random", "device": "cpu", "precision": "float32", "show": False}
 
 
 @pytest.fixture
@@ -19,28 +29,61 @@ def calls():
 def drawing(calls):
     def draw(**values):
         calls.append(values)
-        figure = Figure()
+        figure = Figure(figsize=(1, 1))
         figure.text(0, 0, str(values))
+        figure.alt = f"a figure of {values}"
         return figure
 
     return draw
 
 
-def controls(made):
-    return {name.removeprefix("nst-"): one for one in made.children[0].children for name in one._dom_classes}
+def transfer(evaluations=3, **options):
+    def make(**values):
+        return nst.Transfer("content/harbour", ["style/mosaic"], evaluations=evaluations, **(SMALL | options))
+
+    return make
+
+
+def until(true, seconds=20):
+    end = time.monotonic() + seconds
+    while not true():
+        assert time.monotonic() < end
+        time.sleep(0.005)
+
+
+# --- the figure ----------------------------------------------------------------------------------
 
 
 def test_a_panel_draws_at_once_and_after_each_change(calls):
     made = panel(drawing(calls), weight=(0.1, 1, 10), layers=("fine", "all"), first={"weight": 1})
     assert calls == [{"weight": 1, "layers": "fine"}]
-    controls(made)["weight"].value = 10
-    controls(made)["layers"].value = "all"
+    made.controls["weight"].value = 10
+    made.controls["layers"].value = "all"
     assert calls[1:] == [{"weight": 10, "layers": "fine"}, {"weight": 10, "layers": "all"}]
-    assert "nst-panel" in made._dom_classes
+    assert "nst-panel" in made.box._dom_classes
+    assert (
+        '<img alt="a figure of {&#x27;weight&#x27;: 10' in made.figure.value and "data:image/png" in made.figure.value
+    )
+
+
+def test_what_was_drawn_is_there_at_once(calls):
+    made = panel(drawing(calls), weight=(1, 2))
+    before = made.figure.value
+    made.controls["weight"].value = 2
+    made.controls["weight"].value = 1
+    assert made.figure.value == before and len(calls) == 2
+
+
+def test_no_more_drawings_are_kept_than_memory_holds(calls, monkeypatch):
+    monkeypatch.setattr("nstlib.widget.panels.KEPT", 3)
+    made = panel(drawing(calls), weight=range(6))
+    for value in range(6):
+        made.controls["weight"].value = value
+    assert len(made.drawn) == 3
 
 
 def test_the_kind_of_control_follows_the_values(calls):
-    made = controls(panel(drawing(calls), numbers=(1, 2), words=("a", "b"), many="abcdefg", flags=(True, False)))
+    made = panel(drawing(calls), numbers=(1, 2), words=("a", "b"), many="abcdefg", flags=(True, False)).controls
     kinds = {name: type(one).__name__ for name, one in made.items()}
     assert kinds == {
         "numbers": "SelectionSlider",
@@ -50,17 +93,19 @@ def test_the_kind_of_control_follows_the_values(calls):
     }
 
 
-def test_the_button_runs_with_the_values_of_the_moment(calls):
-    slow = []
-    made = panel(drawing(calls), run=drawing(slow), weight=(0.1, 1))
-    assert slow == []
-    controls(made)["weight"].value = 1
-    controls(made)["run"].click()
-    assert slow == [{"weight": 1}]
-    assert not controls(made)["run"].disabled
+def test_numbers_are_in_order_and_begin_where_they_are_told(calls):
+    slider = panel(drawing(calls), tile=(16, 1, 4), first={"tile": 4}).controls["tile"]
+    assert [value for _, value in slider.options] == [1, 4, 16] and slider.value == 4
 
 
-def test_an_error_of_the_function_is_the_callers():
+def test_labels_come_from_one_table(calls):
+    made = panel(drawing(calls), optimizer=("lbfgs", "adam"), size_of_it=("a", "b")).controls
+    assert made["optimizer"].description == "optimiser" and made["size_of_it"].description == "size of it"
+    assert made["optimizer"].options == (("L-BFGS", "lbfgs"), ("Adam", "adam"))
+    assert controls.described({"optimizer": "adam", "style_weight": 3}) == "optimiser Adam, style weight β 3"
+
+
+def test_an_error_of_the_first_call_is_the_callers():
     def wrong(weight):
         raise ValueError(f"no picture for {weight}")
 
@@ -68,37 +113,232 @@ def test_an_error_of_the_function_is_the_callers():
         panel(wrong, weight=(1, 2))
 
 
-def test_a_button_that_fails_can_be_pressed_again(calls):
-    def wrong(weight):
-        raise ValueError("no")
+def test_a_later_error_becomes_words_and_the_figure_stays(calls):
+    draw = drawing(calls)
 
-    button = controls(panel(drawing(calls), run=wrong, weight=(1, 2)))["run"]
-    button.click()  # ipywidgets shows the error
-    assert not button.disabled and button.description == "Run this for real"
+    def moody(weight):
+        if weight == 2:
+            raise ValueError("no picture <for> 2")
+        return draw(weight=weight)
+
+    made = panel(moody, weight=(1, 2, 3))
+    before = made.figure.value
+    made.controls["weight"].value = 2
+    assert "weight 2: ValueError: no picture &lt;for&gt; 2" in made.words.value and made.figure.value == before
+    made.controls["weight"].value = 3
+    assert made.words.value == "" and made.figure.value != before
 
 
 def test_without_ipywidgets_the_message_says_what_to_do(monkeypatch, calls):
     monkeypatch.setitem(sys.modules, "ipywidgets", None)
     with pytest.raises(InputError, match="pip install"):
         panel(drawing(calls), weight=(1, 2))
+    with pytest.raises(InputError, match="pip install"):
+        choose(content="content/harbour")
     assert calls == []
 
 
-def test_the_flight_recorder_shows_what_was_recorded(monkeypatch):
-    shown = []
-    monkeypatch.setattr(widget, "show", lambda figure, out: shown.append(figure))
+# --- the run -------------------------------------------------------------------------------------
+
+
+def test_a_run_is_labelled_with_the_settings_of_the_moment_and_stays(calls):
+    made = panel(drawing(calls), run=transfer(), weight=(0.1, 1))
+    made.controls["weight"].value = 1
+    made.run.start.click()
+    assert made.run.worker.wait(20)
+    assert "Run with weight 1. After 3 evaluations: content" in made.run.words.value
+    picture = made.run.picture.value
+    assert re.search(r'<img alt="[^"]*harbour', picture) and "3 evaluations" in picture
+    made.controls["weight"].value = 0.1
+    assert made.run.picture.value == picture and "weight 1." in made.run.words.value
+    assert not made.run.start.disabled and made.run.stop.disabled and made.run.status.value == ""
+
+
+def test_a_run_shows_itself_cannot_start_twice_and_stops(calls):
+    started = []
+
+    def make(**values):
+        started.append(values)
+        return transfer(evaluations=100_000)(**values)
+
+    made = panel(drawing(calls), run=make, weight=(1, 2))
+    made.run.start.click()
+    assert made.run.start.disabled and not made.run.stop.disabled
+    until(lambda: "of 100000 evaluations" in made.run.status.value)
+    assert "<img alt" in made.run.picture.value and "Running: weight 1" in made.run.words.value
+    made.controls["weight"].value = 2
+    assert calls[-1] == {"weight": 2} and made.run.worker.busy, "the figure changes during the run"
+    made.run.start.click()
+    began = time.monotonic()
+    made.run.stop.click()
+    assert made.run.worker.wait(10)
+    assert time.monotonic() - began < 2 and started == [{"weight": 1}]
+    assert "Run with weight 1." in made.run.words.value and made.run.result.evaluations < 100_000
+
+
+def test_an_error_of_a_run_becomes_words_and_the_last_picture_stays(calls):
+    broken = threading.Event()
+
+    def make(**values):
+        if broken.is_set():
+            raise InputError("no memory for it")
+        return transfer()(**values)
+
+    made = panel(drawing(calls), run=make, weight=(1, 2))
+    made.run.start.click()
+    assert made.run.worker.wait(20)
+    picture = made.run.picture.value
+    broken.set()
+    made.run.start.click()
+    assert made.run.worker.wait(20)
+    assert 'role="alert"' in made.run.words.value and "no memory for it" in made.run.words.value
+    assert made.run.picture.value == picture and not made.run.start.disabled
+
+
+# --- the recorded runs ---------------------------------------------------------------------------
+
+
+def test_the_flight_recorder_shows_what_was_recorded():
     made = flight_recorder(pair="still_life", style_weight=3, layers="all")
-    assert set(controls(made)) == {*FLIGHT_AXES, "run"}
-    assert controls(made)["style_weight"].value == 3
-    controls(made)["style_weight"].value = 0.1
-    titles = [figure.get_suptitle() for figure in shown]
+    assert set(made.controls) == set(FLIGHT_AXES) and made.controls["style_weight"].value == 3
+    titles = []
+    for weight in (3, 0.1):
+        made.controls["style_weight"].value = weight
+        titles += re.findall("<figcaption.*?>(.*?)</figcaption>", made.figure.value)
     last = [flight(pair="still_life", style_weight=w, layers="all").history[-1].kinds() for w in (3, 0.1)]
     numbers = [re.findall(r"(\w+) ([\d.e-]+)(?=[, ])", title) for title in titles]
     for found, kinds in zip(numbers, last, strict=True):
         assert [(k, float(v)) for k, v in found if k in kinds] == [(k, float(f"{v:.3g}")) for k, v in kinds.items()]
 
 
+def test_a_photograph_takes_no_matplotlib(monkeypatch):
+    monkeypatch.setattr(Figure, "savefig", lambda *_, **__: pytest.fail("savefig of a photograph"))
+    monkeypatch.setattr(Figure, "draw", lambda *_, **__: pytest.fail("a photograph is drawn"))
+    made = flight_recorder()
+    made.controls["style_weight"].value = 10
+    assert made.figure.value.count("data:image/jpeg") == 4 and made.figure.value.count('<img alt="') == 4
+
+
 def test_a_point_is_run_for_real(monkeypatch):
     monkeypatch.setattr("nstlib.recorder.SIZE", 48)
     monkeypatch.setattr("nstlib.recorder.FRAMES", (2, 3))
-    assert "recorded, run just now" in widget.real(**flight().settings).alt
+    made = flight_recorder()
+    made.run.start.click()
+    assert made.run.worker.wait(30) and made.run.result.evaluations == 3
+    assert "pictures harbour, brush strokes" in made.run.words.value
+
+
+# --- the still figure ----------------------------------------------------------------------------
+
+
+def displayed(monkeypatch, made):
+    shown = []
+    monkeypatch.setattr("IPython.display.display", lambda thing, **_: shown.append(thing))
+    made._ipython_display_()
+    return shown
+
+
+def test_a_still_figure_with_its_alt_text_lies_under_a_panel(monkeypatch, calls):
+    still, live = displayed(monkeypatch, made := panel(drawing(calls), run=transfer(), weight=(1, 2)))
+    view, box = live["application/vnd.jupyter.widget-view+json"], made.box
+    assert '<img alt="a figure of' in still["text/html"] and view["model_id"] == box.model_id
+    assert live["text/plain"] == "", "an export would show it in place of the widget"
+    assert "Run this cell to choose weight (1, 2)" in still["text/html"]
+    (name,) = set(re.findall(r"nst-still-\w+", still["text/html"]))
+    hider = box.children[0].value
+    assert f".{name}" in hider and "display: none" in hider, "where the panel lives, it hides the still figure"
+    assert 'class="nst-lost"' in hider and "kernel was restarted" in hider
+    assert sum("nst-live" in child._dom_classes for child in box.children) == 1
+
+
+def test_a_panel_that_is_shown_twice_hides_the_new_still(monkeypatch, calls):
+    made = panel(drawing(calls), weight=(1, 2))
+    displayed(monkeypatch, made)
+    still, _ = displayed(monkeypatch, made)
+    box = made.box
+    assert re.findall(r"nst-still-\w+", still["text/html"])[0] in box.children[0].value
+    assert sum("nst-live" in child._dom_classes for child in box.children) == 1
+
+
+# --- own pictures --------------------------------------------------------------------------------
+
+
+def photograph(colour=(200, 30, 30)):
+    out = io.BytesIO()
+    Image.new("RGB", (80, 60), colour).save(out, "PNG")
+    return out.getvalue()
+
+
+FORMS = {
+    "ipywidgets 7": lambda name, data: {name: {"metadata": {"name": name}, "content": data}},
+    "ipywidgets 8": lambda name, data: ({"name": name, "type": "image/png", "content": memoryview(data)},),
+}
+
+
+@pytest.fixture
+def yours(monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    return choose(content="content/harbour", style="style/mosaic")
+
+
+def upload(yours, name, data, kind="ipywidgets 8", slot="content"):
+    yours.slots[slot].receive({"new": FORMS[kind](name, data)})
+
+
+def test_nobody_uploads_and_the_kits_pictures_stand(yours):
+    assert (yours["content"], yours["style"]) == ("content/harbour", "style/mosaic")
+    assert yours.still.count("<img alt=") == 2
+
+
+@pytest.mark.parametrize("kind", FORMS)
+def test_an_upload_is_what_the_cells_below_use(yours, tmp_path, kind):
+    upload(yours, "My photo.png", photograph(), kind)
+    assert yours["content"] == "My photo.png" and yours["style"] == "style/mosaic"
+    assert (tmp_path / "My photo.png").read_bytes() == photograph()
+    assert nst.load_image(yours["content"]).pixels.shape == (1, 3, 60, 80)
+    slot = yours.slots["content"]
+    assert slot.menu.value == "My photo.png" and 'alt="content: My photo.png"' in slot.thumbnail.value
+
+
+def test_the_widget_itself_hears_of_an_upload(yours):
+    data = photograph()
+    file = {"name": "a.png", "type": "image/png", "size": len(data), "content": memoryview(data)}
+    file["last_modified"] = datetime.datetime.now(datetime.timezone.utc)
+    older = ipywidgets.__version__.startswith("7.")
+    yours.slots["style"].upload.set_trait("value", FORMS["ipywidgets 7"]("a.png", data) if older else (file,))
+    assert yours["style"] == "a.png"
+
+
+def test_an_upload_is_never_written_over_another_file(yours, tmp_path):
+    (tmp_path / "a.png").write_bytes(b"mine")
+    upload(yours, "a.png", photograph())
+    upload(yours, "a.png", photograph((0, 0, 0)))
+    upload(yours, "a.png", photograph())
+    assert yours["content"] == "a-2.png" and (tmp_path / "a.png").read_bytes() == b"mine"
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["a-2.png", "a-3.png", "a.png"]
+
+
+@pytest.mark.parametrize("name", ["../../x.png", "C:\\dir\\x.png", "/etc/x.png", ".x.png"])
+def test_an_upload_stays_in_the_folder(yours, tmp_path, name):
+    upload(yours, name, photograph())
+    assert [p.name for p in tmp_path.iterdir()] == ["x.png"] == [yours["content"]]
+
+
+def test_a_broken_upload_is_told_and_nothing_changes(yours, tmp_path):
+    upload(yours, "notes.png", b"these are no pixels")
+    slot = yours.slots["content"]
+    assert 'role="alert"' in slot.words.value and "'notes.png' is no picture" in slot.words.value.replace("&#x27;", "'")
+    assert "content/harbour is still chosen" in slot.words.value
+    assert yours["content"] == "content/harbour" and not list(tmp_path.iterdir())
+    slot.menu.value = "content/city"
+    assert slot.words.value == "" and yours["content"] == "content/city"
+
+
+def test_a_picture_that_cannot_be_had_is_told_and_the_one_before_stays(yours, monkeypatch):
+    monkeypatch.setattr(chooser, "load_image", lambda *_: (_ for _ in ()).throw(InputError("no network")))
+    yours.slots["style"].menu.value = "painting/great_wave"
+    assert "no network" in yours.slots["style"].words.value and yours["style"] == "style/mosaic"
+
+
+def test_uploads_of_several_files():
+    assert uploads({"a": {"content": b"1"}, "b": {"content": b"2"}}) == [("a", b"1"), ("b", b"2")]

@@ -15,6 +15,7 @@ from .judgements import judged
 from .networks import feature_maps, histogram, kernels, network, receptive_fields
 from .runs import bars, losses, race
 from .statistics import gram_matrix, placed, spectrum
+from .strips import strip
 from .surfaces import contours
 
 __all__ = [
@@ -38,4 +39,5 @@ __all__ = [
     "race",
     "receptive_fields",
     "spectrum",
+    "strip",
 ]

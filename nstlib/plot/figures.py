@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import io
 import textwrap
 from collections.abc import Iterable, Mapping
@@ -14,11 +13,25 @@ from PIL import Image
 from torch import Tensor
 
 from ..errors import InputError
+from ..show import image_html
 
 if TYPE_CHECKING:  # importing this package does not import matplotlib
     from matplotlib.figure import Figure
 
-__all__ = ["COLOURS", "LINES", "WIDTH", "array", "by_name", "encode", "finish", "listed", "need", "new", "pen"]
+__all__ = [
+    "COLOURS",
+    "LINES",
+    "WIDTH",
+    "array",
+    "by_name",
+    "encode",
+    "finish",
+    "listed",
+    "need",
+    "new",
+    "pen",
+    "show_all_with_alt",
+]
 
 WIDTH, DPI = 9.0, 100  # inches, pixels per inch: the width of a notebook
 MANY = 8000  # colours: no chart has so many, and every photograph has
@@ -63,19 +76,54 @@ def finish(figure: Figure, title: str, alt: str) -> Figure:
     return figure
 
 
-def display(figure: Figure, alt: str) -> None:
-    """Show a figure in a notebook, as PNG or JPEG, whichever is smaller, with its alt text."""
+def display(figure: Figure, alt: str = "") -> None:
+    """Show a figure in a notebook, as PNG or JPEG, whichever is smaller, with its alt text.
+
+    As HTML, because notebooks, exports and GitHub leave out the alt text that an image's metadata has.
+
+    Args:
+        figure: any of matplotlib's.
+        alt: in words; what its titles and labels say, if empty.
+    """
     from IPython.display import display
 
-    kind, data = encode(figure)
-    bundle = {kind: base64.b64encode(data).decode(), "text/plain": alt}
-    display(bundle, raw=True, metadata={kind: {"alt": alt}})
+    alt = alt or getattr(figure, "alt", "") or read_aloud(figure)
+    display({"text/html": image_html(*encode(figure), alt), "text/plain": alt}, raw=True)
+
+
+def show_all_with_alt(shell: Any) -> None:
+    """Let a notebook show every figure of matplotlib's, a learner's too, with an alt text.
+
+    Args:
+        shell: IPython's; None outside a notebook.
+    """
+    if shell is not None:
+        shell.display_formatter.ipython_display_formatter.for_type_by_name("matplotlib.figure", "Figure", display)
+
+
+def read_aloud(figure: Figure) -> str:
+    """An alt text out of what is written on a figure: its title, and each plot's title, labels and legend.
+
+    Args:
+        figure: any of matplotlib's.
+    """
+    parts = [figure.get_suptitle()]
+    for axes in figure.axes:
+        if axes.get_label() == "<colorbar>":
+            continue
+        lines = [line.get_label() for line in axes.get_lines()]
+        names = listed(dict.fromkeys(name for name in lines if not str(name).startswith("_")))
+        over = " over ".join(filter(None, (axes.get_ylabel(), axes.get_xlabel())))
+        parts.append(": ".join(filter(None, (axes.get_title(), "; ".join(filter(None, (over, names)))))))
+    said = ". ".join(dict.fromkeys(filter(None, parts)))
+    return f"A figure: {' '.join(said.split())}" if said else "A figure without a title"
 
 
 def encode(figure: Figure) -> tuple[str, bytes]:
     """(type, bytes): a PNG of 256 colours for lines and text, a JPEG for photographs, which have thousands."""
     drawn, out = io.BytesIO(), io.BytesIO()
-    figure.savefig(drawn, format="png")
+    # Without an engine that makes room for them, labels stand where the edge cuts them off.
+    figure.savefig(drawn, format="png", bbox_inches=None if figure.get_layout_engine() else "tight")
     image = Image.open(drawn).convert("RGB")
     if image.getcolors(MANY) is None:
         image.save(out, "JPEG", quality=82)

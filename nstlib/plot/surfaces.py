@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 __all__ = ["contours"]
 
-SIDE = 240  # points at which the function is looked at, along each axis
+SIDE = 160  # points at which the function is looked at, along each axis
 
 
 def contours(

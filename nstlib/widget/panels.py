@@ -1,0 +1,131 @@
+"""A plain function and its choices → controls above what it draws; what was drawn once is there at once."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from PIL import Image
+
+from ..errors import in_words
+from ..plot.figures import encode
+from ..show import image_html, words_html
+from ..transfer import Transfer
+from .controls import control, described, label, ordered, widgets
+from .runs import Run
+from .still import lay_over
+
+__all__ = ["Panel", "panel"]
+
+KEPT = 100  # drawings of a panel; enough for all settings of most
+
+
+def panel(
+    function: Callable[..., Any],
+    *,
+    run: Callable[..., Transfer] | None = None,
+    first: Mapping[str, object] | None = None,
+    **choices: Sequence,
+) -> Panel:
+    """A control for each choice, numbers on a slider and words as buttons, above what the function returns.
+
+    Args:
+        function: takes the chosen values by name and returns a figure, or a `plot.strip`, which is there much sooner;
+            is called at once, and when values are chosen for the first time.
+        run: makes a `Transfer` of the chosen values, which a button carries out below the figure.
+        first: values to begin with, where they are not the first ones.
+        choices: for each argument of the function the values to choose from.
+
+    Raises:
+        InputError: ipywidgets is not installed.
+    """
+    widgets()
+    return Panel(function, run, first or {}, choices)
+
+
+class Panel:
+    """A live panel; a cell that ends with it shows it, and a still figure where nothing runs.
+
+    Args:
+        function: see `panel`.
+        run: likewise.
+        first: likewise.
+        choices: likewise.
+    """
+
+    def __init__(
+        self,
+        function: Callable[..., Any],
+        run: Callable[..., Transfer] | None,
+        first: Mapping[str, object],
+        choices: Mapping[str, Sequence],
+    ) -> None:
+        from ipywidgets import HTML, HBox, VBox
+
+        self.function, self.choices, self.drawn = function, choices, {}
+        self.controls = {name: control(name, values, first.get(name, values[0])) for name, values in choices.items()}
+        self.first = self.settings()
+        self.figure, self.words = HTML(), HTML()
+        shown = function(**self.first)  # its errors are the caller's
+        self.still = html_of(shown, encode)
+        self.drawn[tuple(self.first.values())] = self.figure.value = html_of(shown, encode_quickly)
+        for one in self.controls.values():
+            one.observe(self.redraw, "value")
+        self.run = Run(run, self.settings) if run else None
+        row = HBox(list(self.controls.values()), layout={"flex_flow": "row wrap"})
+        below = [self.run.box] if self.run else []
+        self.box = VBox([row, self.words, self.figure, *below])
+        self.box.add_class("nst-panel")
+
+    def settings(self) -> dict[str, object]:
+        """The chosen values, by name."""
+        return {name: one.value for name, one in self.controls.items()}
+
+    def redraw(self, _: object = None) -> None:
+        """Show what belongs to the values of this moment; a mistake becomes words."""
+        settings = self.settings()
+        key = tuple(settings.values())
+        try:
+            if key not in self.drawn:
+                self.drawn[key] = html_of(self.function(**settings), encode_quickly)
+                while len(self.drawn) > KEPT:
+                    del self.drawn[next(iter(self.drawn))]
+        except Exception as error:
+            self.words.value = words_html(f"{described(settings)}: {in_words(error)}", wrong=True)
+            return
+        self.words.value, self.figure.value = "", self.drawn[key]
+
+    def __repr__(self) -> str:
+        offered = (f"{label(name).text} ({', '.join(map(str, ordered(v)))})" for name, v in self.choices.items())
+        return f"A live panel. Shown: {described(self.first)}. Run this cell to choose {', '.join(offered)}."
+
+    def _ipython_display_(self) -> None:
+        lay_over(self.box, self.still, repr(self))
+
+
+def html_of(shown: Any, encode: Callable[[Any], tuple[str, bytes]]) -> str:
+    """What a function drew, as HTML with its alt text.
+
+    Args:
+        shown: a figure, or anything that a notebook shows as HTML.
+        encode: a figure → (type, bytes).
+    """
+    if hasattr(shown, "_repr_html_") and not hasattr(shown, "savefig"):
+        return shown._repr_html_()
+    return image_html(*encode(shown), getattr(shown, "alt", ""))
+
+
+def encode_quickly(figure: Any) -> tuple[str, bytes]:
+    """A figure as a PNG that is larger and sooner there than one that is to be kept.
+
+    Args:
+        figure: matplotlib's.
+    """
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+
+    canvas, file = FigureCanvasAgg(figure), io.BytesIO()
+    canvas.draw()
+    drawn = Image.frombuffer("RGBA", canvas.get_width_height(), canvas.buffer_rgba(), "raw", "RGBA", 0, 1)
+    drawn.convert("RGB").save(file, "PNG", compress_level=1)
+    return "image/png", file.getvalue()

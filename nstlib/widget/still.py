@@ -1,0 +1,54 @@
+"""A live widget → laid over a still figure, which stands wherever nothing runs: an export, GitHub, an unrun notebook.
+
+The figure is an output of its own, before the widget's. A widget that lives hides it by a rule of style that it brings
+along, so nothing has to be known of the page; where the widget is missing, the rule is too.
+"""
+
+from __future__ import annotations
+
+import secrets
+from html import escape
+from typing import Any
+
+__all__ = ["lay_over"]
+
+OUTPUT = ".jp-OutputArea-child"
+# A saved notebook may keep the place of a widget that lives no more, where JupyterLab says so, in red, below the still.
+HIDE_THE_DEAD = f"{OUTPUT}:has(.nst-still) + {OUTPUT}:has(> .jupyter-widgets):not(:has(.nst-live)) {{display: none}}"
+# JupyterLab marks a widget whose kernel is gone with a class.
+LOST = """
+<style>
+.nst-lost {display: none}
+.jupyter-widgets-disconnected .nst-lost {display: block; font: 14px/1.5 sans-serif; padding: 4px 8px; color: #000;
+    background: #fff3cd; border-left: 4px solid #c77700}
+</style>
+<div class="nst-lost" role="status">The kernel was restarted and no longer knows this panel. Run %s again: select the
+cell, then the menu <b>Run</b>, <b>Run All Above Selected Cell</b>, then the cell itself (Shift+Enter).</div>
+"""
+
+
+def lay_over(box: Any, html: str, words: str) -> None:
+    """Show a still figure, and a widget that hides it where it lives.
+
+    Args:
+        box: the widget, whose children are at least one.
+        html: the still figure.
+        words: a line below it that says what running the cell adds.
+    """
+    from IPython import get_ipython
+    from IPython.display import display
+    from ipywidgets import HTML
+
+    name, shell = f"nst-still-{secrets.token_hex(4)}", get_ipython()
+    note = f'<div style="font: 13px/1.5 sans-serif; opacity: 0.75">{escape(words)}</div>'
+    still = f'<div class="nst-still {name}"><style>{HIDE_THE_DEAD}</style>{html}{note}</div>'
+    display({"text/html": still, "text/plain": words}, raw=True)
+    rules = f"<style>.{name}, {OUTPUT}:has(.{name}) {{display: none}}</style>"
+    # The shell's own count may already be that of the next cell.
+    cell = f"cell [{len(shell.history_manager.input_hist_parsed) - 1}]" if shell is not None else "its cell"
+    hider = HTML(rules + LOST % cell)
+    hider.add_class("nst-live")
+    box.children = (hider, *(child for child in box.children if "nst-live" not in child._dom_classes))
+    # Without words of its own, which an export would show in place of the widget.
+    view = {"version_major": 2, "version_minor": 0, "model_id": box.model_id}
+    display({"application/vnd.jupyter.widget-view+json": view, "text/plain": ""}, raw=True)

@@ -1,0 +1,55 @@
+"""A result is written beside the notebook, named after its pictures, and never costs the person a file."""
+
+import re
+from base64 import b64decode
+
+import pytest
+
+import nstlib as nst
+from nstlib import outputs
+from nstlib.errors import InputError
+
+
+@pytest.fixture(scope="module")
+def result():
+    options = {"size": 48, "pyramid": (), "evaluations": 2, "weights": "random", "device": "cpu"}
+    return nst.stylize("content/harbour", "style/mosaic", **options)
+
+
+def test_it_is_named_after_its_pictures_and_writes_over_nothing(result, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    first = nst.keep(result).path
+    before = first.read_bytes()
+    assert [nst.keep(result).path.name for _ in range(2)] == ["harbour-mosaic-2.png", "harbour-mosaic-3.png"]
+    assert first.name == "harbour-mosaic.png" and first.read_bytes() == before
+    assert nst.read_metadata(first)["nstlib"]
+
+
+def test_a_click_downloads_it(result, tmp_path, monkeypatch):
+    kept = nst.keep(result, tmp_path)
+    ((name, data),) = re.findall(r'<a download="(.*?)" href="data:image/png;base64,(.*?)">', kept._repr_html_())
+    assert name == "harbour-mosaic.png" and b64decode(data) == kept.path.read_bytes()
+    assert "harbour-mosaic.png" in repr(kept)
+    monkeypatch.setattr(outputs, "MAX_LINK", 10)
+    assert "href" not in kept._repr_html_() and "too large for a link" in kept._repr_html_()
+
+
+def test_a_picture_from_memory_has_a_name_too(result, tmp_path, monkeypatch):
+    monkeypatch.setitem(result.facts, "content", None)
+    monkeypatch.setitem(result.facts, "styles", ["my dir/A painting (2).jpg"])
+    assert nst.keep(result, tmp_path).path.name == "A-painting-2.png"
+
+
+def test_where_nothing_can_be_written_it_says_so(result, tmp_path, monkeypatch):
+    with pytest.raises(InputError, match="name another folder"):
+        nst.keep(result, tmp_path / "missing")
+
+
+def test_a_failed_write_leaves_no_empty_file(result, tmp_path, monkeypatch):
+    def full(*_, **__):
+        raise InputError("the disk is full")
+
+    monkeypatch.setattr(type(result), "save", full)
+    with pytest.raises(InputError, match="full"):
+        nst.keep(result, tmp_path)
+    assert not list(tmp_path.iterdir())
