@@ -270,9 +270,9 @@ def lbfgs(
     """Limited-memory BFGS (Liu & Nocedal 1989) on the pixels; ends when no step lowers the loss any more.
 
     Each iteration asks the last `history` moves s and changes of gradient y how the loss curves, goes along -H g, and
-    lets a line search (strong Wolfe) choose how far. Of what they do not tell, H knows that smooth changes bend the
-    loss less (`spectrum.Smoothing`). Pixels at a bound that are pushed beyond it sit out the
-    iteration (Bertsekas 1982, two-metric projection).
+    lets a line search (strong Wolfe) choose how far. Before they tell anything, H knows that smooth changes have
+    farther to go than their gradient says (`spectrum.Smoothing`). Pixels at a bound that are pushed beyond it sit out
+    the iteration (Bertsekas 1982, two-metric projection).
 
     Args:
         objective: image → (total, terms), or an object with `value_and_gradient` (see `Evaluator`).
@@ -281,7 +281,8 @@ def lbfgs(
         first_move: mean change of a pixel in the first trial, when nothing is known of the curvature.
         noise: relative error of a loss value, some 1e-3 where the network computes in half precision. A step may then
             raise the loss by this share, since a smaller rise says nothing (Shi, Xie, Byrd & Nocedal 2022).
-        smoothness: e; a change of frequency f is taken to cost f^e, before moves say otherwise. 0: all cost the same.
+        smoothness: e; before moves say otherwise, a wave of frequency f goes f^-e times as far as its gradient says.
+            0: all go alike.
         bounds: as for `adam`.
         state: as for `adam`.
 

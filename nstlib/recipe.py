@@ -163,7 +163,7 @@ class Recipe:
     smoothness: float = field(
         0.7,
         Number(0, 2),
-        "L-BFGS: a change of frequency f is taken to cost f to this power; 0 for all alike",
+        "L-BFGS: how much farther long waves are tried to go; 0 for all alike",
         only=("optimizer", "lbfgs"),
     )
     bounds: tuple[Any, Any] | None = field(

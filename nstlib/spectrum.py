@@ -1,8 +1,8 @@
 """A picture → its frequencies, weighed: the smoothing that makes wide, smooth changes as cheap as fine ones
 
-The loss of a picture bends far more along fine changes than along smooth ones: a network sees a contrast of neighbours
-at once, and a slow change of a whole sky hardly at all. Measured on moves and changes of gradient of real runs, the
-curvature grows about as the frequency f. An optimiser that knows it needs no evaluations to find out.
+The way from a photograph to its painting is a picture itself, and pictures are smooth: its waves fall off about as
+f^-0.9. Those of the gradient fall off as f^-0.3 only (measured on three pairs with `pocket`). So a step along the
+gradient moves short waves too far or long ones too little; an optimiser that is told needs no evaluations to find out.
 """
 
 from __future__ import annotations

@@ -10,8 +10,8 @@ import torch
 from torch import Tensor
 
 from ..optimizers import History, adam
-from ..spectrum import Smoothing
-from .inputs import tensors
+from ..spectrum import CENTRE, Smoothing
+from .inputs import tensors, uniform
 from .lesson_01 import adam_step
 from .question import Choice, Code, Number
 
@@ -89,6 +89,29 @@ def curved(seed: int, rows: int, n: int) -> tuple[Tensor, Tensor, Tensor]:
     return g, S, S @ (A @ A.T + torch.eye(n))
 
 
+def weigh_waves(x: Tensor, e: float, *, sign: int = -1, least: bool = True, centre: float = CENTRE) -> Tensor:
+    """P x, and its likely mistakes: another sign, the mean as it is, another frequency of weight 1.
+
+    Args:
+        x: an image (1, 3, H, W).
+        e: the exponent.
+        sign: of the exponent.
+        least: whether the mean counts as one wave per picture; it is left alone otherwise.
+        centre: the frequency, in cycles per pixel, whose weight is 1.
+    """
+    height, width = x.shape[2:]
+    f = torch.hypot(torch.fft.fftfreq(height)[:, None], torch.fft.rfftfreq(width))
+    weight = (f.clamp_min(1 / max(height, width)) / centre) ** (sign * e)
+    if not least:
+        weight[0, 0] = 1
+    return torch.fft.irfft2(torch.fft.rfft2(x) * weight, s=(height, width))
+
+
+def library_waves(x: Tensor, e: float) -> Tensor:
+    """P x as the library has it."""
+    return Smoothing(x, e)(x.reshape(-1)).view(x.shape)
+
+
 BOWLS = tuple(curved(*sizes) for sizes in ((61, 3, 5), (62, 1, 3), (63, 4, 4)))
 UPDATES = tuple((torch.eye(g.numel()) * k + torch.outer(g, g), S[0], Y[0]) for k, (g, S, Y) in enumerate(BOWLS, 1))
 GRADIENTS = (*((g, 0.1) for g in tensors(64, (1, 3), (5, 4))), (1e-4 * tensors(65, (3, 4))[0], 0.02))
@@ -132,6 +155,21 @@ EXERCISES = (
             (partial(two_loop, scale=False), "The scale between the loops is missing: γ = s·y / y·y of the youngest."),
             (partial(two_loop, beta=False), "β is missing in the second loop: add (α - β) s."),
             (lambda g, S, Y: -g, "That is the plain gradient: S and Y are not used."),
+        ),
+    ),
+    Code(
+        name="06.waves",
+        question="P x: an image (1, 3, H, W) with each wave multiplied by (f / ¼)^-e, f at least one wave per picture.",
+        takes="x e",
+        solution=library_waves,
+        cases=tuple((x, e) for x, e in zip(uniform(6, (1, 3, 12, 16), (1, 3, 17, 9)), (0.7, 1.0), strict=True)),
+        tolerance=1e-3,
+        mistakes=(
+            (partial(weigh_waves, sign=1), "The sign of the exponent: long waves must get more, not less."),
+            (partial(weigh_waves, least=False), "The mean keeps its weight of 1: it counts as one wave per picture."),
+            (partial(weigh_waves, centre=1.0), "f is divided by ¼, so that waves of four pixels keep their strength."),
+            (partial(weigh_waves, centre=0.5), "f is divided by ¼, not ½: waves of four pixels keep their strength."),
+            (lambda x, e: x, "x comes back as it was: no wave is weighed."),
         ),
     ),
     Code(
