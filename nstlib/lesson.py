@@ -173,7 +173,11 @@ def open_studio(folder: str | os.PathLike[str] | None = None, *arguments: str, v
     if not notebook.is_file():
         write_file(notebook, next(content for name, content in lessons_here() if name == STUDIO))
     if voila:
+        paths = (str(HOUSE / "studio" / "jupyter"), os.environ.get("JUPYTER_PATH"))
+        os.environ["JUPYTER_PATH"] = os.pathsep.join(filter(None, paths))  # where the page's template is found
         from voila.app import main
+
+        arguments = ("--template=nst-studio", *arguments)
     else:
         from jupyterlab.labapp import main
     main([str(notebook), *arguments])

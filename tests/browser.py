@@ -19,6 +19,7 @@ import socket
 import subprocess
 import sys
 import time
+import urllib.error
 import urllib.request
 from pathlib import Path
 
@@ -32,7 +33,7 @@ TOKEN = "t"
 CONNECTED = """() => {
   const kernel = window.jupyterapp?.shell.currentWidget?.context?.sessionContext?.session?.kernel;
   return kernel?.connectionStatus === "connected" && kernel.status === "idle";
-}"""  # before that, what is run is lost
+}"""
 MUST = "NSTLIB_TESTS_BROWSER"  # set where a missing browser is a failure, not a reason to skip
 
 
@@ -87,10 +88,13 @@ class Server:
     def __enter__(self):
         end = time.monotonic() + START_SECONDS
         while time.monotonic() < end and self.process.poll() is None:
-            with contextlib.suppress(OSError):
+            try:
                 urllib.request.urlopen(f"{self.address}/{self.answers}", timeout=2).close()
                 return self
-            time.sleep(0.2)
+            except urllib.error.HTTPError:  # an answer, too
+                return self
+            except OSError:
+                time.sleep(0.2)
         pytest.fail(f"no answer at {self.address}: {(self.folder / '.log').read_text()[-2000:]}")
 
     def __exit__(self, *_):
@@ -145,7 +149,7 @@ class Lab(Server):
         # The form with one document and nothing beside it; a workspace of its own, so that no other tab comes back.
         page.goto(f"{self.address}/doc/workspaces/{len(self.pages)}/tree/{place.name}?token={TOKEN}")
         page.wait_for_selector(".jp-Notebook .jp-Cell", timeout=CELL_MS)
-        page.wait_for_function(CONNECTED, timeout=CELL_MS)
+        page.connected()
         return page
 
 
@@ -175,6 +179,10 @@ class Page:
         self.page.locator(".lm-MenuBar-itemLabel", has_text=re.compile("^Run$")).click()
         self.page.locator(".lm-Menu-itemLabel", has_text=re.compile("^Run All Cells$")).click()
 
+    def connected(self) -> None:
+        """Wait for the kernel; what is run before that is lost."""
+        self.page.wait_for_function(CONNECTED, timeout=CELL_MS)
+
     def idle(self, timeout: float = CELL_MS) -> None:
         """Wait until no cell runs."""
         self.page.wait_for_selector(".jp-Notebook-ExecutionIndicator[data-status=idle]", timeout=timeout)
@@ -194,14 +202,13 @@ class Page:
 
 
 class Voila(Server):
-    """Voila on one notebook, which lies in the folder."""
+    """The studio under Voila, as its command starts it."""
 
-    def __init__(self, folder: Path, browser, notebook: str, *arguments: str):
+    def __init__(self, folder: Path, browser, *arguments: str):
         self.browser = browser
-        shutil.copy(ROOT / "notebooks" / notebook, folder)
-        super().__init__(folder, ["voila", notebook, *arguments])
+        super().__init__(folder, ["nstlib", "studio", str(folder), "--voila", *arguments])
 
-    answers = "static/favicon.ico"
+    answers = "static/"  # not the page itself, which would run the notebook
 
     def open(self, *, width: int = 1280, height: int = 900) -> Page:
         """A page, which runs the notebook."""
@@ -209,6 +216,12 @@ class Voila(Server):
         page = Page(context.new_page(), self)
         page.goto(self.address, timeout=CELL_MS)
         return page
+
+
+def studio_runs(page: Page) -> None:
+    """Wait for the studio's page, and for its first forecast."""
+    page.locator(".nst-studio .nst-easel img").wait_for(timeout=CELL_MS)
+    page.wait_for_function("document.querySelector('.nst-forecast').innerText.includes('about')", timeout=CELL_MS)
 
 
 # --- fixtures: import them where they are used -----------------------------------------------------

@@ -127,10 +127,12 @@ class Choices:
         recipe = Recipe.from_dict(facts["recipe"])
         name = recipe.name if recipe.name in RECIPES else DEFAULT_RECIPE
         base = RECIPES[name].on(recipe.backbone)
-        strength = recipe.style_weight / base.style_weight if base.style_weight else 1.0
+        strength = recipe.style_weight / base.style_weight if base.style_weight else 0.0
         kept = (*HELD, *WORDS, "style_weight")
         values = {one.name: getattr(recipe, one.name) for one in fields(Recipe) if one.name not in kept}
         more = {name: value for name, value in values.items() if value != getattr(base, name)}
+        if not strength:
+            more["style_weight"] = recipe.style_weight
         scales, shares = facts.get("style_scales") or (1.0,), facts.get("shares") or (1.0,) * len(names[1:])
         if len(set(scales)) > 1:
             more["style_scales"] = tuple(scales)
@@ -141,7 +143,11 @@ class Choices:
             styles=names[1:],
             shares=tuple(map(float, shares)),
             recipe=name,
-            strength=round(strength) if isclose(strength, round(strength), rel_tol=1e-9) else strength,
+            strength=1.0
+            if not strength
+            else round(strength)
+            if isclose(strength, round(strength), rel_tol=1e-9)
+            else strength,
             stroke=1.0 if "style_scales" in more else float(scales[0]),
             seed=int(facts.get("seed") or 0),
             more=more,

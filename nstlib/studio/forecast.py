@@ -35,18 +35,21 @@ class Forecast:
         bytes: of memory, beside what the kit itself takes.
         seconds: None if nothing like it was measured on this machine.
         frugal: whether memory is so short that the run will be slower.
+        small: whether the content has fewer pixels than were asked for.
     """
 
     size: tuple[int, int]
     bytes: int
     seconds: float | None
     frugal: bool
+    small: bool = False
 
     def __str__(self) -> str:
         time = "time not measured yet" if self.seconds is None else f"about {duration(max(1, self.seconds))}"
         slow = ", slower because memory is short" if self.frugal else ""
         memory = f"{self.bytes / 1e9:.1f} GB" if self.bytes >= 1e9 else f"{self.bytes / 1e6:.0f} MB"
-        return f"{self.size[1]}×{self.size[0]} pixels: {time}, {memory} of memory{slow}"
+        pixels = " pixels, all that the content has" if self.small else " pixels"
+        return f"{self.size[1]}×{self.size[0]}{pixels}: {time}, {memory} of memory{slow}"
 
 
 class Paces:
@@ -123,7 +126,8 @@ def foresee(plan: Plan, paces: Paces) -> Forecast:
     stage, masked = plan.stages[-1], any(style.mask is not None for style in plan.styles)
     needs = Needs(plan.backbone, plan.recipe, stage.precision, whole=masked)
     taken = needs.taken(stage.size, [shape_of(style) for style in plan.styles], plan.budget)
-    return Forecast(stage.size, taken, paces.seconds(plan), not plan.budget.ample)
+    small = plan.recipe.side == "long" and max(stage.size) < plan.recipe.size
+    return Forecast(stage.size, taken, paces.seconds(plan), not plan.budget.ample, small)
 
 
 def measure(plan: Plan, paces: Paces, stop: Event) -> None:

@@ -58,7 +58,7 @@ html[theme="dark"] .nst-studio {--nst-ink: #e8e8e8; --nst-ground: #383838; --nst
 .nst-studio .nst-shares > * {flex-direction: column; width: 100%; height: 54px; margin: 0; align-items: stretch}
 .nst-studio .nst-shares .widget-label {text-align: left; width: 100% !important; height: 22px; line-height: 22px}
 .nst-studio .nst-shares input {flex: 0 0 30px}
-.nst-knobs {display: grid; grid-template-columns: minmax(0, 1fr); gap: 2px}
+.nst-knobs {display: grid; grid-template-columns: minmax(0, 1fr); gap: 2px; margin-top: 6px}
 .nst-knobs > * {width: 100% !important; margin: 1px 0 !important; height: 32px}
 .nst-studio .nst-paintings {width: 100%; margin: 2px 0}
 

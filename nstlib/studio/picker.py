@@ -109,10 +109,21 @@ class Picker:
         Raises:
             InputError: it cannot be read.
         """
-        if name not in self.buttons:
-            thumbnail(name)
-            self.show([name, *self.buttons])
         self.choose((*(one for one in self.chosen if one != name), name)[-self.most :])
+
+    def check(self, names: Iterable[str]) -> list[str]:
+        """Those that are not shown yet.
+
+        Args:
+            names: of pictures.
+
+        Raises:
+            InputError: one of them cannot be read.
+        """
+        missing = [name for name in names if name not in self.buttons]
+        for name in missing:
+            thumbnail(name)
+        return missing
 
     def choose(self, names: Iterable[str]) -> None:
         """Choose exactly these; those that are not shown yet are added.
@@ -124,9 +135,7 @@ class Picker:
             InputError: one cannot be read.
         """
         wanted = tuple(names)
-        if missing := [name for name in wanted if name not in self.buttons]:
-            for name in missing:
-                thumbnail(name)
+        if missing := self.check(wanted):
             self.show([*missing, *self.buttons])
         self.chosen = wanted
         for name, button in self.buttons.items():

@@ -41,6 +41,9 @@ FRAME_SECONDS = 0.15  # between two pictures of a run: faster, no browser would 
 CHART_SECONDS = 0.6
 PAUSE_SECONDS = 0.25  # after the last touch of a control, before its run is foretold
 SHOWN = 60  # of the finished pictures, the newest
+SIZES = (128, 192, 256, 320, 384, 512, 640, 768, 1024, 1536, 2048)
+STRENGTHS = (0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 20.0)
+STROKES = (0.25, 0.35, 0.5, 0.7, 1.0, 1.4, 2.0)
 LOST = (
     "The kernel of this notebook is gone, so nothing here answers. Run the cell again: "
     "what was painted lies in the folder %s, and comes back."
@@ -150,30 +153,33 @@ class Studio:
         self.upload_style = FileUpload(accept="image/*", multiple=True, description="Upload a style")
         self.upload_content.observe(self.guarded(partial(self.uploaded, self.upload_content, self.contents)), "value")
         self.upload_style.observe(self.guarded(partial(self.uploaded, self.upload_style, self.styles)), "value")
-        self.paintings = Dropdown(options=[("Add a painting from Wikimedia Commons …", ""), *known_paintings()])
+        self.paintings = Dropdown(
+            options=[("add one from Wikimedia Commons …", ""), *known_paintings()], **named("Painting", "initial")
+        )
         self.paintings.add_class("nst-paintings")
         self.paintings.observe(self.guarded(self.painting_chosen), "value")
         self.shares = [
-            BoundedFloatText(1.0, min=0.0, max=100.0, step=0.1, **named(f"share {n}")) for n in range(1, STYLES + 1)
+            BoundedFloatText(1.0, min=0.0, max=100.0, step=0.1, **named(f"share {n}", "initial"))
+            for n in range(1, STYLES + 1)
         ]
         for share in self.shares:
             share.observe(self.touched, "value")
 
     def build_knobs(self) -> None:
         """How to paint."""
-        from ipywidgets import BoundedIntText, Dropdown, FloatLogSlider, IntSlider
+        from ipywidgets import BoundedIntText, Dropdown
 
-        long = "7.5em"
+        # No sliders: theirs tell nobody their name, in any version, and are short where there is little room.
         networks = [(name if here(name) else f"{name} (fetched once, {megabytes(name)})", name) for name in BACKBONES]
         self.knobs: dict[str, Any] = {
-            "size": IntSlider(384, min=64, max=2048, step=32, **late("Size", long)),
-            "strength": FloatLogSlider(1.0, min=-2, max=2, step=0.1, **late("Style strength", long)),
-            "stroke": FloatLogSlider(1.0, base=2, min=-2, max=2, step=0.25, **late("Stroke size", long)),
-            "evaluations": IntSlider(150, min=5, max=1000, step=5, **late("Evaluations", long)),
-            "recipe": Dropdown(options=list(RECIPES), **named("Recipe", long)),
-            "backbone": Dropdown(options=networks, **named("Network", long)),
-            "start": Dropdown(options=list(STARTS), **named("Start from", long)),
-            "seed": BoundedIntText(0, min=0, max=2**31 - 1, **named("Seed", long)),
+            "size": Dropdown(options=[(f"{size} pixels", size) for size in SIZES], **named("Size")),
+            "evaluations": BoundedIntText(150, min=0, max=10**6, step=10, **named("Evaluations")),
+            "strength": Dropdown(options=[(times(one), one) for one in STRENGTHS], **named("Style strength")),
+            "stroke": Dropdown(options=[(times(one), one) for one in STROKES], **named("Stroke size")),
+            "recipe": Dropdown(options=list(RECIPES), **named("Recipe")),
+            "backbone": Dropdown(options=networks, **named("Network")),
+            "start": Dropdown(options=[(name, name) for name in STARTS], **named("Start from")),
+            "seed": BoundedIntText(0, min=0, max=2**63 - 1, **named("Seed")),
         }
         for name, knob in self.knobs.items():
             knob.observe(self.guarded(self.recipe_chosen) if name == "recipe" else self.touched, "value")
@@ -266,23 +272,27 @@ class Studio:
             self.guarded(self.preview)()
 
     def take(self, choices: Choices) -> None:
-        """Set all controls.
+        """Set all controls, or none.
 
         Args:
             choices: what they are to say.
+
+        Raises:
+            InputError: a picture that cannot be read any more.
         """
+        styles = choices.styles[:STYLES]
+        self.contents.check([choices.content])
+        self.styles.check(styles)
         self.quiet = True
         try:
             self.contents.choose([choices.content])
-            self.styles.choose(choices.styles[:STYLES])
+            self.styles.choose(styles)
             for control, share in zip(self.shares, choices.shares, strict=False):
                 control.value = share
             for name, knob in self.knobs.items():
                 value = getattr(choices, name)
-                if name == "start" and value not in STARTS:
-                    knob.options = [*STARTS, (short_name(value), value)]
-                if name in ("size", "evaluations"):
-                    knob.min, knob.max = min(knob.min, value), max(knob.max, value)
+                if name in MORE and value not in [known for _, known in knob.options]:
+                    knob.options = [*knob.options, (MORE[name](value), value)]
                 knob.value = value
         finally:
             self.quiet = False
@@ -519,7 +529,7 @@ def marked(look: str, kind: Callable[..., Any], *given: Any) -> Any:
     return made
 
 
-def named(words: str, width: str = "initial") -> dict[str, Any]:
+def named(words: str, width: str = "7.5em") -> dict[str, Any]:
     """A control's label.
 
     Args:
@@ -529,14 +539,18 @@ def named(words: str, width: str = "initial") -> dict[str, Any]:
     return {"description": words, "style": {"description_width": width}}
 
 
-def late(words: str, width: str = "8em") -> dict[str, Any]:
-    """The label of a slider that tells its value only when it is let go.
+def times(factor: float) -> str:
+    """A factor in words."""
+    return "as it is" if factor == 1 else f"{factor:g} times"
 
-    Args:
-        words: on it.
-        width: of its column.
-    """
-    return {**named(words, width), "continuous_update": False}
+
+# Controls that learn a value which a restored picture brings, and how they show it.
+MORE: dict[str, Callable[[Any], str]] = {
+    "size": lambda size: f"{size} pixels",
+    "strength": times,
+    "stroke": times,
+    "start": short_name,
+}
 
 
 def picture(source: Any) -> Image.Image:
