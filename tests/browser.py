@@ -135,9 +135,13 @@ class Lab(Server):
             ],
         )
 
-    def open(self, notebook: str | Path, *, width: int = 1280, height: int = 900, dark: bool = False) -> Page:
-        """A page on a copy of a notebook of the course, or on one that lies in the folder already."""
-        source, place = ROOT / "notebooks" / notebook, self.folder / Path(notebook).name
+    def open(self, notebook: str, *, place: str = "", width: int = 1280, height: int = 900, dark: bool = False) -> Page:
+        """A page on a copy of a notebook of the course, or on one that lies in the folder already.
+
+        place: where to in the folder, if not under its own name.
+        """
+        source, name = ROOT / "notebooks" / notebook, place or Path(notebook).name
+        place = self.folder / name
         if not place.exists():
             shutil.copy(source, place)
         context = self.browser.new_context(viewport={"width": width, "height": height}, accept_downloads=True)
@@ -147,7 +151,7 @@ class Lab(Server):
             theme = self.folder / ".settings" / "@jupyterlab" / "apputils-extension" / "themes.jupyterlab-settings"
             theme.write_text('{"theme": "JupyterLab Dark"}')
         # The form with one document and nothing beside it; a workspace of its own, so that no other tab comes back.
-        page.goto(f"{self.address}/doc/workspaces/{len(self.pages)}/tree/{place.name}?token={TOKEN}")
+        page.goto(f"{self.address}/doc/workspaces/{len(self.pages)}/tree/{name}?token={TOKEN}")
         page.wait_for_selector(".jp-Notebook .jp-Cell", timeout=CELL_MS)
         page.connected()
         return page

@@ -573,6 +573,12 @@ def test_the_border_moves_from_left_to_right():
     assert (half[:, :27] == [255, 0, 0]).all() and (half[:, 34:] == [0, 0, 255]).all()
 
 
+def test_a_picture_of_another_shape_keeps_its_proportions():
+    tall = Image.new("RGB", (10, 20), "red")
+    made = np.array(wiped(tall, Image.new("RGB", (60, 40), "blue"), 1))
+    assert (made == [255, 0, 0]).all(-1).sum() == 20 * 40 and (made[:, 0] == 128).all()
+
+
 def test_the_chart_says_in_words_what_it_shows():
     lines = [Record((8, 8), n, n, n, 1 / n, {"content": 0.25 / n, "style relu1_1": 0.75 / n}) for n in range(1, 9)]
     drawn = losses(lines)

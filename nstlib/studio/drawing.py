@@ -18,6 +18,7 @@ __all__ = ["bar", "code_block", "download", "easel", "losses", "thumb_style", "t
 SHOWN = 640  # pixels of the long side of a picture on the easel
 THUMB = 112  # pixels of a thumbnail's sides
 QUALITY = 85
+GROUND = "#808080"  # behind a picture of another shape
 LABEL = 22
 MIMES = {".png": "image/png", ".jpg": "image/jpeg", ".jpeg": "image/jpeg", ".webp": "image/webp"}
 CHART = (320, 132)  # width and height of a chart, in its own units
@@ -41,13 +42,13 @@ def wiped(left: Image.Image, right: Image.Image, share: float) -> Image.Image:
     """Two pictures in one, a border between them.
 
     Args:
-        left: is seen to the left of the border.
+        left: is seen to the left of the border; keeps its proportions.
         right: is seen to the right of it; the result has its size.
         share: of the width, 0 to 1, at which the border stands.
     """
     made, edge = right.copy(), round(share * right.width)
     if edge:
-        made.paste(left.resize(right.size).crop((0, 0, edge, right.height)), (0, 0))
+        made.paste(ImageOps.pad(left, right.size, color=GROUND).crop((0, 0, edge, right.height)), (0, 0))
         if edge < right.width:
             draw = ImageDraw.Draw(made)
             draw.line([(edge, 0), (edge, right.height)], fill="black", width=4)

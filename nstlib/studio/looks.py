@@ -39,7 +39,7 @@ html[theme="dark"] .nst-studio {--nst-ink: #e8e8e8; --nst-ground: #383838; --nst
 .nst-columns {display: grid; grid-template-columns: minmax(0, 1fr); gap: 8px 16px; width: 100%}
 .nst-left, .nst-right {gap: 4px; overflow: visible}
 .nst-thumbs {display: grid; grid-template-columns: repeat(auto-fill, minmax(62px, 1fr)); gap: 6px;
-  grid-auto-rows: 68px; height: 150px; overflow-y: auto; padding: 4px; align-content: start}
+  grid-auto-rows: 68px; height: 186px; overflow-y: auto; padding: 4px; align-content: start}
 .nst-gallery {display: flex; flex-flow: row nowrap; gap: 8px; height: 136px; overflow-x: auto; padding: 4px}
 .nst-thumb.jupyter-button {width: 100%; height: 100%; margin: 0; padding: 0 3px; border: 1px solid var(--nst-edge);
   border-radius: 4px; background-color: #333; background-size: cover; background-position: center; color: #fff;
@@ -63,6 +63,7 @@ html[theme="dark"] .nst-studio {--nst-ink: #e8e8e8; --nst-ground: #383838; --nst
 .nst-studio .nst-paintings {width: 100%; margin: 2px 0}
 
 .nst-forecast {height: 44px; margin: 0; overflow-y: auto; display: flex; align-items: flex-end}
+.nst-forecast > .widget-html-content, .nst-forecast > .jupyter-widget-html-content {align-self: flex-end}
 .nst-warn {border-left: 4px solid var(--nst-style); padding-left: 8px}
 .nst-words {height: 44px; overflow-y: auto; margin: 0}
 .nst-bar {height: 24px; margin: 0}
@@ -95,6 +96,7 @@ html[theme="dark"] .nst-studio {--nst-ink: #e8e8e8; --nst-ground: #383838; --nst
 }
 @container (min-width: 900px) {
   .nst-columns {grid-template-columns: 360px minmax(0, 1fr)}
+  .nst-thumbs {height: 156px}
   .nst-easel, .nst-easel img {height: 420px}
 }
 </style>"""

@@ -17,6 +17,7 @@ from ..architecture import BACKBONES
 from ..errors import InputError, in_words
 from ..gallery import assets, paintings
 from ..image import load_image, to_pil
+from ..optimizers import Stop
 from ..plan import prepare
 from ..recipe import STARTS
 from ..recipes import RECIPES
@@ -101,10 +102,10 @@ class Studio:
             "nst-left",
             VBox,
             [
-                HTML("<h3>Content: what is to be seen</h3>"),
+                HTML("<h3>Content</h3>"),
                 self.contents.box,
                 marked("nst-row", Box, [self.upload_content]),
-                HTML(f"<h3>Style: how it is painted, up to {STYLES}</h3>"),
+                HTML(f"<h3>Style, up to {STYLES}</h3>"),
                 self.styles.box,
                 marked("nst-row", Box, [self.upload_style]),
                 self.paintings,
@@ -213,7 +214,7 @@ class Studio:
             least=0,
             changed=self.guarded(self.compared),
             frame="nst-gallery",
-            label=36,
+            label=50,
         )
         self.restore = self.button("Restore its settings", "nst-restore", self.restored)
         self.restore.disabled = True
@@ -391,7 +392,7 @@ class Studio:
             f"{short_name(str(facts.get('content')))} × {styles}",
             f"recipe {recipe.get('name')} on {recipe.get('backbone')}",
             f"size {recipe.get('size')}, style weight {recipe.get('style_weight', 0):g}",
-            f"{duration(facts.get('seconds', 0))}, loss {facts.get('loss', 0):.3g}, {facts.get('stopped')}",
+            f"{duration(facts.get('seconds', 0))}, loss {facts.get('loss', 0):.3g}",
         ]
 
     def restored(self) -> None:
@@ -482,7 +483,8 @@ class Studio:
         self.draw()
         elsewhere = "" if canvas.path.parent == self.shelf.folder else f": '{self.shelf.folder}' cannot be written to"
         hint = ", too little has changed: more strength or evaluations help" if result.unchanged else ""
-        self.said(f"Kept as {canvas.path}{elsewhere} ({result.stopped}{hint})")
+        why = "stopped by you" if result.stopped is Stop.LEFT else result.stopped
+        self.said(f"Kept as {canvas.path}{elsewhere} ({why}{hint})")
 
     def said(self, words: str) -> None:
         """See `Watcher`."""
