@@ -120,9 +120,9 @@ class Needs:
             styles: those of the style pictures.
             budget: made by `divide`.
         """
-        maps = int(AMPLE * self.engine.bytes(size)) if budget.ample else min(budget.maps, self.engine.bytes(size))
-        run = self.images(size, budget.history) + maps
-        return self.targets(size, styles) + max([run, *map(self.describe, styles)])
+        run = self.images(size, budget.history) + min(budget.maps, self.engine.bytes(size))
+        used = self.targets(size, styles) + max([run, *map(self.describe, styles)])
+        return int(AMPLE * used) if budget.ample else used
 
     def divide(self, size: Size, styles: Sequence[Size], memory: float) -> Budget:
         """Divide `memory` for a run.

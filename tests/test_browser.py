@@ -172,7 +172,7 @@ def test_a_broken_upload_is_told_and_nothing_is_lost(studio, lab):  # noqa: F811
 
 def test_seconds_and_memory_are_told_before_the_press(studio):
     studio.get_by_label("Size", exact=True).select_option("2048 pixels")
-    wait_for(studio, "forecast", r"all that the content has: about \d+ (s|min), [\d.]+ (MB|GB) of memory")
+    wait_for(studio, "forecast", r"all that the content has: about \d+ (s|min), about [\d.]+ (MB|GB) of memory")
 
 
 def test_all_can_be_reached_and_done_by_keyboard(studio):

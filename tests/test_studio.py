@@ -534,7 +534,7 @@ def test_the_code_follows_the_controls(studio):
 def test_the_forecast_says_seconds_and_memory_or_why_not(studio):
     studio.take(SMALL)
     assert studio.scout.wait(60)
-    assert re.search(r"64×44 pixels: about \d+ s, \d+ MB of memory", studio.forecast.value)
+    assert re.search(r"64×44 pixels: about \d+ s, about \d+ MB of memory", studio.forecast.value)
     studio.take(replace(SMALL, more={"memory": 1e5}))
     assert studio.scout.wait(60) and "GB, but there are" in studio.forecast.value
     assert "nst-warn" in studio.forecast.value

@@ -49,7 +49,7 @@ class Forecast:
         slow = ", slower because memory is short" if self.frugal else ""
         memory = f"{self.bytes / 1e9:.1f} GB" if self.bytes >= 1e9 else f"{self.bytes / 1e6:.0f} MB"
         pixels = " pixels, all that the content has" if self.small else " pixels"
-        return f"{self.size[1]}×{self.size[0]}{pixels}: {time}, {memory} of memory{slow}"
+        return f"{self.size[1]}×{self.size[0]}{pixels}: {time}, about {memory} of memory{slow}"
 
 
 class Paces:
