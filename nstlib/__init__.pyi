@@ -49,6 +49,7 @@ from .recorder import flight as flight
 from .result import Progress as Progress
 from .result import Record as Record
 from .result import Result as Result
+from .studio import Studio as Studio
 from .style import STATISTICS as STATISTICS
 from .style import Statistic as Statistic
 from .style import covariance as covariance

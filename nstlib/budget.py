@@ -112,6 +112,18 @@ class Needs:
         run = self.images(size, min(3, self.recipe.history)) + self.engine.least(size)
         return self.targets(size, styles) + max([run, *map(self.describe, styles)])
 
+    def taken(self, size: Size, styles: Sequence[Size], budget: Budget) -> int:
+        """Bytes that a run takes at its worst moment, its memory divided like this.
+
+        Args:
+            size: of the result, (height, width) in pixels.
+            styles: those of the style pictures.
+            budget: made by `divide`.
+        """
+        run = self.images(size, budget.history) + min(budget.maps, self.engine.bytes(size))
+        used = self.targets(size, styles) + max([run, *map(self.describe, styles)])
+        return int(AMPLE * used) if budget.ample else used
+
     def divide(self, size: Size, styles: Sequence[Size], memory: float) -> Budget:
         """Divide `memory` for a run.
 

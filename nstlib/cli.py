@@ -501,6 +501,17 @@ def lab(folder: str | None, arguments: tuple[str, ...]) -> None:
     open_lab(folder, *arguments)
 
 
+@nst.command(context_settings={"ignore_unknown_options": True})
+@click.argument("folder", required=False)
+@click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
+@click.option("--voila", is_flag=True, help="show the studio alone, by Voila: pip install 'nstlib[voila]'")
+def studio(folder: str | None, arguments: tuple[str, ...], voila: bool) -> None:
+    """Open the studio in the browser; FOLDER keeps its pictures [notebooks], ARGUMENTS go to JupyterLab or Voila."""
+    from .lesson import open_studio
+
+    open_studio(folder, *arguments, voila=voila)
+
+
 @nst.command()
 @click.argument("folder", default="notebooks")
 @click.option("--check", "only_look", is_flag=True, help="write nothing; fail if the student edition is not current")

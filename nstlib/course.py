@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from .about import REPOSITORY, VERSION
 from .errors import InputError, choose
-from .lesson import LESSONS, Lesson
+from .lesson import LESSONS, STUDIO, Lesson
 
 if TYPE_CHECKING:
     from nbformat import NotebookNode
@@ -81,6 +81,18 @@ import nstlib as nst
 {network}nst.setup("{row.number}"{", BACKBONE" if row.network else ""})"""
 
 
+def studio_cell(repository: str | None = None, tag: str | None = None) -> str:
+    """The one cell of the studio's notebook: installs the kit as a lesson's first cell does, and opens the studio.
+
+    Args:
+        repository: as for `first_cell`.
+        tag: likewise.
+    """
+    start = "import nstlib as nst\n"
+    installing = first_cell("clinic", repository, tag).partition(start)[0]
+    return f"# @title Studio\n{installing}{start}\nnst.Studio()"
+
+
 def badge(path: str, repository: str | None = None, tag: str | None = None) -> str:
     """The Markdown that opens `path` of the repository on Colab."""
     own, release = home()
@@ -123,6 +135,13 @@ def stamp(
             code = new_cell(notebook)
         code.source = first_cell(row.number, repository, tag)
         mark(notebook)
+        tidy(notebook)
+        changed += rewrite(path, written(notebook))
+    if (path := Path(folder) / STUDIO).is_file():
+        notebook = read(path)
+        header, code = header_of(notebook), first_code(notebook) or new_cell(notebook)
+        header.source = BADGES.sub(lambda found: badge(found[1], repository, tag), header.source)
+        code.source = studio_cell(repository, tag)
         tidy(notebook)
         changed += rewrite(path, written(notebook))
     page = Path(folder).resolve().parent / "README.md"

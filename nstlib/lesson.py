@@ -19,12 +19,13 @@ from .threads import wait_briefly
 if TYPE_CHECKING:  # `setup` has to say something before torch is loaded
     import torch
 
-__all__ = ["LESSONS", "Lesson", "Setup", "open_lab", "setup", "write_lessons"]
+__all__ = ["LESSONS", "Lesson", "Setup", "open_lab", "open_studio", "setup", "write_lessons"]
 
 # In an installed package the notebooks lie inside it, in a checkout beside it.
 HOUSE = Path(__file__).parent
 NOTEBOOKS = HOUSE / "notebooks" if (HOUSE / "notebooks").is_dir() else HOUSE.parent / "notebooks"
 FOLDER = "lessons"  # where an installed package puts them
+STUDIO = "studio.ipynb"
 
 PACKAGES = {  # module: name on the package index
     "matplotlib": "matplotlib",
@@ -100,20 +101,33 @@ def write_lessons(folder: str | os.PathLike[str], *, force: bool = False) -> tup
         if place.exists() and not force:
             kept.append(name)
             continue
-        try:
-            place.parent.mkdir(parents=True, exist_ok=True)
-            with whole(place) as file:
-                file.write(content)
-        except OSError as error:
-            reason = error.strerror or error
-            raise InputError(f"cannot write the lessons to '{folder}' ({reason}): give another folder") from None
+        write_file(place, content)
         written.append(name)
     return written, kept
 
 
+def write_file(place: Path, content: bytes) -> None:
+    """Write one of the course's files, and make its folder.
+
+    Args:
+        place: the file.
+        content: of it.
+
+    Raises:
+        InputError: it cannot be written there.
+    """
+    try:
+        place.parent.mkdir(parents=True, exist_ok=True)
+        with whole(place) as file:
+            file.write(content)
+    except OSError as error:
+        reason = error.strerror or error
+        raise InputError(f"cannot write the lessons to '{place.parent}' ({reason}): give another folder") from None
+
+
 def lessons_here() -> Iterator[tuple[str, bytes]]:
     """Name, with its folder, and content of each of the course's files."""
-    found = [p for p in sorted(NOTEBOOKS.glob("**/*")) if p.is_file()]
+    found = [p for p in sorted(NOTEBOOKS.glob("**/*.ipynb")) if p.is_file()]  # not what a studio painted there
     if not found:
         ways = f"install the kit again, or take them from {REPOSITORY}"
         raise InputError(f"this copy of nstlib came without its lessons: {ways}")
@@ -134,14 +148,63 @@ def open_lab(folder: str | os.PathLike[str] | None = None, *arguments: str) -> N
     Raises:
         InputError: JupyterLab is not installed, or `folder` is no folder and cannot become one.
     """
-    if importlib.util.find_spec("jupyterlab") is None:
-        raise InputError("JupyterLab is not installed: pip install 'nstlib[lab]'")
-    place = Path(folder or (FOLDER if NOTEBOOKS.parent == HOUSE else NOTEBOOKS)).expanduser()
+    need("jupyterlab", "JupyterLab", "lab")
+    place = learners(folder)
     if not place.is_dir():
         write_lessons(place)
     from jupyterlab.labapp import main  # in this process: Ctrl-C then asks, as it does in JupyterLab itself
 
     main([str(place), *arguments])
+
+
+def open_studio(folder: str | os.PathLike[str] | None = None, *arguments: str, voila: bool = False) -> None:
+    """Open the studio's notebook in a browser, and end when its server ends.
+
+    Args:
+        folder: that holds the notebook, as for `open_lab`; what is painted is kept in its folder `studio`.
+        arguments: JupyterLab's own, or Voila's.
+        voila: whether to show the studio alone, without a notebook around it.
+
+    Raises:
+        InputError: what serves it is not installed, or `folder` is no folder and cannot become one.
+    """
+    need(*(("voila", "Voila", "voila") if voila else ("jupyterlab", "JupyterLab", "lab")))
+    notebook = learners(folder) / STUDIO
+    if not notebook.is_file():
+        write_file(notebook, next(content for name, content in lessons_here() if name == STUDIO))
+    if voila:
+        paths = (str(HOUSE / "studio" / "jupyter"), os.environ.get("JUPYTER_PATH"))
+        os.environ["JUPYTER_PATH"] = os.pathsep.join(filter(None, paths))  # where the page's template is found
+        from voila.app import main
+
+        arguments = ("--template=nst-studio", *arguments)
+    else:
+        from jupyterlab.labapp import main
+    main([str(notebook), *arguments])
+
+
+def need(module: str, name: str, extra: str) -> None:
+    """Refuse to go on without a program that serves notebooks.
+
+    Args:
+        module: that it is imported as.
+        name: as people call it.
+        extra: of this package that brings it.
+
+    Raises:
+        InputError: it is not installed.
+    """
+    if importlib.util.find_spec(module) is None:
+        raise InputError(f"{name} is not installed: pip install 'nstlib[{extra}]'")
+
+
+def learners(folder: str | os.PathLike[str] | None) -> Path:
+    """Where a learner's notebooks are, or will be.
+
+    Args:
+        folder: as for `open_lab`.
+    """
+    return Path(folder or (FOLDER if NOTEBOOKS.parent == HOUSE else NOTEBOOKS)).expanduser()
 
 
 # --- its first cell ------------------------------------------------------------------------------

@@ -1,0 +1,195 @@
+"""What a person chose at the controls → options of a run, the same as code, as a command; and back from a picture."""
+
+from __future__ import annotations
+
+import json
+import shlex
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields, replace
+from math import isclose
+from pathlib import PurePath
+from typing import Any
+
+from ..errors import InputError
+from ..plan import Settings
+from ..recipe import Recipe
+from ..recipes import DEFAULT_RECIPE, RECIPES
+from ..rules import rule_of
+
+__all__ = ["Choices", "short_name"]
+
+HELD = ("backbone", "start", "size", "evaluations")  # fields of a recipe that have a control of their own
+WORDS = ("name", "source", "note")  # fields of a recipe that are words about it
+
+
+@dataclass(frozen=True)
+class Choices:
+    """All that the studio's controls say; plain data, known to no widget.
+
+    Attributes:
+        content: a picture that `load_image` knows: a name, a path, an address.
+        styles: as many of the same as there are shares.
+        shares: how much each style counts; only their proportions matter.
+        recipe: a name in `RECIPES`.
+        backbone: the network.
+        start: "content", "noise", "style" or a picture.
+        strength: of the style, in units of the recipe's own style weight.
+        stroke: size of the style pictures in units of the result's; larger pictures give larger strokes.
+        size: of the result's long side, in pixels.
+        evaluations: of loss and gradient, at full size.
+        seed: of all that is random.
+        more: fields of a recipe or of the settings that no control shows, from a picture that was made elsewhere.
+    """
+
+    content: str = "content/harbour"
+    styles: tuple[str, ...] = ("style/brushstrokes",)
+    shares: tuple[float, ...] = (1.0,)
+    recipe: str = DEFAULT_RECIPE
+    backbone: str = RECIPES[DEFAULT_RECIPE].backbone
+    start: str = RECIPES[DEFAULT_RECIPE].start
+    strength: float = 1.0
+    stroke: float = 1.0
+    size: int = 384
+    evaluations: int = RECIPES[DEFAULT_RECIPE].evaluations
+    seed: int = 0
+    more: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def title(self) -> str:
+        """What it will be a picture of, in words."""
+        return f"{short_name(self.content)} × {' + '.join(map(short_name, self.styles))}"
+
+    @property
+    def stem(self) -> str:
+        """A name for its file, without a suffix."""
+        return "-".join(map(short_name, (self.content, *self.styles)))
+
+    def by(self, recipe: str) -> Choices:
+        """The same pictures by another recipe, with the network, start and evaluations that are its own.
+
+        Args:
+            recipe: a name in `RECIPES`.
+        """
+        theirs = RECIPES[recipe]
+        own = {name: getattr(theirs, name) for name in HELD if name != "size"}
+        return replace(self, recipe=recipe, strength=1.0, more={}, **own)
+
+    def options(self) -> dict[str, Any]:
+        """What `stylize` and `prepare` take beside the pictures, without what they take by themselves."""
+        base = RECIPES[self.recipe]
+        made: dict[str, Any] = {} if self.recipe == DEFAULT_RECIPE else {"recipe": self.recipe}
+        made |= {name: getattr(self, name) for name in HELD if getattr(self, name) != getattr(base, name)}
+        if self.strength != 1:
+            made["style_weight"] = base.style_weight * self.strength
+        if len(set(self.shares)) > 1:
+            made["shares"] = self.shares
+        if self.stroke != 1:
+            made["style_scales"] = (self.stroke,) * len(self.styles)
+        if self.seed:
+            made["seed"] = self.seed
+        return made | dict(self.more)
+
+    def code(self, output: str) -> str:
+        """A cell that paints it.
+
+        Args:
+            output: the file that the picture is saved to.
+        """
+        given = [literal(name) for name in (self.content, *self.styles)]
+        given += [f"{name}={literal(value)}" for name, value in self.options().items()]
+        lines = "".join(f"    {line},\n" for line in given)
+        return f"import nstlib as nst\n\nresult = nst.stylize(\n{lines})\nresult.save({literal(output)})"
+
+    def command(self, output: str) -> str:
+        """A line for a terminal that paints it.
+
+        Args:
+            output: the file that the picture is saved to.
+        """
+        words = ["nst", "stylize", self.content, *self.styles, "-o", output]
+        for name, value in self.options().items():
+            words += flags(name, value)
+        return shlex.join(words)
+
+    @classmethod
+    def of(cls, facts: Mapping[str, Any]) -> Choices:
+        """The choices that a picture was painted by.
+
+        Args:
+            facts: as `read_facts` reads them.
+
+        Raises:
+            InputError: it was not painted from a content and a style picture.
+        """
+        names = (facts.get("content"), *(facts.get("styles") or ()))
+        if len(names) < 2 or not all(isinstance(name, str) for name in names):
+            raise InputError("this picture was not made from a content and a style picture: choose both anew")
+        recipe = Recipe.from_dict(facts["recipe"])
+        name = recipe.name if recipe.name in RECIPES else DEFAULT_RECIPE
+        base = RECIPES[name].on(recipe.backbone)
+        strength = recipe.style_weight / base.style_weight if base.style_weight else 0.0
+        kept = (*HELD, *WORDS, "style_weight")
+        values = {one.name: getattr(recipe, one.name) for one in fields(Recipe) if one.name not in kept}
+        more = {name: value for name, value in values.items() if value != getattr(base, name)}
+        if not strength:
+            more["style_weight"] = recipe.style_weight
+        scales, shares = facts.get("style_scales") or (1.0,), facts.get("shares") or (1.0,) * len(names[1:])
+        if len(set(scales)) > 1:
+            more["style_scales"] = tuple(scales)
+        if facts.get("weights"):
+            more["weights"] = facts["weights"]
+        return cls(
+            content=names[0],
+            styles=names[1:],
+            shares=tuple(map(float, shares)),
+            recipe=name,
+            strength=1.0
+            if not strength
+            else round(strength)
+            if isclose(strength, round(strength), rel_tol=1e-9)
+            else strength,
+            stroke=1.0 if "style_scales" in more else float(scales[0]),
+            seed=int(facts.get("seed") or 0),
+            more=more,
+            **{name: getattr(recipe, name) for name in HELD},
+        )
+
+
+def short_name(source: str) -> str:
+    """A picture's name without folder and suffix, fit for a label and for the name of a file.
+
+    Args:
+        source: a name, a path or an address.
+
+    >>> short_name("content/harbour"), short_name("studio/own/my cat.jpg")
+    ('harbour', 'my_cat')
+    """
+    stem = PurePath(source.rstrip("/")).stem
+    return "".join(sign if sign.isalnum() or sign in "-_." else "_" for sign in stem)[:40] or "picture"
+
+
+def literal(value: Any) -> str:
+    """A value as code writes it.
+
+    >>> literal("a"), literal((0.5, 1))
+    ('"a"', '(0.5, 1)')
+    """
+    if isinstance(value, str):
+        return json.dumps(value, ensure_ascii=False)
+    return repr(dict(value) if isinstance(value, Mapping) else value)
+
+
+def flags(name: str, value: Any) -> list[str]:
+    """An option as words of a command line.
+
+    Args:
+        name: of the option of `stylize`.
+        value: of it.
+    """
+    if name == "recipe":
+        return ["--recipe", value]
+    if name in ("shares", "style_scales"):
+        flag = {"shares": "--share", "style_scales": "--style-scale"}[name]
+        return [word for one in value for word in (flag, f"{one!r}".removesuffix(".0"))]
+    record = Settings if name in {one.name for one in fields(Settings)} else Recipe
+    return [f"--{name.replace('_', '-')}", rule_of(record, name).show(value)]

@@ -1,0 +1,164 @@
+"""The names of pictures → buttons that show them, of which one or a few are chosen (ipywidgets)."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterable, Sequence
+from typing import TYPE_CHECKING, Any
+
+from PIL import Image
+
+from ..errors import InputError
+from ..image import load_image, to_pil
+from .choices import short_name
+from .drawing import LABEL, THUMB, thumb_style
+
+if TYPE_CHECKING:
+    from ipywidgets import Button, VBox
+
+__all__ = ["Picker"]
+
+
+class Picker:
+    """A box of thumbnails.
+
+    Args:
+        names: of the pictures, as `load_image` takes them.
+        kind: of pictures, a word for whoever hears the buttons read out.
+        most: how many may be chosen; the one that was chosen first makes room for another.
+        least: how many must be.
+        changed: is called after a person's choice, not after `choose`.
+        frame: the class of the box, for the style sheet.
+        label: pixels at the foot of each picture that are dark under its name.
+    """
+
+    def __init__(
+        self,
+        names: Iterable[str],
+        kind: str,
+        *,
+        most: int = 1,
+        least: int = 1,
+        changed: Callable[[], None] = lambda: None,
+        frame: str = "nst-thumbs",
+        label: int = LABEL,
+    ):
+        from ipywidgets import HTML, Box, VBox
+
+        self.kind, self.most, self.least, self.changed, self.label = kind, most, least, changed, label
+        self.buttons: dict[str, Button] = {}
+        self.rules: dict[str, str] = {}
+        self.chosen: tuple[str, ...] = ()
+        self.sheet, self.frame = HTML(), Box()
+        self.sheet.add_class("nst-hidden")
+        self.frame.add_class(frame)
+        self.box: VBox = VBox([self.sheet, self.frame])
+        self.show(names)
+
+    def show(self, names: Iterable[str]) -> None:
+        """Show these pictures, in this order, and forget others; those that cannot be read are left out.
+
+        Args:
+            names: of all of them.
+        """
+        before, self.buttons = self.buttons, {}
+        for name in names:
+            if button := before.get(name) or self.button(name):
+                self.buttons[name] = button
+        self.rules = {name: self.rules[name] for name in self.buttons}
+        self.sheet.value = f"<style>{''.join(self.rules.values())}</style>"
+        self.frame.children = tuple(self.buttons.values())
+        self.choose(name for name in self.chosen if name in self.buttons)
+
+    def button(self, name: str) -> Button | None:
+        """A button that shows a picture; None if it cannot be read."""
+        from ipywidgets import Button
+
+        try:
+            image = thumbnail(name)
+        except InputError:
+            return None
+        made = Button(description=short_name(name), tooltip=f"{self.kind} {name}")
+        look = f"nst-t{hashlib.sha1(name.encode()).hexdigest()[:10]}"
+        self.rules[name] = thumb_style(look, image, self.label)
+        for one in ("nst-thumb", look):
+            made.add_class(one)
+        made.on_click(lambda _: self.press(name))
+        return made
+
+    def press(self, name: str) -> None:
+        """What a person's click does: choose it, or choose it no longer.
+
+        Args:
+            name: of the picture.
+        """
+        if name in self.chosen:
+            left = tuple(one for one in self.chosen if one != name)
+        else:
+            left = (*self.chosen, name)[-self.most :]
+        if len(left) >= self.least:
+            self.choose(left)
+            self.changed()
+
+    def add(self, name: str) -> None:
+        """Show one more picture, before all others, and choose it.
+
+        Args:
+            name: of the picture.
+
+        Raises:
+            InputError: it cannot be read.
+        """
+        self.choose((*(one for one in self.chosen if one != name), name)[-self.most :])
+
+    def check(self, names: Iterable[str]) -> list[str]:
+        """Those that are not shown yet.
+
+        Args:
+            names: of pictures.
+
+        Raises:
+            InputError: one of them cannot be read.
+        """
+        missing = [name for name in names if name not in self.buttons]
+        for name in missing:
+            thumbnail(name)
+        return missing
+
+    def choose(self, names: Iterable[str]) -> None:
+        """Choose exactly these; those that are not shown yet are added.
+
+        Args:
+            names: of the pictures.
+
+        Raises:
+            InputError: one cannot be read.
+        """
+        wanted = tuple(names)
+        if missing := self.check(wanted):
+            self.show([*missing, *self.buttons])
+        self.chosen = wanted
+        for name, button in self.buttons.items():
+            mark, words = name in wanted, short_name(name)
+            button.description = f"✓ {words}" if mark else words
+            (button.add_class if mark else button.remove_class)("nst-chosen")
+
+
+def thumbnail(name: str) -> Image.Image:
+    """A picture in small.
+
+    Args:
+        name: as `load_image` takes it.
+    """
+    return to_pil(load_image(name, THUMB, side="short").pixels)
+
+
+def uploaded(value: Any) -> Sequence[tuple[str, bytes]]:
+    """Names and contents of what was uploaded.
+
+    Args:
+        value: of a `FileUpload`: a dictionary by name before ipywidgets 8, a tuple since.
+    """
+    if isinstance(value, dict):
+        return [(name, bytes(one["content"])) for name, one in value.items()]
+    return [(one["name"], bytes(one["content"])) for one in value]
