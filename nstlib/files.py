@@ -7,12 +7,24 @@ import secrets
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from itertools import count
 from pathlib import Path
 from typing import Any, BinaryIO
 
 from .errors import InputError
 
-__all__ = ["read_toml", "try_to_write", "whole"]
+__all__ = ["names_for", "read_toml", "try_to_write", "whole"]
+
+
+def names_for(path: str | os.PathLike[str]) -> Iterator[Path]:
+    """A file's own path, and then with a number: `cat.png`, `cat-2.png`, `cat-3.png`, … for who writes over no file.
+
+    Args:
+        path: of the file.
+    """
+    path = Path(path)
+    yield path
+    yield from (path.with_name(f"{path.stem}-{number}{path.suffix}") for number in count(2))
 
 
 def try_to_write(path: str | os.PathLike[str]) -> None:

@@ -9,11 +9,11 @@ from base64 import b64encode
 from collections.abc import Iterable
 from dataclasses import dataclass
 from html import escape
-from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from .errors import InputError
+from .files import names_for
 from .terminal import say_wrong
 
 if TYPE_CHECKING:
@@ -89,7 +89,7 @@ def save_anywhere(result: Result, output: str) -> str | Path:
     except InputError as error:
         say_wrong(str(error))
         for folder in (Path.cwd(), Path.home(), Path(tempfile.gettempdir())):
-            place = next(p for p in (folder / f"nst-{n}.png" for n in range(1, 10**6)) if not p.exists())
+            place = next(p for p in names_for(folder / "nst.png") if not p.exists())
             try:
                 return result.save(place)
             except InputError:
@@ -132,8 +132,7 @@ def keep(result: Result, folder: str | os.PathLike[str] = ".") -> Kept:
     names = [result.facts.get("content"), *(result.facts.get("styles") or ())]
     stems = [re.sub(r"[^\w-]+", "-", Path(str(name)).stem).strip("-") for name in names if name]
     stem = "-".join(filter(None, stems)) or "painted"
-    for number in count(1):
-        path = Path(folder) / (f"{stem}.png" if number == 1 else f"{stem}-{number}.png")
+    for path in names_for(Path(folder) / f"{stem}.png"):
         try:
             path.touch(exist_ok=False)  # takes the name, so that nothing else can
             break

@@ -1,13 +1,15 @@
 """A file is there whole or not at all; a TOML file is read, or what is missing is named."""
 
 import sys
+from itertools import islice
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 
 from nstlib import files
 from nstlib.errors import InputError
-from nstlib.files import read_toml, whole
+from nstlib.files import names_for, read_toml, whole
 
 
 def test_what_is_written_takes_the_place_of_what_was(tmp_path):
@@ -52,3 +54,8 @@ def test_python_310_without_tomli(tmp_path, monkeypatch):
     (tmp_path / "a.toml").touch()
     with pytest.raises(InputError, match=r"'a\.toml'.*pip install tomli"):
         read_toml(tmp_path / "a.toml")
+
+
+def test_the_names_of_a_file_that_writes_over_no_other():
+    names = islice(names_for("a/my cat.tar.png"), 3)
+    assert list(names) == [Path("a/my cat.tar.png"), Path("a/my cat.tar-2.png"), Path("a/my cat.tar-3.png")]

@@ -5,13 +5,12 @@ from __future__ import annotations
 import os
 import tempfile
 from collections.abc import Mapping
-from itertools import count
 from pathlib import Path
 from typing import Any
 
 from ..decode import SUFFIXES, decode
 from ..errors import InputError, one_line
-from ..files import whole
+from ..files import names_for, whole
 from ..gallery import FORMATS
 from ..result import Result, read_facts
 from .choices import Choices, short_name
@@ -75,7 +74,7 @@ class Shelf:
             InputError: the folder cannot be made.
         """
         made(self.folder)
-        return free(self.folder, choices.stem, ".png")
+        return free(self.folder / f"{choices.stem}.png")
 
     def save(self, result: Result, path: Path) -> Path:
         """Write a picture; somewhere else if it cannot be written there.
@@ -90,7 +89,7 @@ class Shelf:
         try:
             return result.save(path)
         except InputError:
-            return result.save(free(Path(tempfile.gettempdir()), path.stem, path.suffix))
+            return result.save(free(Path(tempfile.gettempdir(), path.name)))
 
     def keep(self, data: bytes, name: str) -> str:
         """Keep a picture that a person brought along, byte by byte.
@@ -112,7 +111,7 @@ class Shelf:
         stem, suffix = short_name(name), Path(name).suffix.lower()
         suffix = suffix if suffix in SUFFIXES else ".jpg"  # what it is, its first bytes say
         same = next((path for path in folder.glob(f"{stem}*") if path.read_bytes() == data), None)
-        path = same or free(folder, stem, suffix)
+        path = same or free(folder / f"{stem}{suffix}")
         try:
             if same is None:
                 with whole(path) as file:
@@ -135,13 +134,10 @@ def made(folder: Path) -> None:
         raise InputError(f"the folder '{folder}' cannot be made ({error.strerror}): {advice}") from None
 
 
-def free(folder: Path, stem: str, suffix: str) -> Path:
-    """A path in a folder at which there is nothing yet.
+def free(path: Path) -> Path:
+    """The first of a file's names at which there is nothing yet.
 
     Args:
-        folder: that is there.
-        stem: the file's name, to which a number is added if need be.
-        suffix: with its dot.
+        path: of the file.
     """
-    names = (f"{stem}{'' if number == 1 else f'-{number}'}{suffix}" for number in count(1))
-    return next(folder / name for name in names if not (folder / name).exists())
+    return next(name for name in names_for(path) if not name.exists())

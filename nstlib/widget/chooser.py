@@ -8,12 +8,11 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 from functools import partial
-from itertools import count
 from pathlib import Path
 from typing import Any
 
 from ..errors import InputError
-from ..files import whole
+from ..files import names_for, whole
 from ..gallery import assets
 from ..image import load_image, to_pil
 from ..show import picture_html, words_html
@@ -160,8 +159,7 @@ def keep_upload(name: str, data: bytes) -> Path:
         InputError: it cannot be written there.
     """
     known = Path(re.split(r"[/\\]", name)[-1].lstrip(".") or "picture")
-    for number in count(1):
-        path = known if number == 1 else known.with_name(f"{known.stem}-{number}{known.suffix}")
+    for path in names_for(known):
         if path.is_file() and path.read_bytes() == data:
             return path
         if not path.exists():
