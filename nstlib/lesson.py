@@ -67,7 +67,7 @@ LESSONS: dict[str, Lesson] = {
         Lesson("03", "Feature maps", "03_feature_maps", 75, PHOTOS),
         Lesson("04", "Gram matrices", "04_gram_matrices", 90),
         Lesson("05", "Losses", "05_losses", 90),
-        Lesson("06", "Adam vs L-BFGS", "06_adam_vs_lbfgs", 90),
+        Lesson("06", "Adam vs L-BFGS", "06_adam_vs_lbfgs", 102),
         Lesson("07", "Style transfer, whole", "07_style_transfer", 75, PHOTOS),
         Lesson("08", "Backbones", "08_backbones", 75),
         Lesson("clinic", "Broken-NST clinic", "clinic", 60),
