@@ -264,7 +264,7 @@ def remembered(facts: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def named_in(facts: Mapping[str, Any], path: str) -> tuple[str, ...]:
-    """Content and styles, as a picture's facts name them.
+    """Content and styles, as a picture's facts name them; files that are not here may lie beside the picture.
 
     Raises:
         InputError: there is no content, or no style: it was not made by `nst stylize`.
@@ -273,7 +273,8 @@ def named_in(facts: Mapping[str, Any], path: str) -> tuple[str, ...]:
     names = (facts.get("content"), *(styles if isinstance(styles, list) else ()))
     if len(names) < 2 or not all(isinstance(name, str) for name in names):
         raise InputError(f"'{path}' was not made from a content and a style picture: name both, or use nst texture")
-    return names
+    beside = {name: Path(path).parent / name for name in names}
+    return tuple(str(p) if p.is_file() and not Path(name).exists() else name for name, p in beside.items())
 
 
 @nst.command()

@@ -73,6 +73,12 @@ def test_like_finds_pictures_in_folders(pictures, call):
     assert call("stylize", "--like", "out.png", "-o", "again.png")[0] == 0
 
 
+def test_like_finds_pictures_beside_the_painting(pictures, call, monkeypatch):
+    assert call(*GOOD, *QUICK)[0] == 0
+    monkeypatch.chdir(pictures / "folder")
+    assert call("stylize", "--like", "../new.png", "-o", "again.png")[0] == 0
+
+
 def test_like_can_be_varied(pictures, call):
     assert call("stylize", "content.png", "style.png", "-o", "out.png", *QUICK)[0] == 0
     assert call("stylize", "other.png", "style.png", "--like", "out.png", "-o", "two.jpg", "--tv-weight", "0.5")[0] == 0

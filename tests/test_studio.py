@@ -462,10 +462,13 @@ def test_a_recipe_brings_its_own_settings(studio):
 def test_an_uploaded_picture_is_chosen_and_painted(studio):
     give(studio.upload_content, "cat.png", png())
     give(studio.upload_style, "art.png", png(seed=1))
-    assert studio.choices.content == "studio/own/cat.png" and studio.choices.styles[-1] == "studio/own/art.png"
+    assert studio.choices.content == "studio/own/cat.png" and studio.choices.styles == ("studio/own/art.png",)
     studio.knobs["size"].value, studio.knobs["evaluations"].value = 128, 5
     studio.paint.click()
-    assert studio.painter.worker.wait(60) and "Kept as studio/cat-brushstrokes-art.png" in words(studio)
+    assert studio.painter.worker.wait(60) and "Kept as studio/cat-art.png" in words(studio)
+    studio.styles.choose(["style/mosaic", "style/cubist"])
+    give(studio.upload_style, "sea.png", png(seed=2))
+    assert studio.choices.styles == ("style/mosaic", "style/cubist", "studio/own/sea.png")
 
 
 def test_a_broken_upload_is_told_and_changes_nothing(studio):

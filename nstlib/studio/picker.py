@@ -101,7 +101,7 @@ class Picker:
             self.changed()
 
     def add(self, name: str) -> None:
-        """Show one more picture, before all others, and choose it.
+        """Show one more picture, before all others, and choose it: in place of a single one, beside several.
 
         Args:
             name: of the picture.
@@ -109,7 +109,8 @@ class Picker:
         Raises:
             InputError: it cannot be read.
         """
-        self.choose((*(one for one in self.chosen if one != name), name)[-self.most :])
+        others = [one for one in self.chosen if one != name] if len(self.chosen) > 1 else []
+        self.choose((*others, name)[-self.most :])
 
     def check(self, names: Iterable[str]) -> list[str]:
         """Those that are not shown yet.

@@ -73,7 +73,7 @@ class Studio:
         self.painter, self.scout = Painter(self.shelf, self.paces, self), Worker()
         self.left: Side | None = None
         self.right: Side | None = None
-        self.drawn = self.charted = 0.0
+        self.drawn = self.charted = self.done = 0.0
         self.choices = Choices()
         self.quiet = False  # while controls are set by the studio itself
         self.page = self.build()
@@ -452,11 +452,11 @@ class Studio:
         if content is not None:
             self.left = drawing.small(to_pil(content.pixels)), short_name(canvas.choices.content)
         self.wipe.value = 0
-        self.drawn = self.charted = 0.0
+        self.drawn = self.charted = self.done = 0.0
 
     def grew(self, canvas: Canvas, progress: Progress) -> None:
         """See `Watcher`."""
-        now = time.monotonic()
+        now, self.done = time.monotonic(), progress.done
         if now - self.drawn > FRAME_SECONDS:
             step, plan = progress.step, canvas.plan
             left = "" if progress.seconds_left is None else f", about {duration(progress.seconds_left)} left"
@@ -473,7 +473,8 @@ class Studio:
     def kept(self, canvas: Canvas, result: Result) -> None:
         """See `Watcher`."""
         self.right = drawing.small(to_pil(result.image)), canvas.path.stem
-        self.bar.value = drawing.bar(1.0, f"{result.evaluations} evaluations in {duration(result.seconds)}")
+        done = self.done if result.stopped is Stop.LEFT else 1.0
+        self.bar.value = drawing.bar(done, f"{result.evaluations} evaluations in {duration(result.seconds)}")
         self.chart.value = drawing.losses(result.history)
         self.gallery.show([str(canvas.path), *self.gallery.buttons][:SHOWN])
         self.gallery.choose([str(canvas.path)])
