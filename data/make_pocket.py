@@ -40,10 +40,10 @@ from nstlib.backbone import Backbone, load_backbone
 from nstlib.errors import InputError
 from nstlib.files import whole
 from nstlib.image import load_image, save_image
-from nstlib.loss import Objective, content_loss, content_terms, style_terms
+from nstlib.judges import colours_gone, look
+from nstlib.loss import Objective, content_terms, style_terms
 from nstlib.machine import choose_device
 from nstlib.optimizers import optimize
-from nstlib.style import STATISTICS
 from nstlib.weights import save_weights
 
 CPU = torch.device("cpu")
@@ -567,45 +567,6 @@ class Run:
 
 # --- how good it is ---------------------------------------------------------------------------------------------------
 
-JUDGE_STYLE = ("relu1", "fire2", "fire3", "fire4", "fire5", "fire6", "fire7", "fire8")
-JUDGE_CONTENT = "fire4"
-
-
-@dataclass(frozen=True)
-class Verdict:
-    """What SqueezeNet 1.0 sees of a picture made from a content and a style image.
-
-    style: share of the content image's style distance that the picture removed. content: ‖ΔF‖² / ‖F‖² at fire4.
-    colour: share of the Wasserstein-2 distance between the pictures' RGB Gaussians that it removed.
-    """
-
-    style: float
-    content: float
-    colour: float
-
-
-@torch.no_grad()
-def verdict(teacher: Backbone, picture: Tensor, content: Tensor, style: Tensor) -> Verdict:
-    """Judge a picture by the teacher's features and by its colours."""
-    relative = STATISTICS["gram-relative"]
-    layers = [*JUDGE_STYLE]
-    target = {n: relative.describe(f) for n, f in teacher(style, layers).items()}
-
-    def style_distance(image: Tensor) -> float:
-        maps = teacher(image, layers)
-        return float(sum(relative.distance(relative.describe(maps[n]), target[n]) for n in layers) / len(layers))
-
-    def colour_distance(image: Tensor) -> float:
-        kind = STATISTICS["wasserstein"]
-        return float(kind.distance(kind.describe(image.double()), kind.describe(style.double())))
-
-    maps, wanted = (teacher(image, [JUDGE_CONTENT])[JUDGE_CONTENT] for image in (picture, content))
-    return Verdict(
-        1 - style_distance(picture) / style_distance(content),
-        float(content_loss(maps, wanted, "relative")),
-        1 - colour_distance(picture) / colour_distance(content),
-    )
-
 
 def optimised(net: Backbone, content: Tensor, style: Tensor, evaluations: int) -> Tensor:
     """The picture that a network makes of a pair: equal style layers, 0.05 of the content layer, from the content."""
@@ -744,19 +705,18 @@ def judge(
         "squeezenet": teacher,
         "random": load_backbone("pocket", "random", device=device),
     }
-    table: dict[str, list[Verdict]] = {name: [] for name in nets}
+    table: dict[str, list[tuple[float, float, float]]] = {name: [] for name in nets}
+    words = "style {:.3f}  content {:.3f}  colour {:.3f}"
     for number, pair in enumerate(pairs, start=1):
         content, style = (load_image(source, size, enlarge=True).pixels.to(device) for source in pair)
         for name, net in nets.items():
             picture = optimised(net, content, style, evaluations)
             save_image(picture, out / f"{number}_{name}.png")
-            table[name].append(verdict(teacher, picture, content, style))
-            click.echo(f"{number} {name:11} {table[name][-1]}")
-    for name, verdicts in table.items():
-        style, content, colour = (
-            sum(getattr(v, k) for v in verdicts) / len(verdicts) for k in ("style", "content", "colour")
-        )
-        click.echo(f"mean {name:11} style {style:.3f}  content {content:.3f}  colour {colour:.3f}")
+            seen = look(teacher, picture, content, style)
+            table[name].append((seen.style, seen.content, colours_gone(picture, content, style)))
+            click.echo(f"{number} {name:11} {words.format(*table[name][-1])}")
+    for name, rows in table.items():
+        click.echo(f"mean {name:11} {words.format(*np.mean(rows, 0))}")
 
 
 if __name__ == "__main__":
