@@ -31,7 +31,6 @@ from nstlib.studio.choices import Choices
 from nstlib.studio.drawing import losses, wiped
 from nstlib.studio.forecast import Paces, foresee, measure
 from nstlib.studio.painter import Painter
-from nstlib.studio.picker import uploaded
 from nstlib.studio.shelf import Shelf
 
 SMALL = Choices(size=64, evaluations=4)
@@ -475,13 +474,6 @@ def test_a_broken_upload_is_told_and_changes_nothing(studio):
     before = studio.choices
     give(studio.upload_content, "cat.png", b"no picture")
     assert "cat.png" in words(studio) and studio.choices == before
-
-
-@pytest.mark.parametrize(
-    "value", [{"a.png": {"metadata": {}, "content": b"x"}}, ({"name": "a.png", "content": memoryview(b"x")},)]
-)
-def test_uploads_are_read_from_both_versions_of_ipywidgets(value):
-    assert list(uploaded(value)) == [("a.png", b"x")]
 
 
 def test_paint_stop_continue_compare_restore_and_download(studio):

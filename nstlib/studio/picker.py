@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING
 
 from PIL import Image
 
@@ -152,14 +152,3 @@ def thumbnail(name: str) -> Image.Image:
         name: as `load_image` takes it.
     """
     return to_pil(load_image(name, THUMB, side="short").pixels)
-
-
-def uploaded(value: Any) -> Sequence[tuple[str, bytes]]:
-    """Names and contents of what was uploaded.
-
-    Args:
-        value: of a `FileUpload`: a dictionary by name before ipywidgets 8, a tuple since.
-    """
-    if isinstance(value, dict):
-        return [(name, bytes(one["content"])) for name, one in value.items()]
-    return [(one["name"], bytes(one["content"])) for one in value]

@@ -23,13 +23,14 @@ from ..recipe import STARTS
 from ..recipes import RECIPES
 from ..result import Progress, Result, duration
 from ..weights import WEIGHTS, find_weights
+from ..widget.chooser import uploads
 from ..worker import Worker
 from . import drawing
 from .choices import Choices, short_name
 from .forecast import Paces, foresee, measure
 from .looks import STYLE
 from .painter import Canvas, Painter
-from .picker import Picker, uploaded
+from .picker import Picker
 from .shelf import Shelf
 
 if TYPE_CHECKING:
@@ -324,7 +325,7 @@ class Studio:
             control: the `FileUpload`.
             picker: that shows it.
         """
-        files = uploaded(control.value)
+        files = uploads(control.value)
         for name, data in files:
             picker.add(self.shelf.keep(data, name))
             self.said(f"{name} is kept as a picture of your own, and chosen")
