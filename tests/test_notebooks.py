@@ -29,7 +29,10 @@ def test_says_nothing_on_standard_error(path):
     assert not [o["text"] for o in outputs if o.get("name") == "stderr"]
 
 
+OTHERS = [FOLDER / "engine.ipynb", FOLDER / "studio.ipynb"]
+
+
 @pytest.mark.notebooks
-@pytest.mark.parametrize("path", [*SOURCES, FOLDER / "engine.ipynb"], ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", [*SOURCES, *OTHERS], ids=lambda path: path.stem)
 def test_runs_alone(path, tmp_path):
     run_alone(path.read_text(encoding="utf-8"), path.name, tmp_path)
