@@ -3,6 +3,10 @@ from . import plot as plot
 from . import widget as widget
 from .architecture import BACKBONES as BACKBONES
 from .architecture import Layer as Layer
+from .asking import choose as choose
+from .asking import found as found
+from .asking import predict as predict
+from .asking import predictions as predictions
 from .backbone import Backbone as Backbone
 from .backbone import load_backbone as load_backbone
 from .backbone import normalize_activations as normalize_activations

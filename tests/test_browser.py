@@ -265,6 +265,71 @@ def test_a_result_shows_itself_with_words_for_whoever_does_not_see_it(lab):  # n
     made.context.close()
 
 
+@pytest.fixture(scope="module")
+def asked(lab):  # noqa: F811
+    """A page on a notebook with a prediction, its result, a question for numbers and the playback."""
+    sources = [
+        'import nstlib as nst\nnst.predict("04.shuffle")',
+        'nst.found("04.shuffle")',
+        'nst.choose("04.size")',
+        'nst.predictions("04")',
+    ]
+    kernel = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
+    cells = [nbformat.v4.new_code_cell(source) for source in sources]
+    nbformat.write(nbformat.v4.new_notebook(cells=cells, metadata=kernel), lab.folder / "asked.ipynb")
+    made = lab.open("asked.ipynb")
+    made.locator(".jp-Cell").first.click()
+    return made
+
+
+def run_cell(page, number):
+    """Run one cell, and wait for its end."""
+    page.locator(".jp-Cell .jp-InputArea-editor").nth(number).click()
+    page.keyboard.press("Control+Enter")
+    page.idle()
+
+
+def test_a_prediction_is_clicked_kept_and_told_after_the_result(asked):
+    run_cell(asked, 0)
+    form = asked.locator(".nst-form-04-shuffle")
+    form.get_by_role("button", name="b) Its rows are shuffled.").click()
+    form.get_by_text("You said b. Run the next cell and see.").wait_for()
+    assert not asked.locator(".nst-still").first.is_visible()
+    run_cell(asked, 0)
+    asked.locator(".nst-form-04-shuffle").get_by_role("button", name="● b) Its rows are shuffled.").wait_for()
+    run_cell(asked, 1)
+    asked.get_by_text("✗ Rows are channels: positions are summed over.").wait_for()
+    asked.get_by_text("Found: a) Nothing.").wait_for()
+
+
+def test_a_question_is_answered_by_keyboard_alone_and_the_lesson_played_back(asked):
+    run_cell(asked, 2)
+    asked.get_by_label("Your answer").focus()
+    asked.keyboard.type("64, 64")
+    asked.keyboard.press("Enter")
+    asked.get_by_text("✗ Those are positions: they are summed over.").wait_for()
+    asked.get_by_label("Your answer").fill("512, 512")
+    asked.keyboard.press("Tab")
+    asked.get_by_text("✓ Right. Channels against channels").wait_for()
+    assert asked.evaluate(NAME) == "Answer"
+    run_cell(asked, 3)
+    table = asked.locator("table:has(caption:text('Lesson 04'))")
+    assert "✗ 64, 64. Then: ✓ 512, 512." in table.inner_text()
+
+
+@pytest.mark.parametrize("theme", ["JupyterLab Light", "JupyterLab Dark"])
+def test_nobody_is_shut_out_of_a_question(asked, theme):
+    from axe_playwright_python.sync_playwright import Axe
+
+    run_cell(asked, 0)
+    asked.evaluate(
+        "theme => window.jupyterapp.commands.execute('apputils:change-theme', {theme, isPalette: false})", theme
+    )
+    asked.wait_for_timeout(300)
+    found = Axe().run(asked.page, context={"include": [[".nst-form"]]}).response["violations"]
+    assert not [one["id"] for one in found if one["impact"] in ("serious", "critical")], json.dumps(found, indent=1)
+
+
 # --- under Voila ---------------------------------------------------------------------------------
 
 

@@ -9,6 +9,7 @@ here, ipywidgets 7.7 and 8 both have.
 
 from .chooser import Chooser, choose
 from .flights import flight_recorder
+from .form import Form, form_html, lines_html
 from .panels import Panel, panel
 
-__all__ = ["Chooser", "Panel", "choose", "flight_recorder", "panel"]
+__all__ = ["Chooser", "Form", "Panel", "choose", "flight_recorder", "form_html", "lines_html", "panel"]

@@ -27,13 +27,14 @@ cell, then the menu <b>Run</b>, <b>Run All Above Selected Cell</b>, then the cel
 """
 
 
-def lay_over(box: Any, html: str, words: str) -> None:
+def lay_over(box: Any, html: str, words: str, plain: str = "") -> None:
     """Show a still figure, and a widget that hides it where it lives.
 
     Args:
         box: the widget, whose children are at least one.
         html: the still figure.
         words: a line below it that says what running the cell adds.
+        plain: the figure as text, where that is all there is; the same line without.
     """
     from IPython import get_ipython
     from IPython.display import display
@@ -42,7 +43,7 @@ def lay_over(box: Any, html: str, words: str) -> None:
     name, shell = f"nst-still-{secrets.token_hex(4)}", get_ipython()
     note = f'<div style="font: 13px/1.5 sans-serif; opacity: 0.75">{escape(words)}</div>'
     still = f'<div class="nst-still {name}"><style>{HIDE_THE_DEAD}</style>{html}{note}</div>'
-    display({"text/html": still, "text/plain": words}, raw=True)
+    display({"text/html": still, "text/plain": plain or words}, raw=True)
     rules = f"<style>.{name}, {OUTPUT}:has(.{name}) {{display: none}}</style>"
     # The shell's own count may already be that of the next cell.
     cell = f"cell [{len(shell.history_manager.input_hist_parsed) - 1}]" if shell is not None else "its cell"

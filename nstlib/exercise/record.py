@@ -1,0 +1,192 @@
+"""What a learner said before the result was there → what to tell afterwards, and a table at the lesson's end."""
+
+from __future__ import annotations
+
+import ast
+import operator
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from .question import Choice, Number
+from .values import numbers
+
+__all__ = ["Entry", "playback"]
+
+HEAD = ("question", "you said", "found")
+POWER = 64  # the largest exponent that is worked out
+SIGNS = {
+    ast.Add: operator.add,
+    ast.Sub: operator.sub,
+    ast.Mult: operator.mul,
+    ast.Div: operator.truediv,
+    ast.Pow: operator.pow,
+    ast.USub: operator.neg,
+}
+
+
+@dataclass
+class Entry:
+    """A question that was asked, and what the learner said.
+
+    Attributes:
+        question: with its answer.
+        waits: whether that is told only after the learner has seen the result (a prediction), or at once.
+        answers: what was said, the first one first: letters, or tuples of numbers. A prediction has one at most, the
+            last that came before the result.
+        seen: whether the result has been shown.
+    """
+
+    question: Choice | Number
+    waits: bool
+    answers: list[object] = field(default_factory=list)
+    seen: bool = False
+
+    @property
+    def open(self) -> bool:
+        """Whether what was said may still be changed."""
+        return not self.answers or not self.seen or not self.waits
+
+    def say(self, answer: object) -> list[str]:
+        """Take an answer.
+
+        Args:
+            answer: a letter; a number, or several; a text that says these, such as "1/4" or "64, 32".
+
+        Returns:
+            What to tell, in lines; why, if it cannot be taken.
+        """
+        kept = self.read(answer)
+        if kept is None:
+            return [f"✗ {self.question.check(worked_out(answer)).message}"]
+        if not self.open and kept != self.answers[0]:
+            return [*self.told(), "You know the result now, so what you said before it stays."]
+        if self.waits and self.open:
+            self.answers = [kept]
+        elif kept not in self.answers and not self.right:
+            self.answers.append(kept)
+        return self.told(kept)
+
+    def read(self, answer: object) -> object:
+        """An answer as it is kept; None if it is none.
+
+        Args:
+            answer: see `say`.
+        """
+        if isinstance(self.question, Choice):
+            letter = str(answer).strip().strip("()").lower()
+            return letter if letter in self.question.options else None
+        found = numbers(worked_out(answer))
+        return None if found is None or not found.size else tuple(found.ravel().tolist())
+
+    @property
+    def right(self) -> bool:
+        """Whether the right answer is among those that were given."""
+        return any(self.question.check(answer).passed for answer in self.answers)
+
+    def told(self, answer: object = None) -> list[str]:
+        """What there is to tell of an answer: nothing of the result before that was seen.
+
+        Args:
+            answer: as it is kept; the last that was given if None.
+        """
+        if not self.answers:
+            return []
+        answer = self.answers[-1] if answer is None else answer
+        if self.waits and not self.seen:
+            return [f"You said {shown(answer)}. Run the next cell and see."]
+        verdict = self.question.check(answer)
+        lines = [f"You said {self.whole(answer)}", str(verdict)]
+        if self.waits and not verdict:
+            lines.append(f"Found: {self.found()}")
+        return lines
+
+    def found(self) -> str:
+        """The right answer, and why it is."""
+        question = self.question
+        why = question.options[question.answer][1] if isinstance(question, Choice) else question.why
+        return f"{self.whole(question.answer)} {why.removeprefix('Right. ')}"
+
+    def whole(self, answer: object) -> str:
+        """An answer in words.
+
+        Args:
+            answer: as it is kept.
+        """
+        options = self.question.options if isinstance(self.question, Choice) else {}
+        return f"{answer}) {options[str(answer)][0]}" if options else f"{shown(answer)}."
+
+
+def playback(entries: Iterable[Entry]) -> list[tuple[str, str, str]]:
+    """What was said beside what was found, which from now on counts as seen.
+
+    Args:
+        entries: in the order in which they were asked.
+
+    Returns:
+        A row for each: question, what was said, what was found. The last is not told where nothing was said.
+    """
+    return [row(entry) for entry in entries]
+
+
+def row(entry: Entry) -> tuple[str, str, str]:
+    """One line of the playback."""
+    if not entry.answers:
+        return entry.question.question, "nothing yet", "told once you have said something"
+    entry.seen = True
+    said = [f"{'✓' if entry.question.check(one) else '✗'} {entry.whole(one)}" for one in entry.answers]
+    return entry.question.question, " Then: ".join(said), entry.found()
+
+
+def shown(answer: object) -> str:
+    """A letter, or numbers, as text.
+
+    Args:
+        answer: a text, a number or a tuple of numbers.
+
+    >>> shown("b"), shown((1073741824.0, 0.25))
+    ('b', '1073741824, 0.25')
+    """
+    if isinstance(answer, str):
+        return answer
+    many = answer if isinstance(answer, tuple) else (answer,)
+    return ", ".join(str(int(x)) if float(x).is_integer() else f"{x:.4g}" for x in many)
+
+
+def worked_out(answer: object) -> object:
+    """The numbers that a text says, sums and products among them; anything else as it is.
+
+    Args:
+        answer: as it was given.
+
+    >>> worked_out("1/4"), worked_out("64 * 64, 2**30"), worked_out("many")
+    (0.25, (4096, 1073741824), 'many')
+    """
+    if not isinstance(answer, str):
+        return answer
+    try:
+        return value(ast.parse(answer.strip().replace("^", "**").replace("×", "*"), mode="eval").body)
+    except (SyntaxError, ValueError, TypeError, ArithmeticError, RecursionError):
+        return answer
+
+
+def value(node: ast.expr) -> object:
+    """What an expression of numbers is worth; nothing else is worked out.
+
+    Args:
+        node: of Python's syntax tree.
+
+    Raises:
+        ValueError: there is more in it than numbers.
+    """
+    if isinstance(node, ast.Constant) and type(node.value) in (int, float):
+        return node.value
+    if isinstance(node, ast.Tuple | ast.List):
+        return tuple(map(value, node.elts))
+    if isinstance(node, ast.UnaryOp) and type(node.op) in SIGNS:
+        return SIGNS[type(node.op)](value(node.operand))
+    if isinstance(node, ast.BinOp) and type(node.op) in SIGNS:
+        left, right = value(node.left), value(node.right)
+        if isinstance(node.op, ast.Pow) and abs(right) > POWER:
+            raise ValueError("a power that large is nobody's answer")
+        return SIGNS[type(node.op)](left, right)
+    raise ValueError(f"{type(node).__name__} is no number")

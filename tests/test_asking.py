@@ -1,0 +1,218 @@
+"""Questions: what was said is kept, what was found comes after it, and no notebook holds an answer before that."""
+
+import json
+import subprocess
+import sys
+
+import nbformat
+import pytest
+
+import nstlib as nst
+from nstlib import asking
+from nstlib.errors import InputError
+from nstlib.exercise import EXERCISES, Choice, Code
+from nstlib.exercise.record import worked_out
+from nstlib.widget import Form
+
+ASKABLE = [name for name, question in EXERCISES.items() if not isinstance(question, Code)]
+RIGHT = "a sum knows no order"  # of 04.shuffle
+WRONG = "Rows are channels: positions are summed over."
+
+
+@pytest.fixture(autouse=True)
+def fresh(monkeypatch):
+    """Nothing was asked yet."""
+    monkeypatch.setattr(asking, "ASKED", {})
+
+
+def given(name):
+    """An answer that a learner might give: a wrong letter, or a wrong number."""
+    question = EXERCISES[name]
+    return next(k for k in question.options if k != question.answer) if isinstance(question, Choice) else 1234.5
+
+
+def secrets(name):
+    """What is not to be read before it is told."""
+    question = EXERCISES[name]
+    if isinstance(question, Choice):
+        return [tell for _, tell in question.options.values()]
+    return [text for text in (question.why, question.hint, *(tell for _, tell in question.mistakes)) if text]
+
+
+# --- a prediction --------------------------------------------------------------------------------
+
+
+def test_a_prediction_is_told_after_the_result():
+    said = repr(nst.predict("04.shuffle", "b"))
+    assert said.endswith("You said b. Run the next cell and see.")
+    told = repr(nst.found("04.shuffle"))
+    assert WRONG in told and "Found: a) Nothing." in told and RIGHT in told
+
+
+def test_who_was_right_is_told_why():
+    nst.predict("04.shuffle", " A) ".strip())
+    told = repr(nst.found("04.shuffle"))
+    assert told.splitlines() == ["You said a) Nothing.", f"✓ {EXERCISES['04.shuffle'].options['a'][1]}"]
+
+
+def test_it_is_kept_may_be_changed_before_the_result_and_not_after():
+    nst.predict("04.shuffle", "b")
+    assert "You said b" in repr(nst.predict("04.shuffle"))
+    nst.predict("04.shuffle", "c")
+    assert "You said c" in repr(nst.predict("04.shuffle", ...))
+    nst.found("04.shuffle")
+    assert "what you said before it stays" in repr(nst.predict("04.shuffle", "a"))
+    assert "You said c)" in repr(nst.found("04.shuffle"))
+
+
+def test_without_a_prediction_the_finding_lies_folded():
+    told = nst.found("04.shuffle")
+    assert 'nst.predict("04.shuffle", "a")' in repr(told) and RIGHT not in repr(told)
+    before, fold = told._repr_html_().split("<details>")
+    assert RIGHT not in before and RIGHT in fold and "<summary>What was found</summary>" in fold
+
+
+def test_one_made_after_the_result_is_told_at_once():
+    nst.found("04.shuffle")
+    assert WRONG in repr(nst.predict("04.shuffle", "b"))
+
+
+@pytest.mark.parametrize("odd", ["z", "", "?", None, ..., 3, ("a", "b"), object()])
+def test_what_is_no_answer_is_not_taken(odd):
+    asked = repr(nst.predict("04.shuffle", odd))
+    assert "Choose one of the letters a, b, c, d" in asked or 'write nst.predict("04.shuffle", "a")' in asked
+    assert not asking.ASKED["04.shuffle"].answers
+
+
+# --- a question that is told at once -------------------------------------------------------------
+
+
+def test_a_question_is_told_at_once_and_may_be_answered_again():
+    wrong = repr(nst.choose("04.shuffle", "b"))
+    assert WRONG in wrong and RIGHT not in wrong
+    assert RIGHT in repr(nst.choose("04.shuffle", "a"))
+    assert WRONG in repr(nst.choose("04.shuffle", "b")) and asking.ASKED["04.shuffle"].answers == ["b", "a"]
+
+
+@pytest.mark.parametrize("text", ["(512, 512)", "512, 512", " 2**9, 2^9", "64*8, 1024/2", [512, 512], "1, 512, 512"])
+def test_numbers_are_read_as_people_write_them(text):
+    assert nst.check("04.size", worked_out(text)).passed
+    assert "✓ Right." in repr(nst.choose("04.size", text))
+
+
+@pytest.mark.parametrize("text", ["many", "9**9**9", "2**99999", "1/0", "__import__('os')", "(" * 300, "512;"])
+def test_a_text_that_is_no_number_is_told_so(text):
+    assert "✗ This asks for numbers, not" in repr(nst.choose("04.size", text))
+    assert not asking.ASKED["04.size"].answers
+
+
+# --- all of them ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", ASKABLE)
+def test_nothing_of_an_answer_is_shown_before_it_was_told(name):
+    lesson = name.partition(".")[0]
+    shown = [nst.predict(name), nst.choose(name), nst.predictions(lesson), nst.predict(name, given(name))]
+    for one in shown:
+        texts = repr(one) + one._repr_html_()
+        assert not [secret for secret in secrets(name) if secret in texts]
+
+
+@pytest.mark.parametrize("name", ASKABLE)
+def test_whatever_was_said_the_finding_is_told(name):
+    nst.predict(name, given(name))
+    assert "Found: " in repr(nst.found(name))
+    assert "Right. " not in repr(nst.found(name))
+
+
+def test_code_is_not_asked_for_and_unknown_names_are_answered_with_the_nearest():
+    with pytest.raises(InputError, match=r'04.gram asks for a function.*nst.check\("04.gram", …\)'):
+        nst.predict("04.gram")
+    for ask in (nst.predict, nst.choose, nst.found):
+        with pytest.raises(InputError, match=r"did you mean '04.shuffle'"):
+            ask("04.shufle")
+    with pytest.raises(InputError, match="unknown lesson '4'"):
+        nst.predictions("4")
+
+
+# --- the playback --------------------------------------------------------------------------------
+
+
+def test_a_lesson_is_played_back():
+    (
+        nst.predict("04.shuffle", "b"),
+        nst.predict("04.rank"),
+        nst.choose("04.size", (64, 64)),
+        nst.choose("04.size", "512, 512"),
+    )
+    nst.predict("05.mean_or_sum", 3)
+    played = nst.predictions("04")
+    assert played.caption == "Lesson 04: 2 of 3 questions answered, 0 right at the first attempt"
+    (_, said, found), (_, nothing, hidden), (_, both, _) = played.rows
+    assert said == "✗ b) Its rows are shuffled." and found.startswith("a) Nothing. It is a sum over positions")
+    assert nothing == "nothing yet" and "100" not in hidden
+    assert both == "✗ 64, 64. Then: ✓ 512, 512."
+    assert "what you said before it stays" in repr(nst.predict("04.shuffle", "a"))
+
+
+def test_nothing_asked_nothing_played():
+    assert repr(nst.predictions("04")).startswith("Nothing was asked of lesson 04 so far")
+    assert "<table" not in nst.predictions("04")._repr_html_()
+
+
+# --- the form ------------------------------------------------------------------------------------
+
+
+def form(asked):
+    """The form that a notebook would show."""
+    return Form(asked.entry.question.name, "", asked.options, asked.said, asked.told, asked.take)
+
+
+def test_a_click_commits_and_is_marked():
+    made = form(nst.predict("04.shuffle"))
+    assert "status" in made.words.value and "You said" not in made.words.value
+    made.buttons["b"].click()
+    assert "You said b. Run the next cell and see." in made.words.value
+    assert [letter for letter, one in made.buttons.items() if one.description.startswith("● ")] == ["b"]
+    made.buttons["c"].click()
+    assert asking.ASKED["04.shuffle"].answers == ["c"] and not made.buttons["b"].description.startswith("● ")
+    nst.found("04.shuffle")
+    made.buttons["a"].click()
+    assert asking.ASKED["04.shuffle"].answers == ["c"] and made.buttons["c"].description.startswith("● ")
+
+
+def test_a_form_run_again_shows_what_was_said():
+    nst.choose("04.shuffle", "b")
+    made = form(nst.choose("04.shuffle"))
+    assert WRONG in made.words.value and made.buttons["b"].description.startswith("● ")
+
+
+def test_numbers_go_into_a_box():
+    made = form(nst.choose("04.size"))
+    made.text.value = "64, 64"
+    assert "Those are positions" in made.words.value
+    made.text.value = "   "
+    assert asking.ASKED["04.size"].answers == [(64.0, 64.0)]
+
+
+@pytest.mark.parametrize("library", [True, False])
+def test_a_notebook_shows_the_question_and_no_answer(library, tmp_path):
+    """Executed as the lessons are, with ipywidgets and without: what is saved can be read, and holds no answer."""
+    hide = "" if library else 'import sys; sys.modules["ipywidgets"] = None\n'
+    hide += "" if library else "import importlib.util as u; f = u.find_spec\n"
+    hide += "" if library else 'u.find_spec = lambda n, *a: None if n == "ipywidgets" else f(n, *a)\n'
+    sources = [
+        f'{hide}import nstlib as nst\nnst.predict("04.shuffle")',
+        'nst.choose("04.size")',
+        'nst.predictions("04")',
+    ]
+    cells = [nbformat.v4.new_code_cell(source) for source in sources]
+    kernel = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
+    nbformat.write(nbformat.v4.new_notebook(cells=cells, metadata=kernel), tmp_path / "asked.ipynb")
+    command = [sys.executable, "-m", "jupyter", "execute", "--inplace", "asked.ipynb"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr[-2000:]
+    text = json.dumps(json.loads((tmp_path / "asked.ipynb").read_text(encoding="utf-8")), ensure_ascii=False)
+    assert "Its rows are shuffled." in text and 'nst.predict(\\"04.shuffle\\", \\"a\\")' in text
+    assert ("widget-view+json" in text) == library
+    assert not [secret for name in ("04.shuffle", "04.size") for secret in secrets(name) if secret in text]
