@@ -19,13 +19,22 @@ if TYPE_CHECKING:
 __all__ = ["DIAGNOSES"]
 
 
+def other_shape(given: Answers, wanted: Answers, where: list[str], exercise: Code) -> str:
+    if any(g.size != w.size for g, w in zip(given, wanted, strict=True)):
+        return ""
+    brought = [g.reshape(w.shape) for g, w in zip(given, wanted, strict=True)]
+    if not all(right(brought, wanted, exercise.tolerance, exercise.slack)):
+        return ""
+    i = next(i for i, (g, w) in enumerate(zip(given, wanted, strict=True)) if g.shape != w.shape)
+    return f"Right, but in another shape: for {where[i]} you have {given[i].shape}, expected {wanted[i].shape}."
+
+
 def wrong_shape(given: Answers, wanted: Answers, where: list[str], exercise: Code) -> str:
     for g, w, case in zip(given, wanted, where, strict=True):
         if g.shape != w.shape and not g.size == w.size == 1:
             turned = " Is it transposed?" if g.shape == w.shape[::-1] else ""
-            thin = " Take the sides of length 1 off." if g.squeeze().shape == w.shape else ""
-            have = f"your result has the shape {g.shape}" if g.ndim else "you return a single number"
-            return f"For {case} {have}, expected {w.shape if w.ndim else 'a single number'}.{turned or thin}"
+            have, asked = (f"an array of shape {a.shape}" if a.ndim else "a single number" for a in (g, w))
+            return f"For {case} you return {have}, expected {asked}.{turned}"
     return ""
 
 
@@ -110,6 +119,6 @@ def is_square(case: tuple) -> bool:
 
 
 DIAGNOSES = (
-    *(transposed, wrong_shape, not_a_number, constant_factor, squares_only),
+    *(transposed, other_shape, wrong_shape, not_a_number, constant_factor, squares_only),
     *(changing_factor, border_only, first_difference),
 )

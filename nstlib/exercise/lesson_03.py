@@ -129,6 +129,10 @@ EXERCISES = (
                 lambda f, p: (f - p).square().sum() / f.shape[1],
                 "You divide by the channels alone: positions count too.",
             ),
+            (
+                lambda f, p: (f - p).square().sum() / (f.shape[2] * f.shape[3]),
+                "You divide by the positions alone: channels count too.",
+            ),
         ),
     ),
     Code(
@@ -141,7 +145,7 @@ EXERCISES = (
             for m in (
                 [[[0, 0, 9], [0, 0, 0]], [[2, 2, 2], [2, 2, 2]], [[1, 1, 1], [1, 1, 1]]],
                 [[[1, 1], [1, 2]], [[0, 0], [0, 8]], [[3, 3], [3, 0]], [[-9, -9], [-9, -9]]],
-                [[[4, 0, 0, 0, 4]], [[2, 2, 2, 2, 2]], [[0, 7, 0, 0, 0]], [[0, 0, 0, 0, 0]]],
+                [[[1, 1, 1, 1, 1]], [[0, 5, 5, 0, 0]], [[0, 0, 0, 0, 6]]],
             )
         ),
         mistakes=(
@@ -149,6 +153,11 @@ EXERCISES = (
             (
                 lambda f: f.mean(1).argmax().item(),
                 "You average over channels, and find a place: average over positions, dimensions 2 and 3.",
+            ),
+            (lambda f: f.mean((2, 3)).argmax().item() + 1, "Channels are counted from 0: leave out the + 1."),
+            (
+                lambda f: f.flatten(2).median(2).values.argmax().item(),
+                "That is the median over positions: take the mean, which counts rare strong answers too.",
             ),
             (lambda f: f.mean((2, 3)).max().item(), "That is how much it fires: its number is asked for, by argmax."),
             (lambda f: f.argmax().item(), "That is a place in the flattened map: average over positions, then argmax."),

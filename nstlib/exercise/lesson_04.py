@@ -48,6 +48,7 @@ def scaled_gradient(scale: Callable) -> Callable:
 
 NO_M = "The 1/M is missing: divide each Gram matrix by its number of positions, H·W."
 PAPERS_M = "M² times too small: the paper's 1/M² is for R, and R/M is divided by M already."
+ABSOLUTE = "You take absolute values of the difference: take squares."
 ROOT = "That is the root of it: leave the root out, the loss is quadratic."
 OWN_M = "Each Gram matrix is divided by its own number of positions: the style picture may have another size."
 
@@ -92,6 +93,10 @@ EXERCISES = (
                 lambda f: positions(f).T @ positions(f) / area(f),
                 "You compare positions, Fᵀ F (M, M): channels are the rows of F, so F Fᵀ (N, N).",
             ),
+            (
+                lambda f: torch.outer(positions(f).mean(1), positions(f).mean(1)),
+                "You average first and multiply then: multiply position by position, and average the products.",
+            ),
             (covariance, "You take the mean off first: that is the covariance."),
             (
                 lambda f: raw(f.reshape(1, *f.shape[2:], -1).permute(0, 3, 1, 2)) / area(f),
@@ -123,6 +128,7 @@ EXERCISES = (
                     (unequal(4), OWN_M),
                     (lambda f, t: style_loss("gram-e")(f, t) / area(f) ** 2, PAPERS_M),
                     (lambda f, t: style_loss("gram-e")(f, t).sqrt(), ROOT),
+                    (lambda f, t: (gram(f) - gram(t)).abs().mean() / 4, ABSOLUTE),
                 ),
             ),
             (
@@ -137,6 +143,7 @@ EXERCISES = (
                     (unequal(1), OWN_M),
                     (lambda f, t: style_loss("gram-4e")(f, t) / area(f) ** 2, PAPERS_M),
                     (lambda f, t: style_loss("gram-4e")(f, t).sqrt(), ROOT),
+                    (lambda f, t: (gram(f) - gram(t)).abs().mean(), ABSOLUTE),
                 ),
             ),
             (
@@ -287,6 +294,7 @@ EXERCISES = (
         mistakes=(
             ((64 * 512 * 512, 512 * 64 * 64), "That is N M, the numbers in the map: each meets N partners."),
             ((64 * 64, 512 * 512), "That is N², the entries: each is a sum of M products."),
+            (2**30, "That is one of the two: give both, as a tuple."),
             ((64 * 2**36, 512 * 2**24), "That is N M², the work of Fᵀ F: here F Fᵀ."),
         ),
     ),

@@ -33,6 +33,10 @@ def wrapped_tv(x: Tensor, power: int) -> Tensor:
     return sum((x - x.roll(1, axis)).abs().pow(power).sum() for axis in (2, 3))
 
 
+def cut_tv(x: Tensor, power: int) -> Tensor:
+    return sum(d.abs().pow(power).sum() for d in (x.diff(dim=3)[..., :-1, :], x.diff(dim=2)[..., :-1]))
+
+
 def raised_differences(x: Tensor, power: int, after: int) -> Tensor:
     """Signed differences to a power, their sums to another one."""
     return sum(x.diff(dim=axis).pow(power).sum() ** after for axis in (2, 3))
@@ -48,6 +52,15 @@ TV_MISTAKES = (
     (
         lambda x, power: (x[..., 1:, :] - x[..., :-1, :]).abs().pow(power).sum(),
         "Only up and down: add the differences of columns.",
+    ),
+    (cut_tv, "The last row and column lose differences: the two arrays of differences need not be of one size."),
+    (
+        lambda x, power: sum(x.diff(dim=axis).abs().pow(power).sum() for axis in (1, 2)),
+        "Those are differences of colours and of rows: the sides are dimensions 2 and 3.",
+    ),
+    (
+        lambda x, power: tv_loss(x, "isotropic"),
+        "That is the isotropic kind, with a root at each pixel: add up the two directions' differences instead.",
     ),
     (wrapped_tv, "Yours goes around the edge: roll makes the last pixel a neighbour of the first."),
     (
@@ -95,12 +108,12 @@ EXERCISES = (
             ),
         )
         for power, formula, other, first in (
-            (1, "absolute differences", "You square the differences: take absolute values.", "abs each of them first."),
+            (1, "absolute differences", "You square the differences: take absolute values.", "take abs of each first."),
             (
                 2,
                 "squared differences",
                 "You take absolute values: square the differences.",
-                "square each of them first.",
+                "square each first.",
             ),
         )
     ),

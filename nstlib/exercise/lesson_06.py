@@ -44,7 +44,7 @@ def library_direction(g: Tensor, S: Tensor, Y: Tensor) -> Tensor:
 
 
 def two_loop(
-    g: Tensor, S: Tensor, Y: Tensor, *, youngest_first=True, back=True, scale=1, fresh=True, beta=True, sign=-1
+    g: Tensor, S: Tensor, Y: Tensor, *, youngest_first=True, back=True, scale=1, pair=-1, fresh=True, beta=True, sign=-1
 ) -> Tensor:
     """L-BFGS's direction (Nocedal & Wright 2006, algorithm 7.4), and its likely mistakes.
 
@@ -54,7 +54,8 @@ def two_loop(
         Y: changes of the gradient (rows, n).
         youngest_first: whether the first loop begins with the youngest pair.
         back: whether the second loop runs the other way.
-        scale: the power of γ = s·y / y·y, of the youngest pair, that stands between the loops.
+        scale: the power of γ = s·y / y·y that stands between the loops.
+        pair: that γ is of.
         fresh: whether α comes from q, as it has become, or from g.
         beta: whether the second loop takes β off.
         sign: of the direction; 1 climbs.
@@ -64,7 +65,7 @@ def two_loop(
     for i in order:
         alpha[i] = rho[i] * (S[i] @ (q if fresh else g))
         q -= alpha[i] * Y[i]
-    r = q * ((S[-1] @ Y[-1]) / (Y[-1] @ Y[-1])) ** scale
+    r = q * ((S[pair] @ Y[pair]) / (Y[pair] @ Y[pair])) ** scale
     for i in reversed(order) if back else order:
         r = r + (alpha[i] - (rho[i] * (Y[i] @ r) if beta else 0)) * S[i]
     return sign * r
@@ -86,6 +87,11 @@ def bfgs(H: Tensor, s: Tensor, y: Tensor, *, rank_one=True, sides=2, turned=Fals
     left = torch.eye(len(s), dtype=H.dtype) - rho * torch.outer(*((y, s) if turned else (s, y)))
     H = left @ H @ left.T if sides == 2 else left @ H
     return H + rho * torch.outer(s, s) if rank_one else H
+
+
+def elementwise_bfgs(H: Tensor, s: Tensor, y: Tensor) -> Tensor:
+    factor = torch.eye(len(s)) - s * y / (s @ y)
+    return factor @ H @ factor + s * s / (s @ y)
 
 
 def curved(seed: int, rows: int, n: int) -> tuple[Tensor, Tensor, Tensor]:
@@ -167,6 +173,7 @@ EXERCISES = (
             ),
             (partial(two_loop, scale=0), "The scale between the loops is missing: γ = s·y / y·y of the youngest."),
             (partial(two_loop, scale=-1), "γ is upside down: it is s·y / y·y, a length over a curvature."),
+            (partial(two_loop, pair=0), "Your γ is of the oldest pair: take the youngest, S[-1] and Y[-1]."),
             (partial(two_loop, back=False), "Your second loop runs like the first: it goes back, oldest pair first."),
             (partial(two_loop, fresh=False), "Your α comes from g: take q as the pairs before have left it, ρ s·q."),
             (partial(two_loop, beta=False), "β is missing in the second loop: add (α - β) s."),
@@ -203,6 +210,14 @@ EXERCISES = (
             ),
             (partial(bfgs, sides=1), "Only one side: (I - ρ s yᵀ) H (I - ρ y sᵀ) keeps H symmetric."),
             (lambda H, s, y: bfgs(H, y, s), "s and y are exchanged: that updates the Hessian, not its inverse."),
+            (
+                lambda H, s, y: H + torch.outer(s, s) / (s @ y) - torch.outer(H @ y, H @ y) / (y @ H @ y),
+                "That is DFP's update: BFGS's is (I - ρ s yᵀ) H (I - ρ y sᵀ) + ρ s sᵀ.",
+            ),
+            (
+                elementwise_bfgs,
+                "s * y multiplies number by number: s yᵀ is a matrix, torch.outer(s, y).",
+            ),
             (lambda H, s, y: bfgs(H, s, y, rho=1 / (s @ s)), "ρ = 1 / s·y, not 1 / s·s."),
             (lambda H, s, y: bfgs(H, s, y, rho=s @ y), "ρ is upside down: 1 / s·y."),
         ),

@@ -93,6 +93,10 @@ EXERCISES = (
         solution=work,
         cases=RUNS,
         mistakes=(
+            (
+                lambda sizes, counts: sum(n * s**2 for s, n in zip(sizes, counts, strict=True)),
+                "Those are pixels: divide by the last size's, so that its evaluations count as 1.",
+            ),
             (lambda sizes, counts: sum(counts), "A coarse evaluation is cheaper: count its share of the pixels."),
             (
                 lambda sizes, counts: sum(n * s / sizes[-1] for s, n in zip(sizes, counts, strict=True)),
@@ -173,6 +177,13 @@ EXERCISES = (
             (
                 lambda x, s: (x - mean_of(x)) / (mean_std(s)[1] / mean_std(x)[1])[..., None, None] + mean_of(s),
                 "The deviations are exchanged: divide by the image's, multiply by the style's.",
+            ),
+            (
+                lambda x, s: (
+                    (x - mean_of(x)) / (mean_std(x)[1] ** 2)[..., None, None] * (mean_std(s)[1] ** 2)[..., None, None]
+                    + mean_of(s)
+                ),
+                "You scale by variances: take deviations, their roots.",
             ),
             (
                 lambda x, s: colours(x, s).clamp(0, 1),

@@ -89,6 +89,10 @@ EXERCISES = (
                 "That is the field: return the index of the layer.",
             ),
             (
+                lambda fields, wanted: min(abs(f - wanted) for f in fields),
+                "That is how far off the nearest field is: return the index of its layer.",
+            ),
+            (
                 lambda fields, wanted: min(range(len(fields)), key=lambda i: fields[i] - wanted),
                 "The sign of the difference wins: take its absolute value.",
             ),

@@ -6,22 +6,35 @@ import math
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import permutations
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from ..errors import one_line
 from .diagnoses import DIAGNOSES
 from .patience import TooLong, patience
 from .values import Answers, copy, count, kind, numbers, right, rounded, same, short, unchanged
 
-__all__ = ["NOT_ANSWERED", "Choice", "Code", "Number", "Verdict", "raised", "unanswered", "where_in"]
+__all__ = [
+    "NOT_ANSWERED",
+    "Choice",
+    "Code",
+    "NoGradient",
+    "Number",
+    "Verdict",
+    "raised",
+    "unanswered",
+    "what_cuts",
+    "where_in",
+]
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """What `check` says; it counts as true only if passed.
+    """What `check` and `mine` say; it counts as true only if passed.
 
     Attributes:
         passed: True, False, or None for "not answered yet".
@@ -115,7 +128,9 @@ class Number:
     def check(self, answer: object) -> Verdict:
         given, wanted = numbers(answer), np.asarray(self.answer, dtype=np.float64)
         if given is None:
-            return Verdict(False, f"This asks for {'numbers' if wanted.ndim else 'a number'}, not {kind(answer)}.")
+            quotes = " Leave out the quotes." if isinstance(answer, str) else ""
+            asked = "numbers" if wanted.ndim else "a number"
+            return Verdict(False, f"This asks for {asked}, not {kind(answer)}.{quotes}")
         if wanted.ndim and given.shape == (len(wanted) + 1,) and given[0] == 1:
             given = given[1:]  # (1, C, H, W) says the same as (C, H, W)
         if self.means(given, wanted):
@@ -126,8 +141,10 @@ class Number:
         if given.size != wanted.size:
             asked = f"This asks for {count(wanted.size, 'number')}"
             return Verdict(False, f"{asked}, and you gave {given.size}. {self.hint}")
-        if all(map(rounded, given.ravel(), wanted.ravel())):
+        if wanted.all() and all(map(rounded, given.ravel(), wanted.ravel())):
             return Verdict(False, "That is rounded: here the exact number is asked for.")
+        if all(g == float(f"{w:.1g}") for g, w in zip(given.ravel(), wanted.ravel(), strict=True)):
+            return Verdict(False, "That is rounded to one digit, which could be chance: give two at least.")
         if not wanted.ndim:
             how = "too large" if given.item() > wanted else "too small" if given.item() < wanted else "not a number"
             return Verdict(False, f"{given.item():g} is {how}. {self.hint}")
@@ -231,7 +248,8 @@ class Code:
                 return Verdict(False, missing) if found else NOT_ANSWERED
             changed = [n for n, a, b in zip(self.takes.split(), arguments, case, strict=True) if not unchanged(a, b)]
             if changed:
-                advice = f"work on a copy, {changed[0]} + 0 say"
+                whole = isinstance(case[self.takes.split().index(changed[0])], list)
+                advice = f"work on a copy, {f'list({changed[0]})' if whole else f'{changed[0]} + 0'} say"
                 return Verdict(False, f"Your function changes {changed[0]} in place: {advice}.")
             parts = self.parts(value)
             if parts is None:
@@ -265,8 +283,17 @@ class Code:
         """What to tell of the mistake that the answer behaves like, or ""."""
         return next((tell for wrong, tell in self.mistakes if self.agree(given, self.run(wrong))), "")
 
+    def order(self, given: list[tuple], wanted: list[tuple]) -> str:
+        """What to tell of several results that are right, but in another order, or ""."""
+        ways = permutations(range(len(self.returns.split())))
+        if any(self.agree([tuple(part[i] for i in way) for part in given], wanted) for way in ways):
+            return f"Right, but in another order: return {', '.join(self.returns.split())}."
+        return ""
+
     def diagnose(self, given: list[tuple], wanted: list[tuple]) -> str:
         """What can be said of any wrong result; of several results, about the first that is wrong."""
+        if self.returns and (told := self.order(given, wanted)):
+            return told
         pairs = enumerate(by_result(given, wanted))
         index, (found, asked) = next((i, p) for i, p in pairs if not all(right(*p, self.tolerance, self.slack)))
         found = [g.reshape(w.shape) if g.size == w.size == 1 else g for g, w in zip(found, asked, strict=True)]
@@ -338,7 +365,7 @@ def raised(answer: Callable, error: BaseException, where: str) -> str:
         return f"For {where} {error}: look at {line or 'its loops'}."
     if isinstance(error, SystemExit):
         return f"For {where} it ends the program at {line or 'a call of exit'}: return the result instead."
-    text = (str(error).strip().splitlines() or ["no message"])[0][:120].rstrip(".!")
+    text = one_line(str(error).strip() or "no message", limit=160).rstrip(".!")
     if isinstance(error, TypeError) and not line:
         return f"For {where} your function cannot be called: {text}."
     return f"For {where} it raises {type(error).__name__}: {text}. Print the shapes at {line or 'that line'}."
@@ -352,7 +379,7 @@ def nudged(case: tuple) -> tuple:
     """A case whose first argument is moved a little."""
     first, *others = copy(case)
     noise = torch.randn(first.shape, generator=torch.Generator().manual_seed(0), dtype=first.dtype)
-    return (first + 0.1 * noise, *others)
+    return (first + 0.3 * noise, *others)
 
 
 def slope(function: Callable, case: tuple) -> np.ndarray:

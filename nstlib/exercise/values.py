@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -19,7 +19,7 @@ def numbers(value: object) -> np.ndarray | None:
     try:
         if isinstance(value, Tensor):
             return value.detach().cpu().double().numpy()
-        if isinstance(value, list | tuple):
+        if isinstance(value, list | tuple | Iterator):  # reversed(…), map(…)
             value = [numbers(v) for v in value]
         return np.asarray(value, dtype=np.float64) if not isinstance(value, str | type(None)) else None
     except (TypeError, ValueError, RuntimeError):
@@ -107,7 +107,9 @@ def kind(value: object) -> str:
     """A value's type in words."""
     if isinstance(value, tuple | list):
         return f"a {type(value).__name__} of {len(value)}"
-    return f"'{value}'" if isinstance(value, str) else f"a {type(value).__name__}"
+    if isinstance(value, str):
+        return f"the text '{value}'"
+    return "one array" if isinstance(value, Tensor | np.ndarray) else f"a {type(value).__name__}"
 
 
 def count(number: int, noun: str) -> str:
