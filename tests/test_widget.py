@@ -199,13 +199,13 @@ def test_an_error_of_a_run_becomes_words_and_the_last_picture_stays(calls):
 
 
 def test_the_flight_recorder_shows_what_was_recorded():
-    made = flight_recorder(pair="still_life", style_weight=3, layers="all")
+    made = flight_recorder(pair="tubingen", style_weight=3, layers="all")
     assert set(made.controls) == set(FLIGHT_AXES) and made.controls["style_weight"].value == 3
     titles = []
     for weight in (3, 0.1):
         made.controls["style_weight"].value = weight
         titles += re.findall("<figcaption.*?>(.*?)</figcaption>", made.figure.value)
-    last = [flight(pair="still_life", style_weight=w, layers="all").history[-1].kinds() for w in (3, 0.1)]
+    last = [flight(pair="tubingen", style_weight=w, layers="all").history[-1].kinds() for w in (3, 0.1)]
     numbers = [re.findall(r"(\w+) ([\d.e-]+)(?=[, ])", title) for title in titles]
     for found, kinds in zip(numbers, last, strict=True):
         assert [(k, float(v)) for k, v in found if k in kinds] == [(k, float(f"{v:.3g}")) for k, v in kinds.items()]

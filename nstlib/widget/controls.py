@@ -26,7 +26,7 @@ class Label:
 
 
 LABELS: dict[str, Label] = {
-    "pair": Label("pictures", {"harbour": "harbour, brush strokes", "still_life": "still life, mosaic"}),
+    "pair": Label("pictures", {"harbour": "harbour, brush strokes", "tubingen": "Tübingen, The Starry Night"}),
     "style_weight": Label("style weight β"),
     "layers": Label("style layers"),
     "optimizer": Label("optimiser", {"lbfgs": "L-BFGS", "adam": "Adam"}),
