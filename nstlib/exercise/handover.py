@@ -30,19 +30,15 @@ def choose_function(exercise: Code, answer: object, verdict: Verdict) -> tuple[C
         answer: the learner's.
         verdict: on it.
     """
+    ours = "the library's own does the work."
     if verdict.passed is None:
-        return exercise.solution, Verdict(None, "Not answered yet: until then the library's own does the work.")
+        return exercise.solution, Verdict(None, f"Not answered yet: until then {ours}")
     if not verdict:
-        return exercise.solution, Verdict(
-            False, f"{verdict.message} Until it is right, the library's own does the work."
-        )
+        return exercise.solution, Verdict(False, f"{verdict.message} Until it is right, {ours}")
     if trouble := trouble_at_work(exercise, answer):
-        told = f"Right on all {len(exercise.cases)} inputs, but not fit to paint with: {trouble}"
-        return exercise.solution, Verdict(True, f"{told} Until then the library's own does the work.")
+        return exercise.solution, Verdict(True, f"Right, but not fit to paint with: {trouble} Until it is, {ours}")
     work = "paints" if exercise.painting else "does the work"
-    return at_work(exercise, answer), Verdict(
-        True, f"{verdict.message} From here on your own {name_of(answer)} {work}."
-    )
+    return at_work(exercise, answer), Verdict(True, f"From here on your own {name_of(answer)} {work}.")
 
 
 def at_work(exercise: Code, answer: Callable) -> Callable:
