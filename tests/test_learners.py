@@ -2,6 +2,7 @@
 
 import functools
 import math
+import sys
 
 import numpy as np
 import pytest
@@ -278,7 +279,7 @@ def test_a_wrong_answer_is_told_and_left(capsys):
 
 def test_a_right_answer_that_cannot_paint_is_told_and_left(capsys):
     def by_number(features, target):
-        return float((features - target).square().sum() / target.square().sum())
+        return ((features - target).square().sum() / target.square().sum()).item()
 
     assert mine("03.relative", by_number) is EXERCISES["03.relative"].solution
     assert capsys.readouterr().out == (
@@ -315,8 +316,9 @@ def test_an_error_at_work_points_to_the_learners_line():
         own(torch.ones(3, 5))
     frames = [frame.name for frame in caught.traceback]
     assert frames[-1] == "my_gram" and caught.traceback[-1].relline == 1
-    notes = getattr(caught.value, "__notes__", None)
-    assert notes in (None, ["This is line 2 of my_gram, your answer to 04.gram, at work on features (3, 5)."])
+    if sys.version_info >= (3, 11):
+        told = "This is line 2 of my_gram, your answer to 04.gram, at work on features (3, 5)."
+        assert caught.value.__notes__ == [told]
 
 
 def test_a_function_without_a_picture_does_the_work(capsys):
