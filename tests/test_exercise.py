@@ -2,6 +2,8 @@
 
 import math
 import re
+import sys
+import time
 from collections import Counter
 from itertools import combinations
 
@@ -550,6 +552,39 @@ def test_a_function_that_hangs_is_told_where(monkeypatch):
     monkeypatch.setattr("nstlib.exercise.patience.patience.__wrapped__.__defaults__", (0.3,))
     verdict = check("04.gram", hangs)
     assert not verdict.passed and "0.3 seconds" in str(verdict) and "of hangs" in str(verdict)
+
+
+@pytest.mark.skipif(not hasattr(__import__("signal"), "setitimer"), reason="this system has no alarms")
+def test_an_import_is_never_cut_off(tmp_path, monkeypatch):
+    """Torch imports at first use, which can take long: a module that is cut off would stay broken."""
+    turns = "import time\nend = time.process_time() + 0.6\nwhile time.process_time() < end:\n    pass\nwhole = True\n"
+    (tmp_path / "slow_to_import.py").write_text(turns, encoding="utf-8")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    monkeypatch.setattr("nstlib.exercise.patience.patience.__wrapped__.__defaults__", (0.2,))
+
+    def importing(features):
+        import slow_to_import
+
+        return gram(features) if slow_to_import.whole else None
+
+    check("04.gram", importing)
+    assert sys.modules["slow_to_import"].whole
+
+
+@pytest.mark.skipif(not hasattr(__import__("signal"), "setitimer"), reason="this system has no alarms")
+def test_a_busy_machine_gets_more_time(monkeypatch):
+    """Waiting stands for a machine that is busy with other programs; at some time it is enough."""
+    monkeypatch.setattr("nstlib.exercise.patience.patience.__wrapped__.__defaults__", (0.2,))
+
+    def waits(seconds):
+        def mine(features):
+            time.sleep(seconds)
+            return gram(features)
+
+        return mine
+
+    assert check("04.gram", waits(0.08))
+    assert "0.2 seconds" in check("04.gram", waits(5)).message
 
 
 def test_patience_leaves_the_callers_alarm_alone():
