@@ -51,6 +51,7 @@ def adam_step(
     root=True,
     inside=False,
     eps=1e-8,
+    early=False,
     betas=(0.9, 0.999),
     swap=False,
     keep=False,
@@ -70,6 +71,7 @@ def adam_step(
         root: whether the step is divided by the root of v, not by v.
         inside: whether ε stands under the root.
         eps: ε.
+        early: whether ε is added before v is corrected, which the paper's section 2 proposes as faster.
         betas: how much of m and of v is kept, 0 to 1.
         swap: whether β and 1 - β are exchanged.
         keep: whether the corrected m and v are returned.
@@ -79,6 +81,7 @@ def adam_step(
     m_hat = m / (1 - betas[0] ** t) if "m" in correct else m
     v_hat = v / (1 - betas[1] ** t) if "v" in correct else v
     below = (v_hat + eps) ** 0.5 if inside else v_hat**0.5 + eps if root else v_hat + eps
+    below = (v**0.5 + eps) / (1 - betas[1] ** t) ** 0.5 if early else below
     with np.errstate(invalid="ignore"):  # without ε
         w = w + sign * rate * m_hat / below
     return (w, m_hat, v_hat) if keep else (w, m, v)
@@ -369,6 +372,7 @@ EXERCISES = (
         returns="w m v",
         solution=adam_step,
         cases=ADAM,
+        also=(partial(adam_step, early=True),),
         mistakes=(
             (
                 partial(adam_step, correct=""),
@@ -462,7 +466,7 @@ EXERCISES = (
             (0.25, "That is its variance: the noise itself, a standard deviation, is the root of that."),
             (2.0, "The other way round: a mean over more pictures strays less."),
             (4.0, "The other way round, and with a root: a mean of four times as many strays half as far."),
-            (1.0, "A mean over more pictures strays less."),
+            (1.0, "Something changes: a mean over more pictures strays less, as 1/√B."),
         ),
         tolerance=0.01,
     ),
