@@ -124,9 +124,8 @@ class Judgement:
                     yield picture.name, network, layer, f"{share:.3f}"
 
     def words(self) -> Iterator[str]:
-        """What the numbers can tell and what not, a line each, and what a reader should know of these."""
+        """What the numbers can tell and what not, a line each."""
         yield from (f"{name}: {text}" for name, text in WORDS.items())
-        yield from self.notes
 
     def __repr__(self) -> str:
         table = [self.HEAD, *self.rows()]
@@ -137,7 +136,7 @@ class Judgement:
         return "\n".join([*lines, *self.notes])
 
     def _repr_html_(self) -> str:
-        words = "".join(f"<li>{line}</li>" for line in self.words())
+        words = "".join(f"<li>{line}</li>" for line in (*self.words(), *self.notes))
         return table_html(self.rows(), self.HEAD) + f"<ul>{words}</ul>"
 
 

@@ -159,3 +159,5 @@ def test_the_command_prints_the_table_and_draws_the_chart(tmp_path):
     assert again.exit_code and "--force" in str(again.exception or again.output)
     layers = CliRunner().invoke(cli.nst, [*call, "--layers"])
     assert "relu4_1" in layers.output
+    assert done.output.count("flatters") == 1
+
