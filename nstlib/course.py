@@ -27,7 +27,7 @@ __all__ = ["build_student", "first_cell", "problems", "stamp", "student"]
 MAX_BYTES = 2_500_000
 BADGE = "[![Open in Colab](https://colab.research.google.com/assets/colab-badge.svg)](%s)"
 BADGES = re.compile(r"^\[!\[Open in Colab\].*/notebooks/([\w/]+\.ipynb)\)$", re.MULTILINE)
-CHECK = re.compile(r"""\bcheck\w*\((?:["']([\w.-]+))?""")
+CHECK = re.compile(r"""\b(?:check\w*|mine)\((?:["']([\w.-]+))?""")
 SETUP = re.compile(r"""\bnst\.setup\(["'](\w+)""")
 VIEW = "application/vnd.jupyter.widget-view+json"
 NOTE = "*This is the student edition, with room for your answers. [The complete lesson](../%s.ipynb) has ours.*"
@@ -177,7 +177,8 @@ def mark(notebook: NotebookNode) -> None:
     """Give exercises and their checks the metadata of nbgrader, where they have none."""
     for cell, check in exercises(notebook):
         named = check and CHECK.search(check.source)
-        name = ((named and named[1]) or cell.id).replace(".", "-")
+        asked = check and ASKS.search(check.source)  # a learner's own measurement, before a diagnosis: not graded
+        name = ((named and named[1]) or (asked and asked[1]) or cell.id).replace(".", "-")
         own = {"schema_version": 3, "grade": False, "solution": True, "locked": False, "grade_id": name}
         cell.metadata["nbgrader"] = cell.metadata.get("nbgrader", own)
         if check and named:
@@ -413,7 +414,7 @@ def check_exercises(notebook: NotebookNode) -> Iterator[str]:
     found = exercises(notebook)
     for cell, check in found:
         name = cell.source[:40].splitlines()[0]
-        if check is None or not CHECK.search(check.source):
+        if check is None or not (CHECK.search(check.source) or ASKS.search(check.source)):
             yield f"the exercise '{name}' has no check in the next code cell"
         if not cell.metadata.get("nbgrader", {}).get("solution"):
             yield f"the exercise '{name}' lacks nbgrader's metadata: run nst stamp"

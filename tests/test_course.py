@@ -272,6 +272,21 @@ def test_the_stamp_gives_a_bare_notebook_its_parts(folder):
     assert course.stamp(folder) == []
 
 
+def test_what_a_click_answers_is_not_graded(folder):
+    """A measurement before a diagnosis is the learner's own; a function that goes on to paint counts."""
+    made = make()
+    made.cells[4].source = 'gram = nst.mine("04.gram", gram)'
+    made.cells[6].source = 'nst.predict("04.size")'
+    for cell in made.cells:
+        cell.metadata.pop("nbgrader", None)
+    (folder / NAME).write_text(course.written(made), encoding="utf-8")
+    course.stamp(folder)
+    cells = course.read(folder / NAME).cells
+    assert (cells[4].metadata.nbgrader.grade_id, cells[4].metadata.nbgrader.points) == ("04-gram-check", 1)
+    assert cells[5].metadata.nbgrader.grade_id == "04-size" and "nbgrader" not in cells[6].metadata
+    assert not [told for told in course.problems(course.read(folder / NAME)) if "has no check" in told]
+
+
 def test_the_stamp_reaches_the_readme_beside_the_lessons(folder, tmp_path):
     lessons, page = tmp_path / "kit" / "notebooks", tmp_path / "kit" / "README.md"
     lessons.mkdir(parents=True)

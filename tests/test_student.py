@@ -1,5 +1,7 @@
 """The student edition runs from top to bottom though nothing is answered, and every check says so."""
 
+import re
+
 import pytest
 from alone import ROOT, run_alone
 
@@ -16,5 +18,6 @@ def test_runs_alone(path, tmp_path):
     checks = [cell for cell in notebook.cells if cell.get("metadata", {}).get("nbgrader", {}).get("grade")]
     assert len(checks) >= course.EXERCISES
     for cell in checks:
-        cell.source = f"assert ({cell.source.strip()}).passed is None"
+        verdict = re.sub(r"^\w+ = nst\.mine\(", "nst.check(", cell.source.strip())
+        cell.source = f"{cell.source}\nassert ({verdict}).passed is None"
     run_alone(course.written(notebook), path.name, tmp_path)

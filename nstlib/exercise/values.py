@@ -100,7 +100,7 @@ def short(value: object) -> str:
         return str(tuple(value.shape))
     if isinstance(value, list) and value and isinstance(value[0], Tensor):
         return f"[{', '.join(map(short, value))}]"
-    return f"{value:g}" if isinstance(value, float) else str(value)
+    return f"{value:g}" if isinstance(value, float) else getattr(value, "__name__", str(value))
 
 
 def kind(value: object) -> str:
