@@ -48,6 +48,14 @@ def test_a_mistake_is_named(name, i):
 
 
 @pytest.mark.parametrize("name", CODE)
+@pytest.mark.filterwarnings("error")
+def test_no_mistake_of_ours_warns_a_learner(name):
+    """They are run beside a wrong answer."""
+    for wrong, _ in EXERCISES[name].mistakes:
+        EXERCISES[name].run(wrong)
+
+
+@pytest.mark.parametrize("name", CODE)
 def test_no_two_mistakes_behave_alike(name):
     exercise = EXERCISES[name]
     results = [exercise.run(wrong) for wrong, _ in exercise.mistakes]

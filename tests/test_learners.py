@@ -189,6 +189,7 @@ ANSWERS = [  # exercise, answer, what the verdict says
     ("06.adam", path_of_adam, "you return an array of shape (1, 3), expected an array of shape (3,)."),
     ("06.armijo", lambda loss, new, slope, t: new <= loss + 0.1 * t * slope, "you have False, expected True."),
     ("06.armijo", lambda loss, new, slope, t: "yes", "you return the text 'yes'"),
+    ("06.waves", lambda x, e: whole_waves(x, e) * 1j, "you return complex numbers, expected a tensor, an array or a"),
     ("07.colours", lambda image, style: shifted(image, style, 1, 0), "holds NaN or infinity: look for a division by 0"),
     ("07.work", lambda sizes, counts: sum(n * (s // sizes[-1]) for s, n in zip(sizes, counts, strict=True)), "1 of 5"),
     ("08.match", np.searchsorted, "You take the first that is not smaller"),

@@ -27,14 +27,12 @@ def chosen(p: np.ndarray, labels: np.ndarray) -> np.ndarray:
 
 
 def rounded_loss(x: np.ndarray, labels: np.ndarray) -> float:
-    with np.errstate(divide="ignore"):
-        return -np.log(chosen(softmax(x), labels)).mean()
+    return -np.log(chosen(softmax(x), labels)).mean()
 
 
 def overflowing_loss(x: np.ndarray, labels: np.ndarray) -> float:
-    with np.errstate(all="ignore"):
-        powers = np.exp(x)
-        return -np.log(chosen(powers / powers.sum(1, keepdims=True), labels)).mean()
+    powers = np.exp(x)
+    return -np.log(chosen(powers / powers.sum(1, keepdims=True), labels)).mean()
 
 
 def adam_step(
@@ -82,8 +80,7 @@ def adam_step(
     v_hat = v / (1 - betas[1] ** t) if "v" in correct else v
     below = (v_hat + eps) ** 0.5 if inside else v_hat**0.5 + eps if root else v_hat + eps
     below = (v**0.5 + eps) / (1 - betas[1] ** t) ** 0.5 if early else below
-    with np.errstate(invalid="ignore"):  # without ε
-        w = w + sign * rate * m_hat / below
+    w = w + sign * rate * m_hat / below
     return (w, m_hat, v_hat) if keep else (w, m, v)
 
 
@@ -149,8 +146,7 @@ def rmsprop_step(
     v = keep * v + take * abs(g) ** power
     used = old if late else v
     below = (used + eps) ** 0.5 if inside else (used**0.5 if root else used) + eps
-    with np.errstate(invalid="ignore"):  # without ε
-        return w + sign * rate * g / below, v
+    return w + sign * rate * g / below, v
 
 
 X, W, DY = arrays(11, (5, 4), (4, 3), (5, 3))

@@ -15,13 +15,19 @@ Answers = Sequence[np.ndarray]  # one for each case
 
 
 def numbers(value: object) -> np.ndarray | None:
-    """Tensors, arrays, lists of them and numbers as one array in float64; None if they are none."""
+    """Tensors, arrays, lists of them and numbers as one array in float64; None if they are none, or complex."""
     try:
         if isinstance(value, Tensor):
-            return value.detach().cpu().double().numpy()
+            value = value.detach().cpu()
+            value = (value.cdouble() if value.is_complex() else value.double()).numpy()
         if isinstance(value, list | tuple | Iterator):  # reversed(…), map(…)
             value = [numbers(v) for v in value]
-        return np.asarray(value, dtype=np.float64) if not isinstance(value, str | type(None)) else None
+        if isinstance(value, str | type(None)):
+            return None
+        array = np.asarray(value)
+        if np.iscomplexobj(array):  # of an inverse transform, say
+            return array.real.astype(np.float64) if np.allclose(array.imag, 0, atol=1e-6) else None
+        return np.asarray(array, dtype=np.float64)
     except (TypeError, ValueError, RuntimeError):
         return None
 
@@ -109,6 +115,8 @@ def kind(value: object) -> str:
         return f"a {type(value).__name__} of {len(value)}"
     if isinstance(value, str):
         return f"the text '{value}'"
+    if value.is_complex() if isinstance(value, Tensor) else isinstance(value, complex) or np.iscomplexobj(value):
+        return "complex numbers"
     return "one array" if isinstance(value, Tensor | np.ndarray) else f"a {type(value).__name__}"
 
 
