@@ -63,7 +63,7 @@ PHOTOS = ("matplotlib", "ipywidgets", "skimage")
 LESSONS: dict[str, Lesson] = {
     lesson.number: lesson
     for lesson in (
-        Lesson("00", "First transfer", "00_first_picture", 15),
+        Lesson("00", "First transfer", "00_first_picture", 43),
         Lesson("01", "A network from scratch", "01_network_from_scratch", 105, DIGITS, network=False),
         Lesson("02", "Convolutional networks", "02_convolutional_networks", 90, DIGITS, network=False),
         Lesson("03", "Feature maps", "03_feature_maps", 75, PHOTOS),
