@@ -76,6 +76,13 @@ def network_gradient(x, labels, w1, b1, w2, b2, *, mask="z", share=True, known=T
     return x.T @ dz, dz.sum(0), (z if before else a).T @ ds, ds.sum(0)
 
 
+def pixel_gradient(x, labels, w1, b1, w2, b2, *, mask=True, known=True, share=False, sign=1):
+    """The gradient of the pictures' cross-entropies, added up, to their pixels (B, D), and its likely mistakes."""
+    z = x @ w1 + b1
+    ds = sign * score_gradient(np.maximum(z, 0) @ w2 + b2, labels, share=share, known=known)
+    return (ds @ w2.T * (z > 0 if mask else 1)) @ w1.T
+
+
 @dataclass(frozen=True)
 class Curved:
     """Σ w³: a forward difference is off by about 3 h w, a central one by h² alone."""
@@ -444,27 +451,189 @@ EXERCISES = (
             "d": ("It learns as well as ever.", "Units that start alike stay alike, and here they all give 0."),
         },
     ),
+    Code(
+        name="01.pixel_gradient",
+        question="The gradient of the summed cross-entropy of max(X W1 + b1, 0) W2 + b2 to the pixels X.",
+        takes="X labels W1 b1 W2 b2",
+        solution=pixel_gradient,
+        cases=NETWORKS,
+        mistakes=(
+            (
+                partial(pixel_gradient, share=True),
+                "That is the mean's gradient: each picture here gets its own, so do not divide by B.",
+            ),
+            (partial(pixel_gradient, mask=False), "ReLU is missing on the way back: dZ is 0 where Z was negative."),
+            (partial(pixel_gradient, known=False), "dS is P with you: take Y off, the 1 at each right class."),
+            (partial(pixel_gradient, sign=-1), "The sign: dS is P - Y, and the loop steps against the gradient."),
+        ),
+    ),
+    Number(
+        name="01.pencil",
+        question="The gradients dZ of the three hidden units in the figure.",
+        answer=(-1, 0, 2),
+        why="dA = (-1, -2, 2), and the unit in the middle, which gave 0, gets no gradient.",
+        hint="First dA, the sum over the lines to the right: weight times the number at the line's end.",
+        mistakes=(
+            ((-1, -2, 2), "That is dA: where ReLU gave 0, no gradient passes."),
+            ((1, 0, -2), "The sign: dS is -0.5 at the right class and 0.5 at the other."),
+            ((-2, 0, 2), "You multiply dA by A: ReLU's slope is 1 where its input was positive."),
+            ((-2, 0, 4), "That is twice dZ: the orange numbers are halves."),
+        ),
+    ),
+    Number(
+        name="01.bug",
+        question="Which of the numbered lines is wrong?",
+        answer=7,
+        why="After ReLU nothing is below 0, so A >= 0 holds everywhere and masks nothing: it must be A > 0, or Z > 0.",
+        hint="W2 and b2 are right, so all that they pass through is right: what is left for W1 and b1?",
+        mistakes=(
+            (1, "A wrong forward pass would spoil W2 too: it is computed from A."),
+            (2, "ReLU is right, and a wrong A would spoil W2 too."),
+            (3, "A wrong dS would spoil W2 and b2 too, and those are right."),
+            (4, "That takes 1 off at each right class, as it should; and W2, which comes after it, is right."),
+            (5, "The loss is a mean, so this is right; and W2, which comes after it, is right."),
+            (6, "W2 and b2 agree with what was measured."),
+            (8, "That is the rule of a layer, and right: it gets something wrong."),
+            (9, "The order is that of the parameters."),
+        ),
+    ),
     Choice(
-        name="01.permutation",
-        question="Training and test pictures get their pixels shuffled, all in the same order. The test accuracy?",
+        name="01.repaint",
+        question="A 3 is changed in 60 small steps, so that a network finds an 8 more likely. What will you see?",
+        answer="a",
+        options={
+            "a": (
+                "The gaps on its left fill up, and it becomes an 8.",
+                "Right. The gaps are where a 3 and an 8 differ.",
+            ),
+            "b": ("A 3 with specks all over it.", "A fine guess, and true of many networks. This one wants more."),
+            "c": (
+                "It fades to grey, and an 8 rises from that.",
+                "Nothing has to fade: most of the 3 is a part of the 8 already, and stays.",
+            ),
+        },
+    ),
+    Choice(
+        name="01.nearest",
+        question="What share of the validation digits does the nearest average get right?",
+        answer="d",
+        options={
+            "a": ("About 10 %.", "That is blind guessing: averages know far more than that."),
+            "b": ("About 30 %.", "More: small digits of a class lie on each other quite well."),
+            "c": ("About 60 %.", "More still: these digits are small, centred and cleanly written."),
+            "d": ("About 90 %.", "Right. For small, centred digits an average is a good template."),
+        },
+    ),
+    Choice(
+        name="01.step_width",
+        question="Which h gives the most exact slope in double precision: 0.1, 1e-5 or 1e-11?",
+        answer="b",
+        options={
+            "a": ("0.1", "Too coarse: over that way the slope itself changes."),
+            "b": ("1e-5", "Right. Small enough for a straight line, large enough to differ from rounding."),
+            "c": ("1e-11", "Too fine: the two losses share nearly all digits, and rounding is what is left."),
+        },
+    ),
+    Choice(
+        name="01.beat",
+        question="When will the network be ahead of the nearest average on validation digits?",
+        answer="b",
+        options={
+            "a": (
+                "Never: it sees each digit no more than ten times.",
+                "It needs less than that: each step learns of 32.",
+            ),
+            "b": ("Within the first 150 steps.", "Right. That is fewer than five times through the training digits."),
+            "c": ("Only towards step 300.", "Sooner: the first steps are the steepest."),
+        },
+    ),
+    Choice(
+        name="01.templates",
+        question="Drawn as pictures, what do the weights of single hidden units look like after training?",
+        answer="b",
+        options={
+            "a": ("Whole digits.", "No unit stands for a digit: ten classes share all units."),
+            "b": ("Blots and strokes of both signs.", "Right. Each is a template of a part, or of a difference."),
+            "c": ("Noise, as at the start.", "The noise of the start stays below, but what was learned outgrew it."),
+        },
+    ),
+    Choice(
+        name="01.own_repaint",
+        question="The same 3, the same loop, your own network: what happens until it is sure of an 8?",
+        answer="c",
+        options={
+            "a": ("The 3 becomes an 8, as before.", "The first network learned under noise, and yours did not."),
+            "b": ("Nothing much: it never becomes sure.", "It becomes sure, and sooner than the first one did."),
+            "c": (
+                "It becomes sure much sooner, while the gaps are only grey.",
+                "Right. It looks at few places, and a small change in these convinces it.",
+            ),
+        },
+    ),
+    Number(
+        name="01.state_bug",
+        question="Which of the numbered lines makes the second call differ from the first?",
+        answer=1,
+        why="states={} is made once, so every call goes on with the moments that the last one left in it.",
+        hint="What is made anew at each call, and what is made once, when Python reads the def?",
+        mistakes=(
+            (2, "This one makes the random numbers anew, so they are the same at each call."),
+            (3, "That protects the caller's start: without it the second call would begin elsewhere."),
+            (5, "rng is made anew from the same seed, so the rows are the same at each call."),
+            (6, "The gradient has no memory."),
+            (8, "Near: this line reads and fills the memory. But which line decides how long the memory lives?"),
+            (9, "Near: the rule changes its state. But which line decides how long that state lives?"),
+        ),
+    ),
+    Choice(
+        name="01.half_he",
+        question="Start with half of He's σ. How large are the sums z of layer 10, beside those of layer 1?",
+        answer="c",
+        options={
+            "a": ("Half as large.", "That is one layer's doing: each of the nine that follow halves again."),
+            "b": ("About a tenth.", "Fewer halvings than there are: nine layers lie between the two."),
+            "c": ("About a five-hundredth.", "Right. Nine halvings: a factor of 1/512, give or take the draw."),
+            "d": (
+                "The same: ReLU does not care.",
+                "ReLU hands on what is positive as it is, so it hands on the halving.",
+            ),
+        },
+    ),
+    Choice(
+        name="01.common_rate",
+        question="All four rules at the rate 0.01, 300 steps: who ends with the highest loss, and by how much?",
+        answer="a",
+        options={
+            "a": ("SGD, by ten times and more.", "Right. But wait for the sweep before you judge SGD."),
+            "b": ("SGD, by less than twice.", "It is SGD, and by far more: at 0.01 it has hardly begun."),
+            "c": ("Adam, which is made for images.", "Adam leads here: 0.01 is near a rate that suits it."),
+            "d": ("All four end alike.", "At one common rate they do not: their steps differ in length."),
+        },
+    ),
+    Choice(
+        name="01.batch_size",
+        question="5 epochs each, SGD at the best of four rates: which batches teach most?",
+        answer="a",
+        options={
+            "a": ("Small ones: many noisy steps.", "Right. Noise averages out over steps as it does within a batch."),
+            "b": (
+                "Large ones: few exact steps.",
+                "An exact direction is of little use if one may step twenty times only.",
+            ),
+            "c": ("It makes no difference.", "The number of steps differs by 256 times, and that shows."),
+        },
+    ),
+    Choice(
+        name="01.noisy_labels",
+        question="Without decay, how many of the wrong labels among 200 will the network learn by heart?",
         answer="c",
         options={
             "a": (
-                "It falls to about 10 %: nobody can read such pictures.",
-                "You cannot. The network never knew which pixels are neighbours, so it loses nothing.",
+                "None: they contradict the digits.",
+                "With twelve parameters for each digit it can afford exceptions.",
             ),
-            "b": (
-                "It falls by a few points: strokes are torn apart.",
-                "Strokes were never seen as strokes: each pixel is a column of numbers with weights of its own.",
-            ),
-            "c": (
-                "It stays the same.",
-                "Right. Reorder the rows of W1 in the same way, and every score is what it was.",
-            ),
-            "d": (
-                "It rises: pixels that depend on each other less are easier.",
-                "They depend on each other just as before, in another order.",
-            ),
+            "b": ("About half.", "More: nothing in the loss keeps it from learning each one."),
+            "c": ("Nearly all.", "Right. And the digits that it has not seen pay for it."),
         },
     ),
 )

@@ -264,4 +264,104 @@ EXERCISES = (
             ),
         },
     ),
+    Choice(
+        name="02.permutation",
+        question="All digits get their pixels shuffled in the same order, and a dense network learns them. Its accuracy?",
+        answer="c",
+        options={
+            "a": (
+                "It falls to about 10 %: nobody can read such pictures.",
+                "You cannot. The network never knew which pixels are neighbours, so it loses nothing.",
+            ),
+            "b": (
+                "It falls by a few points: strokes are torn apart.",
+                "Strokes were never seen as strokes: each pixel is a column of numbers with weights of its own.",
+            ),
+            "c": (
+                "It stays the same, but for chance.",
+                "Right. Reorder the weights of the first layer likewise, and every score is what it was.",
+            ),
+            "d": (
+                "It rises: pixels that depend on each other less are easier.",
+                "They depend on each other just as before, in another order.",
+            ),
+        },
+    ),
+    Choice(
+        name="02.edge",
+        question="The map: where is it 0, and what is its largest value?",
+        answer="b",
+        options={
+            "a": (
+                "0 where the picture is dark, 9 where it is light.",
+                "Where all is light, -1 and 1 cancel in each row.",
+            ),
+            "b": ("0 where the picture is flat, 3 at the edge.", "Right. Three rows, each with 1 - 0 at the edge."),
+            "c": ("0 where the picture is flat, 1 at the edge.", "Each of the kernel's three rows adds its 1."),
+            "d": (
+                "0 nowhere: each window holds some light.",
+                "A window without any light gives 0, and so does an even one.",
+            ),
+        },
+    ),
+    Choice(
+        name="02.pillars",
+        question="Which map brings out the pillars: light that changes to the right, or light that changes downwards?",
+        answer="a",
+        options={
+            "a": ("To the right.", "Right. Crossing an upright pillar from left to right, the light changes twice."),
+            "b": ("Downwards.", "Along a pillar the light stays the same: it changes across."),
+            "c": ("Both alike.", "Along a pillar the light hardly changes, across it does."),
+        },
+    ),
+    Number(
+        name="02.matrix",
+        question="How many of the 1296 entries differ from 0, and how many different numbers are among those?",
+        answer=(256, 9),
+        why="Inner pixels have 9 neighbours, those at the border 6, the corners 4: 16·9 + 16·6 + 4·4 = 256.",
+        hint="Each row holds the kernel once, as far as its window lies inside the picture.",
+        mistakes=(
+            ((324, 9), "Nine in each row would be 324: at the border a part of the window falls on zeros."),
+            ((36, 9), "A row for each output pixel, and up to nine entries in each."),
+            ((324, 324), "The numbers in a row are the kernel's: the same nine in each."),
+            ((256, 256), "256 is right, and all of them come from one kernel of nine numbers."),
+        ),
+    ),
+    Choice(
+        name="02.stripes",
+        question="In which of the six results can one still see that there were stripes?",
+        answer="d",
+        options={
+            "a": (
+                "In those of the bare stride.",
+                "It keeps one column of two: all white, or all black one pixel further.",
+            ),
+            "b": ("In those of the maximum.", "Each window holds a white column, so each maximum is white."),
+            "c": ("In those of the mean.", "Each window is half white, so each mean is the same grey."),
+            "d": ("In none.", "Right. What is finer than the new grid is gone in every way."),
+        },
+    ),
+    Choice(
+        name="02.steady",
+        question="Which bar is exactly 0, apart from rounding?",
+        answer="c",
+        options={
+            "a": ("The maximum of 4 × 4.", "Less than others, but a stroke may leave its window."),
+            "b": ("The mean of 4 × 4.", "Near, but windows end: what crosses such a border changes two means."),
+            "c": ("The mean of all.", "Right. The map moves along, and a mean over all places asks for no place."),
+            "d": ("None.", "One of them does not ask for places at all."),
+        },
+    ),
+    Number(
+        name="02.bug",
+        question="Which of the numbered lines is wrong?",
+        answer=3,
+        why="K.T is the kernel transposed: turned by 180° it is K.flip(0, 1). For a blur, the two are the same.",
+        hint="Which line treats a blur and K_x differently?",
+        mistakes=(
+            (1, "A border of k - 1 is right: each pixel took part in up to k outputs in a row."),
+            (2, "All four sides get the same border, as they should."),
+            (4, "Correlating with the turned kernel is right: is what it is given the turned kernel?"),
+        ),
+    ),
 )
