@@ -14,6 +14,7 @@ from .errors import InputError as InputError
 from .exercise import EXERCISES as EXERCISES
 from .exercise import Verdict as Verdict
 from .exercise import check as check
+from .exercise import mine as mine
 from .gallery import asset as asset
 from .gallery import assets as assets
 from .image import Picture as Picture

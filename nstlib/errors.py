@@ -19,6 +19,9 @@ class InputError(ValueError):
         super().__init__(" ".join(str(message).splitlines()))
 
 
+MOST = 24  # names that a message lists
+
+
 def choose(kind: str, name: str, names: Iterable[str]) -> str:
     """Return `name` if it is one of `names`, else suggest the nearest.
 
@@ -37,7 +40,8 @@ def choose(kind: str, name: str, names: Iterable[str]) -> str:
     names = list(names)
     if name in names:
         return name
-    raise InputError(f"unknown {kind} '{name}': {nearest(name, names)}There are: {', '.join(names)}")
+    more = f" and {len(names) - MOST} more" if len(names) > MOST else ""
+    raise InputError(f"unknown {kind} '{name}': {nearest(name, names)}There are: {', '.join(names[:MOST])}{more}")
 
 
 def nearest(name: str, names: Iterable[str]) -> str:

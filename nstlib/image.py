@@ -167,6 +167,8 @@ def check_writable(path: str | os.PathLike[str]) -> Path:
         InputError: a suffix other than .png, .jpg, .jpeg or .webp, or a folder that is not there or not to be written.
     """
     path = Path(os.path.expanduser(path))
+    if "\0" in str(path):
+        raise InputError(f"{str(path)!a} has a zero byte in it, which no file's name has: name another")
     if path.suffix.lower() not in FORMATS:
         raise InputError(f"cannot save '{path}' as '{path.suffix}': end its name in .png, .jpg or .webp")
     if os.path.isdir(path):

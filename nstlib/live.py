@@ -29,6 +29,7 @@ __all__ = [
     "Pace",
     "Stopped",
     "last",
+    "notebook",
     "one_line_for_an_interrupt",
     "progress_bar",
     "progress_picture",

@@ -283,6 +283,7 @@ def prepare(
     styles = list(styles) if isinstance(styles, list | tuple) else [styles]  # one alone may stand for a list of one
     start = options.get("start")
     recipe, settings = settle(recipe, options if start is None or is_name(start) else options | {"start": FROM_MEMORY})
+    check_pictures(options, content, styles)
     check_together(recipe, settings, content, styles)
     device = choose_device(settings.device)
     precision = choose_precision(settings.precision, device)
@@ -327,6 +328,22 @@ def settle(recipe: str | Recipe, options: Mapping[str, Any]) -> tuple[Recipe, Se
     if too_large := [size for size, _ in (changes.get("pyramid") and changed.pyramid) or () if size >= changed.size]:
         raise InputError(f"pyramid has a scale of {too_large[0]}, not below the size {changed.size}: leave it out")
     return changed, settings
+
+
+def check_pictures(options: Mapping[str, Any], content: Any, styles: Sequence[Any]) -> None:
+    """Refuse a weight for a term whose picture was not given.
+
+    Args:
+        options: as the caller gave them.
+        content: None for none.
+        styles: as many as there are.
+
+    Raises:
+        InputError: such a weight is above 0.
+    """
+    for name, given, what in (("content_weight", content is not None, "content"), ("style_weight", styles, "style")):
+        if not given and options.get(name):
+            raise InputError(f"{name} has an effect only with a {what} picture: give one, or leave {name} out")
 
 
 def check_together(recipe: Recipe, settings: Settings, content: Any, styles: Sequence[Any]) -> None:

@@ -217,14 +217,20 @@ def test_a_result_instead_of_a_function():
 
 def test_a_wrong_type():
     assert tell("04.gram", lambda f: "gram") == (
-        "For features (1, 3, 4, 4) you return 'gram', expected a tensor, an array or a number."
+        "For features (1, 3, 4, 4) you return the text 'gram', expected a tensor, an array or a number."
     )
     assert "expected the 3 results dX, dW, db" in tell("01.linear_backward", lambda dy, x, w: dy)
 
 
 def test_a_wrong_shape():
     told = tell("04.gram", lambda f: gram(f)[None])
-    assert told == "For features (1, 3, 4, 4) your result has the shape (1, 3, 3), expected (3, 3)."
+    assert told == "Right, but in another shape: for features (1, 3, 4, 4) you have (1, 3, 3), expected (3, 3)."
+    told = tell("04.gram", lambda f: 2 * gram(f)[None])
+    assert (
+        told == "For features (1, 3, 4, 4) you return an array of shape (1, 3, 3), expected an array of shape (3, 3)."
+    )
+    told = tell("03.content_loss", lambda f, p: (f - p).square().mean((0, 2, 3)))
+    assert told.endswith("you return an array of shape (3,), expected a single number.")
     assert tell("04.mean_std", lambda f: 2 * mean_std(f).T).endswith("Is it transposed?")
 
 
@@ -236,10 +242,36 @@ def test_changed_in_place():
     assert "changes features in place" in tell("04.covariance", mine)
 
 
-def test_not_differentiable():
-    assert "carries no gradient" in tell("04.gram", lambda f: gram(f).detach())
-    assert "carries no gradient" in tell("04.gram", lambda f: gram(f).tolist())
-    assert "carries no gradient" in tell("04.gram", lambda f: gram(torch.tensor(f.numpy())))
+NOT_DIFFERENTIABLE = {
+    "detached": (lambda f: gram(f).detach(), "detach, no_grad or torch.tensor cuts it off"),
+    "another leaf": (lambda f: gram(f.detach().requires_grad_()), "it does not lead back to the input"),
+    "rows": (lambda f: list(gram(f)), "a list of 3 comes back. torch.stack"),
+    "lists": (lambda f: gram(f).tolist(), "a list of 3 comes back"),
+    "an array": (lambda f: gram(f).detach().numpy(), "an array of NumPy comes back"),
+    "through an array": (lambda f: gram(torch.tensor(f.numpy())), "NumPy, at line "),
+}
+
+
+@pytest.mark.parametrize("answer, reason", NOT_DIFFERENTIABLE.values(), ids=NOT_DIFFERENTIABLE)
+def test_what_cuts_a_gradient_off_is_told(answer, reason):
+    """Only where the lesson asks for one; elsewhere the answer is right."""
+    told = tell("04.gram", answer)
+    assert told.startswith("The value is right, but has to carry a gradient: ") and reason in told
+
+    def covariance_of(features):
+        return answer(features - features.mean((2, 3), keepdim=True))
+
+    verdict = check("04.covariance", covariance_of)
+    assert verdict.passed and "To paint with it, it would have to carry a gradient: " in verdict.message
+
+
+def test_a_number_in_place_of_a_tensor():
+    told = tell("03.content_loss", lambda f, p: content_loss(f, p).item())
+    assert told.endswith("a plain number comes back. Return the tensor, without item() or float().")
+    assert check("03.relative", lambda f, p: content_loss(f, p, "relative").item())
+
+
+def test_a_gradient_that_fails():
     told = tell("04.gram", lambda f: gram(f) / (1 // (not f.requires_grad)))
     assert told.startswith("The value is right, but its gradient fails: For features (1, 3, 4, 4) it raises Zero")
 
@@ -267,8 +299,11 @@ def test_a_constant_factor():
 
 
 def test_a_factor_that_changes():
-    told = tell("04.gram", lambda f: gram(f) * f.shape[2])
-    assert told.startswith("Right up to a factor that changes with the input, 4.0 for features (1, 3, 4, 4)")
+    told = tell("04.gram", lambda f: gram(f) * f.shape[2] * f.shape[1])
+    assert told.startswith("Right up to a factor that changes with the input, 12.0 for features (1, 3, 4, 4)")
+    blend = EXERCISES["07.blend"].solution
+    told = tell("07.blend", lambda a, b, shares: blend(a, b, shares) * (2 - shares[0] % 2))  # 1 for the first
+    assert told.startswith("Right up to a factor that changes with the input, 1.5 for first (4, 4), second (4, 4)")
 
 
 def test_transposed():
@@ -282,6 +317,9 @@ def test_transposed():
 def test_several_results_name_the_wrong_one():
     told = tell("01.linear_backward", lambda dy, x, w: (dy @ w.T, 3 * x.T @ dy, dy.sum(0)))
     assert told == "dW: Right up to a factor of 3.0, the same for all inputs."
+    assert tell("01.linear_backward", lambda dy, x, w: (x.T @ dy, dy @ w.T, dy.sum(0))) == (
+        "Right, but in another order: return dX, dW, db."
+    )
 
 
 def test_nan():
@@ -291,6 +329,8 @@ def test_nan():
 
 def test_right_on_squares_only():
     told = tell("04.gram", lambda f: gram(f) + (f.shape[2] - f.shape[3]))
+    assert told.startswith("Right on squares only: for features (1, 4, 3, 5)")
+    told = tell("04.gram", lambda f: gram(f) * (1 + f.shape[2] - f.shape[3]))  # and on a blank map
     assert told.startswith("Right on squares only: for features (1, 4, 3, 5)")
 
 
@@ -307,6 +347,11 @@ def test_anything_else_shows_the_first_difference():
     assert told == "For layers [(3, 1)] you have 17, expected 3."
     told = tell("02.receptive_field", lambda layers: 1 + 2 * len(layers) + (len(layers) == 4))
     assert told == "Right on 3 of 4 inputs. For layers [(7, 2), (3, 2), (3, 1), (2, 2)] you have 10, expected 23."
+    assert tell("06.armijo", lambda loss, new, slope, t: True).endswith("you have True, expected False.")
+
+
+def test_a_blank_input_alone_is_no_praise():
+    assert tell("04.gram", lambda f: gram(f).tril()).startswith("For features (1, 3, 4, 4) you have 0 at [0, 2]")
 
 
 # What is accepted
@@ -333,9 +378,9 @@ def test_other_wrong_predictions():
     assert check("02.stacked", 7).message.startswith("7 is too large. ")
     assert check("02.stacked", -7).message.startswith("-7 is too small. ")
     assert check("02.stacked", math.nan).message.startswith("nan is not a number. ")
-    assert check("02.stacked", "five").message == "This asks for a number, not 'five'."
+    assert check("02.stacked", "five").message == "This asks for a number, not the text 'five'. Leave out the quotes."
     assert check("02.stacked", print).message == "This asks for a number, not a builtin_function_or_method."
-    assert check("03.shape", (512, 30, 28)).message.startswith("Only 512 and 28 is right. ")
+    assert check("03.shape", (512, 30, 28)).message.startswith("Only 512 and 28 are right. ")
     assert check("03.shape", 28).message.startswith("This asks for 3 numbers, and you gave 1. ")
     assert check("04.shuffle", "x").message == "Choose one of the letters a, b, c, d, in quotes."
     assert check("04.shuffle", 3).passed is False

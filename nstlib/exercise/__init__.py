@@ -2,13 +2,16 @@
 
 `check("04.gram", gram)` tries the function on small inputs, among them the awkward ones: maps that are not square, more
 channels than positions, a blank map. An answer that behaves like a known mistake gets the message that names it; any
-other wrong answer gets a general diagnosis. Predictions are checked alike: `check("03.shape", (512, 28, 28))`.
+other wrong answer gets a general diagnosis. Predictions are checked alike: `check("03.shape", (512, 28, 28))`. What is
+right is there to be used: `gram = mine("04.gram", my_gram)`.
 
 An exercise is data: a question, what it is tried on, the trusted answer (the library's own function, wherever there is
 one), and pairs (wrong answer, what to tell). There is one file per lesson.
 """
 
-from ..errors import choose
+from collections.abc import Callable
+
+from ..errors import InputError, choose
 from . import (
     clinic,
     lesson_00,
@@ -21,9 +24,10 @@ from . import (
     lesson_07,
     lesson_08,
 )
+from .mine import choose_function, show
 from .question import NOT_ANSWERED, Choice, Code, Number, Verdict, unanswered
 
-__all__ = ["EXERCISES", "Choice", "Code", "Number", "Verdict", "check"]
+__all__ = ["EXERCISES", "Choice", "Code", "Number", "Verdict", "check", "mine"]
 
 LESSONS = (lesson_00, lesson_01, lesson_02, lesson_03, lesson_04, lesson_05, lesson_06, lesson_07, lesson_08, clinic)
 EXERCISES: dict[str, Choice | Code | Number] = {e.name: e for lesson in LESSONS for e in lesson.EXERCISES}
@@ -47,3 +51,39 @@ def check(name: str, answer: object) -> Verdict:
     """
     exercise = EXERCISES[choose("exercise", name, EXERCISES)]
     return NOT_ANSWERED if unanswered(answer) else exercise.check(answer)
+
+
+def mine(name: str, answer: object) -> Callable:
+    """A learner's function to go on with if it is right, else the library's; says in a line which of the two.
+
+    The line stands under the cell, so that the call can be assigned. A function that pictures are painted with is also
+    tried on a map as large as theirs: it must carry a gradient, and not take minutes there.
+
+    Args:
+        name: of an exercise with code, such as "04.gram".
+        answer: the learner's function; it may still be a stub.
+
+    Returns:
+        A function with the exercise's arguments and result. An error in it, wherever it is called, shows the learner's
+        own line, and for what it arose.
+
+    Raises:
+        InputError: there is no exercise of this name (names the nearest), or it asks for a number or a choice.
+
+    >>> gram = mine("04.gram", None)
+    ○ Not answered yet: until then the library's own does the work.
+    >>> size = mine("02.size", lambda n, kernel, stride, padding: (n + 2 * padding - kernel) // stride)
+    ✗ One too few: the first window counts as well, so + 1. Until it is right, the library's own does the work.
+    >>> size = mine("02.size", lambda n, kernel, stride, padding: (n + 2 * padding - kernel) // stride + 1)
+    ✓ Right on all 6 inputs. From here on your own function does the work.
+    >>> size(28, 5, stride=1, padding=0)
+    24
+    """
+    exercise = EXERCISES[choose("exercise", name, EXERCISES)]
+    if not isinstance(exercise, Code):
+        raise InputError(
+            f'"{name}" asks for no function, so there is nothing to go on with: nst.check("{name}", answer)'
+        )
+    function, told = choose_function(exercise, answer, check(name, answer))
+    show(told)
+    return function

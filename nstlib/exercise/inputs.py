@@ -9,7 +9,7 @@ from torch.nn import functional as F
 
 from ..architecture import BACKBONES
 
-__all__ = ["MAPS", "STYLE_MAPS", "TWO_MAPS", "VGG", "arrays", "maps", "tensors", "uniform"]
+__all__ = ["AT_WORK", "MAPS", "STYLE_MAPS", "TWO_MAPS", "VGG", "arrays", "maps", "tensors", "uniform"]
 
 VGG = BACKBONES["vgg19"]
 
@@ -59,5 +59,6 @@ def uniform(seed: int, *shapes: tuple[int, ...]) -> tuple[Tensor, ...]:
 MAP_SHAPES = ((1, 3, 4, 4), (1, 4, 3, 5), (1, 8, 2, 3))  # square; not square; more channels than positions
 MAPS = (*((m,) for m in maps(4, *MAP_SHAPES)), (torch.zeros(1, 3, 2, 4),))
 TWO_MAPS = (*(maps(5, shape, shape) for shape in MAP_SHAPES), (torch.zeros(1, 3, 2, 4), *maps(6, (1, 3, 2, 4))))
+AT_WORK = ((1, 128, 64, 64),)  # the shape of a map at work, a sixteenth of the work of relu2_1 at 512 pixels
 # A style picture has a size of its own.
 STYLE_MAPS = (*TWO_MAPS[:3], maps(7, (1, 4, 3, 5), (1, 4, 4, 2)), TWO_MAPS[3])

@@ -18,8 +18,9 @@ EXERCISES = (
         mistakes=(
             (171, "That is its height: rows come before columns."),
             (3, "Those are its three colours, red, green and blue."),
-            (171 * 256, "That is the number of pixels; the width is the number of columns."),
+            (171 * 256, "That is the number of pixels: the width is the number of columns."),
         ),
+        exact=True,
     ),
     Code(
         name="00.total",

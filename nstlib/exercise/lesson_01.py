@@ -26,6 +26,11 @@ def chosen(p: np.ndarray, labels: np.ndarray) -> np.ndarray:
     return p[np.arange(len(p)), labels]
 
 
+def rounded_loss(x: np.ndarray, labels: np.ndarray) -> float:
+    with np.errstate(divide="ignore"):
+        return -np.log(chosen(softmax(x), labels)).mean()
+
+
 def overflowing_loss(x: np.ndarray, labels: np.ndarray) -> float:
     with np.errstate(all="ignore"):
         powers = np.exp(x)
@@ -33,7 +38,22 @@ def overflowing_loss(x: np.ndarray, labels: np.ndarray) -> float:
 
 
 def adam_step(
-    w, m, v, g, t, rate, *, correct=True, power=2, sign=-1, root=True, inside=False, betas=(0.9, 0.999), keep=False
+    w,
+    m,
+    v,
+    g,
+    t,
+    rate,
+    *,
+    correct="mv",
+    power=2,
+    sign=-1,
+    root=True,
+    inside=False,
+    eps=1e-8,
+    betas=(0.9, 0.999),
+    swap=False,
+    keep=False,
 ):
     """A step of Adam (Kingma & Ba 2015, algorithm 1), and its likely mistakes: the next w, m and v.
 
@@ -44,18 +64,23 @@ def adam_step(
         g: gradient (n,).
         t: number of the step, 1, 2, …
         rate: learning rate.
-        correct: whether m and v are corrected for their start at 0.
+        correct: which of m and v are corrected for their start at 0.
         power: of the gradient that v averages.
         sign: of the step; 1 climbs.
         root: whether the step is divided by the root of v, not by v.
         inside: whether ε stands under the root.
+        eps: ε.
         betas: how much of m and of v is kept, 0 to 1.
+        swap: whether β and 1 - β are exchanged.
         keep: whether the corrected m and v are returned.
     """
-    m, v = betas[0] * m + (1 - betas[0]) * g, betas[1] * v + (1 - betas[1]) * abs(g) ** power
-    m_hat, v_hat = (m / (1 - betas[0] ** t), v / (1 - betas[1] ** t)) if correct else (m, v)
-    below = (v_hat + 1e-8) ** 0.5 if inside else v_hat**0.5 + 1e-8 if root else v_hat + 1e-8
-    w = w + sign * rate * m_hat / below
+    (keep_m, take_m), (keep_v, take_v) = ((1 - b, b) if swap else (b, 1 - b) for b in betas)
+    m, v = keep_m * m + take_m * g, keep_v * v + take_v * abs(g) ** power
+    m_hat = m / (1 - betas[0] ** t) if "m" in correct else m
+    v_hat = v / (1 - betas[1] ** t) if "v" in correct else v
+    below = (v_hat + eps) ** 0.5 if inside else v_hat**0.5 + eps if root else v_hat + eps
+    with np.errstate(invalid="ignore"):  # without ε
+        w = w + sign * rate * m_hat / below
     return (w, m_hat, v_hat) if keep else (w, m, v)
 
 
@@ -66,14 +91,14 @@ def score_gradient(x: np.ndarray, labels: np.ndarray, *, share: bool = True, kno
     return p / len(p) if share else p
 
 
-def network_gradient(x, labels, w1, b1, w2, b2, *, mask="z", share=True, known=True, before=False, back=True):
+def network_gradient(X, labels, W1, b1, W2, b2, *, mask="z", share=True, known=True, before=False, back=True):
     """The gradients of a two-layer network's mean cross-entropy to W1, b1, W2 and b2, and their likely mistakes."""
-    z = x @ w1 + b1
-    a = np.maximum(z, 0)
-    ds = score_gradient(a @ w2 + b2, labels, share=share, known=known)
-    da = ds @ (w2.T if back else np.ones_like(w2.T))
-    dz = da * {"z": z > 0, "none": 1, "da": da > 0, "a": a}[mask]
-    return x.T @ dz, dz.sum(0), (z if before else a).T @ ds, ds.sum(0)
+    Z = X @ W1 + b1
+    A = np.maximum(Z, 0)
+    dS = score_gradient(A @ W2 + b2, labels, share=share, known=known)
+    dA = dS @ (W2.T if back else np.ones_like(W2.T))
+    dZ = dA * {"z": Z > 0, "none": 1, "da": dA > 0, "a": A}[mask]
+    return X.T @ dZ, dZ.sum(0), (Z if before else A).T @ dS, dS.sum(0)
 
 
 def pixel_gradient(x, labels, w1, b1, w2, b2, *, mask=True, known=True, share=False, sign=1):
@@ -120,12 +145,16 @@ def along_everything(f: Callable, w: np.ndarray, h: float) -> np.ndarray:
     return np.full_like(w, (f(w + h) - f(w - h)) / (2 * h))
 
 
-def rmsprop_step(w, v, g, rate, rho, *, late=False, power=2, fresh=True, root=True, sign=-1, swap=False):
+def rmsprop_step(
+    w, v, g, rate, rho, *, late=False, power=2, fresh=True, root=True, sign=-1, swap=False, inside=False, eps=1e-8
+):
     """RMSProp (Tieleman & Hinton 2012) and its likely mistakes: w, v and g (n,)."""
     old, (keep, take) = v, (1 - rho, rho) if swap else (rho, 1 - rho if fresh else 1)
     v = keep * v + take * abs(g) ** power
     used = old if late else v
-    return w + sign * rate * g / ((used**0.5 if root else used) + 1e-8), v
+    below = (used + eps) ** 0.5 if inside else (used**0.5 if root else used) + eps
+    with np.errstate(invalid="ignore"):  # without ε
+        return w + sign * rate * g / below, v
 
 
 X, W, DY = arrays(11, (5, 4), (4, 3), (5, 3))
@@ -133,6 +162,7 @@ LINEAR = ((DY, X, W), arrays(12, (2, 3), (2, 3), (3, 3)), arrays(13, (1, 2), (1,
 LOGITS = (
     *((arrays(14, (4, 3))[0], np.array([0, 2, 1, 1])), (arrays(15, (3, 5))[0], np.array([4, 0, 2]))),
     (np.array([[1000.0, 999.0], [-1000.0, -1002.0]]), np.array([0, 1])),
+    (np.array([[1000.0, -1000.0, 0.0]]), np.array([1])),
 )
 MOMENTUM = ((*arrays(16, (4,), (4,), (4,)), 0.1, 0.9), (*arrays(17, (3,), (3,), (3,)), 0.5, 0.5))
 FIRST, LATER = arrays(18, (4,), (4,), (4,), (4,)), arrays(19, (3,), (3,), (3,), (3,))
@@ -148,10 +178,13 @@ AVERAGE = tuple(
         (arrays(26, (3,), (3,), (3,)), 0.02, 0.99),
     )
 )
+# The first step of three weights: one without a gradient, one with a small one, one with a usual one.
+QUIET, STILL, FAINT = np.array([0.3, -0.2, 0.1]), np.zeros(3), np.array([0.0, 2e-3, -0.5])
 DECAY = ((*arrays(27, (4,), (4,)), 0.1, 0.3), (*arrays(28, (2, 3), (2, 3)), 0.5, 0.02))
 ADAM = (
     (FIRST[0], 0 * FIRST[1], 0 * FIRST[2], FIRST[3], 1, 0.1),
     (LATER[0], LATER[1], LATER[2] ** 2, LATER[3], 7, 0.02),
+    (QUIET, STILL, STILL, FAINT, 1, 0.1),
 )
 
 EXERCISES = (
@@ -170,6 +203,10 @@ EXERCISES = (
             (
                 lambda x, t: -np.log(np.maximum(chosen(softmax(x, 0), t), 1e-300)).mean(),
                 "Your softmax runs down the batch: each row, one picture's scores, has to sum to 1.",
+            ),
+            (
+                rounded_loss,
+                "Right until p rounds to 0, and log 0 is infinite: take x - log Σ exp x, never the log of softmax.",
             ),
             (
                 overflowing_loss,
@@ -212,7 +249,7 @@ EXERCISES = (
         question="For Y = X W + b and dY, the gradient of a scalar loss to Y, the gradients to X, W and b.",
         takes="dY X W",
         returns="dX dW db",
-        solution=lambda dy, x, w: (dy @ w.T, x.T @ dy, dy.sum(0)),
+        solution=lambda dY, X, W: (dY @ W.T, X.T @ dY, dY.sum(0)),
         cases=LINEAR,
         mistakes=(
             (
@@ -236,6 +273,10 @@ EXERCISES = (
             (lambda dy, x: dy * np.maximum(x, 0), "You multiply by the value of ReLU: its slope is 1, not x."),
             (lambda dy, x: (x > 0) * 1.0, "That is ReLU's slope alone: multiply it by dy, the chain rule."),
             (lambda dy, x: dy * (dy > 0), "You look at the sign of dy: the mask comes from x."),
+            (
+                lambda dy, x: dy * np.sign(x),
+                "sign(x) is -1 where x was negative: the slope of ReLU is 0 there.",
+            ),
             (lambda dy, x: np.maximum(dy * x, 0), "You apply ReLU to a product: mask dy where x was negative."),
         ),
     ),
@@ -304,6 +345,10 @@ EXERCISES = (
                 lambda w, v, g, rate, mu: (w + mu * v - rate * g, mu * v - rate * g),
                 "Another convention: your v holds the rate already. Keep the rate for the step of w.",
             ),
+            (
+                lambda w, v, g, rate, mu: (w - rate * (g + mu * (mu * v + g)), mu * v + g),
+                "That is Nesterov's step, which looks ahead: here w moves by rate · v.",
+            ),
         ),
     ),
     Code(
@@ -312,7 +357,7 @@ EXERCISES = (
         takes="w v g rate rho",
         returns="w v",
         solution=rmsprop_step,
-        cases=AVERAGE,
+        cases=(*AVERAGE, (QUIET, STILL, FAINT, 0.1, 0.9)),
         mistakes=(
             (partial(rmsprop_step, late=True), "You divide by the old v: update v first."),
             (partial(rmsprop_step, root=False), "The square root is missing: divide by √v, not by v."),
@@ -320,6 +365,8 @@ EXERCISES = (
             (partial(rmsprop_step, fresh=False), "g² comes in with weight 1 - ρ: yours is no mean."),
             (partial(rmsprop_step, swap=True), "ρ and 1 - ρ are exchanged: the old v keeps the share ρ."),
             (partial(rmsprop_step, sign=1), "You climb: the step is subtracted from w."),
+            (partial(rmsprop_step, eps=0), "ε is missing: while all gradients are 0, so is √v, and 0 / 0 is NaN."),
+            (partial(rmsprop_step, inside=True), "ε stands outside of the root: √v + ε."),
         ),
     ),
     Code(
@@ -331,14 +378,19 @@ EXERCISES = (
         cases=ADAM,
         mistakes=(
             (
-                partial(adam_step, correct=False),
+                partial(adam_step, correct=""),
                 "The bias correction is missing: divide m by 1 - β₁ᵗ and v by 1 - β₂ᵗ.",
             ),
+            (partial(adam_step, correct="m"), "Only m is corrected: divide v by 1 - β₂ᵗ, too."),
+            (partial(adam_step, correct="v"), "Only v is corrected: divide m by 1 - β₁ᵗ, too."),
             (partial(adam_step, keep=True), "Return the plain m and v: the corrected ones serve this step only."),
             (partial(adam_step, root=False), "The square root is missing: divide by √v, not by v."),
             (partial(adam_step, power=1), "v averages the squares of g: g² is missing."),
             (partial(adam_step, sign=1), "You climb: the step is subtracted from w."),
             (partial(adam_step, betas=(0.999, 0.9)), "The betas are exchanged: 0.9 is for m, 0.999 for v."),
+            (partial(adam_step, swap=True), "β and 1 - β are exchanged: the old m keeps the share β."),
+            (partial(adam_step, eps=0), "ε is missing: while all gradients are 0, so is √v, and 0 / 0 is NaN."),
+            (partial(adam_step, inside=True), "ε stands outside of the root: √v + ε."),
         ),
     ),
     Code(
@@ -379,6 +431,7 @@ EXERCISES = (
             (64 * 32 + 32 * 10, "The biases are missing: 32 and 10 more."),
             (106, "Those are the units: count the weights between them, and the biases."),
         ),
+        exact=True,
     ),
     Number(
         name="01.first_loss",

@@ -6,14 +6,14 @@ import math
 from functools import partial
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional as F
 
 from ..architecture import Architecture, Layer, Spec
 from .inputs import tensors
 from .question import Choice, Code, Number
 
-__all__ = ["EXERCISES", "POOLED", "geometry"]
+__all__ = ["EXERCISES", "POOLED", "STRETCHED", "geometry"]
 
 
 def field_of(layers: list[tuple[int, int]]) -> int:
@@ -39,19 +39,29 @@ def early_field(layers: list[tuple[int, int]]) -> int:
     return field
 
 
+def multiplications(channels_in: int, channels_out: int, kernel: int, height: int, width: int) -> int:
+    return channels_in * channels_out * kernel**2 * height * width
+
+
 def kernel_slope(x: Tensor, dy: Tensor) -> Tensor:
     """The gradient to the kernel: x correlated with dy."""
     return F.conv2d(x[None, None], dy[None, None])[0, 0]
 
 
-POOLED = tuple((t,) for t in tensors(24, (1, 2, 4, 4), (1, 3, 5, 7), (1, 1, 2, 3)))
+def max_pool(x: Tensor) -> Tensor:
+    return F.max_pool2d(x, 2)
+
+
+# Even, odd, and even without being square.
+POOLED = tuple((t,) for t in tensors(24, (1, 2, 4, 4), (1, 3, 5, 7), (1, 1, 2, 3), (1, 2, 6, 4)))
+STRETCHED = "Adaptive windows stretch over an odd last row or column: leave it out, a window is 2×2."
 
 EXERCISES = (
     Code(
         name="02.size",
         question="The size that a convolution gives to n pixels.",
         takes="n kernel stride padding",
-        solution=lambda n, k, s, p: F.conv1d(torch.ones(1, 1, n), torch.ones(1, 1, k), None, s, p).shape[-1],
+        solution=lambda n, kernel, stride, padding: (n + 2 * padding - kernel) // stride + 1,
         cases=((28, 5, 1, 0), (32, 3, 1, 1), (224, 7, 2, 3), (55, 3, 2, 0), (8, 2, 2, 0), (9, 1, 4, 0)),
         mistakes=(
             (lambda n, k, s, p: (n + 2 * p - k) // s, "One too few: the first window counts as well, so + 1."),
@@ -126,7 +136,7 @@ EXERCISES = (
         name="02.max_pool",
         question="Max pooling of x (1, C, H, W) in windows of 2×2, stride 2.",
         takes="x",
-        solution=partial(F.max_pool2d, kernel_size=2),
+        solution=max_pool,
         cases=POOLED,
         mistakes=(
             (partial(F.avg_pool2d, kernel_size=2), "That is the mean of each window: take its maximum."),
@@ -135,6 +145,7 @@ EXERCISES = (
                 partial(F.max_pool2d, kernel_size=2, ceil_mode=True),
                 "An odd last row or column makes no window of its own: leave it out.",
             ),
+            (lambda x: F.adaptive_max_pool2d(x, (x.shape[2] // 2, x.shape[3] // 2)), STRETCHED),
             (lambda x: x[..., ::2, ::2], "You keep each window's first number: take its maximum."),
             (lambda x: F.max_pool2d(x, 2).relu(), "Negative numbers count too: start from the window, not from 0."),
         ),
@@ -157,7 +168,7 @@ EXERCISES = (
                 "After a stride of 2 a step is 2 pixels wide: multiply k - 1 by all strides before.",
             ),
             (early_field, "A layer's own stride comes after its window: only the strides before it count."),
-            (lambda layers: math.prod(k for k, _ in layers), "Kernels add up, they do not multiply."),
+            (lambda layers: math.prod(k for k, _ in layers), "Windows do not multiply: add up k - 1, layer by layer."),
             (lambda layers: field_of(layers) - 1, "One too few: the position itself is the 1 to start from."),
         ),
     ),
@@ -165,7 +176,7 @@ EXERCISES = (
         name="02.conv_parameters",
         question="The number of parameters of a convolution with bias.",
         takes="channels_in channels_out kernel",
-        solution=lambda i, o, k: sum(p.numel() for p in nn.Conv2d(i, o, k).parameters()),
+        solution=lambda channels_in, channels_out, kernel: channels_out * (channels_in * kernel**2 + 1),
         cases=((3, 8, 3), (16, 4, 1), (8, 8, 5)),
         mistakes=(
             (lambda i, o, k: i * o * k * k, "The biases are missing: one per output channel."),
@@ -182,7 +193,7 @@ EXERCISES = (
         name="02.multiplications",
         question="The multiplications of a convolution that makes a map of height × width.",
         takes="channels_in channels_out kernel height width",
-        solution=lambda i, o, k, h, w: i * o * k * k * h * w,
+        solution=multiplications,
         cases=((3, 8, 3, 10, 12), (16, 4, 1, 7, 7), (8, 6, 5, 4, 9)),
         mistakes=(
             (

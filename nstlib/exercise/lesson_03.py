@@ -10,7 +10,7 @@ from torch import Tensor
 
 from ..architecture import Spec
 from ..loss import content_loss
-from .inputs import TWO_MAPS, VGG, arrays, uniform
+from .inputs import AT_WORK, TWO_MAPS, VGG, arrays, uniform
 from .lesson_02 import geometry
 from .question import Choice, Code, Number
 
@@ -62,7 +62,7 @@ EXERCISES = (
         takes="image mean std",
         solution=normalized,
         cases=tuple((picture, MEAN, STD) for picture in uniform(9, (1, 3, 4, 4), (1, 3, 4, 3), (1, 3, 2, 5))),
-        gradient=True,
+        painting=((1, 3, 256, 256), (3,), (3,)),
         mistakes=(
             (lambda x, m, s: x - m.view(3, 1, 1), "The mean is gone; now divide by std."),
             (lambda x, m, s: x / s.view(3, 1, 1), "You divide by std alone: subtract the mean first."),
@@ -111,6 +111,7 @@ EXERCISES = (
         solution=content_loss,
         cases=TWO_MAPS,
         gradient=True,
+        painting=AT_WORK * 2,
         mistakes=(
             (lambda f, p: (f - p).square().sum(), "You add up: divide by the numbers in the map, N·H·W."),
             (
@@ -128,22 +129,37 @@ EXERCISES = (
                 lambda f, p: (f - p).square().sum() / f.shape[1],
                 "You divide by the channels alone: positions count too.",
             ),
+            (
+                lambda f, p: (f - p).square().sum() / (f.shape[2] * f.shape[3]),
+                "You divide by the positions alone: channels count too.",
+            ),
         ),
     ),
     Code(
         name="03.strongest",
         question="The number of the channel of a map (1, N, H, W) that fires most, on average over positions.",
         takes="features",
-        solution=lambda f: f.mean((2, 3)).argmax().item(),
+        solution=lambda features: features.mean((2, 3)).argmax().item(),
         cases=tuple(
             (torch.tensor(m, dtype=torch.float32)[None],)
             for m in (
-                [[[0, 9, 0], [0, 0, 0]], [[2, 2, 2], [2, 2, 2]], [[1, 1, 1], [1, 1, 1]]],
-                [[[1, 1], [1, 1]], [[0, 0], [8, 0]], [[0, 3], [3, 3]], [[-9, -9], [-9, -9]]],
+                [[[0, 0, 9], [0, 0, 0]], [[2, 2, 2], [2, 2, 2]], [[1, 1, 1], [1, 1, 1]]],
+                [[[1, 1], [1, 2]], [[0, 0], [0, 8]], [[3, 3], [3, 0]], [[-9, -9], [-9, -9]]],
+                [[[1, 1, 1, 1, 1]], [[0, 5, 5, 0, 0]], [[0, 0, 0, 0, 6]]],
             )
         ),
         mistakes=(
             (lambda f: f.amax((2, 3)).argmax().item(), "You ask for the highest peak: average over positions first."),
+            (
+                lambda f: f.mean(1).argmax().item(),
+                "You average over channels, and find a place: average over positions, dimensions 2 and 3.",
+            ),
+            (lambda f: f.mean((2, 3)).argmax().item() + 1, "Channels are counted from 0: leave out the + 1."),
+            (
+                lambda f: f.flatten(2).median(2).values.argmax().item(),
+                "That is the median over positions: take the mean, which counts rare strong answers too.",
+            ),
+            (lambda f: f.mean((2, 3)).max().item(), "That is how much it fires: its number is asked for, by argmax."),
             (lambda f: f.argmax().item(), "That is a place in the flattened map: average over positions, then argmax."),
             (lambda f: f.abs().mean((2, 3)).argmax().item(), "Negative numbers are no firing: leave abs out."),
             (lambda f: f.mean((2, 3)).argmin().item(), "That is the weakest: argmax, not argmin."),
@@ -153,7 +169,8 @@ EXERCISES = (
         name="03.relative",
         question="How far a map is from a target, both (1, N, H, W), relative to the target's size: ‖F - P‖² / ‖P‖².",
         takes="features target",
-        solution=lambda f, p: content_loss(f, p, "relative"),
+        solution=lambda features, target: content_loss(features, target, "relative"),
+        painting=AT_WORK * 2,
         cases=TWO_MAPS,
         mistakes=(
             (content_loss, "That is the mean square: divide by the sum of the target's squares instead."),
@@ -221,6 +238,7 @@ EXERCISES = (
             ((28, 28, 512), "Channels come first here: (C, H, W)."),
             ((512, 224, 224), "The poolings are missing: each halves the sides."),
         ),
+        exact=True,
     ),
     Number(
         name="03.field",

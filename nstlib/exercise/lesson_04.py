@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from ..style import STATISTICS, covariance, gram, mean_std, positions
-from .inputs import MAPS, STYLE_MAPS
+from .inputs import AT_WORK, MAPS, STYLE_MAPS
 from .question import Choice, Code, Number
 
 __all__ = ["EXERCISES"]
@@ -26,7 +26,7 @@ def area(f: Tensor) -> int:
 def style_loss(name: str) -> Callable:
     """Two maps → the loss by one of the library's Gram statistics."""
     statistic = STATISTICS[name]
-    return lambda f, target: statistic.distance(statistic.describe(f), statistic.describe(target))
+    return lambda features, target: statistic.distance(statistic.describe(features), statistic.describe(target))
 
 
 def square(f: Tensor, target: Tensor) -> Tensor:
@@ -34,9 +34,9 @@ def square(f: Tensor, target: Tensor) -> Tensor:
     return (gram(f) - gram(target)).square().sum()
 
 
-def style_gradient(f: Tensor, target: Tensor) -> Tensor:
+def style_gradient(features: Tensor, target: Tensor) -> Tensor:
     """The gradient of E to the map, by autograd."""
-    f = f.clone().requires_grad_()
+    f = features.detach().clone().requires_grad_()
     with torch.enable_grad():
         loss = STATISTICS["gram-e"].distance(gram(f), target)
     return torch.autograd.grad(loss, f)[0]
@@ -47,6 +47,9 @@ def scaled_gradient(scale: Callable) -> Callable:
 
 
 NO_M = "The 1/M is missing: divide each Gram matrix by its number of positions, H·W."
+PAPERS_M = "M² times too small: the paper's 1/M² is for R, and R/M is divided by M already."
+ABSOLUTE = "You take absolute values of the difference: take squares."
+ROOT = "That is the root of it: leave the root out, the loss is quadratic."
 OWN_M = "Each Gram matrix is divided by its own number of positions: the style picture may have another size."
 
 
@@ -65,6 +68,7 @@ EXERCISES = (
         solution=gram,
         cases=MAPS,
         gradient=True,
+        painting=AT_WORK,
         why="A blank map too.",
         mistakes=(
             (raw, "Your Gram matrix is M times too large: divide by the positions, H·W."),
@@ -76,6 +80,11 @@ EXERCISES = (
                 lambda f: raw(f) / f.shape[1],
                 "You divide by the channels N: divide by the positions M = H·W.",
             ),
+            (lambda f: raw(f) / f.shape[3] ** 2, "You divide by W²: M is H·W, as maps need not be square."),
+            (lambda f: raw(f) / f.shape[2] ** 2, "You divide by H²: M is H·W, as maps need not be square."),
+            (lambda f: raw(f) / f.shape[3], "You divide by the width alone: the positions are H·W."),
+            (lambda f: raw(f) / f.shape[2], "You divide by the height alone: the positions are H·W."),
+            (lambda f: raw(f) / (area(f) - 1), "You divide by M - 1: nothing is estimated here, divide by M."),
             (
                 lambda f: gram(f) / area(f),
                 "Your Gram matrix is M times too small: did you divide by the positions twice?",
@@ -83,6 +92,10 @@ EXERCISES = (
             (
                 lambda f: positions(f).T @ positions(f) / area(f),
                 "You compare positions, Fᵀ F (M, M): channels are the rows of F, so F Fᵀ (N, N).",
+            ),
+            (
+                lambda f: torch.outer(positions(f).mean(1), positions(f).mean(1)),
+                "You average first and multiply then: multiply position by position, and average the products.",
             ),
             (covariance, "You take the mean off first: that is the covariance."),
             (
@@ -98,7 +111,7 @@ EXERCISES = (
             takes="features target",
             solution=style_loss(statistic),
             cases=STYLE_MAPS,
-            gradient=True,
+            painting=AT_WORK * 2,
             mistakes=mistakes,
         )
         for name, statistic, formula, mistakes in (
@@ -113,6 +126,9 @@ EXERCISES = (
                     (lambda f, t: square(f, t) / 4 / f.shape[1] ** 4, "N² times too small: did you divide twice?"),
                     (lambda f, t: (raw(f) - raw(t)).square().mean() / 4, NO_M),
                     (unequal(4), OWN_M),
+                    (lambda f, t: style_loss("gram-e")(f, t) / area(f) ** 2, PAPERS_M),
+                    (lambda f, t: style_loss("gram-e")(f, t).sqrt(), ROOT),
+                    (lambda f, t: (gram(f) - gram(t)).abs().mean() / 4, ABSOLUTE),
                 ),
             ),
             (
@@ -125,6 +141,9 @@ EXERCISES = (
                     (style_loss("gram-4e/n2"), "N² times too small: that is 4E/N²."),
                     (lambda f, t: (raw(f) - raw(t)).square().mean(), NO_M),
                     (unequal(1), OWN_M),
+                    (lambda f, t: style_loss("gram-4e")(f, t) / area(f) ** 2, PAPERS_M),
+                    (lambda f, t: style_loss("gram-4e")(f, t).sqrt(), ROOT),
+                    (lambda f, t: (gram(f) - gram(t)).abs().mean(), ABSOLUTE),
                 ),
             ),
             (
@@ -137,6 +156,8 @@ EXERCISES = (
                     (lambda f, t: square(f, t) / f.shape[1] ** 3, "N times too large: N comes twice, and is squared."),
                     (lambda f, t: (raw(f) - raw(t)).square().mean() / f.shape[1] ** 2, NO_M),
                     (lambda f, t: unequal(1)(f, t) / f.shape[1] ** 2, OWN_M),
+                    (lambda f, t: style_loss("gram-4e/n2")(f, t) / area(f) ** 2, PAPERS_M),
+                    (lambda f, t: style_loss("gram-4e/n2")(f, t).sqrt(), ROOT),
                 ),
             ),
         )
@@ -148,6 +169,8 @@ EXERCISES = (
         solution=mean_std,
         cases=MAPS,
         gradient=True,
+        painting=AT_WORK,
+        slack=4e-3,  # a blank map has the deviation √ε, for ε up to torch's usual 1e-5
         mistakes=(
             (
                 lambda f: torch.stack([positions(f).mean(1), positions(f).var(1, correction=0)]),
@@ -174,7 +197,7 @@ EXERCISES = (
         takes="features",
         solution=covariance,
         cases=MAPS,
-        gradient=True,
+        painting=AT_WORK,
         mistakes=(
             (gram, "The mean is still in: that is the Gram matrix."),
             (lambda f: covariance(f) * area(f) / (area(f) - 1), "You divide by M - 1: divide by M, as for Gram."),
@@ -271,6 +294,7 @@ EXERCISES = (
         mistakes=(
             ((64 * 512 * 512, 512 * 64 * 64), "That is N M, the numbers in the map: each meets N partners."),
             ((64 * 64, 512 * 512), "That is N², the entries: each is a sum of M products."),
+            (2**30, "That is one of the two: give both, as a tuple."),
             ((64 * 2**36, 512 * 2**24), "That is N M², the work of Fᵀ F: here F Fᵀ."),
         ),
     ),
@@ -299,6 +323,7 @@ EXERCISES = (
             ((4096, 4096), "That would compare positions: channels are compared."),
             ((512, 4096), "That is F itself: F Fᵀ sums over the 4096 positions."),
         ),
+        exact=True,
     ),
     Number(
         name="04.rank",

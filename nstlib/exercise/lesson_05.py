@@ -16,13 +16,6 @@ from .question import Choice, Code, Number
 __all__ = ["EXERCISES"]
 
 
-def exchange(weight: float, channels: int) -> float:
-    """A layer's weight for 4E/N² → its weight for E, by the library."""
-    layer = next(name for name, found in VGG.layers.items() if found.kind == "relu" and found.channels == channels)
-    recipe = RECIPES["gatys2016"].changed(statistic="gram-4e/n2", style_layers={layer: weight})
-    return convert(recipe, statistic="gram-e").style_layers[layer]
-
-
 SCALE = 255 * sum(VGG.std) / len(VGG.std)  # of inputs in 0 … 255 over inputs in deviations of ImageNet
 
 
@@ -40,6 +33,15 @@ def wrapped_tv(x: Tensor, power: int) -> Tensor:
     return sum((x - x.roll(1, axis)).abs().pow(power).sum() for axis in (2, 3))
 
 
+def cut_tv(x: Tensor, power: int) -> Tensor:
+    return sum(d.abs().pow(power).sum() for d in (x.diff(dim=3)[..., :-1, :], x.diff(dim=2)[..., :-1]))
+
+
+def raised_differences(x: Tensor, power: int, after: int) -> Tensor:
+    """Signed differences to a power, their sums to another one."""
+    return sum(x.diff(dim=axis).pow(power).sum() ** after for axis in (2, 3))
+
+
 PICTURES = (*((p,) for p in uniform(50, (1, 3, 5, 5), (1, 3, 4, 7), (1, 3, 6, 2))), (torch.full((1, 3, 3, 4), 0.5),))
 TV_MISTAKES = (
     (
@@ -50,6 +52,15 @@ TV_MISTAKES = (
     (
         lambda x, power: (x[..., 1:, :] - x[..., :-1, :]).abs().pow(power).sum(),
         "Only up and down: add the differences of columns.",
+    ),
+    (cut_tv, "The last row and column lose differences: the two arrays of differences need not be of one size."),
+    (
+        lambda x, power: sum(x.diff(dim=axis).abs().pow(power).sum() for axis in (1, 2)),
+        "Those are differences of colours and of rows: the sides are dimensions 2 and 3.",
+    ),
+    (
+        lambda x, power: tv_loss(x, "isotropic"),
+        "That is the isotropic kind, with a root at each pixel: add up the two directions' differences instead.",
     ),
     (wrapped_tv, "Yours goes around the edge: roll makes the last pixel a neighbour of the first."),
     (
@@ -67,7 +78,7 @@ EXERCISES = (
         name="05.content_gradient",
         question="The gradient to the map of the content loss, the mean of (F - P)² over a map (1, N, H, W), by hand.",
         takes="features target",
-        solution=lambda f, p: 2 * (f - p) / f.numel(),
+        solution=lambda features, target: 2 * (features - target) / features.numel(),
         cases=TWO_MAPS,
         mistakes=(
             (lambda f, p: (f - p) / f.numel(), "Half of it: the square brings a 2."),
@@ -88,22 +99,29 @@ EXERCISES = (
             takes="image",
             solution=partial(tv_loss, kind=f"l{power}"),
             cases=PICTURES,
-            gradient=True,
+            painting=((1, 3, 256, 256),),
             mistakes=(
                 (partial(tv_loss, kind=f"l{3 - power}"), other),
+                (partial(raised_differences, power=1, after=1), "Differences cancel, some are negative: " + first),
+                (partial(raised_differences, power=1, after=2), "You add up first, and differences cancel: " + first),
                 *((partial(wrong, power=power), tell) for wrong, tell in TV_MISTAKES),
             ),
         )
-        for power, formula, other in (
-            (1, "absolute differences", "You square the differences: take absolute values."),
-            (2, "squared differences", "You take absolute values: square the differences."),
+        for power, formula, other, first in (
+            (1, "absolute differences", "You square the differences: take absolute values.", "take abs of each first."),
+            (
+                2,
+                "squared differences",
+                "You take absolute values: square the differences.",
+                "square each first.",
+            ),
         )
     ),
     Code(
         name="05.convert",
         question="A layer of N channels has a style weight made for 4E/N²: which weight keeps its term with E?",
         takes="weight channels",
-        solution=exchange,
+        solution=lambda weight, channels: weight * 4 / channels**2,
         cases=((1.0, 64), (1e6, 128), (250.0, 256), (3.0, 512)),
         tolerance=1e-9,
         mistakes=(
@@ -126,9 +144,16 @@ EXERCISES = (
         ),
         mistakes=(
             (norms, "Those are lengths: divide by their sum, so that shares add up to 1."),
-            (lambda gs: norms(gs) / sum(gs).norm(), "Divide by the sum of lengths, not by the length of the sum."),
+            (
+                lambda gs: norms(gs) / sum(gs).norm(),
+                "You divide by the length of the sum: divide by the sum of the lengths.",
+            ),
             (lambda gs: norms(gs) ** 2 / (norms(gs) ** 2).sum(), "Those are squared lengths: take the root."),
-            (lambda gs: norms(gs) / norms(gs).max(), "Divide by the sum, not by the largest."),
+            (lambda gs: norms(gs) / norms(gs).max(), "You divide by the largest: divide by the sum."),
+            (
+                lambda gs: torch.stack([g.abs().sum() for g in gs]) / sum(g.abs().sum() for g in gs),
+                "You add up absolute values: a length is the root of the sum of squares.",
+            ),
             (
                 lambda gs: torch.stack([g.sum() for g in gs]) / sum(g.sum() for g in gs),
                 "You add up signed numbers, which cancel: take each gradient's length.",

@@ -13,6 +13,12 @@ from .question import Choice, Code, Number
 __all__ = ["EXERCISES"]
 
 
+def unbiased_colours(image: Tensor, style: Tensor) -> Tensor:
+    """The same with the deviation that divides by the number of pixels less one, as torch's own does."""
+    (mean, std), (mean_s, std_s) = ((mean_of(x), x.std((2, 3), keepdim=True)) for x in (image, style))
+    return (image - mean) / (std + 1e-6) * std_s + mean_s
+
+
 def blend(first: Tensor, second: Tensor, shares: list[float]) -> Tensor:
     a, b = divide_shares(2, shares)
     return a * first + b * second
@@ -45,11 +51,17 @@ STARTS = tuple(
     for seed, shape, share in ((74, (1, 3, 4, 4), 0.25), (75, (1, 3, 2, 5), 0.9), (76, (1, 3, 3, 2), 0.0))
 )
 
+
+def work(sizes: list[int], evaluations: list[int]) -> float:
+    return sum(n * (s / sizes[-1]) ** 2 for s, n in zip(sizes, evaluations, strict=True))
+
+
 RUNS = (  # sizes and evaluations, coarse to fine
     ([48, 96, 192], [20, 20, 60]),
     ([100, 200], [40, 10]),
     ([300], [25]),
     ([128, 256, 512], [500, 200, 100]),
+    ([200, 300], [40, 10]),
 )
 PULLS = ((10.0, 2.0, 40.0, 1.0), (50.0, 0.5, 0.1, 4.0), (100.0, 30.0, 60.0, 0.5))
 
@@ -58,7 +70,7 @@ EXERCISES = (
         name="07.balance",
         question="The style weight with which the style pulls `ratio` times as hard as the content.",
         takes="style_weight style_pull content_pull ratio",
-        solution=lambda w, style, content, ratio: w * ratio * content / style,
+        solution=lambda style_weight, style_pull, content_pull, ratio: style_weight * ratio * content_pull / style_pull,
         cases=PULLS,
         mistakes=(
             (lambda w, style, content, ratio: w * ratio * style / content, "Upside down: a weak pull needs more."),
@@ -78,23 +90,29 @@ EXERCISES = (
         name="07.work",
         question="The work of a coarse-to-fine run, in evaluations at the last size.",
         takes="sizes evaluations",
-        solution=lambda sizes, counts: sum(n * (s / sizes[-1]) ** 2 for s, n in zip(sizes, counts, strict=True)),
+        solution=work,
         cases=RUNS,
         mistakes=(
+            (
+                lambda sizes, counts: sum(n * s**2 for s, n in zip(sizes, counts, strict=True)),
+                "Those are pixels: divide by the last size's, so that its evaluations count as 1.",
+            ),
             (lambda sizes, counts: sum(counts), "A coarse evaluation is cheaper: count its share of the pixels."),
             (
                 lambda sizes, counts: sum(n * s / sizes[-1] for s, n in zip(sizes, counts, strict=True)),
                 "Half the side is a quarter of the pixels: square the share.",
             ),
             (
-                lambda sizes, counts: (
-                    sum(n * (s / sizes[-1]) ** 2 for s, n in zip(sizes, counts, strict=True)) - counts[-1]
-                ),
+                lambda sizes, counts: work(sizes, counts) - counts[-1],
                 "The last size works too: add its evaluations.",
             ),
             (
                 lambda sizes, counts: sum(n * (s / sizes[0]) ** 2 for s, n in zip(sizes, counts, strict=True)),
-                "In evaluations at the last size, not at the first.",
+                "You count in evaluations at the first size: divide by the last size instead.",
+            ),
+            (
+                lambda sizes, counts: sum(n / 4**i for i, n in enumerate(reversed(counts))),
+                "You take each size for half of the next: compute its share of the pixels from the sizes given.",
             ),
         ),
     ),
@@ -134,8 +152,12 @@ EXERCISES = (
         mistakes=(
             (lambda a, b, s: s[0] * a + s[1] * b, "The shares need not add up to 1: divide them by their sum."),
             (lambda a, b, s: blend(b, a, s), "The shares are exchanged: the first belongs to the first style."),
-            (lambda a, b, s: (a + b) / 2, "Half and half: the shares are not used."),
-            (lambda a, b, s: (s[0] * a + s[1] * b) / 2, "Divide by the sum of the shares, not by their number."),
+            (lambda a, b, s: (a + b) / 2, "Half and half: weigh each by its share."),
+            (lambda a, b, s: (s[0] * a + s[1] * b) / 2, "You divide by the number of shares: divide by their sum."),
+            (
+                lambda a, b, s: s[0] * a + (1 - s[0]) * b,
+                "1 - share holds for shares that add up to 1: divide both by their sum.",
+            ),
         ),
     ),
     Code(
@@ -143,6 +165,7 @@ EXERCISES = (
         question="The image (1, 3, H, W) shifted and scaled, colour by colour, to the style's mean and deviation.",
         takes="image style",
         solution=colours,
+        also=(unbiased_colours,),
         cases=COLOURS,
         tolerance=1e-3,
         mistakes=(
@@ -151,13 +174,32 @@ EXERCISES = (
             (lambda x, s: colours(s, x), "Exchanged: that gives the style the image's colours."),
             (lambda x, s: colours(x, s) - mean_of(s) + mean_of(x), "The style's mean is missing: you add the image's."),
             (lambda x, s: colours(x, s) - mean_of(s), "The style's mean is missing: add it at the end."),
+            (
+                lambda x, s: (x - mean_of(x)) / (mean_std(s)[1] / mean_std(x)[1])[..., None, None] + mean_of(s),
+                "The deviations are exchanged: divide by the image's, multiply by the style's.",
+            ),
+            (
+                lambda x, s: (
+                    (x - mean_of(x)) / (mean_std(x)[1] ** 2)[..., None, None] * (mean_std(s)[1] ** 2)[..., None, None]
+                    + mean_of(s)
+                ),
+                "You scale by variances: take deviations, their roots.",
+            ),
+            (
+                lambda x, s: colours(x, s).clamp(0, 1),
+                "A clamp moves mean and deviation again: leave it to the program that saves the picture.",
+            ),
+            (
+                lambda x, s: (x - mean_of(x)) / mean_std(x)[1][..., None, None] + mean_of(s),
+                "The style's deviation is missing: multiply by it before you add the mean.",
+            ),
         ),
     ),
     Code(
         name="07.start",
         question="A start between content and noise (1, 3, H, W): a share of noise, the rest content, within [0, 1].",
         takes="content noise share",
-        solution=lambda c, n, share: torch.lerp(c, n, share).clamp(0, 1),
+        solution=lambda content, noise, share: torch.lerp(content, noise, share).clamp(0, 1),
         cases=STARTS,
         mistakes=(
             (lambda c, n, share: torch.lerp(c, n, share), "Noise leaves [0, 1]: clamp the start."),

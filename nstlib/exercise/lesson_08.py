@@ -10,14 +10,18 @@ from torch.nn import functional as F
 from ..architecture import BACKBONES
 from ..backbone import Fire
 from .inputs import VGG, tensors
-from .lesson_02 import POOLED
+from .lesson_02 import POOLED, STRETCHED
 from .question import Choice, Code, Number
 
 __all__ = ["EXERCISES"]
 
 
-def multiplications(i: int, o: int, kernel: int, height: int, width: int, stride: int) -> int:
-    return i * o * kernel**2 * (height // stride) * (width // stride)
+def multiplications(channels_in: int, channels_out: int, kernel: int, height: int, width: int, stride: int) -> int:
+    return channels_in * channels_out * kernel**2 * (height // stride) * (width // stride)
+
+
+def average_pool(x: Tensor) -> Tensor:
+    return F.avg_pool2d(x, 2)
 
 
 def nearest_field(fields: list[int], wanted: int) -> int:
@@ -85,6 +89,10 @@ EXERCISES = (
                 "That is the field: return the index of the layer.",
             ),
             (
+                lambda fields, wanted: min(abs(f - wanted) for f in fields),
+                "That is how far off the nearest field is: return the index of its layer.",
+            ),
+            (
                 lambda fields, wanted: min(range(len(fields)), key=lambda i: fields[i] - wanted),
                 "The sign of the difference wins: take its absolute value.",
             ),
@@ -98,13 +106,14 @@ EXERCISES = (
         name="08.average_pool",
         question="Average pooling of x (1, C, H, W) in windows of 2×2, stride 2, as the paper prefers it.",
         takes="x",
-        solution=partial(F.avg_pool2d, kernel_size=2),
+        solution=average_pool,
         cases=POOLED,
-        gradient=True,
+        painting=((1, 64, 128, 128),),
         mistakes=(
             (partial(F.max_pool2d, kernel_size=2), "That is max pooling: take the mean of each window."),
             (lambda x: 4 * F.avg_pool2d(x, 2), "You add up: divide by the 4 numbers of a window."),
             (lambda x: 2 * F.avg_pool2d(x, 2), "A window has 4 numbers, not 2."),
+            (lambda x: F.adaptive_avg_pool2d(x, (x.shape[2] // 2, x.shape[3] // 2)), STRETCHED),
             (partial(F.avg_pool2d, kernel_size=2, stride=1), "Your windows overlap: they move by 2, not by 1."),
             (
                 partial(F.avg_pool2d, kernel_size=2, ceil_mode=True),
@@ -123,6 +132,7 @@ EXERCISES = (
             (64 * 16 + 16 + 64 * 64 * 10 + 128, "Both expansions look at the 16 squeezed channels, not at 64."),
             (64 * 128 * 9 + 128, "That is a plain 3×3 convolution: a fire module squeezes first."),
         ),
+        exact=True,
     ),
     Number(
         name="08.scale",
@@ -180,6 +190,14 @@ EXERCISES = (
             (
                 lambda t, p: (t - p).square().sum() / (t - t.mean(dim=1, keepdim=True)).square().sum(),
                 "That is the mean of each position: channels are the columns, so dim=0.",
+            ),
+            (
+                lambda t, p: (t - p).square().mean(0).sum() / t.var(0).sum(),
+                "You divide by the number of positions above, and by one less below: take correction=0.",
+            ),
+            (
+                lambda t, p: (t - p).var(0).sum() / t.var(0).sum(),
+                "The error's own mean is taken off: a constant error is an error too, so take its squares as they are.",
             ),
             (lambda t, p: 1 - unexplained(t, p), "That is the explained share: 1 minus it is asked for."),
             (lambda t, p: unexplained(t, p).sqrt(), "A share of variance has no root: leave the squares."),

@@ -6,22 +6,35 @@ import math
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import permutations
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from ..errors import one_line
 from .diagnoses import DIAGNOSES
 from .patience import TooLong, patience
-from .values import Answers, copy, count, kind, numbers, same, same_everywhere, short, unchanged
+from .values import Answers, copy, count, kind, numbers, right, rounded, same, short, unchanged
 
-__all__ = ["NOT_ANSWERED", "Choice", "Code", "Number", "Verdict", "unanswered"]
+__all__ = [
+    "NOT_ANSWERED",
+    "Choice",
+    "Code",
+    "NoGradient",
+    "Number",
+    "Verdict",
+    "raised",
+    "unanswered",
+    "what_cuts",
+    "where_in",
+]
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """What `check` says; it counts as true only if passed.
+    """What `check` and `mine` say; it counts as true only if passed.
 
     Attributes:
         passed: True, False, or None for "not answered yet".
@@ -79,7 +92,7 @@ class Choice:
         return "\n".join([f"{self.question}\n", *(f"- **{k}** {text}" for k, (text, _) in self.options.items())])
 
     def check(self, answer: object) -> Verdict:
-        letter = str(answer).strip().strip("()").lower()
+        letter = str(answer).strip().strip("().").lower()
         if letter not in self.options:
             return Verdict(False, f"Choose one of the letters {', '.join(self.options)}, in quotes.")
         return Verdict(letter == self.answer, self.options[letter][1])
@@ -97,6 +110,7 @@ class Number:
         hint: told to who is wrong in a way that `mistakes` does not list.
         mistakes: pairs (wrong answer, what to tell).
         tolerance: relative to the largest number of the answer.
+        exact: whether the number itself is the point; otherwise it may be rounded to two digits or more.
     """
 
     name: str
@@ -106,6 +120,7 @@ class Number:
     hint: str
     mistakes: tuple[tuple[float | tuple[float, ...], str], ...] = ()
     tolerance: float = 1e-6
+    exact: bool = False
 
     def __str__(self) -> str:
         return self.question
@@ -113,22 +128,36 @@ class Number:
     def check(self, answer: object) -> Verdict:
         given, wanted = numbers(answer), np.asarray(self.answer, dtype=np.float64)
         if given is None:
-            return Verdict(False, f"This asks for {'numbers' if wanted.ndim else 'a number'}, not {kind(answer)}.")
+            quotes = " Leave out the quotes." if isinstance(answer, str) else ""
+            asked = "numbers" if wanted.ndim else "a number"
+            return Verdict(False, f"This asks for {asked}, not {kind(answer)}.{quotes}")
         if wanted.ndim and given.shape == (len(wanted) + 1,) and given[0] == 1:
             given = given[1:]  # (1, C, H, W) says the same as (C, H, W)
-        if same(given, wanted, self.tolerance):
+        if self.means(given, wanted):
             return Verdict(True, f"Right. {self.why}")
         for wrong, tell in self.mistakes:
-            if same(given, np.asarray(wrong, dtype=np.float64), self.tolerance):
+            if self.means(given, np.asarray(wrong, dtype=np.float64)):
                 return Verdict(False, tell)
         if given.size != wanted.size:
             asked = f"This asks for {count(wanted.size, 'number')}"
             return Verdict(False, f"{asked}, and you gave {given.size}. {self.hint}")
+        if wanted.all() and all(map(rounded, given.ravel(), wanted.ravel())):
+            return Verdict(False, "That is rounded: here the exact number is asked for.")
+        if all(g == float(f"{w:.1g}") for g, w in zip(given.ravel(), wanted.ravel(), strict=True)):
+            return Verdict(False, "That is rounded to one digit, which could be chance: give two at least.")
         if not wanted.ndim:
             how = "too large" if given.item() > wanted else "too small" if given.item() < wanted else "not a number"
             return Verdict(False, f"{given.item():g} is {how}. {self.hint}")
         right = [f"{w:g}" for g, w in zip(given.ravel(), wanted, strict=True) if math.isclose(g, w)]
-        return Verdict(False, f"{'Only ' + ' and '.join(right) if right else 'None of these'} is right. {self.hint}")
+        told = f"Only {' and '.join(right)} {'is' if len(right) == 1 else 'are'}" if right else "None of these is"
+        return Verdict(False, f"{told} right. {self.hint}")
+
+    def means(self, given: np.ndarray, number: np.ndarray) -> bool:
+        """Whether somebody who gave this meant that number, or those numbers."""
+        if self.exact or (given.shape != number.shape and not given.size == number.size == 1):
+            return same(given, number, self.tolerance)
+        atol = self.tolerance * np.abs(number).max()
+        return all(abs(g - n) <= atol or rounded(g, n) for g, n in zip(given.ravel(), number.ravel(), strict=True))
 
 
 # Code
@@ -142,13 +171,17 @@ class Code:
         name: lesson and word, such as "04.gram".
         question: as it is shown.
         takes: the names of its arguments, with spaces between.
-        solution: a function that is right.
+        solution: a function that is right, with arguments of those names: learners' cells go on with it.
         cases: argument tuples to try it on.
         mistakes: pairs (wrong function, what to tell).
+        also: other functions that are right, where the question leaves a choice.
         returns: the names of its results, with spaces between, if there are several.
         why: told to who is right.
-        gradient: whether the result must carry a gradient to the first argument.
-        tolerance: relative to the largest number expected.
+        gradient: whether the result must carry a gradient to the first argument, which the lesson then says.
+        painting: where pictures are painted with the function, the shapes of its arguments at work. A result that
+            carries no gradient is right there, too, but is told so.
+        tolerance: relative to the largest number expected on an input.
+        slack: added to it, absolute, where a small ε of one's own choice shows.
     """
 
     name: str
@@ -157,10 +190,13 @@ class Code:
     solution: Callable
     cases: tuple[tuple, ...]
     mistakes: tuple[tuple[Callable, str], ...]
+    also: tuple[Callable, ...] = ()
     returns: str = ""
     why: str = ""
     gradient: bool = False
+    painting: tuple[tuple[int, ...], ...] = ()
     tolerance: float = 1e-4
+    slack: float = 0.0
 
     def __str__(self) -> str:
         return f"{self.question}  ({self.takes.replace(' ', ', ')}) → {self.returns.replace(' ', ', ') or 'result'}"
@@ -171,11 +207,23 @@ class Code:
         found = self.collect(answer)
         if isinstance(found, Verdict):
             return found
-        given, wanted = found, self.run(self.solution)
-        if self.agree(given, wanted):
-            trouble = self.gradient_trouble(answer) if self.gradient else ""
-            return Verdict(not trouble, trouble or f"Right on all {len(self.cases)} inputs. {self.why}".strip())
-        return Verdict(False, self.known(given) or self.diagnose(given, wanted))
+        for solution in (self.solution, *self.also):
+            if self.agree(found, self.run(solution)):
+                return self.judge_gradient(answer, solution)
+        return Verdict(False, self.known(found) or self.diagnose(found, self.run(self.solution)))
+
+    def judge_gradient(self, answer: Callable, solution: Callable) -> Verdict:
+        """The verdict on a function whose values are right."""
+        message = f"Right on all {len(self.cases)} inputs. {self.why}".strip()
+        if not (self.gradient or self.painting):
+            return Verdict(True, message)
+        try:
+            trouble = self.gradient_trouble(answer, solution)
+        except NoGradient as reason:
+            if self.gradient:
+                return Verdict(False, f"The value is right, but has to carry a gradient: {reason}")
+            return Verdict(True, f"{message} To paint with it, it would have to carry a gradient: {reason}")
+        return Verdict(not trouble, trouble or message)
 
     def collect(self, answer: Callable) -> list[tuple] | Verdict:
         """What a function returns on the cases, as arrays; or a verdict, if it cannot be compared."""
@@ -200,7 +248,8 @@ class Code:
                 return Verdict(False, missing) if found else NOT_ANSWERED
             changed = [n for n, a, b in zip(self.takes.split(), arguments, case, strict=True) if not unchanged(a, b)]
             if changed:
-                advice = f"work on a copy, {changed[0]} + 0 say"
+                whole = isinstance(case[self.takes.split().index(changed[0])], list)
+                advice = f"work on a copy, {f'list({changed[0]})' if whole else f'{changed[0]} + 0'} say"
                 return Verdict(False, f"Your function changes {changed[0]} in place: {advice}.")
             parts = self.parts(value)
             if parts is None:
@@ -228,38 +277,54 @@ class Code:
         return f"the {len(names)} results {', '.join(names)}" if names else "a tensor, an array or a number"
 
     def agree(self, given: list[tuple], wanted: list[tuple]) -> bool:
-        return all(same_everywhere(g, w, self.tolerance) for g, w in by_result(given, wanted))
+        return all(all(right(g, w, self.tolerance, self.slack)) for g, w in by_result(given, wanted))
 
     def known(self, given: list[tuple]) -> str:
         """What to tell of the mistake that the answer behaves like, or ""."""
         return next((tell for wrong, tell in self.mistakes if self.agree(given, self.run(wrong))), "")
 
+    def order(self, given: list[tuple], wanted: list[tuple]) -> str:
+        """What to tell of several results that are right, but in another order, or ""."""
+        ways = permutations(range(len(self.returns.split())))
+        if any(self.agree([tuple(part[i] for i in way) for part in given], wanted) for way in ways):
+            return f"Right, but in another order: return {', '.join(self.returns.split())}."
+        return ""
+
     def diagnose(self, given: list[tuple], wanted: list[tuple]) -> str:
         """What can be said of any wrong result; of several results, about the first that is wrong."""
+        if self.returns and (told := self.order(given, wanted)):
+            return told
         pairs = enumerate(by_result(given, wanted))
-        index, (found, right) = next((i, p) for i, p in pairs if not same_everywhere(*p, self.tolerance))
-        found = [g.reshape(w.shape) if g.size == w.size == 1 else g for g, w in zip(found, right, strict=True)]
+        index, (found, asked) = next((i, p) for i, p in pairs if not all(right(*p, self.tolerance, self.slack)))
+        found = [g.reshape(w.shape) if g.size == w.size == 1 else g for g, w in zip(found, asked, strict=True)]
         where = [self.describe(case) for case in self.cases]
-        told = next(filter(None, (look(found, right, where, self) for look in DIAGNOSES)))
+        told = next(filter(None, (look(found, asked, where, self) for look in DIAGNOSES)))
         return f"{self.returns.split()[index]}: {told}" if self.returns else told
 
-    def gradient_trouble(self, answer: Callable) -> str:
-        """The trouble with the gradient of an answer whose values are right, or ""."""
+    def gradient_trouble(self, answer: Callable, solution: Callable) -> str:
+        """The trouble with the gradient of an answer whose values are right, or "".
+
+        It has to be finite on each input, and the solution's near it: on it there may be a kink, |0|.
+
+        Raises:
+            NoGradient: there is none.
+        """
         for case in self.cases:
             where = self.describe(case)
             try:
                 with patience():
-                    given = slope(answer, case)
+                    here, near = slope(answer, case), slope(answer, nudged(case))
+            except NoGradient:
+                raise
             except (Exception, SystemExit) as error:
-                if "numpy" not in str(error):
-                    return f"The value is right, but its gradient fails: {raised(answer, error, where)}"
-                given = None
-            if given is None:
-                return "The value is right, but carries no gradient: item, detach, numpy and torch.tensor cut it off."
-            if not np.isfinite(given).all():
+                if isinstance(error, TypeError | RuntimeError) and "numpy" in str(error):
+                    line = where_in(answer, error) or "your function"
+                    raise NoGradient(f"NumPy, at {line}, cuts it off. Use torch's own functions.") from None
+                return f"The value is right, but its gradient fails: {raised(answer, error, where)}"
+            if not np.isfinite(here).all():
                 return f"The value is right, but its gradient is NaN for {where}: a root is vertical at 0, add 1e-12."
-            if not same(given, slope(self.solution, case), 10 * self.tolerance):
-                return f"The value is right, but its gradient is not, for {where}: is a part of it detached?"
+            if not same(near, slope(solution, nudged(case)), 10 * self.tolerance):
+                return f"The value is right, but its gradient is not, near {where}: is a part of it detached?"
         return ""
 
     def describe(self, case: tuple) -> str:
@@ -272,30 +337,75 @@ def by_result(given: list[tuple], wanted: list[tuple]) -> list[tuple[Answers, An
     return list(zip(zip(*given, strict=True), zip(*wanted, strict=True), strict=True))
 
 
-def raised(answer: Callable, error: BaseException, where: str) -> str:
-    """An error in words: on which input, which error, at which line of the learner's function."""
+def where_in(answer: Callable, error: BaseException) -> str:
+    """The line of a function at which an error was raised, in words; "" if it was elsewhere.
+
+    Args:
+        answer: the function.
+        error: as it was caught.
+    """
     code, line, frame = getattr(answer, "__code__", None), "", error.__traceback__
     while frame:
         if frame.tb_frame.f_code is code:
             line = f"line {frame.tb_lineno - code.co_firstlineno + 1} of {code.co_name}"
         frame = frame.tb_next
+    return line
+
+
+def raised(answer: Callable, error: BaseException, where: str) -> str:
+    """An error in words: on which input, which error, at which line of the learner's function.
+
+    Args:
+        answer: the function.
+        error: as it was caught.
+        where: the input, in words.
+    """
+    line = where_in(answer, error)
     if isinstance(error, TooLong):
         return f"For {where} {error}: look at {line or 'its loops'}."
     if isinstance(error, SystemExit):
         return f"For {where} it ends the program at {line or 'a call of exit'}: return the result instead."
-    text = (str(error).strip().splitlines() or ["no message"])[0][:120].rstrip(".!")
+    text = one_line(str(error).strip() or "no message", limit=160).rstrip(".!")
     if isinstance(error, TypeError) and not line:
         return f"For {where} your function cannot be called: {text}."
     return f"For {where} it raises {type(error).__name__}: {text}. Print the shapes at {line or 'that line'}."
 
 
-def slope(function: Callable, case: tuple) -> np.ndarray | None:
-    """The gradient of a weighted sum of a function's result to its first argument; None if there is none."""
+class NoGradient(Exception):
+    """A result that carries no gradient; in words what cut it off, and what keeps it."""
+
+
+def nudged(case: tuple) -> tuple:
+    """A case whose first argument is moved a little."""
+    first, *others = copy(case)
+    noise = torch.randn(first.shape, generator=torch.Generator().manual_seed(0), dtype=first.dtype)
+    return (first + 0.3 * noise, *others)
+
+
+def slope(function: Callable, case: tuple) -> np.ndarray:
+    """The gradient of a weighted sum of a function's result to its first argument.
+
+    Raises:
+        NoGradient: the result carries none.
+    """
     first, *others = copy(case)
     with torch.enable_grad():
         result = function(first.requires_grad_(), *others)
         if not isinstance(result, Tensor) or not result.requires_grad:
-            return None
+            raise NoGradient(what_cuts(result))
         weights = torch.linspace(1, 2, result.numel(), dtype=result.dtype).view(result.shape)
         (found,) = torch.autograd.grad((weights * result).sum(), first, allow_unused=True)
-    return None if found is None else numbers(found)
+    if found is None:
+        raise NoGradient("it does not lead back to the input. Leave out detach, data and torch.tensor.")
+    return numbers(found)
+
+
+def what_cuts(result: object) -> str:
+    """Why a result carries no gradient, and what to do."""
+    if isinstance(result, Tensor):
+        return "detach, no_grad or torch.tensor cuts it off. Return what you compute as it is."
+    if isinstance(result, tuple | list):
+        return f"{kind(result)} comes back. torch.stack makes one tensor of it, and keeps the gradient."
+    if isinstance(result, np.ndarray | np.generic):
+        return "an array of NumPy comes back. Stay with tensors, and leave out numpy()."
+    return "a plain number comes back. Return the tensor, without item() or float()."

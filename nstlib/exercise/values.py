@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
 from torch import Tensor
 
-__all__ = ["Answers", "copy", "count", "kind", "numbers", "ratio", "same", "same_everywhere", "short", "unchanged"]
+__all__ = ["Answers", "copy", "count", "kind", "numbers", "ratio", "right", "rounded", "same", "short", "unchanged"]
 
 Answers = Sequence[np.ndarray]  # one for each case
 
@@ -19,7 +19,7 @@ def numbers(value: object) -> np.ndarray | None:
     try:
         if isinstance(value, Tensor):
             return value.detach().cpu().double().numpy()
-        if isinstance(value, list | tuple):
+        if isinstance(value, list | tuple | Iterator):  # reversed(…), map(…)
             value = [numbers(v) for v in value]
         return np.asarray(value, dtype=np.float64) if not isinstance(value, str | type(None)) else None
     except (TypeError, ValueError, RuntimeError):
@@ -34,22 +34,42 @@ def same(given: np.ndarray, wanted: np.ndarray, tolerance: float) -> bool:
         wanted: of the same shape; a single number may have any.
         tolerance: relative to the largest number wanted.
     """
-    return same_everywhere([given], [wanted], tolerance)
+    return right([given], [wanted], tolerance)[0]
 
 
-def same_everywhere(given: Answers, wanted: Answers, tolerance: float) -> bool:
-    """Whether results agree on all cases.
+def right(given: Answers, wanted: Answers, tolerance: float, slack: float = 0.0) -> list[bool]:
+    """Which cases agree.
 
     Args:
         given: one array for each case.
         wanted: the same, of the same shapes; a single number may have any.
-        tolerance: relative to the largest number wanted in any case, since a blank map wants 0.
+        tolerance: relative to the largest number wanted in a case; where that is 0, in any case.
+        slack: added to it, absolute.
     """
-    pairs = list(zip(given, wanted, strict=True))
-    if any(g.shape != w.shape and not g.size == w.size == 1 for g, w in pairs):
-        return False
-    atol = tolerance * max(np.abs(w[np.isfinite(w)]).max(initial=0) for w in wanted)
-    return all(np.allclose(g.reshape(w.shape), w, rtol=0, atol=atol, equal_nan=True) for g, w in pairs)
+    sizes = [np.abs(w[np.isfinite(w)]).max(initial=0) for w in wanted]
+    least = 1e-6 * max(sizes, default=0)  # a blank map wants 0, and gets 0 up to rounding
+    scales = [size if size > least else 1e6 * least for size in sizes]
+    return [
+        (g.shape == w.shape or g.size == w.size == 1)
+        and np.allclose(g.reshape(w.shape), w, rtol=0, atol=tolerance * scale + slack, equal_nan=True)
+        for g, w, scale in zip(given, wanted, scales, strict=True)
+    ]
+
+
+def rounded(given: float, wanted: float) -> bool:
+    """Whether a number is another one, rounded to its own digits, of which it has two at least.
+
+    Args:
+        given: as somebody typed it; zeros at its end do not count as digits.
+        wanted: the exact number.
+
+    >>> rounded(0.18, 0.17678), rounded(0.17, 0.17678), rounded(2.1e6, 2097152), rounded(2e6, 2097152)
+    (True, False, True, False)
+    """
+    mantissa, exponent = f"{abs(given):.15e}".split("e") if math.isfinite(given) else ("", "0")
+    digits = len(mantissa.replace(".", "").rstrip("0"))
+    half = 10.0 ** (int(exponent) - digits + 1) / 2
+    return digits >= 2 and abs(given - wanted) <= half * (1 + 1e-9)
 
 
 def copy(value: Any) -> Any:
@@ -68,8 +88,10 @@ def unchanged(now: Any, before: Any) -> bool:
     """
     if isinstance(before, tuple | list):
         return len(now) == len(before) and all(map(unchanged, now, before))
-    a, b = (numbers(v) if isinstance(v, Tensor | np.ndarray) else v for v in (now, before))
-    return np.array_equal(a, b) if isinstance(b, np.ndarray) else a == b
+    if not isinstance(before, Tensor | np.ndarray):
+        return now == before
+    a, b = numbers(now), numbers(before)
+    return a.shape == b.shape and same(a, b, 1e-6)  # w[i] += h, later -= h, restores w up to rounding
 
 
 def short(value: object) -> str:
@@ -85,7 +107,9 @@ def kind(value: object) -> str:
     """A value's type in words."""
     if isinstance(value, tuple | list):
         return f"a {type(value).__name__} of {len(value)}"
-    return f"'{value}'" if isinstance(value, str) else f"a {type(value).__name__}"
+    if isinstance(value, str):
+        return f"the text '{value}'"
+    return "one array" if isinstance(value, Tensor | np.ndarray) else f"a {type(value).__name__}"
 
 
 def count(number: int, noun: str) -> str:

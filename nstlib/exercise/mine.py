@@ -1,0 +1,146 @@
+"""A learner's function → the same to go on with, once it is right; until then the library's in its place."""
+
+from __future__ import annotations
+
+import functools
+import time
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from ..live import notebook
+from .patience import SECONDS as ENOUGH
+from .patience import TooLong, patience
+from .question import Code, NoGradient, Verdict, raised, what_cuts, where_in
+from .values import same, short
+
+__all__ = ["choose_function", "show", "too_slow", "trouble_at_work"]
+
+TIMES, SECONDS = 20, 0.25  # as many times slower than the library's, and at least so slow, is too slow to paint with
+FASTER = "Leave out loops over channels or positions: one operation on the whole tensor does all."
+
+
+def choose_function(exercise: Code, answer: object, verdict: Verdict) -> tuple[Callable, Verdict]:
+    """The function to go on with, and what to say of it.
+
+    Args:
+        exercise: with code.
+        answer: the learner's.
+        verdict: on it.
+    """
+    if verdict.passed is None:
+        return exercise.solution, Verdict(None, "Not answered yet: until then the library's own does the work.")
+    if not verdict:
+        return exercise.solution, Verdict(
+            False, f"{verdict.message} Until it is right, the library's own does the work."
+        )
+    if trouble := trouble_at_work(exercise, answer):
+        told = f"Right on all {len(exercise.cases)} inputs, but not fit to paint with: {trouble}"
+        return exercise.solution, Verdict(True, f"{told} Until then the library's own does the work.")
+    work = "paints" if exercise.painting else "does the work"
+    return at_work(exercise, answer), Verdict(
+        True, f"{verdict.message} From here on your own {name_of(answer)} {work}."
+    )
+
+
+def at_work(exercise: Code, answer: Callable) -> Callable:
+    """A learner's function that says of an error, far away from its cell, at which line and for what it arose."""
+
+    @functools.wraps(answer)
+    def mine(*arguments: Any, **named: Any) -> Any:
+        try:
+            return answer(*arguments, **named)
+        except Exception as error:
+            if hasattr(error, "add_note"):  # from Python 3.11 on
+                given = dict(zip(exercise.takes.split(), arguments, strict=False)) | named
+                where = ", ".join(f"{name} {short(value)}" for name, value in given.items())
+                line = where_in(answer, error) or name_of(answer)
+                error.add_note(f"This is {line}, your answer to {exercise.name}, at work on {where}.")
+            raise
+
+    return mine
+
+
+def trouble_at_work(exercise: Code, answer: Callable) -> str:
+    """What keeps a right function from painting, and what to do; or "".
+
+    Small inputs do not show it: a result that carries no gradient or is a list of tensors, loops that take minutes.
+
+    Args:
+        exercise: with code.
+        answer: a function that is right.
+    """
+    if not exercise.painting:
+        return ""
+    made = torch.Generator().manual_seed(0)
+    case = tuple(torch.rand(shape, generator=made) + 0.1 for shape in exercise.painting)
+    wanted, best = timed(exercise.solution, case)
+    size = exercise.describe(case)
+    try:
+        with patience():
+            found, seconds = timed(answer, case)
+    except NoGradient as reason:
+        return str(reason)
+    except TooLong:
+        return f"more than {ENOUGH:g} s for {size}. {FASTER}"
+    except Exception as error:
+        told = raised(answer, error, size)
+        return told[0].lower() + told[1:]
+    if found.shape != wanted.shape or not same(found.double().numpy(), wanted.double().numpy(), 1e-3):
+        return f"it goes wrong for {size}. Compare it there with the small inputs."
+    if too_slow(seconds, best):
+        return f"{seconds:.1f} s for {size}, {seconds / best:.0f} times what it could take. {FASTER}"
+    return ""
+
+
+def too_slow(seconds: float, best: float) -> bool:
+    """Whether a picture would take minutes where it could take seconds.
+
+    Args:
+        seconds: that a function takes.
+        best: that the library's takes.
+    """
+    return seconds > max(SECONDS, TIMES * best)
+
+
+def timed(function: Callable, case: tuple[Tensor, ...]) -> tuple[Tensor, float]:
+    """A function's result, and the seconds that it takes, there and on the way back; the better of two times.
+
+    Args:
+        function: differentiable.
+        case: its arguments; the gradient is that to the first.
+
+    Raises:
+        NoGradient: the result carries none.
+    """
+    seconds = []
+    for _ in range(2):
+        first, *others = (value.clone() for value in case)
+        start = time.perf_counter()
+        with torch.enable_grad():
+            result = function(first.requires_grad_(), *others)
+            if not isinstance(result, Tensor) or not result.requires_grad:
+                raise NoGradient(what_cuts(result))
+            result.sum().backward()
+        seconds.append(time.perf_counter() - start)
+        if seconds[0] > 20 * SECONDS:
+            break
+    return result.detach(), min(seconds)
+
+
+def name_of(answer: Callable) -> str:
+    """What a learner calls a function."""
+    name = getattr(answer, "__name__", "<")
+    return "function" if name.startswith("<") else name
+
+
+def show(verdict: Verdict) -> None:
+    """Show what a notebook's cell would show if it ended in the verdict; elsewhere, print it."""
+    if notebook() is None:
+        print(verdict)
+        return
+    from IPython.display import display
+
+    display(verdict)
