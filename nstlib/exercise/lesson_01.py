@@ -165,7 +165,6 @@ LOGITS = (
     (np.array([[1000.0, -1000.0, 0.0]]), np.array([1])),
 )
 MOMENTUM = ((*arrays(16, (4,), (4,), (4,)), 0.1, 0.9), (*arrays(17, (3,), (3,), (3,)), 0.5, 0.5))
-FIRST, LATER = arrays(18, (4,), (4,), (4,), (4,)), arrays(19, (3,), (3,), (3,), (3,))
 NETWORKS = (
     (*arrays(29, (5, 4)), np.array([0, 2, 1, 1, 2]), *arrays(30, (4, 6), (6,), (6, 3), (3,))),
     (*arrays(31, (3, 5)), np.array([1, 0, 3]), *arrays(32, (5, 4), (4,), (4, 4), (4,))),
@@ -181,11 +180,6 @@ AVERAGE = tuple(
 # The first step of three weights: one without a gradient, one with a small one, one with a usual one.
 QUIET, STILL, FAINT = np.array([0.3, -0.2, 0.1]), np.zeros(3), np.array([0.0, 2e-3, -0.5])
 DECAY = ((*arrays(27, (4,), (4,)), 0.1, 0.3), (*arrays(28, (2, 3), (2, 3)), 0.5, 0.02))
-ADAM = (
-    (FIRST[0], 0 * FIRST[1], 0 * FIRST[2], FIRST[3], 1, 0.1),
-    (LATER[0], LATER[1], LATER[2] ** 2, LATER[3], 7, 0.02),
-    (QUIET, STILL, STILL, FAINT, 1, 0.1),
-)
 
 EXERCISES = (
     Code(
@@ -260,24 +254,6 @@ EXERCISES = (
             (lambda dy, x, w: (dy @ w.T, x.T @ dy, dy), "b serves every row of the batch: add up dY's rows for db."),
             (lambda dy, x, w: (dy @ w.T, dy.T @ x, dy.sum(0)), "dW has W's shape: Xᵀ dY, and yours is its transpose."),
             (lambda dy, x, w: (dy, x.T @ dy, dy.sum(0)), "dX is not dY: it goes back through W, as dY Wᵀ."),
-        ),
-    ),
-    Code(
-        name="01.relu_backward",
-        question="The gradient to x of y = max(x, 0), given dy.",
-        takes="dy x",
-        solution=lambda dy, x: dy * (x > 0),
-        cases=(arrays(20, (3, 3), (3, 3)), arrays(21, (2, 5), (2, 5)), arrays(22, (4,), (4,))),
-        mistakes=(
-            (lambda dy, x: dy, "You let everything through: where x was negative, no gradient passes."),
-            (lambda dy, x: dy * np.maximum(x, 0), "You multiply by the value of ReLU: its slope is 1, not x."),
-            (lambda dy, x: (x > 0) * 1.0, "That is ReLU's slope alone: multiply it by dy, the chain rule."),
-            (lambda dy, x: dy * (dy > 0), "You look at the sign of dy: the mask comes from x."),
-            (
-                lambda dy, x: dy * np.sign(x),
-                "sign(x) is -1 where x was negative: the slope of ReLU is 0 there.",
-            ),
-            (lambda dy, x: np.maximum(dy * x, 0), "You apply ReLU to a product: mask dy where x was negative."),
         ),
     ),
     Code(
@@ -367,30 +343,6 @@ EXERCISES = (
             (partial(rmsprop_step, sign=1), "You climb: the step is subtracted from w."),
             (partial(rmsprop_step, eps=0), "ε is missing: while all gradients are 0, so is √v, and 0 / 0 is NaN."),
             (partial(rmsprop_step, inside=True), "ε stands outside of the root: √v + ε."),
-        ),
-    ),
-    Code(
-        name="01.adam",
-        question="Step t = 1, 2, … of Adam with β = (0.9, 0.999) and ε = 1e-8. Return w, m and v.",
-        takes="w m v g t rate",
-        returns="w m v",
-        solution=adam_step,
-        cases=ADAM,
-        mistakes=(
-            (
-                partial(adam_step, correct=""),
-                "The bias correction is missing: divide m by 1 - β₁ᵗ and v by 1 - β₂ᵗ.",
-            ),
-            (partial(adam_step, correct="m"), "Only m is corrected: divide v by 1 - β₂ᵗ, too."),
-            (partial(adam_step, correct="v"), "Only v is corrected: divide m by 1 - β₁ᵗ, too."),
-            (partial(adam_step, keep=True), "Return the plain m and v: the corrected ones serve this step only."),
-            (partial(adam_step, root=False), "The square root is missing: divide by √v, not by v."),
-            (partial(adam_step, power=1), "v averages the squares of g: g² is missing."),
-            (partial(adam_step, sign=1), "You climb: the step is subtracted from w."),
-            (partial(adam_step, betas=(0.999, 0.9)), "The betas are exchanged: 0.9 is for m, 0.999 for v."),
-            (partial(adam_step, swap=True), "β and 1 - β are exchanged: the old m keeps the share β."),
-            (partial(adam_step, eps=0), "ε is missing: while all gradients are 0, so is √v, and 0 / 0 is NaN."),
-            (partial(adam_step, inside=True), "ε stands outside of the root: √v + ε."),
         ),
     ),
     Code(

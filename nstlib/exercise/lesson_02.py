@@ -53,6 +53,13 @@ def max_pool(x: Tensor) -> Tensor:
 
 
 # Even, odd, and even without being square.
+def batch_norm(x: Tensor, scale: Tensor, offset: Tensor, *, over=(0, 2, 3), root=0.5, correction=0, affine=True):
+    """Batch normalisation (Ioffe & Szegedy 2015, algorithm 1) of x (B, C, H, W), and its likely mistakes."""
+    mean, variance = x.mean(over, keepdim=True), x.var(over, correction=correction, keepdim=True)
+    x = (x - mean) / (variance + 1e-5) ** root
+    return x * scale.view(1, -1, 1, 1) + offset.view(1, -1, 1, 1) if affine else x
+
+
 POOLED = tuple((t,) for t in tensors(24, (1, 2, 4, 4), (1, 3, 5, 7), (1, 1, 2, 3), (1, 2, 6, 4)))
 STRETCHED = "Adaptive windows stretch over an odd last row or column: leave it out, a window is 2×2."
 
@@ -277,7 +284,7 @@ EXERCISES = (
     ),
     Choice(
         name="02.permutation",
-        question="All digits get their pixels shuffled in the same order, and a dense network learns them. Its accuracy?",
+        question="All digits get their pixels shuffled in one order, and a dense network learns these. Its accuracy?",
         answer="c",
         options={
             "a": (
@@ -373,6 +380,118 @@ EXERCISES = (
             (1, "A border of k - 1 is right: each pixel took part in up to k outputs in a row."),
             (2, "All four sides get the same border, as they should."),
             (4, "Correlating with the turned kernel is right: is what it is given the turned kernel?"),
+        ),
+    ),
+    Code(
+        name="02.batch_norm",
+        question="Batch normalisation of x (B, C, H, W), in training.",
+        takes="x scale offset",
+        solution=lambda x, scale, offset: F.batch_norm(x, None, None, scale, offset, training=True),
+        cases=tuple(
+            tensors(seed, shape, shape[1:2], shape[1:2]) for seed, shape in ((40, (4, 3, 2, 5)), (41, (2, 4, 3, 3)))
+        ),
+        mistakes=(
+            (
+                partial(batch_norm, over=(2, 3)),
+                "You take mean and variance of each picture by itself: take them over the batch too.",
+            ),
+            (
+                partial(batch_norm, over=(0,)),
+                "You take mean and variance at each position by itself: take them over all positions too.",
+            ),
+            (
+                partial(batch_norm, over=(0, 1, 2, 3)),
+                "You take one mean for all channels: each channel has its own.",
+            ),
+            (partial(batch_norm, over=(1,)), "You take the mean over channels: it runs over batch and positions."),
+            (partial(batch_norm, root=1), "You divide by the variance: divide by its root."),
+            (partial(batch_norm, affine=False), "Scale and offset are missing: multiply and add them last."),
+            (partial(batch_norm, correction=1), "Divide the variance by the number of values: correction=0."),
+        ),
+    ),
+    Number(
+        name="02.plan",
+        question="How many parameters has the network of width 16?",
+        answer=7738,
+        why="144 and 4608 in kernels, 32 and 64 in batch norm, 2890 in the dense layer.",
+        hint="Kernels 16·9 and 16·32·9, two numbers for each of 16 + 32 channels, and 288·10 + 10.",
+        mistakes=(
+            (7642, "Batch norm is missing: two numbers for each of 16 + 32 channels."),
+            (7690, "Batch norm learns two numbers for a channel: a scale and an offset."),
+            (7728, "The dense layer's ten biases are missing."),
+            (7786, "Its convolutions have no biases: batch norm has a shift of its own."),
+            (3274, "The second layer's kernels have 16 slices each: 16 · 32 · 9."),
+        ),
+        exact=True,
+    ),
+    Number(
+        name="02.doubt",
+        question="By how many percentage points does a share of 99 % of 450 answers stray?",
+        answer=100 * (0.99 * 0.01 / 450) ** 0.5,
+        why="About half a point: two digits of 450.",
+        hint="It is 100 · √(p (1 - p) / n), with p = 0.99 and n = 450.",
+        mistakes=(
+            ((0.99 * 0.01 / 450) ** 0.5, "That is the share itself: in percentage points it is 100 times that."),
+            (100 * 0.99 * 0.01 / 450, "The root is missing."),
+            (100 * (0.99 * 0.01) ** 0.5, "Divide by n before you take the root: more answers stray less."),
+        ),
+        tolerance=0.03,
+    ),
+    Choice(
+        name="02.moved",
+        question="Digits moved by two pixels: which network, if any, loses nothing at all?",
+        answer="d",
+        options={
+            "a": (
+                "The convolutional one: convolutions are equivariant.",
+                "Its maps move along, but its dense layer asks where.",
+            ),
+            "b": (
+                "The one that learned from moved digits.",
+                "It learned moves of one pixel, and at two it loses much.",
+            ),
+            "c": ("None of them.", "One of them ends in a sum over all places, and a sum asks for none."),
+            "d": ("The one with a sum over places.", "Right. Its maps move along, and their mean does not notice."),
+        },
+    ),
+    Choice(
+        name="02.frozen",
+        question="Random kernels in the first layer, never trained: what becomes of the share right, in place?",
+        answer="b",
+        options={
+            "a": (
+                "Not much above guessing: it sees nothing.",
+                "Random kernels see slopes and lines, too; the rest learns to use them.",
+            ),
+            "b": ("A few points lower at most.", "Right. The layer above learns to use what random kernels give."),
+            "c": ("Ten points lower or more.", "Less: any varied set of kernels will do for small digits."),
+        },
+    ),
+    Choice(
+        name="02.untrained",
+        question="Of a channel's eight best patches, how many come from one digit, trained and untrained?",
+        answer="b",
+        options={
+            "a": (
+                "Trained nearly all, untrained one or two.",
+                "The best matches of any pattern look alike, so untrained channels are choosy, too.",
+            ),
+            "b": ("Trained somewhat more than untrained.", "Right. Most of what the picture showed needs no learning."),
+            "c": ("Both the same.", "Learning shows, though far less than the picture made one believe."),
+        },
+    ),
+    Number(
+        name="02.mode_bug",
+        question="Which of the numbered lines is to blame?",
+        answer=2,
+        why="net.train() lets batch norm use the mean and variance of the batch at hand: it has to be net.eval().",
+        hint="Only one layer of the network looks at other digits than its own, and only in one mode.",
+        mistakes=(
+            (1, "A copy protects the network's running means: it is the least that this function should do."),
+            (4, "Without gradients the answers are the same, and sooner there."),
+            (5, "Splitting is harmless, as long as a digit's answer does not depend on its companions."),
+            (6, "The count is right: it is the answers that depend on the companions."),
+            (7, "The mean is taken over all digits, as it should be."),
         ),
     ),
 )
