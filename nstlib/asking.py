@@ -26,7 +26,7 @@ from .exercise.values import count
 from .show import table_html
 from .widget import Form, form_html, lines_html
 
-__all__ = ["Asked", "Told", "choose", "found", "predict", "predictions"]
+__all__ = ["Asked", "Told", "choose", "found", "placement", "predict", "predictions", "route"]
 
 ASKED: dict[str, Entry] = {}  # by name, in the order in which they were first asked
 
@@ -119,6 +119,45 @@ def predictions(lesson: str) -> Playback:
     """
     choose_name("lesson", lesson, dict.fromkeys(known.partition(".")[0] for known in EXERCISES))
     return Playback(lesson, [entry for known, entry in ASKED.items() if known.partition(".")[0] == lesson])
+
+
+PLACEMENT = {  # what the questions of the placement test are about: lesson, questions
+    "01": ("00.place_slope", "00.place_chain", "00.place_relu", "00.place_softmax", "00.place_autograd"),
+    "02": ("00.place_shape", "00.place_weights", "00.place_pool", "00.place_field", "00.place_shift"),
+}
+ENOUGH = 4  # right at the first attempt, of the five on a lesson, to go past it
+
+
+def placement() -> Told:
+    """The placement test: ten questions, and after them the lessons that they send you to.
+
+    Run the cell again when you have answered: the last line counts what was right at the first attempt.
+
+    Returns:
+        What to tell below the questions.
+    """
+    for name in (one for names in PLACEMENT.values() for one in names):
+        show(ask("choose", name, None))
+    return route()
+
+
+def route() -> Told:
+    """Where the placement test sends the learner, by the answers that were given so far.
+
+    Returns:
+        What a cell shows: for both lessons how many of five were right, and whether to study them first.
+    """
+    lines = []
+    for lesson, names in PLACEMENT.items():
+        entries = [ASKED[name] for name in names if name in ASKED and ASKED[name].answers]
+        if len(entries) < len(names):
+            left = len(names) - len(entries)
+            lines.append(f"Lesson {lesson}: {count(left, 'question')} left. Answer, then run this cell again.")
+            continue
+        right = sum(entry.question.check(entry.answers[0]).passed is True for entry in entries)
+        advice = "you can go past it" if right >= ENOUGH else "begin with it"
+        lines.append(f"Lesson {lesson}: {right} of {len(names)} right at once, so {advice}.")
+    return Told(lines)
 
 
 # --- what a cell shows ---------------------------------------------------------------------------
@@ -253,6 +292,20 @@ def entry_of(name: str, *, waits: bool) -> Entry:
     entry = ASKED.setdefault(name, Entry(question, waits))
     entry.waits = waits
     return entry
+
+
+def show(asked: Asked) -> None:
+    """Show a question before a cell's last line: as a form in a notebook, elsewhere as text.
+
+    Args:
+        asked: the question.
+    """
+    try:
+        from IPython.display import display
+    except ImportError:
+        print(asked)
+    else:
+        display(asked)
 
 
 def call(verb: str, entry: Entry) -> str:

@@ -50,7 +50,7 @@ DATA = HOUSE / "data" if (HOUSE / "data").is_dir() else HOUSE.parent / "data"
 
 
 def assets() -> list[str]:
-    """The names of all pictures that `asset` finds: made by this project, of other libraries, paintings to download."""
+    """The names of all pictures that `asset` finds: in the kit, of other libraries, paintings to download."""
     files = (file for kind in ("content", "style") for file in sorted((DATA / kind).glob("*")))
     names = [f"{file.parent.name}/{file.stem}" for file in files if file.suffix.lower() in FORMATS] + list(PHOTOS)
     with suppress(InputError):  # without a parser for the catalogue, all other names are still good

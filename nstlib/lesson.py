@@ -18,8 +18,9 @@ from .threads import wait_briefly
 
 if TYPE_CHECKING:  # `setup` has to say something before torch is loaded
     import torch
+    from matplotlib.figure import Figure
 
-__all__ = ["LESSONS", "Lesson", "Setup", "open_lab", "open_studio", "setup", "write_lessons"]
+__all__ = ["LESSONS", "Lesson", "Setup", "open_lab", "open_studio", "routes", "setup", "write_lessons"]
 
 # In an installed package the notebooks lie inside it, in a checkout beside it.
 HOUSE = Path(__file__).parent
@@ -75,6 +76,18 @@ LESSONS: dict[str, Lesson] = {
         Lesson("clinic", "Broken-NST clinic", "clinic", 60),
     )
 }
+FAST = ("00", "03", "04", "05", "07")  # the short way, for who knows how networks learn
+
+
+def routes() -> Figure:
+    """The two ways through the course, all lessons and the short one, on a map.
+
+    Raises:
+        InputError: matplotlib is not installed.
+    """
+    from .plot import routes as draw
+
+    return draw({number: (lesson.title, lesson.minutes) for number, lesson in LESSONS.items()}, FAST)
 
 
 # --- its notebooks -------------------------------------------------------------------------------

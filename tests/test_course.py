@@ -403,3 +403,71 @@ def test_stamp_takes_out_what_a_run_leaves_behind(folder):
     stamped = course.read(folder / NAME)
     assert "widgets" not in stamped.metadata and "execution" not in stamped.cells[1].metadata
     assert stamped.cells[1].outputs == left[2:]
+
+
+# --- honest minutes ------------------------------------------------------------------------------
+
+
+def timed(*cells):
+    """A lesson of these cells: a text is Markdown, a tuple code and whether it shows a figure."""
+    made = []
+    for cell in (HEADER, (course.first_cell("04"), False), *cells):
+        if isinstance(cell, str):
+            made.append(new_markdown_cell(cell))
+            continue
+        source, figure = cell
+        shown = [new_output("display_data", {"text/html": '<img alt="two" src=""><img alt="more" src="">'})]
+        made.append(new_code_cell(source, outputs=shown if figure else []))
+    return new_notebook(cells=made)
+
+
+def extra_minutes(*cells):
+    """What cells add to the core of a lesson."""
+    return course.minutes(timed(*cells))[0] - course.minutes(timed())[0]
+
+
+@pytest.mark.parametrize(
+    ("cells", "wanted"),
+    [
+        (["word " * 300], 2),
+        (["word " * 149 + "$a + b \\cdot c$"], 1),
+        (["[word](https://a.b/c.ipynb) " * 150], 1),
+        (["word " * 150 + "\n\n```\n# no heading\nx = 1\n```"], 1),
+        (["word " * 150 + "<details><summary>Hint 1</summary>\nmany words</details>"], 1),
+        (["## References\n\n" + "word " * 150], 0),
+        ([("x", True)], 2),
+        ([("x", True), ("y", False), ("z", True)], 4),
+        (["![alt](picture.png)"], 2 + 1 / 150),
+        (["★★ · 5 minutes."], 5 + 2 / 150),
+        (["## Exercise (★, 1 minute)", ('nst.choose("04.index")', False)], 1 + 3 / 150),
+        (["★★★ · at most 12 minutes"], 12 + 4 / 150),
+        ([('nst.predict("04.shuffle")\nnst.predict("04.rank")', False)], 2),
+        (["**Predict** it.", ('nst.predict("04.shuffle")', False)], 1 + 2 / 150),
+        (["**Predict** it.", ("x", False)], 1 + 2 / 150),
+        (["★ · 2 minutes. **Predict** it.", ('nst.choose("04.shuffle")', False)], 2 + 4 / 150),
+    ],
+)
+def test_minutes_are_counted_by_the_rule(cells, wanted):
+    assert extra_minutes(*cells) == pytest.approx(wanted)
+
+
+def test_extra_holds_for_the_headings_below_it():
+    counted = course.minutes(timed("## One (extra)\n\n### Below", ("x", True), "## Two", ("y", True)))
+    assert counted[1] == pytest.approx(2 + 3 / 150)
+
+
+@pytest.mark.parametrize(
+    ("card", "figures", "told"),
+    [
+        ("90 minutes", 44, []),
+        ("90 minutes", 30, ["says 90 minutes of core, counted are 60:"]),
+        ("60 minutes", 30, ["says 60 minutes, LESSONS says 90"]),
+        ("90 minutes, and 10 extra", 44, ["says 10 minutes of extra, counted are 0"]),
+        ("90 minutes", 48, ["96 minutes are more than 90"]),
+    ],
+)
+def test_the_card_is_held_to_its_minutes(card, figures, told):
+    notebook = timed(*[("x", True)] * figures)
+    notebook.cells[0].source = HEADER.replace("90 minutes", card)
+    found = list(course.check_minutes(notebook))
+    assert len(found) == len(told) and all(part in line for part, line in zip(told, found, strict=True)), found

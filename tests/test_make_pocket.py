@@ -3,9 +3,11 @@
 import itertools
 import random
 import re
+import sys
 from dataclasses import replace
 from functools import partial
 
+import click
 import make_pocket
 import pytest
 import torch
@@ -99,6 +101,9 @@ def test_a_training_goes_on_on_another_device(before, after, teacher, pictures, 
     assert second.step == PLAN.steps and weights(second).device.type == after and weights(second).isfinite().all()
 
 
+JUDGED = ("--judge", "squeezenet1_0", "--size=64", "--evaluations=2")
+
+
 @pytest.mark.slow
 def test_the_commands_train_explain_and_judge(pictures, squeezenet_file, tmp_path):
     for number, picture in enumerate(pictures):
@@ -109,12 +114,18 @@ def test_the_commands_train_explain_and_judge(pictures, squeezenet_file, tmp_pat
         ("train", tmp_path, "--out", first, *teacher, "--steps", 1),
         ("train", tmp_path, "--out", run, *teacher, "--steps", 1, "--go-on", first / "pocket.safetensors"),
         ("explain", tmp_path, "--out", run, *teacher),
-        ("judge", run / "pocket.safetensors", "--pair", *pair, "--out", run / "judged", "--size=64", "--evaluations=2"),
+        ("judge", run / "pocket.safetensors", "--pair", *pair, "--out", run / "judged", *teacher, *JUDGED),
     ):
         done = CliRunner().invoke(make_pocket.main, [*map(str, command), "--device", "cpu"], catch_exceptions=False)
         assert done.exit_code == 0, done.output
-    assert re.search(r"mean pocket +style -?[\d.]+ ", done.output)
+    assert re.search(r"mean pocket( -?\d\.\d{3}){5}\n", done.output)  # style, deepest, content, colour, detail
     assert len(list((run / "judged").glob("*.png"))) == 3
+
+
+def test_a_judge_that_is_not_here_says_what_to_run(monkeypatch):
+    monkeypatch.setitem(sys.modules, "efficientnet_lite_pytorch", None)
+    with pytest.raises(click.UsageError, match="uv run --with efficientnet-lite-pytorch"):
+        make_pocket.Witness(torch.device("cpu"))
 
 
 def test_training_lowers_the_unexplained_share(teachers, pictures, tmp_path):

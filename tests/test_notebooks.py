@@ -23,6 +23,34 @@ def test_keeps_the_rules(path):
     assert course.problems(course.read(path)) == []
 
 
+# What these need is more than they say, counted in `course.minutes`; a lesson leaves the list when it is written anew.
+NOT_YET = {
+    "00_first_picture": "says 15, needs 41: ten figures",
+    "01_network_from_scratch": "says 105, needs 141: to be cut",
+    "02_convolutional_networks": "says 90, needs 130: receptive fields and shifts are told again in 03",
+    "03_feature_maps": "says 75, needs 132: 22 figures",
+    "04_gram_matrices": "says 90, needs 147: to be split into what it is and what else it could be",
+    "05_losses": "says 90, needs 127: conventions and recipes are told again in 07",
+    "06_adam_vs_lbfgs": "says 102, needs 148: to be split into by hand and the race",
+    "07_style_transfer": "says 75, needs 102: starts and recipes are told twice",
+    "08_backbones": "says 75, needs 107: its largest exercise is to be extra",
+}
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        pytest.param(path, marks=pytest.mark.xfail(strict=True, reason=NOT_YET[path.stem]))
+        if path.stem in NOT_YET
+        else path
+        for path in SOURCES
+    ],
+    ids=lambda path: path.stem,
+)
+def test_takes_the_minutes_that_it_says(path):
+    assert "\n".join(course.check_minutes(course.read(path))) == ""
+
+
 @pytest.mark.parametrize("path", SOURCES, ids=lambda path: path.stem)
 def test_says_nothing_on_standard_error(path):
     outputs = [o for cell in course.read(path).cells for o in cell.get("outputs", [])]

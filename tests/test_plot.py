@@ -396,3 +396,21 @@ def test_importing_needs_no_matplotlib():
     assert (
         subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.strip() == "[]"
     )
+
+
+# Routes
+
+
+def test_a_map_of_two_ways_sums_their_hours():
+    lessons = {"00": ("First", 30), "01": ("Second", 90), "02": ("Third", 70)}
+    figure = plot.routes(lessons, ["00", "02"])
+    assert "straight down 2 hours, with every detour 3 hours" in figure.alt and "00 → 02" in figure.alt
+    stations = [text.get_text() for text in figure.axes[0].texts]
+    assert stations == ["00", "First, 30 min", "01", "Second, 90 min", "02", "Third, 70 min"]
+    straight = figure.axes[0].lines[1].get_xydata().tolist()
+    assert straight == [[0, 0], [0, -2]]
+
+
+def test_a_way_over_a_lesson_that_is_not_there():
+    with pytest.raises(InputError, match="names a lesson that is not there"):
+        plot.routes({"00": ("First", 30)}, ["00", "09"])

@@ -13,6 +13,7 @@ from .figures import finish, new
 from .images import animate, compare, filmstrip, grid, pictures
 from .judgements import judged
 from .networks import feature_maps, histogram, kernels, network, receptive_fields
+from .routes import routes
 from .runs import bars, losses, race
 from .statistics import gram_matrix, placed, spectrum
 from .steps import STEPS, backpropagation, convolution
@@ -42,6 +43,7 @@ __all__ = [
     "placed",
     "race",
     "receptive_fields",
+    "routes",
     "spectrum",
     "strip",
 ]
