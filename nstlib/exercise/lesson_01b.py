@@ -158,10 +158,13 @@ EXERCISES = (
         mistakes=(
             (2, "This one makes the random numbers anew, so they are the same at each call."),
             (3, "That protects the caller's start: without it the second call would begin elsewhere."),
+            (4, "The number of steps is the same at each call."),
             (5, "rng is made anew from the same seed, so the rows are the same at each call."),
             (6, "The gradient has no memory."),
+            (7, "The list is made anew at each step, and holds the parameters of this call."),
             (8, "Near: this line reads and fills the memory. But which line decides how long the memory lives?"),
             (9, "Near: the rule changes its state. But which line decides how long that state lives?"),
+            (10, "It returns what it has found: what it began with is the question."),
         ),
     ),
     Number(

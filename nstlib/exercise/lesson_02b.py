@@ -152,9 +152,10 @@ EXERCISES = (
         hint="Only one layer of the network looks at other digits than its own, and only in one mode.",
         mistakes=(
             (1, "A copy protects the network's running means: it is the least that this function should do."),
+            (3, "Counting from 0 is right: it is the answers that depend on the companions."),
             (4, "Without gradients the answers are the same, and sooner there."),
             (5, "Splitting is harmless, as long as a digit's answer does not depend on its companions."),
-            (6, "The count is right: it is the answers that depend on the companions."),
+            (6, "Hits are counted rightly here: which line lets a digit depend on its companions?"),
             (7, "The mean is taken over all digits, as it should be."),
         ),
     ),
