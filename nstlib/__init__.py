@@ -10,6 +10,7 @@ from importlib import import_module
 from pathlib import Path
 
 from .about import VERSION as __version__
+from .interrupts import loading as _loading
 
 _LINES = ast.parse(Path(__file__).with_name("__init__.pyi").read_text(encoding="utf-8")).body
 _HOMES = {name.name: line.module for line in _LINES if isinstance(line, ast.ImportFrom) for name in line.names}
@@ -22,7 +23,8 @@ def __getattr__(name: str) -> object:
 
         raise AttributeError(f"nstlib has no '{name}': {nearest(name, __all__)}see dir(nstlib)", name=name)
     home = _HOMES[name]
-    value = getattr(import_module(f".{home}", __name__), name) if home else import_module(f".{name}", __name__)
+    with _loading():
+        value = getattr(import_module(f".{home}", __name__), name) if home else import_module(f".{name}", __name__)
     globals()[name] = value
     return value
 

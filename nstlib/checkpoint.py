@@ -12,7 +12,7 @@ import torch
 
 from .errors import InputError
 from .files import whole
-from .machine import uninterrupted
+from .interrupts import uninterrupted
 from .optimizers import Step, Stop
 from .plan import Plan
 from .recipe import Recipe

@@ -13,6 +13,7 @@ import platform
 import signal
 import sys
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import fields
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -62,8 +63,6 @@ class FieldCommand(click.Command):
 
 def field_options() -> list[FieldOption]:
     """One option per field of a recipe and of the settings, without which its value stands."""
-    from dataclasses import fields
-
     from .plan import Settings
     from .recipes import DEFAULT_RECIPE, RECIPES
 
@@ -138,6 +137,7 @@ def stylize(pictures: tuple[str, ...], like: str | None, **options: Any) -> None
 
     A picture is a file, an address, or a name such as content/harbour, style/mosaic, photo/cat, painting/starry_night.
     """
+    from .plan import options_of
     from .result import read_facts
 
     facts = read_facts(like) if like else {}
@@ -148,7 +148,7 @@ def stylize(pictures: tuple[str, ...], like: str | None, **options: Any) -> None
             f"{len(pictures)} picture{'s' * (len(pictures) != 1)} given: give the content and at least one style, "
             "nst stylize CONTENT STYLE -o OUT.png"
         )
-    paint(pictures[0], pictures[1:], remembered(facts), **options)
+    paint(pictures[0], pictures[1:], options_of(facts), **options)
 
 
 @nst.command(cls=FieldCommand)
@@ -241,8 +241,6 @@ def rule_for(name: str) -> Any:
     Raises:
         InputError: there is no such field (names the nearest).
     """
-    from dataclasses import fields
-
     from .plan import Settings
     from .recipe import Recipe
     from .rules import Text
@@ -250,17 +248,6 @@ def rule_for(name: str) -> Any:
     rules = {one.name: one.metadata["rule"] for record in (Settings, Recipe) for one in fields(record)}
     rules["recipe"] = Text("a name")
     return rules[choose("option", name, rules)]
-
-
-def remembered(facts: Mapping[str, Any]) -> dict[str, Any]:
-    """What a picture's facts say of how to make it again, as options."""
-    from .recipe import Recipe
-
-    if not facts:
-        return {}
-    kept = ("seed", "shares", "style_scales", "weights", "precision")
-    options = {name: facts[name] for name in kept if facts.get(name) is not None}
-    return options | {"recipe": Recipe.from_dict(facts["recipe"])}
 
 
 def named_in(facts: Mapping[str, Any], path: str) -> tuple[str, ...]:
@@ -289,8 +276,6 @@ def recipes(name: str | None) -> None:
 
 def fields_of(recipe: Recipe) -> Iterable[str]:
     """A recipe's fields, one a line, in the form that --set takes."""
-    from dataclasses import fields
-
     return (f"{one.name:18} {one.metadata['rule'].show(getattr(recipe, one.name))}" for one in fields(recipe))
 
 
@@ -362,11 +347,51 @@ def export(name: str, output: str | None, until: str | None, full: bool) -> None
 
 @nst.command()
 @click.argument("picture")
-def show(picture: str) -> None:
-    """Print how PICTURE was made."""
+@click.option("--json", "as_data", is_flag=True, help="all that is known, as JSON")
+def show(picture: str, as_data: bool) -> None:
+    """Print how PICTURE was made: its pictures, its recipe, and what differs from that."""
     from .result import read_facts
 
-    say(json.dumps(read_facts(picture), indent=2, ensure_ascii=False))
+    facts = read_facts(picture)
+    if as_data:
+        say(json.dumps(facts, indent=2, ensure_ascii=False))
+        return
+    try:
+        rows = list(story_of(facts))
+    except (TypeError, ValueError, KeyError, IndexError):
+        raise InputError(f"'{picture}' tells its making in a form of its own: nst show {picture} --json") from None
+    for name, words in rows:
+        say(f"{name:18} {words}")
+
+
+def story_of(facts: Mapping[str, Any]) -> Iterable[tuple[str, str]]:
+    """How a picture was made, in rows of a name and words.
+
+    Args:
+        facts: as `read_facts` reads them.
+    """
+    from .recipe import Recipe
+    from .recipes import DEFAULT_RECIPE, RECIPES
+    from .result import duration
+
+    yield "content", facts.get("content") or "none, or a picture from memory"
+    shares = facts.get("shares") or ()
+    for number, style in enumerate(facts.get("styles") or ()):
+        share = f", {shares[number]:.0%} of the style" if len(shares) > 1 else ""
+        yield "style", f"{style or 'a picture from memory'}{share}"
+    recipe = Recipe.from_dict(facts["recipe"])
+    base = RECIPES.get(recipe.name, RECIPES[DEFAULT_RECIPE])
+    named = "" if recipe.name == base.name else f"{recipe.name}, told by what differs from "
+    yield "recipe", f"{named}{base.name}" + (f" ({base.source})" if base.source else "")
+    rules = {one.name: one.metadata["rule"] for one in fields(recipe)}
+    for name, value in recipe.differences(base).items():
+        yield f"  {name}", f"{rules[name].show(value)}, not {rules[name].show(getattr(base, name))}"
+    for name in ("seed", "style_scales", "weights"):
+        if facts.get(name):
+            yield name, str(facts[name])
+    took = f"{duration(facts.get('seconds') or 0)} on {facts.get('device')} in {facts.get('precision')}"
+    yield "painted in", f"{took}, with nstlib {facts.get('version')} and torch {facts.get('torch')}"
+    yield "ended", f"{facts.get('stopped')}, loss {facts.get('loss') or 0:.4g}"
 
 
 @nst.command()
@@ -420,7 +445,6 @@ def doctor(size: int, backbone: str, device: str) -> None:
     from .budget import Needs
     from .machine import choose_device, choose_precision, describe_device, free_memory
     from .recipes import DEFAULT_RECIPE, RECIPES
-    from .result import duration
     from .weights import WEIGHTS
 
     place = choose_device(device)
@@ -435,8 +459,7 @@ def doctor(size: int, backbone: str, device: str) -> None:
     say(f"precision    {precision}")
     for name in WEIGHTS:
         say(f"{name:14} {place_of(name)}")
-    seconds = foretell(recipe, device)
-    say(f"a {size}×{size} picture with {backbone} takes about {duration(seconds)} ({recipe.evaluations} evaluations)")
+    say(f"a {size}×{size} picture with {backbone} {seconds_foretold(recipe, device)}")
     needs = Needs(load_backbone(backbone, "random"), recipe, precision)
     fast, most = (needs.largest(0.9 * free, fast=quick) for quick in (True, False))
     say(f"the largest square picture that fits is about {fast} pixels wide at full speed, {most} at all")
@@ -450,33 +473,28 @@ def installed(package: str) -> str:
         return "not installed (pip install 'nstlib[lab]')"
 
 
-def foretell(recipe: Recipe, device: str, sizes: tuple[int, int] = (128, 256)) -> float:
-    """Seconds that a square picture takes: a line through what an evaluation takes at two sizes.
+def seconds_foretold(recipe: Recipe, device: str) -> str:
+    """How long a square picture takes, by the machine's last runs, or by two small ones where there were none.
 
     Args:
         recipe: names size and evaluations.
         device: as `choose_device` takes it.
-        sizes: where it is measured; on a GPU small ones take as long as what surrounds the work.
     """
-    small, large = (seconds_per_evaluation(recipe, device, size) for size in sizes)
-    slope = max(0.0, large - small) / (sizes[1] ** 2 - sizes[0] ** 2)
-    return recipe.evaluations * max(small, large + slope * (recipe.size**2 - sizes[1] ** 2))
-
-
-def seconds_per_evaluation(recipe: Recipe, device: str, size: int) -> float:
-    """Of a run on random pixels, the optimiser's share included, after a warm-up."""
     import torch
 
+    from .forecast import learned, measure, span_in_words
     from .plan import prepare
-    from .transfer import paint
     from .weights import find_weights
 
-    picture = torch.rand(1, 3, size, size, generator=torch.Generator().manual_seed(0))
-    weights = None if find_weights(recipe.backbone) else "random"
-    alike = recipe.changed(size=size, evaluations=9, pyramid=())
-    plan = prepare(picture, [picture.flip(3)], recipe=alike, device=device, weights=weights)
-    _, first, *_, last = paint(plan)
-    return (last.seconds - first.seconds) / (last.step.evaluations - first.step.evaluations)
+    pixels, paces = torch.rand(1, 3, recipe.size, recipe.size), learned()
+    weights = None if find_weights(recipe.backbone) else "random"  # of the same size: nothing is downloaded here
+    try:
+        plan = prepare(pixels, [pixels.flip(3)], recipe=recipe, device=device, weights=weights)
+    except InputError as error:  # no memory for this size
+        return f"cannot be painted here: {error}"
+    if paces.seconds(plan) is None:
+        measure(plan, paces)
+    return f"takes {span_in_words(paces.seconds(plan))} ({recipe.evaluations} evaluations)"
 
 
 @nst.command()

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import os
+import re
 import secrets
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from itertools import count
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Any, BinaryIO
 
 from .errors import InputError
 
-__all__ = ["names_for", "read_toml", "try_to_write", "whole"]
+__all__ = ["names_for", "read_toml", "short_name", "try_to_write", "whole"]
 
 
 def names_for(path: str | os.PathLike[str]) -> Iterator[Path]:
@@ -25,6 +26,19 @@ def names_for(path: str | os.PathLike[str]) -> Iterator[Path]:
     path = Path(path)
     yield path
     yield from (path.with_name(f"{path.stem}-{number}{path.suffix}") for number in count(2))
+
+
+def short_name(source: str | os.PathLike[str]) -> str:
+    """What a path, an address or a name is called, without folder and suffix: fit for a label and for a file's name.
+
+    Args:
+        source: any of them.
+
+    >>> short_name("content/harbour"), short_name("own/my cat (2).jpg")
+    ('harbour', 'my_cat_2')
+    """
+    stem = PurePath(str(source).rstrip("/")).stem
+    return re.sub(r"[^\w.-]+", "_", stem)[:40].strip("_.") or "picture"
 
 
 def try_to_write(path: str | os.PathLike[str]) -> None:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from .about import REPOSITORY, VERSION
 from .errors import InputError, choose
 from .files import whole
+from .interrupts import loading
 from .threads import wait_briefly
 
 if TYPE_CHECKING:  # `setup` has to say something before torch is loaded
@@ -256,12 +257,14 @@ def setup(lesson: str, backbone: str = "pocket", *, seed: int | None = None) -> 
 
     Raises:
         InputError: an unknown lesson or backbone. Nothing that is merely missing raises.
+        Stopped: an interrupt came while PyTorch was loaded, which was let finish.
     """
     wait_briefly()
-    import torch
+    with loading():
+        import torch
 
-    from .machine import choose_device, choose_precision, describe_device
-    from .weights import WEIGHTS
+        from .machine import choose_device, choose_precision, describe_device
+        from .weights import WEIGHTS
 
     row = LESSONS[choose("lesson", lesson, LESSONS)]
     choose("backbone", backbone, WEIGHTS)

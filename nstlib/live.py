@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from .errors import InputError
 from .image import fit, resize, to_pil
+from .interrupts import Stopped, notebook
 from .result import Progress, Result, duration
 from .show import bar_html, growing_html, picture_html
 from .terminal import Bar
@@ -27,7 +28,6 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Pace",
-    "Stopped",
     "last",
     "notebook",
     "one_line_for_an_interrupt",
@@ -127,15 +127,6 @@ def watching(show: bool | None, size: tuple[int, int]) -> AbstractContextManager
     return Bar(quiet=show is False or not (show or terminal))
 
 
-def notebook() -> Any | None:
-    """The shell of the notebook whose cell runs now; None in a terminal, a script or a thread of its own."""
-    if threading.current_thread() is not threading.main_thread():
-        return None
-    ipython = sys.modules.get("IPython")
-    shell = ipython.get_ipython() if ipython else None
-    return shell if getattr(shell, "kernel", None) is not None else None
-
-
 class InCell:
     """A run that shows itself in a cell.
 
@@ -221,13 +212,6 @@ class Place:
 
 
 # --- an interrupt --------------------------------------------------------------------------------
-
-
-class Stopped(KeyboardInterrupt):
-    """An interrupt of a run in a notebook: one line in place of a traceback, and no later cell runs."""
-
-    def _render_traceback_(self) -> list[str]:
-        return [str(self)]
 
 
 @contextmanager

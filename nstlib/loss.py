@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property, partial
+from math import isclose
 from typing import Any, Protocol
 
 import torch
@@ -197,7 +198,7 @@ def divide_shares(count: int, shares: Iterable[float] | None) -> list[float]:
 
     Args:
         count: of style images, at least 1.
-        shares: as many numbers ≥ 0; equal ones if None.
+        shares: as many numbers ≥ 0; equal ones if None. Those that add up to 1 already stay as they are.
 
     Raises:
         InputError: another number of shares, one below 0, or none above.
@@ -205,7 +206,8 @@ def divide_shares(count: int, shares: Iterable[float] | None) -> list[float]:
     given = [1.0] * count if shares is None else [float(s) for s in shares]
     if not count or len(given) != count or min(given) < 0 or sum(given) <= 0:
         raise InputError(f"{count} style images and the shares {given}: give one share ≥ 0 per image, not all zero")
-    return [share / sum(given) for share in given]
+    whole = 1.0 if isclose(sum(given), 1.0, rel_tol=1e-12) else sum(given)
+    return [share / whole for share in given]
 
 
 @torch.no_grad()
@@ -325,8 +327,29 @@ class Objective:
         """
         return self._fast(image.detach())
 
+    def gradient_shares(self, image: Tensor) -> dict[str, float]:
+        """Who pulls the pixels: the length of each kind's own gradient, as a share of the sum of these lengths.
+
+        Takes about as long as an evaluation for the style and half of one for the content.
+
+        Args:
+            image: (1, 3, H, W), sRGB, usually in [0, 1].
+        """
+        kinds: dict[str, list[Term]] = {}
+        for term in self.terms:
+            kinds.setdefault(term.kind, []).append(term)
+        alone = {kind: Objective(self.backbone, terms, self.precision, self.memory) for kind, terms in kinds.items()}
+        lengths = {kind: float(one._plainly(image.detach())[2].norm()) for kind, one in alone.items()}
+        whole = sum(lengths.values()) or 1.0
+        return {kind: length / whole for kind, length in lengths.items()}
+
     @cached_property
     def _fast(self) -> Callable[[Tensor], Any]:
+        """`value_and_gradient` of an image without a graph, on CUDA as a graph of kernels that is played again."""
+        return captured(self._plainly)
+
+    @cached_property
+    def _plainly(self) -> Callable[[Tensor], Evaluation]:
         """`value_and_gradient` of an image without a graph; its engine is built when first asked for."""
         of_maps = [term for term in self.terms if term.layer]
         of_pixels = [term for term in self.terms if not term.layer]
@@ -345,7 +368,7 @@ class Objective:
             parts = self._by_name(values, [*of_maps, *of_pixels])
             return total(*parts.values()), parts, gradient.contiguous()
 
-        return captured(evaluate)
+        return evaluate
 
     def _by_name(self, values: Iterable[Tensor], terms: Iterable[Term] | None = None) -> dict[str, Tensor]:
         """Values without a gradient; terms of one name, two sets of styles say, share an entry."""

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import ctypes
 import os
-import signal
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -27,7 +25,6 @@ __all__ = [
     "describe_device",
     "free_memory",
     "is_out_of_memory",
-    "uninterrupted",
 ]
 
 PRECISIONS = ("float32", "bfloat16")  # of maps
@@ -183,24 +180,3 @@ def is_out_of_memory(error: BaseException) -> bool:
     return isinstance(error, MemoryError | torch.OutOfMemoryError) or (
         isinstance(error, RuntimeError) and "allocate memory" in str(error)
     )
-
-
-@contextmanager
-def uninterrupted() -> Iterator[None]:
-    """For the time of a short piece of work, let Ctrl-C and the signals to end wait; the first of them comes after it.
-
-    Only the main thread is interrupted by them; elsewhere this does nothing.
-    """
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    came: list[int] = []
-    numbers = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
-    before = {number: signal.signal(number, lambda number, _: came.append(number)) for number in numbers}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
-        if came:
-            signal.raise_signal(came[0])

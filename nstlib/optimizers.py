@@ -40,7 +40,7 @@ STEP = ("iteration", "evaluations", "loss", "terms", "image")  # what a state ke
 class Stop(Enum):
     """Why a run ended; its value is the reason in words."""
 
-    BUDGET = "the budget of evaluations is spent"
+    BUDGET = "all its evaluations are done"
     TIME = "the time is up"
     PLATEAU = "the loss hardly falls any more"
     CONVERGED = "no step lowers the loss any more"
@@ -48,7 +48,7 @@ class Stop(Enum):
     GRADIENT = "the gradient is not a finite number"
     INTERRUPTED = "interrupted"
     MEMORY = "the memory ran out"
-    LEFT = "stopped by the caller"
+    LEFT = "stopped early"
 
     def __str__(self) -> str:
         return self.value

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 import tempfile
 from base64 import b64encode
 from collections.abc import Iterable
@@ -13,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from .errors import InputError
-from .files import names_for
+from .files import names_for, short_name
 from .terminal import say_wrong
 
 if TYPE_CHECKING:
@@ -130,8 +129,7 @@ def keep(result: Result, folder: str | os.PathLike[str] = ".") -> Kept:
         InputError: nothing can be written there.
     """
     names = [result.facts.get("content"), *(result.facts.get("styles") or ())]
-    stems = [re.sub(r"[^\w-]+", "-", Path(str(name)).stem).strip("-") for name in names if name]
-    stem = "-".join(filter(None, stems)) or "painted"
+    stem = "-".join(short_name(name) for name in names if name) or "painted"
     for path in names_for(Path(folder) / f"{stem}.png"):
         try:
             path.touch(exist_ok=False)  # takes the name, so that nothing else can

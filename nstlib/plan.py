@@ -27,7 +27,7 @@ from .result import FORMAT
 from .rules import Choice, Maybe, Number, Text, Tuple, accept, default_of, field
 from .style import STATISTICS
 
-__all__ = ["Plan", "Settings", "Stage", "prepare"]
+__all__ = ["Plan", "Settings", "Stage", "options_of", "prepare"]
 
 ROUGH = 0.6  # of a mixed run's evaluations at full size, before float32 takes over (measured: tests/benchmarks, loss)
 NOISE = {"float32": 0.0, "bfloat16": 1e-2}  # relative error of a loss, see `lbfgs`
@@ -295,6 +295,19 @@ def prepare(
     stages = divide_run(recipe, precision, pictures.shape or (recipe.size, recipe.size), smallest)
     budget = divide_memory(backbone, recipe, settings, stages[-1], pictures.styles, device)
     return Plan(recipe, settings, device, precision, backbone.to(device), *pictures, tuple(stages), budget)
+
+
+def options_of(facts: Mapping[str, Any]) -> dict[str, Any]:
+    """What a picture's facts say of how to make it again, as options of `prepare`.
+
+    Args:
+        facts: as `read_facts` reads them; none for no options.
+    """
+    if not facts:
+        return {}
+    kept = ("seed", "shares", "style_scales", "weights", "precision")
+    options = {name: facts[name] for name in kept if facts.get(name) is not None}
+    return options | {"recipe": Recipe.from_dict(facts["recipe"])}
 
 
 def is_name(source: Any) -> bool:

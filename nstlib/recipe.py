@@ -181,11 +181,15 @@ class Recipe:
                     f"{name} is not in {self.backbone}; {nearest(name, layers)}Its layers: {' '.join(layers)}"
                 )
 
-    def differences(self) -> dict[str, Any]:
-        """The fields that differ from the defaults, those of the kit; the words about it left out."""
-        kit = Recipe()
+    def differences(self, base: Recipe | None = None) -> dict[str, Any]:
+        """The fields that differ from another recipe's; the words about it left out.
+
+        Args:
+            base: the other one; None for the defaults, those of the kit.
+        """
+        base = base or Recipe()
         names = (one.name for one in fields(self) if one.name not in ("name", "source", "note"))
-        return {name: getattr(self, name) for name in names if getattr(self, name) != getattr(kit, name)}
+        return {name: getattr(self, name) for name in names if getattr(self, name) != getattr(base, name)}
 
     def __repr__(self) -> str:
         values = {name: dict(v) if isinstance(v, Mapping) else v for name, v in self.differences().items()}

@@ -31,7 +31,7 @@ __all__ = ["FLIGHT_AXES", "Flight", "flight", "points"]
 FILE, INDEX = DATA / "flights.zip", "index.json"
 PAIRS = {
     "harbour": ("content/harbour", "style/brushstrokes"),
-    "still_life": ("content/still_life", "style/mosaic"),
+    "tubingen": ("content/tubingen", "style/starry_night"),
 }
 KIT = RECIPES[DEFAULT_RECIPE]
 LAYERS = {
@@ -47,7 +47,7 @@ FLIGHT_AXES: dict[str, tuple] = {
     "start": ("content", "noise"),
 }
 FRAMES = (10, 30, 80, 150)  # evaluations after which a picture is kept
-SIZE = 160
+SIZE = 320
 EVERYWHERE = {"precision": "float32"}  # every machine has it
 
 
@@ -151,9 +151,8 @@ def name_of(settings: Mapping[str, object]) -> str:
 
 
 def recipe_of(settings: Mapping[str, object]) -> Recipe:
-    """The recipe of a point: the kit's, at one scale, by plain L-BFGS, the layers' weights adding up to 1."""
+    """The recipe of a point: the kit's, at one scale, the layers' weights adding up to 1."""
     return KIT.changed(
-        smoothness=0.0,
         name="flight",
         size=SIZE,
         style_size=SIZE,

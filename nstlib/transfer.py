@@ -21,7 +21,8 @@ from typing import Any
 from .checkpoint import Run, checked, read_checkpoint, try_checkpoint
 from .errors import InputError
 from .image import resize
-from .live import Stopped, one_line_for_an_interrupt, remember, watching
+from .interrupts import Stopped
+from .live import one_line_for_an_interrupt, remember, watching
 from .loss import Objective
 from .machine import allocator, is_out_of_memory
 from .optimizers import Step, Stop, optimize

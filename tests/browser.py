@@ -27,7 +27,7 @@ import pytest
 from alone import ROOT
 
 NAMES = ("chromium", "chromium-browser", "google-chrome", "chrome")
-START_SECONDS = 60
+START_SECONDS = 180
 CELL_MS = 60_000
 TOKEN = "t"
 CONNECTED = """() => {

@@ -7,11 +7,13 @@ import time
 import nbformat
 import numpy as np
 import pytest
+from alone import ROOT
 from browser import Voila, browser, lab, studio_runs  # noqa: F401  # fixtures
 from PIL import Image
 
 from nstlib.result import read_facts
 
+LESSON = "00_first_picture"
 NAME = """() => {
   const one = document.activeElement;
   return one.labels?.[0]?.innerText || one.innerText || one.tagName;
@@ -38,7 +40,7 @@ def studio(page):
     if page.get_by_role("button", name="Stop and keep").is_enabled():
         stop(page)
     page.get_by_label("Size", exact=True).select_option("128 pixels")
-    wait_for(page, "forecast", r"^128×\d+ pixels: about")
+    wait_for(page, "forecast", r"^128×\d+ pixels: (about|\d+ to) \d+ s, about")
     return page
 
 
@@ -91,7 +93,7 @@ def test_it_paints_stops_keeps_and_goes_on_without_moving(studio, lab):  # noqa:
     assert places(studio) == during == before
     assert first < 10 and stopped < 5, f"first picture after {first:.1f} s, stopped after {stopped:.1f} s"
     name = re.search(r"Kept as (\S+)", text(studio, "words"))[1]
-    assert read_facts(lab.folder / name)["stopped"] == "stopped by the caller"
+    assert read_facts(lab.folder / name)["stopped"] == "stopped early"
     done = int(re.search(r"(\d+) evaluations", text(studio, "bar"))[1])
     studio.get_by_role("button", name="Continue").click()
     wait_for(studio, "words", "Painting")
@@ -138,7 +140,9 @@ def test_two_are_compared_one_is_downloaded_and_its_settings_restored(studio, la
     studio.get_by_role("button", name=re.compile("✓ mosaic")).click()
     studio.get_by_label("Size", exact=True).select_option("512 pixels")
     studio.get_by_role("button", name="Restore its settings").click()
-    wait_for(studio, "words", "All controls are as they were")
+    wait_for(studio, "note", "All controls above are as they were")
+    button, note = (studio.locator(look).bounding_box() for look in (".nst-restore", ".nst-note"))
+    assert abs(note["y"] - button["y"] - button["height"]) < 60, "it is told beside the button"
     assert studio.get_by_role("button", name=re.compile("✓ mosaic")).count() == 1
     assert studio.get_by_label("Size", exact=True).evaluate("one => one.value").startswith("128")
     studio.get_by_role("button", name=re.compile("✓ mosaic")).click()
@@ -151,11 +155,11 @@ def test_an_own_picture_goes_from_upload_to_file(studio, lab, rng):  # noqa: F81
         studio.get_by_role("button", name=re.compile("Upload a content")).click()
     chooser.value.set_files(path)
     wait_for(studio, "words", "my cat.jpg is kept")
-    assert studio.get_by_role("button", name="✓ my_cat").count() == 1
+    assert studio.get_by_role("button", name="✓ my cat").count() == 1
     name = paint_some(studio)
     facts = read_facts(lab.folder / name)
-    assert name.startswith("studio/my_cat-") and facts["content"] == "studio/own/my_cat.jpg"
-    assert (lab.folder / "studio/own/my_cat.jpg").read_bytes() == path.read_bytes()
+    assert name.startswith("studio/my_cat-") and facts["content"] == "own/my_cat.jpg"
+    assert (lab.folder / "own/my_cat.jpg").read_bytes() == path.read_bytes()
     studio.get_by_role("button", name="harbour", exact=True).click()
 
 
@@ -172,7 +176,9 @@ def test_a_broken_upload_is_told_and_nothing_is_lost(studio, lab):  # noqa: F811
 
 def test_seconds_and_memory_are_told_before_the_press(studio):
     studio.get_by_label("Size", exact=True).select_option("2048 pixels")
-    wait_for(studio, "forecast", r"all that the content has: about \d+ (s|min), about [\d.]+ (MB|GB) of memory")
+    wait_for(
+        studio, "forecast", r"all that the content has: (about|\d+ to) \d+ (s|min), about [\d.]+ (MB|GB) of memory"
+    )
 
 
 def test_all_can_be_reached_and_done_by_keyboard(studio):
@@ -184,7 +190,7 @@ def test_all_can_be_reached_and_done_by_keyboard(studio):
         if studio.evaluate("!document.activeElement.closest('.nst-studio')"):
             break
     words = " | ".join(reached)
-    for name in ("city", "Upload a content", "woodcut_waves", "Painting", "Size", "Seed", "Paint", "Show as code"):
+    for name in ("city", "Upload a content", "woodcut waves", "Painting", "Size", "Seed", "Paint", "Show as code"):
         assert name in words, words
     studio.get_by_role("button", name=re.compile("city$")).focus()
     studio.keyboard.press("Enter")
@@ -194,16 +200,32 @@ def test_all_can_be_reached_and_done_by_keyboard(studio):
     studio.get_by_role("button", name="✓ harbour", exact=True).wait_for()
 
 
-@pytest.mark.parametrize("width", [800, 1280])
-def test_nothing_sticks_out(studio, width):
+CUT = """() => [...document.querySelectorAll(
+  ".nst-row button, .nst-studio .widget-label, .nst-thumbs button, .nst-bar, .nst-sides, .nst-of")]
+  .filter(one => one.offsetParent && !one.classList.contains("nst-upload"))
+  .filter(one => one.scrollWidth > one.clientWidth + 1 || one.scrollHeight > one.clientHeight + 1)
+  .map(one => one.innerText)"""
+SECOND_LINE = """one => {
+  const range = document.createRange();
+  range.selectNodeContents(one.lastChild);
+  const lines = [...range.getClientRects()];
+  return lines.length > 1 && lines.at(-1).top >= one.getBoundingClientRect().bottom - 2;
+}"""  # whether the number that ipywidgets adds lies below the button's edge
+
+
+@pytest.mark.parametrize("width", [600, 650, 800, 1280])
+def test_nothing_sticks_out_or_is_cut(studio, width):
+    studio.get_by_role("button", name="stained glass").click()  # the longest names, and shares
     studio.set_viewport_size({"width": width, "height": 900})
     studio.wait_for_timeout(400)
     assert studio.width_beyond(".nst-studio") <= 0 and studio.width_beyond(".jp-WindowedPanel-outer") <= 0
-    cut = studio.evaluate(
-        """() => [...document.querySelectorAll(".nst-row button, .nst-studio .widget-label")]
-        .filter(one => one.offsetParent && one.scrollWidth > one.clientWidth + 1).map(one => one.innerText)"""
-    )
-    assert not [words for words in cut if not words.startswith("share of")]
+    assert studio.evaluate(CUT) == []
+    for button in studio.locator(".nst-upload").all():
+        assert button.evaluate(SECOND_LINE)
+    size, paint = (studio.locator(look).bounding_box() for look in (".nst-size-knob", ".nst-paint"))
+    assert 0 < paint["y"] - size["y"] < 200, "size and Paint are seen together"
+    studio.get_by_role("button", name="stained glass").click()
+    studio.set_viewport_size({"width": 1280, "height": 900})
 
 
 @pytest.mark.parametrize("theme", ["JupyterLab Light", "JupyterLab Dark"])
@@ -239,9 +261,108 @@ def test_after_a_restart_the_page_says_what_to_do_and_the_gallery_comes_back(stu
     assert studio.locator(".nst-gallery button").count() == count
     studio.locator(".nst-gallery button").first.click()
     wait_for(studio, "facts-box", "recipe kit on pocket")
+    studio.get_by_role("button", name="Continue (the last run)").click()
+    wait_for(studio, "bar", r"^\d+ of ")
+    stop(studio)
+    assert studio.locator(".nst-gallery button").count() == count + 1
+
+
+# --- a lesson ------------------------------------------------------------------------------------
+
+PICTURES = """() => [...document.querySelectorAll(".jp-OutputArea-output img")].map(one => ({
+  alt: one.alt, wide: one.naturalWidth, out: one.getBoundingClientRect().right - document.body.clientWidth}))"""
+
+
+def test_a_lesson_that_was_never_run_shows_its_figures_and_panels_with_words(lab):  # noqa: F811
+    cells = nbformat.read(ROOT / "notebooks" / f"{LESSON}.ipynb", 4).cells
+    html = ["".join(o.get("data", {}).get("text/html", "")) for c in cells for o in c.get("outputs", [])]
+    made = lab.open(f"{LESSON}.ipynb", place="never.ipynb", width=800)
+    made.wait_for_function(
+        "count => document.querySelectorAll('.jp-OutputArea-output img').length >= count",
+        arg=sum(one.count("<img ") for one in html),
+    )
+    shown = made.evaluate(PICTURES)
+    assert min(len(one["alt"]) for one in shown) > 10 and min(one["wide"] for one in shown) > 100
+    assert max(one["out"] for one in shown) <= 0 and made.width_beyond(".jp-WindowedPanel-outer") <= 0
+    still = made.locator(".nst-still")
+    assert still.count() == sum("nst-still" in one for one in html) and still.first.locator("img").count() > 0
+    assert made.get_by_text("VBox(children").count() == 0 and made.get_by_text("Run this cell to choose").count() >= 1
+    made.context.close()
+
+
+def test_a_stop_during_run_all_keeps_the_picture_and_runs_nothing_more(lab):  # noqa: F811
+    made = lab.open(f"{LESSON}.ipynb", place="stopped.ipynb")
+    made.run_all()
+    made.get_by_text(re.compile(r"^ *[1-9]\d* of 80 evaluations")).first.wait_for(timeout=90_000)
+    began = time.perf_counter()
+    made.interrupt()
+    line = made.locator(".jp-OutputArea-output", has_text="the picture so far: nst.last()")
+    line.wait_for(timeout=30_000)
+    took = time.perf_counter() - began
+    made.idle()
+    assert re.fullmatch(
+        r"stopped after \d+ of 80 evaluations; the picture so far: nst\.last\(\)", line.text_content().strip()
+    )
+    stopped = made.locator(".jp-CodeCell", has=line)
+    assert stopped.locator("img[alt^='The picture after']").count() == 1 and took < 10
+    prompts = made.locator(".jp-CodeCell .jp-InputPrompt").all_text_contents()
+    ran = [bool(re.search(r"\d", prompt)) for prompt in prompts]
+    assert ran == sorted(ran, reverse=True) and ran.count(True) == 5, "the cells up to the run, and no later one"
+    made.context.close()
+
+
+@pytest.fixture(scope="module")
+def panel(lab):  # noqa: F811
+    """A page with the panel of recorded runs."""
+    return open_cells(lab, "panel.ipynb", "import nstlib as nst", 'nst.widget.flight_recorder(layers="all")')
+
+
+def run_panel(page):
+    page.run_all()
+    page.get_by_role("button", name="Run this for real").wait_for(timeout=90_000)
+
+
+def test_a_control_that_is_touched_during_a_run_moves_the_figure_and_not_the_run(panel):
+    run_panel(panel)
+    figure, words = panel.locator(".nst-panel figure img").first, panel.locator(".nst-panel")
+    panel.get_by_role("button", name="Run this for real").click()
+    words.get_by_text(re.compile("Running: .*style weight β ")).wait_for(timeout=60_000)
+    setting = re.search(r"Running: (.*)", words.inner_text())[1]
+    before = figure.get_attribute("src")
+    panel.locator(".nst-style_weight [role=slider]").press("ArrowRight")
+    panel.wait_for_function(
+        "old => document.querySelector('.nst-panel figure img').src !== old", arg=before, timeout=10_000
+    )
+    assert f"Running: {setting}" in words.inner_text(), "the run is still that of the press"
+    panel.get_by_role("button", name="Stop", exact=True).click()
+    words.get_by_text(f"Run with {setting}").wait_for(timeout=30_000)
+    panel.locator(".nst-style_weight [role=slider]").press("ArrowLeft")
+    panel.wait_for_timeout(300)
+    assert f"Run with {setting}" in words.inner_text(), "what was painted stays, and says what it is of"
+
+
+def test_after_a_restart_the_panel_says_which_cell_to_run(panel):
+    run_panel(panel)
+    lost = panel.locator(".nst-panel .nst-lost")
+    assert not lost.is_visible()
+    panel.restart()
+    lost.wait_for(timeout=30_000)
+    number = re.search(r"\d+", panel.locator(".jp-CodeCell .jp-InputPrompt").nth(1).inner_text())[0]
+    assert f"no longer knows this panel. Run cell [{number}] again" in lost.inner_text()
+    panel.connected()
+    run_panel(panel)
+    assert not panel.locator(".nst-panel .nst-lost").is_visible()
 
 
 # --- a notebook's own displays -------------------------------------------------------------------
+
+
+def open_cells(lab, name, *sources):  # noqa: F811
+    """A page on a new notebook with these code cells."""
+    kernel = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
+    cells = [nbformat.v4.new_code_cell(source) for source in sources]
+    nbformat.write(nbformat.v4.new_notebook(cells=cells, metadata=kernel), lab.folder / name)
+    return lab.open(name)
 
 
 def test_a_notebook_that_was_never_run_shows_what_it_is(lab):  # noqa: F811
@@ -255,10 +376,7 @@ def test_a_notebook_that_was_never_run_shows_what_it_is(lab):  # noqa: F811
 
 def test_a_result_shows_itself_with_words_for_whoever_does_not_see_it(lab):  # noqa: F811
     source = 'import nstlib as nst\nnst.stylize("content/harbour", "style/mosaic", size=48, evaluations=2)'
-    kernel = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
-    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(source)], metadata=kernel)
-    nbformat.write(notebook, lab.folder / "result.ipynb")
-    made = lab.open("result.ipynb")
+    made = open_cells(lab, "result.ipynb", source)
     made.run_all()
     picture = made.locator(".jp-OutputArea-output img[alt*='content/harbour in the manner of style/mosaic']")
     picture.wait_for(timeout=60_000)
@@ -274,10 +392,7 @@ def asked(lab):  # noqa: F811
         'nst.choose("04.size")',
         'nst.predictions("04")',
     ]
-    kernel = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
-    cells = [nbformat.v4.new_code_cell(source) for source in sources]
-    nbformat.write(nbformat.v4.new_notebook(cells=cells, metadata=kernel), lab.folder / "asked.ipynb")
-    made = lab.open("asked.ipynb")
+    made = open_cells(lab, "asked.ipynb", *sources)
     made.locator(".jp-Cell").first.click()
     return made
 

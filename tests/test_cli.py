@@ -19,6 +19,7 @@ from click.testing import CliRunner
 import nstlib as nst
 from nstlib import cli
 from nstlib.budget import Needs
+from nstlib.forecast import Paces
 from nstlib.machine import choose_precision
 from nstlib.plan import Settings
 
@@ -59,8 +60,7 @@ def test_stylize_show_and_repeat(pictures, call):
     )
     assert status == 0
     assert "40×48, 4 evaluations" in out and "computing on cpu" in out
-    status, shown, _ = call("show", "out.png")
-    facts = json.loads(shown)
+    facts = json.loads(call("show", "out.png", "--json")[1])
     assert facts["seed"] == 5 and facts["recipe"]["size"] == 48 and facts["styles"] == ["style.png"]
     assert call("stylize", "--like", "out.png", "-o", "again.png", "--quiet")[:2] == (0, "")
     first, second = (nst.load_image(name).pixels for name in ("out.png", "again.png"))
@@ -79,10 +79,24 @@ def test_like_finds_pictures_beside_the_painting(pictures, call, monkeypatch):
     assert call("stylize", "--like", "../new.png", "-o", "again.png")[0] == 0
 
 
+def test_show_tells_what_differs_from_the_recipe_and_where_it_comes_from(pictures, call):
+    style = ("--recipe", "crowsonkb", "--backbone", "pocket", "--share", "3", "--share", "1")
+    made = call("stylize", "content.png", "style.png", "other.png", "-o", "out.png", *style, "--seed", "5", *QUICK)
+    assert made[0] == 0
+    shown = [line.split(maxsplit=1) for line in call("show", "out.png")[1].splitlines()]
+    rows = dict(shown)
+    assert rows["content"] == "content.png" and len(shown) < 20
+    assert ["style", "style.png, 75% of the style"] in shown and ["style", "other.png, 25% of the style"] in shown
+    base = nst.RECIPES["crowsonkb"]
+    assert rows["recipe"] == f"crowsonkb ({base.source})"
+    assert rows["size"] == f"48, not {base.size}" and rows["backbone"] == f"pocket, not {base.backbone}"
+    assert rows["seed"] == "5" and "optimizer" not in rows and "all its evaluations are done" in rows["ended"]
+
+
 def test_like_can_be_varied(pictures, call):
     assert call("stylize", "content.png", "style.png", "-o", "out.png", *QUICK)[0] == 0
     assert call("stylize", "other.png", "style.png", "--like", "out.png", "-o", "two.jpg", "--tv-weight", "0.5")[0] == 0
-    facts = json.loads(call("show", "two.jpg")[1])
+    facts = json.loads(call("show", "two.jpg", "--json")[1])
     assert facts["content"] == "other.png"
     assert facts["recipe"]["tv_weight"] == 0.5 and facts["recipe"]["evaluations"] == 4
 
@@ -90,7 +104,7 @@ def test_like_can_be_varied(pictures, call):
 def test_precision_and_memory(pictures, call):
     status, out, _ = call(*GOOD, "--precision", "bfloat16", "--memory", "0.5", *QUICK)
     assert status == 0 and "in bfloat16 with pocket" in out and "memory is short" not in out
-    assert json.loads(call("show", "new.png")[1])["precision"] == "bfloat16"
+    assert json.loads(call("show", "new.png", "--json")[1])["precision"] == "bfloat16"
     status, out, _ = call("stylize", "--like", "new.png", "-o", "again.png")
     assert status == 0 and "in bfloat16" in out
     status, out, _ = call("stylize", "--like", "new.png", "-o", "third.png", "--precision", "float32")
@@ -116,7 +130,7 @@ def test_several_styles_and_a_checkpoint(pictures, call):
     shares = ["--share", "3", "--share", "1", "--style-scale", "1", "--style-scale", "0.8"]
     arguments = ["stylize", "content.png", "style.png", "other.png", "-o", "out.webp", "--checkpoint", "state.pt"]
     assert call(*arguments, *shares, *QUICK)[0] == 0
-    facts = json.loads(call("show", "out.webp")[1])
+    facts = json.loads(call("show", "out.webp", "--json")[1])
     assert facts["shares"] == [0.75, 0.25] and facts["style_scales"] == [1.0, 0.8]
     assert (pictures / "state.pt").exists()
 
@@ -214,7 +228,29 @@ def test_weights_list_and_export(pictures, call, monkeypatch):
     assert torch.allclose(net(image, ["relu3_3"])["relu3_3"], nst.load_backbone()(image, ["relu3_3"])["relu3_3"])
 
 
-def test_doctor_measures_this_machine(call):
+@pytest.fixture
+def paces(monkeypatch):
+    """What this machine was seen to do: nothing yet."""
+    made = Paces()
+    monkeypatch.setattr("nstlib.forecast.learned", lambda: made)
+    return made
+
+
+def test_doctor_foretells_by_the_machines_own_runs(call, paces, monkeypatch):
+    call("doctor", "--size", "64", "--device", "cpu")
+    ((kind, seen),) = paces.seen.items()
+    paces.seen[kind] = {pixels: [2.0, 4.0] for pixels in seen}
+    monkeypatch.setattr("nstlib.forecast.measure", lambda *_: pytest.fail("it is known"))
+    assert "takes 4 to 15 min (150 evaluations)" in call("doctor", "--size", "64", "--device", "cpu")[1]
+
+
+def test_doctor_says_what_cannot_be_painted(call, paces, monkeypatch):
+    monkeypatch.setattr("nstlib.plan.free_memory", lambda device: 10**8)
+    status, out, _ = call("doctor", "--size", "3000", "--device", "cpu")
+    assert status == 0 and "3000×3000 picture with pocket cannot be painted here" in out and "pixels wide" in out
+
+
+def test_doctor_measures_this_machine(call, paces):
     status, out, _ = call("doctor", "--size", "64", "--device", "cpu")
     assert status == 0
     for word in ("Python", "torch", "GiB of memory free", "pocket", "64×64 picture", "pixels wide"):
@@ -225,7 +261,7 @@ def test_doctor_measures_this_machine(call):
     assert 256 <= fast <= most
 
 
-def test_doctor_counts_the_memory_that_is_free(call, monkeypatch):
+def test_doctor_counts_the_memory_that_is_free(call, paces, monkeypatch):
     monkeypatch.setattr("nstlib.machine.free_memory", lambda device: 10**8)
     monkeypatch.setattr("nstlib.machine.choose_precision", lambda name, device: "float32")
     out = call("doctor", "--size", "64", "--device", "cpu")[1]
@@ -252,7 +288,7 @@ def test_every_field_can_be_given(pictures, call):
     """By an option of its own, or by --set in the form that `nst recipes NAME` shows."""
     own = ["--bounds", "0.1,0.8", "--style-layers", "relu1_1=2,relu2_1=0.5", "--normalized", "yes", "--pyramid", "40:2"]
     assert call(*GOOD, *QUICK, *own, "--set", "history=4", "--set", "tv-weight=0.5")[0] == 0
-    recipe = json.loads(call("show", "new.png")[1])["recipe"]
+    recipe = json.loads(call("show", "new.png", "--json")[1])["recipe"]
     assert recipe["bounds"] == [0.1, 0.8] and recipe["style_layers"] == {"relu1_1": 2.0, "relu2_1": 0.5}
     assert recipe["normalized"] is True and recipe["pyramid"] == [[40, 2]]
     assert recipe["history"] == 4 and recipe["tv_weight"] == 0.5
@@ -293,7 +329,7 @@ def test_metadata_that_somebody_else_wrote_is_one_line(pictures, call, text):
     nst.save_image(nst.load_image("content.png").pixels, "foreign.png", {"nstlib": text})
     status, out, err = call("stylize", "--like", "foreign.png", "-o", "new.png", "--quiet", "--device", "cpu")
     assert status == 2 and out == "" and err.count("\n") == 1 and len(err) < 500
-    assert call("show", "foreign.png")[0] in (0, 2)
+    assert call("show", "foreign.png", "--json")[0] in (0, 2) and call("show", "foreign.png")[0] in (0, 2)
 
 
 def test_metadata_that_fits_is_followed(pictures, call):

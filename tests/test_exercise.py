@@ -1,6 +1,9 @@
 """Every exercise against its own solution and its own mistakes, every general diagnosis once, every message's tone."""
 
 import math
+import re
+import sys
+import time
 from collections import Counter
 from itertools import combinations
 
@@ -9,12 +12,16 @@ import pytest
 import torch
 from torch.nn import functional as F
 
+from nstlib import RECIPES
+from nstlib.architecture import BACKBONES
 from nstlib.errors import InputError
 from nstlib.exercise import EXERCISES, Choice, Code, Number, Verdict, check
+from nstlib.exercise.handover import trouble_at_work
 from nstlib.exercise.lesson_01 import adam_step
 from nstlib.exercise.lesson_06 import bfgs, two_loop
 from nstlib.exercise.values import copy
 from nstlib.loss import content_loss
+from nstlib.recipes import convert
 from nstlib.style import covariance, gram, mean_std
 
 CODE = [name for name, e in EXERCISES.items() if isinstance(e, Code)]
@@ -46,7 +53,8 @@ def test_no_two_mistakes_behave_alike(name):
     results = [exercise.run(wrong) for wrong, _ in exercise.mistakes]
     alike = [(i, j) for i, j in combinations(range(len(results)), 2) if exercise.agree(results[i], results[j])]
     assert not alike
-    assert not any(exercise.agree(found, exercise.run(exercise.solution)) for found in results)
+    rights = [exercise.run(right) for right in (exercise.solution, *exercise.also)]
+    assert not any(exercise.agree(found, right) for found in results for right in rights)
 
 
 @pytest.mark.parametrize("name", NUMBERS)
@@ -91,14 +99,59 @@ def messages():
 
 def test_messages_are_short_and_calm():
     for name, tell in messages():
-        assert tell[-1] in ".?" and "!" not in tell, (name, tell)
+        assert whole(tell), (name, tell)
         assert len(tell) <= 125, (name, tell)
+
+
+def whole(tell):
+    """Sentences with a stop, in which nothing is left to fill in."""
+    return tell[-1] in ".?" and "!" not in tell and not re.search(r"[{}%]|  | [.,?]", tell)
+
+
+def test_messages_say_what_is_wrong_and_what_to_do():
+    """Two halves, with a colon, a stop or a word like "so" between them."""
+    for name in CODE + NUMBERS:
+        for _, tell in EXERCISES[name].mistakes:
+            assert re.search(r"[:;.?] |, (and|but|from|like|not|or|so|which) ", tell), (name, tell)
 
 
 def test_messages_within_an_exercise_differ():
     for name in CODE + NUMBERS:
         told = [tell for _, tell in EXERCISES[name].mistakes]
         assert len(set(told)) == len(told), name
+
+
+@pytest.mark.parametrize("name", CODE)
+def test_other_right_answers_pass(name):
+    for right in EXERCISES[name].also:
+        verdict = check(name, right)
+        assert verdict.passed and verdict.message.startswith("Right on all"), verdict
+
+
+# What learners' cells go on with
+
+
+@pytest.mark.parametrize("name", CODE)
+def test_a_solution_can_be_called_with_the_exercises_own_names(name):
+    exercise = EXERCISES[name]
+    names = exercise.takes.split()
+    by_name = [
+        exercise.parts(exercise.solution(**dict(zip(names, copy(case), strict=True)))) for case in exercise.cases
+    ]
+    assert exercise.agree(by_name, exercise.run(exercise.solution))
+
+
+@pytest.mark.parametrize("name", [name for name in CODE if EXERCISES[name].painting])
+def test_a_solution_paints(name):
+    assert trouble_at_work(EXERCISES[name], EXERCISES[name].solution) == ""
+
+
+def test_solutions_take_more_than_the_cases():
+    assert EXERCISES["05.convert"].solution(3.0, 100) == pytest.approx(3.0 * 4 / 100**2)
+    H, s, y = (t.double() for t in copy(EXERCISES["06.bfgs"].cases[0]))
+    assert EXERCISES["06.bfgs"].solution(H, s, y).dtype == torch.float64
+    f, target = copy(EXERCISES["04.style_gradient"].cases[0])
+    assert torch.isfinite(EXERCISES["04.style_gradient"].solution(f.requires_grad_() * 1, target)).all()
 
 
 # An independent judge where the solution is a formula of our own
@@ -152,6 +205,24 @@ def test_bfgs_keeps_the_secant_and_two_loops_are_the_librarys():
     for H, s, y in EXERCISES["06.bfgs"].cases:
         assert torch.allclose(bfgs(H, s, y) @ y, s, atol=1e-3)
     assert check("06.two_loop", two_loop)
+
+
+def test_sizes_and_parameters_are_torchs():
+    for n, kernel, stride, padding in EXERCISES["02.size"].cases:
+        made = F.conv1d(torch.ones(1, 1, n), torch.ones(1, 1, kernel), None, stride, padding)
+        assert EXERCISES["02.size"].solution(n, kernel, stride, padding) == made.shape[-1]
+    for case in EXERCISES["02.conv_parameters"].cases:
+        parameters = sum(p.numel() for p in torch.nn.Conv2d(*case).parameters())
+        assert EXERCISES["02.conv_parameters"].solution(*case) == parameters
+
+
+def test_a_weight_is_exchanged_as_the_library_does():
+    relus = {found.channels: name for name, found in BACKBONES["vgg19"].layers.items() if found.kind == "relu"}
+    for weight, channels in EXERCISES["05.convert"].cases:
+        layer = relus[channels]
+        recipe = RECIPES["gatys2016"].changed(statistic="gram-4e/n2", style_layers={layer: weight})
+        exchanged = convert(recipe, statistic="gram-e").style_layers[layer]
+        assert EXERCISES["05.convert"].solution(weight, channels) == pytest.approx(exchanged)
 
 
 # General diagnoses
@@ -374,6 +445,34 @@ def test_numpy_and_python_numbers():
     assert check("06.armijo", lambda loss, new, slope, t: torch.tensor(new <= loss + 1e-4 * t * slope)).passed
 
 
+def test_numbers_may_be_rounded_to_two_digits():
+    for name, given in ROUNDED.items():
+        assert check(name, given).passed, name
+    assert check("01b.he", 0.17).message == "0.17 is too small. It is √(2 / number of inputs)."
+    assert check("01b.he", 0.13).message.startswith("That is √(1/64)")  # 0.125
+    assert check("01b.he", 0.2).message == check("05.mean_or_sum", 2e6).message
+    assert "to one digit" in check("05.mean_or_sum", 2e6).message
+    assert check("04.cost", 1.07e9).message == "That is one of the two: give both, as a tuple."
+
+
+ROUNDED = {
+    "01b.he": 0.18,
+    "01.first_loss": 2.3,
+    "02b.three_for_one": 0.55,
+    "04.cost": (1.07e9, 1.1e9),
+    "05.author": 6.6e4,
+    "05.mean_or_sum": 2.1e6,
+    "06.units": 0.04,
+}
+
+
+def test_where_the_number_itself_is_the_point_it_may_not():
+    for name, given in {"00.width": 260, "01.parameters": 2400, "03.shape": (510, 28, 28), "08.fire": 11000}.items():
+        verdict = check(name, given)
+        assert not verdict.passed
+        assert name == "03.shape" or verdict.message == "That is rounded: here the exact number is asked for."
+
+
 def test_other_wrong_predictions():
     assert check("02.stacked", 7).message.startswith("7 is too large. ")
     assert check("02.stacked", -7).message.startswith("-7 is too small. ")
@@ -453,6 +552,39 @@ def test_a_function_that_hangs_is_told_where(monkeypatch):
     monkeypatch.setattr("nstlib.exercise.patience.patience.__wrapped__.__defaults__", (0.3,))
     verdict = check("04.gram", hangs)
     assert not verdict.passed and "0.3 seconds" in str(verdict) and "of hangs" in str(verdict)
+
+
+@pytest.mark.skipif(not hasattr(__import__("signal"), "setitimer"), reason="this system has no alarms")
+def test_an_import_is_never_cut_off(tmp_path, monkeypatch):
+    """Torch imports at first use, which can take long: a module that is cut off would stay broken."""
+    turns = "import time\nend = time.process_time() + 0.6\nwhile time.process_time() < end:\n    pass\nwhole = True\n"
+    (tmp_path / "slow_to_import.py").write_text(turns, encoding="utf-8")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    monkeypatch.setattr("nstlib.exercise.patience.patience.__wrapped__.__defaults__", (0.2,))
+
+    def importing(features):
+        import slow_to_import
+
+        return gram(features) if slow_to_import.whole else None
+
+    check("04.gram", importing)
+    assert sys.modules["slow_to_import"].whole
+
+
+@pytest.mark.skipif(not hasattr(__import__("signal"), "setitimer"), reason="this system has no alarms")
+def test_a_busy_machine_gets_more_time(monkeypatch):
+    """Waiting stands for a machine that is busy with other programs; at some time it is enough."""
+    monkeypatch.setattr("nstlib.exercise.patience.patience.__wrapped__.__defaults__", (0.2,))
+
+    def waits(seconds):
+        def mine(features):
+            time.sleep(seconds)
+            return gram(features)
+
+        return mine
+
+    assert check("04.gram", waits(0.08))
+    assert "0.2 seconds" in check("04.gram", waits(5)).message
 
 
 def test_patience_leaves_the_callers_alarm_alone():

@@ -7,8 +7,10 @@ import sys
 import time
 import urllib.request
 
+import nbformat
 import pytest
 import torch
+from nbclient import NotebookClient
 
 import nstlib as nst
 from nstlib import lesson, machine
@@ -170,6 +172,31 @@ def test_setup_recommends_a_gpu_where_one_is_lent_and_helps(capsys, monkeypatch,
     advised = [place for place, line in enumerate(lines) if "Runtime, Change runtime type, T4 GPU" in line]
     assert advised == ([3] if colab and (number, device) == ("04", "cpu") else [])
     assert lines[2].startswith("device")
+
+
+IMPATIENT = """
+import signal, sys
+
+class Impatient:  # a person who presses stop while torch is being loaded
+    def find_spec(self, name, path=None, target=None):
+        if name == "torch.functional":
+            sys.meta_path.remove(self)
+            signal.raise_signal(signal.SIGINT)
+
+sys.meta_path.insert(0, Impatient())
+import nstlib as nst
+%s"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("first", ["nst.setup('00')", "nst.Recipe"])
+def test_an_interrupt_while_torch_is_loaded_waits_for_it_and_needs_no_restart(first):
+    cells = [nbformat.v4.new_code_cell(source) for source in (IMPATIENT % first, "nst.setup('00')")]
+    NotebookClient(nbformat.v4.new_notebook(cells=cells), timeout=120, allow_errors=True).execute()
+    (told, error), (again,) = (cell.outputs for cell in cells)
+    assert told.text == "Stopping as soon as PyTorch is loaded …\n"
+    assert error.traceback == ["stopped once PyTorch was loaded: run this cell again, nothing needs a restart"]
+    assert again.output_type == "stream" and "backbone  pocket, its weights are here" in again.text
 
 
 def test_the_lessons_are_listed_without_torch():

@@ -10,7 +10,17 @@ import torch
 from nstlib.architecture import Architecture, vgg
 from nstlib.backbone import Backbone
 from nstlib.errors import InputError
-from nstlib.loss import TV_KINDS, Objective, Term, content_loss, content_terms, style_terms, tv_loss, tv_term
+from nstlib.loss import (
+    TV_KINDS,
+    Objective,
+    Term,
+    content_loss,
+    content_terms,
+    divide_shares,
+    style_terms,
+    tv_loss,
+    tv_term,
+)
 from nstlib.style import STATISTICS
 
 TINY = Architecture("tiny", vgg((4, 5), (1, 1)), content_layers=("relu2_1",), style_layers=("relu1_1", "relu2_1"))
@@ -378,3 +388,23 @@ def test_value_and_gradient_works_where_gradients_are_off(tiny, terms, rng):
     expected = objective.value_and_gradient(image)[2]
     with torch.no_grad():
         assert torch.equal(objective.value_and_gradient(image)[2], expected)
+
+
+def test_gradient_shares_are_those_of_autograd(tiny, terms, rng):
+    image = picture(rng)
+    lengths = {}
+    for kind in ("content", "style", "tv"):
+        leaf = image.clone().requires_grad_()
+        total, _ = Objective(tiny, [term for term in terms if term.kind == kind])(leaf)
+        lengths[kind] = torch.autograd.grad(total, leaf)[0].norm().item()
+    shares = Objective(tiny, terms).gradient_shares(image)
+    assert shares == pytest.approx({kind: length / sum(lengths.values()) for kind, length in lengths.items()}, rel=1e-4)
+    assert min(shares.values()) > 0
+
+
+def test_shares_that_add_up_to_1_stay_as_they_are():
+    for given in ((0.2, 0.3, 0.5), (0.1,) * 10, (0.7, 0.1, 0.2)):
+        divided = divide_shares(len(given), given)
+        assert divided == list(given) and divide_shares(len(given), divided) == divided
+    thirds = divide_shares(3, (1, 5, 1))
+    assert divide_shares(3, thirds) == thirds

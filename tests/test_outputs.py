@@ -37,7 +37,7 @@ def test_a_click_downloads_it(result, tmp_path, monkeypatch):
 def test_a_picture_from_memory_has_a_name_too(result, tmp_path, monkeypatch):
     monkeypatch.setitem(result.facts, "content", None)
     monkeypatch.setitem(result.facts, "styles", ["my dir/A painting (2).jpg"])
-    assert nst.keep(result, tmp_path).path.name == "A-painting-2.png"
+    assert nst.keep(result, tmp_path).path.name == "A_painting_2.png"
 
 
 def test_where_nothing_can_be_written_it_says_so(result, tmp_path, monkeypatch):

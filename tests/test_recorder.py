@@ -39,7 +39,7 @@ def test_every_point_is_recorded():
 
 
 def test_a_recorded_run_can_be_drawn():
-    found = flight(pair="still_life", style_weight=3.0, start="noise")
+    found = flight(pair="tubingen", style_weight=3.0, start="noise")
     assert found.settings["style_weight"] == 3 and found.settings["layers"] == "fine"
     assert len(found.frames) == len(found.evaluations) == len(FRAMES)
     assert max(found.frames[0].size) == recorder.SIZE
@@ -55,11 +55,24 @@ def test_style_weight_moves_the_balance():
     assert [kinds["content"] for kinds in last] == sorted(kinds["content"] for kinds in last)
 
 
-def test_the_same_run_for_real(maker):
+def test_recording_goes_on_where_it_was_left(maker, tmp_path):
+    runs, told = tmp_path / "runs.zip", []
+    first, second = ({**flight().settings, "style_weight": w} for w in (1, 3))
+    maker.add_runs(runs, [first], told.append)
+    before = zipfile.ZipFile(runs).read(f"{name_of(first)}/run.json")
+    with zipfile.ZipFile(runs, "a") as archive:  # as if it was left in the second run
+        archive.writestr(f"{name_of(second)}/note.txt", "half")
+    maker.add_runs(runs, [first, second], told.append)
+    assert told == [name_of(first), name_of(second)]
+    assert zipfile.ZipFile(runs).read(f"{name_of(first)}/run.json") == before
+
+
+def test_the_same_run_for_real(maker, tmp_path):
     """Recorded and run again: the same picture and the same losses."""
     settings = {**flight().settings, "optimizer": "adam", "layers": "coarse"}
     out = io.BytesIO()
-    maker.write(out, [settings], tell=lambda name: None)
+    maker.add_runs(tmp_path / "runs.zip", [settings], lambda name: None)
+    maker.write(out, [settings], tmp_path / "runs.zip")
     with zipfile.ZipFile(out) as archive:
         entry = json.loads(archive.read(INDEX))[name_of(settings)]
         files = {name for name in archive.namelist() if name.endswith(".jpg")}

@@ -35,7 +35,9 @@ def test_a_result_shows_its_picture(transfer):
     assert np.abs(np.asarray(image, float) - np.asarray(wanted, float)).mean() < 6
     assert alt == "content/harbour in the manner of style/mosaic, painted by recipe kit"
     assert repr(result) in result._repr_html_()
-    assert re.fullmatch(r"64×44, 3 evaluations in \d+ s, loss [\d.]+ → [\d.]+ \(the budget .* is spent\)", repr(result))
+    assert re.fullmatch(
+        r"64×44, 3 evaluations in \d+ s, loss [\d.]+ → [\d.]+ \(all its evaluations are done\)", repr(result)
+    )
 
 
 @pytest.mark.parametrize("what", ["result", "transfer", "untouched", "recipe", "backbone", "flight", "plan", "picture"])

@@ -9,10 +9,8 @@ import shlex
 import subprocess
 import sys
 import threading
-import time
 from dataclasses import fields, replace
 from datetime import datetime, timezone
-from math import prod
 from pathlib import Path
 
 import numpy as np
@@ -23,15 +21,17 @@ from PIL import Image
 import nstlib as nst
 from nstlib import cli
 from nstlib.errors import InputError
+from nstlib.forecast import Paces
 from nstlib.optimizers import Stop
 from nstlib.result import Record, read_facts
+from nstlib.studio import controls, drawing, pulls, view
 from nstlib.studio import painter as painter_module
-from nstlib.studio import view
 from nstlib.studio.choices import Choices
-from nstlib.studio.drawing import losses, wiped
-from nstlib.studio.forecast import Paces, foresee, measure
+from nstlib.studio.drawing import charts, wiped
 from nstlib.studio.painter import Painter
 from nstlib.studio.shelf import Shelf
+from nstlib.transfer import paint
+from nstlib.uploads import keep_upload
 
 SMALL = Choices(size=64, evaluations=4)
 TWO = replace(
@@ -43,7 +43,7 @@ TWO = replace(
 def folder(tmp_path, monkeypatch):
     """Each test in a folder of its own, which is the notebook's, with a cache of its own."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(view, "cache", lambda: tmp_path / "paces.json")
+    monkeypatch.setattr(view, "learned", lambda: Paces(tmp_path / "paces.json"))
     return tmp_path
 
 
@@ -103,7 +103,7 @@ def test_a_picture_without_content_or_style_is_refused(facts):
 
 
 def test_code_and_command_run_as_they_are_shown_and_paint_what_was_chosen(folder):
-    own = Shelf().keep(png(), "my cat's.png")
+    own = keep_upload("my cat's.png", png())
     chosen = replace(TWO, content=own, recipe="kit", more={"tv_weight": 0.1})
     exec(compile(chosen.code("by code.png"), "cell", "exec"), {})
     program, *words = shlex.split(chosen.command("by command.png"))
@@ -133,22 +133,6 @@ def test_a_finished_picture_never_takes_anothers_place():
     assert names == ["harbour-brushstrokes.png", "harbour-brushstrokes-2.png", "harbour-brushstrokes-3.png"]
 
 
-def test_own_pictures_are_kept_byte_by_byte_and_once():
-    shelf = Shelf()
-    first, other = png(seed=1), png(seed=2)
-    names = [shelf.keep(first, "../../etc/a b.png"), shelf.keep(first, "a b.png"), shelf.keep(other, "a b.png")]
-    assert names == ["studio/own/a_b.png", "studio/own/a_b.png", "studio/own/a_b-2.png"]
-    assert [Path(name).read_bytes() for name in names] == [first, first, other]
-    assert Shelf().own() == ["studio/own/a_b-2.png", "studio/own/a_b.png"]
-
-
-@pytest.mark.parametrize("data", [b"", b"no picture", png()[:60]])
-def test_a_broken_upload_is_refused_by_its_name_and_leaves_nothing(data, folder):
-    with pytest.raises(InputError, match=r"cat\.png"):
-        Shelf().keep(data, "cat.png")
-    assert not (folder / "studio").exists()
-
-
 def test_the_gallery_is_what_was_painted_and_nothing_else(folder):
     shelf = Shelf()
     for number in range(2):
@@ -156,7 +140,6 @@ def test_the_gallery_is_what_was_painted_and_nothing_else(folder):
         os.utime(shelf.folder / f"harbour-brushstrokes{'-2' * number}.png", ns=(number, number))
     (shelf.folder / "holiday.png").write_bytes(png())
     (shelf.folder / "notes.txt").write_text("x")
-    shelf.keep(png(), "cat.png")
     assert [path.name for path in Shelf().painted()] == ["harbour-brushstrokes-2.png", "harbour-brushstrokes.png"]
 
 
@@ -164,61 +147,6 @@ def test_a_folder_that_cannot_be_made_is_told(folder):
     (folder / "studio").write_text("a file")
     with pytest.raises(InputError, match="the folder 'studio' cannot be made"):
         Shelf().place(SMALL)
-
-
-# --- the forecast --------------------------------------------------------------------------------
-
-
-def plan_of(**options):
-    return nst.prepare("content/harbour", ["style/mosaic"], **{"size": 64, "evaluations": 10, **options})
-
-
-def history(size, seconds, count=4):
-    return [Record(size, n, n, n * seconds, 1.0, {}) for n in range(1, count + 1)]
-
-
-def test_seconds_are_foretold_by_what_was_measured_and_grow_with_the_work(folder):
-    paces = Paces(folder / "deep" / "paces.json")
-    plan = plan_of()
-    size = plan.stages[-1].size
-    assert paces.seconds(plan) is None and "not measured" in str(foresee(plan, paces))
-    paces.learn(plan, history(size, 0.5))
-    assert paces.seconds(plan) == pytest.approx(11 * 0.5)
-    assert paces.seconds(plan_of(evaluations=20)) == pytest.approx(21 * 0.5)
-    large = plan_of(size=128)
-    assert paces.seconds(large) == pytest.approx(11 * 0.5 * prod(large.stages[-1].size) / prod(size))
-    assert paces.seconds(plan_of(optimizer="adam")) is None
-    again = Paces(folder / "deep" / "paces.json")
-    assert again.seconds(plan) == paces.seconds(plan)
-    assert "about 6 s" in str(foresee(plan, again))
-
-
-@pytest.mark.parametrize("text", ["", "[]", '{"a": 1}', '{"a": {"x": 2}}'])
-def test_a_damaged_file_of_paces_is_measured_anew(text, folder):
-    (folder / "paces.json").write_text(text)
-    assert Paces(folder / "paces.json").seconds(plan_of()) is None
-
-
-def test_a_small_run_is_measured_where_nothing_is_known():
-    paces, plan = Paces(), plan_of(size=320, evaluations=100)
-    measure(plan, paces, threading.Event())
-    began = time.perf_counter()
-    for _ in nst.transfer.paint(plan_of(size=320, evaluations=8)):
-        pass
-    real = (time.perf_counter() - began) / 8
-    assert 0.25 < paces.seconds(plan) / (101 * real) < 4
-
-
-def test_a_measurement_can_be_given_up():
-    paces, stop = Paces(), threading.Event()
-    stop.set()
-    measure(plan_of(), paces, stop)
-    assert paces.seen == {}
-
-
-def test_memory_is_foretold_and_grows_with_size():
-    small, large = (foresee(plan_of(size=size), Paces()).bytes for size in (128, 512))
-    assert 5e6 < small < large < 1e9 and large > 6 * small
 
 
 # --- the painter ---------------------------------------------------------------------------------
@@ -329,7 +257,7 @@ def test_stopping_before_it_began_paints_nothing(painter, monkeypatch):
 @pytest.mark.parametrize("error", [MemoryError(), RuntimeError("you tried to allocate memory")])
 def test_memory_that_runs_out_costs_no_picture(painter, monkeypatch, error):
     def short(plan, run):
-        for number, progress in enumerate(nst.transfer.paint(plan, run)):
+        for number, progress in enumerate(paint(plan, run)):
             yield progress
             if number == 1:
                 raise error
@@ -343,7 +271,7 @@ def test_memory_that_runs_out_costs_no_picture(painter, monkeypatch, error):
 
 def test_another_error_keeps_the_picture_and_is_told(painter, monkeypatch):
     def broken(plan, run):
-        yield from (one for one, _ in zip(nst.transfer.paint(plan, run), range(2), strict=False))
+        yield from (one for one, _ in zip(paint(plan, run), range(2), strict=False))
         raise ZeroDivisionError("a mistake")
 
     monkeypatch.setattr(painter_module, "paint", broken)
@@ -385,6 +313,73 @@ def test_a_folder_that_may_not_be_written_to_costs_no_picture(painter, monkeypat
     assert painter.worker.wait(60) and painter.watcher.results[0][0] == folder / "harbour-brushstrokes.png"
 
 
+def test_a_run_is_gone_on_with_after_a_restart(painter):
+    chosen, watch = replace(TWO, evaluations=12, shares=(0.3, 0.6)), painter.watcher
+    watch.at = lambda number: number == 3 and painter.stop()
+    painter.paint(chosen)
+    assert painter.worker.wait(60) and watch.results[0][1].stopped is Stop.LEFT
+    again = Painter(Shelf(), Paces(), Watch())
+    assert again.canvas is None and again.offer == "the last run"
+    again.go_on()
+    assert again.worker.wait(60)
+    (path, result), *_ = again.watcher.results
+    assert result.stopped is Stop.BUDGET and path.name == "harbour-mosaic-cubist-2.png"
+    whole = nst.stylize(chosen.content, *chosen.styles, **chosen.options())
+    assert np.abs(pixels(path) - np.array(nst.to_pil(whole.image))).max() <= 1
+    assert [run.name for run in Path("studio").glob(".*.run")] == [".harbour-mosaic-cubist-2.png.run"]
+
+
+def test_a_run_that_does_not_fit_its_picture_any_more_is_told(painter):
+    keep_upload("cat.png", png())
+    painter.paint(replace(SMALL, content="own/cat.png"))
+    assert painter.worker.wait(60)
+    Path("own/cat.png").write_bytes(png(seed=5))
+    again = Painter(Shelf(), Paces(), Watch())
+    again.go_on()
+    assert again.worker.wait(60) and "belongs to a run with another content picture" in again.watcher.told[1]
+    Path("studio/cat-brushstrokes.png").unlink()
+    assert Painter(Shelf(), Paces(), Watch()).offer is None
+
+
+def test_a_run_that_is_too_large_is_not_kept(painter, monkeypatch):
+    monkeypatch.setattr(painter_module, "MOST_BYTES", 10)
+    painter.paint(SMALL)
+    assert painter.worker.wait(60) and not list(Path("studio").glob(".*.run"))
+
+
+def test_continue_says_what_it_would_do(painter):
+    assert painter.offer is None
+    painter.watcher.at = lambda number: number == 3 and painter.stop()
+    painter.paint(replace(SMALL, evaluations=12))
+    assert painter.worker.wait(60)
+    done = painter.watcher.results[0][1].evaluations
+    assert painter.offer == f"{12 - done} to go"
+    painter.watcher.at = lambda number: None
+    painter.go_on()
+    assert painter.worker.wait(60) and painter.offer == "12 more"
+    painter.canvas.run.stop = Stop.CONVERGED
+    assert painter.offer is None
+
+
+def test_who_pulls_the_pixels_is_measured_in_a_small_part_of_the_time(painter):
+    painter.paint(replace(SMALL, evaluations=200))
+    assert painter.worker.wait(120)
+    measured, result = painter.canvas.pulls, painter.watcher.results[-1][1]
+    assert measured.after > pulls.FIRST and measured.spent < 1.2 * pulls.SHARE * result.seconds
+    assert set(measured.shares) == {"content", "style"} and sum(measured.shares.values()) == pytest.approx(1)
+    plan = painter.canvas.plan
+    expected = plan.objective().gradient_shares(result.image)
+    assert measured.shares["content"] == pytest.approx(expected["content"], abs=0.1)
+
+
+def test_where_memory_is_short_nothing_more_is_measured(painter):
+    plan = nst.prepare("content/harbour", ["style/mosaic"], size=64, evaluations=40)
+    tight = pulls.Pulls(replace(plan, budget=replace(plan.budget, ample=False)))
+    for progress in paint(plan):
+        tight.look(progress)
+    assert tight.shares == {} and tight.spent == 0
+
+
 # --- the page ------------------------------------------------------------------------------------
 
 
@@ -409,14 +404,27 @@ def give(control, name, data):
 
 
 def words(studio):
-    return html.unescape(re.sub("<[^>]+>", "", studio.words.value))
+    return plain(studio.desk.words)
+
+
+def note(studio):
+    return plain(studio.finished.note)
+
+
+def plain(widget):
+    """What a widget says, without its tags."""
+    return html.unescape(re.sub("<[^>]+>", "", widget.value))
 
 
 def test_controls_and_choices_say_the_same(studio):
-    studio.knobs["size"].value, studio.knobs["strength"].value, studio.knobs["seed"].value = 128, 2.0, 7
-    studio.styles.press("style/mosaic")
-    studio.shares[1].value = 0.5
-    studio.contents.press("content/city")
+    (
+        studio.controls.knobs["size"].value,
+        studio.controls.knobs["strength"].value,
+        studio.controls.knobs["seed"].value,
+    ) = 128, 2.0, 7
+    studio.controls.styles.press("style/mosaic")
+    studio.controls.shares[1].value = 0.5
+    studio.controls.contents.press("content/city")
     expected = replace(
         Choices(),
         content="content/city",
@@ -429,117 +437,171 @@ def test_controls_and_choices_say_the_same(studio):
     assert studio.choices == expected
     studio.take(TWO)
     assert studio.choices == TWO
-    studio.touched()
+    studio.controls.touched()
     assert studio.choices == TWO
 
 
 def test_what_no_control_offers_is_kept(studio):
     far = replace(SMALL, size=4000, strength=2e4, stroke=0.01, evaluations=5000)
     studio.take(far)
-    studio.touched()
+    studio.controls.touched()
     assert studio.choices == far
 
 
 def test_at_most_three_styles_and_at_least_one(studio):
     for name in ("style/mosaic", "style/cubist", "style/marbled"):
-        studio.styles.press(name)
+        studio.controls.styles.press(name)
     assert studio.choices.styles == ("style/mosaic", "style/cubist", "style/marbled")
     for name in studio.choices.styles:
-        studio.styles.press(name)
+        studio.controls.styles.press(name)
     assert studio.choices.styles == ("style/marbled",)
-    marks = [button.description for button in studio.styles.buttons.values() if "✓" in button.description]
-    assert marks == ["✓ marbled"] and "nst-chosen" in studio.styles.buttons["style/marbled"]._dom_classes
+    marks = [button.description for button in studio.controls.styles.buttons.values() if "✓" in button.description]
+    assert marks == ["✓ marbled"] and "nst-chosen" in studio.controls.styles.buttons["style/marbled"]._dom_classes
 
 
 def test_a_recipe_brings_its_own_settings(studio):
-    studio.knobs["strength"].value = 5
-    studio.knobs["recipe"].value = "gatys2016"
-    assert studio.knobs["backbone"].value == "vgg19" and studio.knobs["start"].value == "noise"
-    assert studio.choices == Choices().by("gatys2016") and studio.knobs["strength"].value == 1
+    studio.controls.knobs["strength"].value = 5
+    studio.controls.knobs["recipe"].value = "gatys2016"
+    assert studio.controls.knobs["backbone"].value == "vgg19" and studio.controls.knobs["start"].value == "noise"
+    assert studio.choices == Choices().by("gatys2016") and studio.controls.knobs["strength"].value == 1
 
 
 def test_an_uploaded_picture_is_chosen_and_painted(studio):
-    give(studio.upload_content, "cat.png", png())
-    give(studio.upload_style, "art.png", png(seed=1))
-    assert studio.choices.content == "studio/own/cat.png" and studio.choices.styles == ("studio/own/art.png",)
-    studio.knobs["size"].value, studio.knobs["evaluations"].value = 128, 5
-    studio.paint.click()
+    give(studio.controls.upload_content, "cat.png", png())
+    give(studio.controls.upload_style, "art.png", png(seed=1))
+    assert studio.choices.content == "own/cat.png" and studio.choices.styles == ("own/art.png",)
+    studio.controls.knobs["size"].value, studio.controls.knobs["evaluations"].value = 128, 5
+    studio.desk.paint.click()
     assert studio.painter.worker.wait(60) and "Kept as studio/cat-art.png" in words(studio)
-    studio.styles.choose(["style/mosaic", "style/cubist"])
-    give(studio.upload_style, "sea.png", png(seed=2))
-    assert studio.choices.styles == ("style/mosaic", "style/cubist", "studio/own/sea.png")
+    studio.controls.styles.choose(["style/mosaic", "style/cubist"])
+    give(studio.controls.upload_style, "sea.png", png(seed=2))
+    assert studio.choices.styles == ("style/mosaic", "style/cubist", "own/sea.png")
 
 
 def test_a_broken_upload_is_told_and_changes_nothing(studio):
     before = studio.choices
-    give(studio.upload_content, "cat.png", b"no picture")
+    give(studio.controls.upload_content, "cat.png", b"no picture")
     assert "cat.png" in words(studio) and studio.choices == before
 
 
 def test_paint_stop_continue_compare_restore_and_download(studio):
     studio.take(SMALL)
-    studio.paint.click()
+    studio.desk.paint.click()
     assert studio.painter.worker.wait(60)
-    assert not studio.go_on.disabled and studio.halt.disabled and len(studio.gallery.buttons) == 1
+    assert not studio.desk.go_on.disabled and studio.desk.halt.disabled and len(studio.finished.gallery.buttons) == 1
     studio.take(TWO)
-    studio.paint.click()
-    assert studio.painter.worker.wait(60) and len(studio.gallery.buttons) == 2
-    assert studio.gallery.chosen == (str(Path("studio/harbour-mosaic-cubist.png")),)
-    studio.gallery.press(str(Path("studio/harbour-brushstrokes.png")))
-    assert studio.wipe.value == 50 and "harbour-mosaic-cubist to the left, harbour-brushstrokes" in studio.easel.value
-    assert 'download="harbour-brushstrokes.png"' in studio.link.value
-    studio.restore.click()
+    studio.desk.paint.click()
+    assert studio.painter.worker.wait(60) and len(studio.finished.gallery.buttons) == 2
+    assert studio.finished.gallery.chosen == (str(Path("studio/harbour-mosaic-cubist.png")),)
+    studio.finished.gallery.press(str(Path("studio/harbour-brushstrokes.png")))
+    assert (
+        studio.easel.wipe.value == 50
+        and "harbour-mosaic-cubist to the left, harbour-brushstrokes" in studio.easel.canvas.value
+    )
+    assert 'download="harbour-brushstrokes.png"' in studio.finished.link.value
+    studio.finished.restore.click()
     assert studio.choices == SMALL
+
+
+def test_two_chosen_pictures_have_their_facts_and_the_charts_are_of_the_one_chosen_last(studio):
+    for choices in (SMALL, TWO):
+        studio.take(choices)
+        studio.desk.paint.click()
+        assert studio.painter.worker.wait(60)
+    assert "<b>" not in studio.easel.chart.value and ">harbour-mosaic-cubist<" in studio.easel.chart.value
+    studio.finished.gallery.press(str(Path("studio/harbour-brushstrokes.png")))
+    told = re.findall('class="nst-facts">([^ ]+)', studio.finished.facts.value)
+    assert told == ["harbour-mosaic-cubist.png", "harbour-brushstrokes.png"]
+    assert ">harbour-brushstrokes<" in studio.easel.chart.value and "Loss" in studio.easel.chart.value
+    assert "to the left, harbour-brushstrokes to the right" in studio.easel.canvas.value
+
+
+def test_a_picture_of_an_earlier_session_has_no_chart_and_says_so(studio):
+    studio.take(SMALL)
+    studio.desk.paint.click()
+    assert studio.painter.worker.wait(60)
+    studio.stories.clear()
+    studio.finished.gallery.press(*studio.finished.gallery.buttons)
+    studio.finished.gallery.press(*studio.finished.gallery.buttons)
+    assert "harbour-brushstrokes: how its loss fell was not kept" in studio.easel.chart.value
+
+
+def test_what_was_restored_is_said_beside_the_button(studio):
+    studio.take(SMALL)
+    studio.desk.paint.click()
+    assert studio.painter.worker.wait(60)
+    studio.controls.knobs["size"].value = 512
+    studio.finished.restore.click()
+    assert note(studio) == "All controls above are as they were for harbour-brushstrokes.png"
+    boxes = studio.finished.boxes
+    row = next(place for place, box in enumerate(boxes) if studio.finished.restore in getattr(box, "children", ()))
+    assert boxes[row + 1] is studio.finished.note and studio.choices == SMALL
+
+
+def test_continue_is_offered_with_what_it_does_and_after_a_restart(studio):
+    assert studio.desk.go_on.disabled and studio.desk.go_on.description == "Continue"
+    studio.take(SMALL)
+    studio.desk.paint.click()
+    assert studio.painter.worker.wait(60)
+    assert not studio.desk.go_on.disabled and studio.desk.go_on.description == "Continue (4 more)"
+    again = nst.Studio()
+    again.scout.stop()
+    assert not again.desk.go_on.disabled and again.desk.go_on.description == "Continue (the last run)"
+
+
+def test_what_the_time_depends_on_stands_beside_paint(studio):
+    effort = studio.controls.beside_paint
+    assert list(effort.children) == [studio.controls.knobs[name] for name in ("size", "evaluations")]
 
 
 def test_the_gallery_survives_a_restart_and_takes_strange_files(studio, folder):
     studio.take(SMALL)
-    studio.paint.click()
+    studio.desk.paint.click()
     assert studio.painter.worker.wait(60)
     (folder / "studio" / "broken.png").write_bytes(b"x")
     again = nst.Studio()
     again.scout.stop()
-    assert list(again.gallery.buttons) == [str(Path("studio/harbour-brushstrokes.png"))]
-    again.gallery.press(*again.gallery.buttons)
-    again.restore.click()
+    assert list(again.finished.gallery.buttons) == [str(Path("studio/harbour-brushstrokes.png"))]
+    again.finished.gallery.press(*again.finished.gallery.buttons)
+    again.finished.restore.click()
     assert again.choices == SMALL
 
 
 def test_a_picture_whose_content_is_gone_can_still_be_looked_at(studio, folder):
-    own = studio.shelf.keep(png(), "cat.png")
+    own = keep_upload("cat.png", png())
     nst.stylize(own, "style/mosaic", size=48, evaluations=1).save(studio.shelf.place(replace(SMALL, content=own)))
     Path(own).unlink()
     again = nst.Studio()
     again.scout.stop()
-    again.gallery.press(*again.gallery.buttons)
-    assert again.left is None and "<img" in again.easel.value
-    again.restore.click()
-    assert "there is no file 'studio/own/cat.png'" in words(again) and again.choices == Choices()
-    again.touched()
+    again.finished.gallery.press(*again.finished.gallery.buttons)
+    assert again.easel.left is None and "<img" in again.easel.canvas.value
+    again.finished.restore.click()
+    assert "there is no file 'own/cat.png'" in note(again) and again.choices == Choices()
+    again.controls.touched()
     assert again.choices == Choices()
 
 
 def test_the_code_follows_the_controls(studio):
-    studio.show_code.value = True
-    studio.knobs["size"].value = 128
-    assert "size=128," in studio.code.value and "--size 128" in studio.code.value
-    assert studio.code.layout.display == "block"
+    studio.finished.show_code.value = True
+    studio.controls.knobs["size"].value = 128
+    assert "size=128," in studio.finished.code.value and "--size 128" in studio.finished.code.value
+    assert studio.finished.code.layout.display == "block"
 
 
 def test_the_forecast_says_seconds_and_memory_or_why_not(studio):
     studio.take(SMALL)
     assert studio.scout.wait(60)
-    assert re.search(r"64×44 pixels: about \d+ s, about \d+ MB of memory", studio.forecast.value)
+    assert re.search(r"64×44 pixels: (about|\d+ to) \d+ s, about \d+ MB of memory", studio.desk.forecast.value)
     studio.take(replace(SMALL, more={"memory": 1e5}))
-    assert studio.scout.wait(60) and "GB, but there are" in studio.forecast.value
-    assert "nst-warn" in studio.forecast.value
+    assert studio.scout.wait(60) and "GB, but there are" in studio.desk.forecast.value
+    assert "nst-warn" in studio.desk.forecast.value
 
 
 def test_a_forecast_downloads_nothing(studio, monkeypatch):
-    monkeypatch.setattr(view, "find_weights", lambda name: None)
+    monkeypatch.setattr(controls, "find_weights", lambda name: None)
     monkeypatch.setattr("torch.hub.download_url_to_file", lambda *_, **__: pytest.fail("a download"))
     studio.take(replace(SMALL, backbone="squeezenet1_1"))
-    assert studio.scout.wait(60) and "its weights are fetched first, 5 MB" in studio.forecast.value
+    assert studio.scout.wait(60) and "its weights are fetched first, 5 MB" in studio.desk.forecast.value
 
 
 def test_a_painting_that_cannot_be_had_is_told(studio, monkeypatch):
@@ -547,8 +609,8 @@ def test_a_painting_that_cannot_be_had_is_told(studio, monkeypatch):
         raise InputError("no network")
 
     monkeypatch.setattr("nstlib.gallery.painting", lambda name, file: unreachable(name))
-    studio.paintings.value = "painting/great_wave"
-    assert studio.scout.wait(20) and "no network" in words(studio)
+    studio.controls.paintings.value = "painting/great_wave"
+    assert studio.controls.fetcher.wait(20) and "no network" in words(studio)
 
 
 def test_without_ipywidgets_the_message_says_what_to_do(monkeypatch):
@@ -574,21 +636,26 @@ def test_a_picture_of_another_shape_keeps_its_proportions():
     assert (made == [255, 0, 0]).all(-1).sum() == 20 * 40 and (made[:, 0] == 128).all()
 
 
-def test_the_chart_says_in_words_what_it_shows():
+def test_the_charts_say_in_words_whose_they_are_and_what_they_show():
     lines = [Record((8, 8), n, n, n, 1 / n, {"content": 0.25 / n, "style relu1_1": 0.75 / n}) for n in range(1, 9)]
-    drawn = losses(lines)
-    assert "Loss 1 at first, 0.125 now" in drawn and "style relu1_1 75%" in drawn
-    assert losses(()).count("<svg") == losses(lines).count("<svg")
+    drawn = charts("harbour-mosaic", lines, {"content": 0.3, "style": 0.7}, 6)
+    assert "Loss 1 at first, 0.125 now" in drawn and ">harbour-mosaic<" in drawn
+    assert "after 6 evaluations, by the length of the gradient: content 30%, style 70%" in drawn
+    assert "city-cubist: how its loss fell was not kept" in charts("city-cubist", (), {}, 0)
+    counts = {
+        charts(*given).count("<svg") for given in (("", (), {}, 0), ("a", lines, {}, 0), ("a", lines, {"tv": 1.0}, 1))
+    }
+    assert counts == {2}, "the place that they take is always the same"
 
 
 def test_names_cannot_break_the_page():
-    from nstlib.studio import drawing
-
     for made in (
         drawing.told("<b>"),
         drawing.bar(0.5, "<b>"),
         drawing.sides("<b>", '"'),
         drawing.code_block("a", "<b>"),
+        drawing.charts("<b>", (), {}, 0),
+        drawing.facts([["<b>"]]),
     ):
         assert "<b>" not in made
 

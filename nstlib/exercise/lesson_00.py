@@ -17,7 +17,7 @@ EXERCISES = (
         hint="Height comes before width, as rows come before columns.",
         mistakes=(
             (171, "That is its height: rows come before columns."),
-            (3, "Those are its three colours, red, green and blue."),
+            (3, "Those are its colours, red, green and blue: the width is the last number."),
             (171 * 256, "That is the number of pixels: the width is the number of columns."),
         ),
         exact=True,
@@ -31,7 +31,10 @@ EXERCISES = (
         mistakes=(
             (lambda c, s, t, a, b, g: c + s + t, "The weights are missing: each part is multiplied by its own."),
             (lambda c, s, t, a, b, g: a * c + b * s, "The total variation is missing: it has the weight γ."),
-            (lambda c, s, t, a, b, g: b * c + a * s + g * t, "α belongs to the content and β to the style."),
+            (
+                lambda c, s, t, a, b, g: b * c + a * s + g * t,
+                "The weights are exchanged: α belongs to the content, β to the style.",
+            ),
             (lambda c, s, t, a, b, g: c / a + s / b + t / (g or 1), "A weight multiplies its part; you divide."),
             (lambda c, s, t, a, b, g: a * c + b * s - g * t, "All parts are costs: the total variation is added too."),
         ),

@@ -51,6 +51,7 @@ def adam_step(
     root=True,
     inside=False,
     eps=1e-8,
+    early=False,
     betas=(0.9, 0.999),
     swap=False,
     keep=False,
@@ -70,6 +71,7 @@ def adam_step(
         root: whether the step is divided by the root of v, not by v.
         inside: whether ε stands under the root.
         eps: ε.
+        early: whether ε is added before v is corrected, which the paper's section 2 proposes as faster.
         betas: how much of m and of v is kept, 0 to 1.
         swap: whether β and 1 - β are exchanged.
         keep: whether the corrected m and v are returned.
@@ -79,6 +81,7 @@ def adam_step(
     m_hat = m / (1 - betas[0] ** t) if "m" in correct else m
     v_hat = v / (1 - betas[1] ** t) if "v" in correct else v
     below = (v_hat + eps) ** 0.5 if inside else v_hat**0.5 + eps if root else v_hat + eps
+    below = (v**0.5 + eps) / (1 - betas[1] ** t) ** 0.5 if early else below
     with np.errstate(invalid="ignore"):  # without ε
         w = w + sign * rate * m_hat / below
     return (w, m_hat, v_hat) if keep else (w, m, v)
@@ -101,11 +104,11 @@ def network_gradient(X, labels, W1, b1, W2, b2, *, mask="z", share=True, known=T
     return X.T @ dZ, dZ.sum(0), (Z if before else A).T @ dS, dS.sum(0)
 
 
-def pixel_gradient(x, labels, w1, b1, w2, b2, *, mask=True, known=True, share=False, sign=1):
+def pixel_gradient(X, labels, W1, b1, W2, b2, *, mask=True, known=True, share=False, sign=1):
     """The gradient of the pictures' cross-entropies, added up, to their pixels (B, D), and its likely mistakes."""
-    z = x @ w1 + b1
-    ds = sign * score_gradient(np.maximum(z, 0) @ w2 + b2, labels, share=share, known=known)
-    return (ds @ w2.T * (z > 0 if mask else 1)) @ w1.T
+    Z = X @ W1 + b1
+    dS = sign * score_gradient(np.maximum(Z, 0) @ W2 + b2, labels, share=share, known=known)
+    return (dS @ W2.T * (Z > 0 if mask else 1)) @ W1.T
 
 
 @dataclass(frozen=True)
@@ -345,9 +348,9 @@ EXERCISES = (
             (3, "A wrong dS would spoil W2 and b2 too, and those are right."),
             (4, "That takes 1 off at each right class, as it should; and W2, which comes after it, is right."),
             (5, "The loss is a mean, so this is right; and W2, which comes after it, is right."),
-            (6, "W2 and b2 agree with what was measured."),
+            (6, "W2 and b2 agree with what was measured: this line makes them."),
             (8, "That is the rule of a layer, and right: it gets something wrong."),
-            (9, "The order is that of the parameters."),
+            (9, "The order is that of the parameters: compare takes them by it."),
         ),
     ),
     Choice(

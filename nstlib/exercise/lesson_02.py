@@ -307,7 +307,7 @@ EXERCISES = (
         hint="Which line treats a blur and K_x differently?",
         mistakes=(
             (1, "A border of k - 1 is right: each pixel took part in up to k outputs in a row."),
-            (2, "All four sides get the same border, as they should."),
+            (2, "All four sides get the same border: so it should be."),
             (4, "Correlating with the turned kernel is right: is what it is given the turned kernel?"),
         ),
     ),

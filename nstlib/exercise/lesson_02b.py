@@ -121,7 +121,7 @@ EXERCISES = (
         mistakes=(
             (7642, "Batch norm is missing: two numbers for each of 16 + 32 channels."),
             (7690, "Batch norm learns two numbers for a channel: a scale and an offset."),
-            (7728, "The dense layer's ten biases are missing."),
+            (7728, "The dense layer's biases are missing: one for each class."),
             (7786, "Its convolutions have no biases: batch norm has a shift of its own."),
             (3274, "The second layer's kernels have 16 slices each: 16 · 32 · 9."),
         ),
@@ -154,9 +154,9 @@ EXERCISES = (
             (1, "A copy protects the network's running means: it is the least that this function should do."),
             (3, "Counting from 0 is right: it is the answers that depend on the companions."),
             (4, "Without gradients the answers are the same, and sooner there."),
-            (5, "Splitting is harmless, as long as a digit's answer does not depend on its companions."),
+            (5, "Splitting is harmless: the answer of a digit should not depend on its companions."),
             (6, "Hits are counted rightly here: which line lets a digit depend on its companions?"),
-            (7, "The mean is taken over all digits, as it should be."),
+            (7, "The mean is taken over all digits: so it should be."),
         ),
     ),
     Choice(
@@ -180,7 +180,7 @@ EXERCISES = (
         hint="It is 100 · √(p (1 - p) / n), with p = 0.99 and n = 450.",
         mistakes=(
             ((0.99 * 0.01 / 450) ** 0.5, "That is the share itself: in percentage points it is 100 times that."),
-            (100 * 0.99 * 0.01 / 450, "The root is missing."),
+            (100 * 0.99 * 0.01 / 450, "That is the variance: take its root, then times 100."),
             (100 * (0.99 * 0.01) ** 0.5, "Divide by n before you take the root: more answers stray less."),
         ),
         tolerance=0.03,

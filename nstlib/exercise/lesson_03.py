@@ -262,8 +262,8 @@ EXERCISES = (
         hint="One step on the map is one stride on the picture: count the poolings before block 5.",
         mistakes=(
             (1, "That holds as long as there is no pooling: here four lie before the layer."),
-            (8, "Three poolings lie before block 4, four before block 5."),
-            (32, "The fifth pooling comes after block 5."),
+            (8, "That is for block 4, behind three poolings: block 5 lies behind four."),
+            (32, "One pooling too many: the fifth comes after block 5."),
             (156, "That is how much one position sees, not how far apart two of them lie."),
         ),
     ),

@@ -333,7 +333,7 @@ EXERCISES = (
         hint="It is a sum of one outer product per position.",
         mistakes=(
             (512, "That is its side: only 100 positions add an outer product each."),
-            (10, "There are 10 × 10 positions."),
+            (10, "That is one side: there are 10 × 10 positions."),
             (1, "One position gives rank 1: how many are there?"),
         ),
     ),

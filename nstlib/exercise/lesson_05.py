@@ -82,7 +82,7 @@ EXERCISES = (
         cases=TWO_MAPS,
         mistakes=(
             (lambda f, p: (f - p) / f.numel(), "Half of it: the square brings a 2."),
-            (lambda f, p: 2 * (f - p), "The mean's 1/(N·H·W) is missing."),
+            (lambda f, p: 2 * (f - p), "The mean's 1/(N·H·W) is missing: divide by the numbers in the map."),
             (lambda f, p: f - p, "That is for half a sum, the paper's: the mean brings 2/(N·H·W)."),
             (lambda f, p: 2 * (p - f) / f.numel(), "The sign: F - P, which points uphill."),
             (lambda f, p: 2 * (f - p).abs() / f.numel(), "The sign of each difference is lost: leave abs out."),
@@ -223,7 +223,7 @@ EXERCISES = (
             ((0.1, 1.0), "Exchanged: l1 comes first."),
             ((1.0, 0.01), "One square is 0.01, but there are ten of them."),
             ((0.1, 0.01), "Those are for one step: there are ten of them to add up."),
-            ((10.0, 1.0), "Each of the ten differences is only 0.1."),
+            ((10.0, 1.0), "Each of the ten differences is only 0.1: add up ten of those."),
             ((1.0, 1.0), "For l1 yes. For l2, 0.1² is 0.01, and there are ten of them."),
         ),
     ),

@@ -138,6 +138,7 @@ EXERCISES = (
         takes="gradients rate",
         solution=library_adam,
         cases=GRADIENTS,
+        also=(partial(adam_path, early=True),),
         mistakes=(
             (
                 partial(adam_path, correct=""),
@@ -336,7 +337,7 @@ EXERCISES = (
         mistakes=(
             (10, "A pair is two: s and y of each iteration."),
             (100, "H is never written down: only s and y of each iteration."),
-            (2, "That is Adam, with m and v."),
+            (2, "That is Adam, with m and v: L-BFGS keeps a pair for each iteration."),
         ),
     ),
     Choice(

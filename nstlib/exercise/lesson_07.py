@@ -221,7 +221,7 @@ EXERCISES = (
         why="A quarter of the pixels: that is why coarse to fine pays.",
         hint="Work grows with the number of pixels.",
         mistakes=(
-            (0.5, "Half the side is a quarter of the pixels."),
+            (0.5, "That is the share of the side: half of it makes a quarter of the pixels."),
             (0.125, "A picture has two sides, not three."),
             (4, "Upside down: the coarse one is cheaper."),
         ),

@@ -64,8 +64,14 @@ EXERCISES = (
             ),
             (lambda i, o, k, h, w, s: i * o * k**2 * h * w // s, "The stride counts in both directions: s²."),
             (lambda i, o, k, h, w, s: i * o * k * (h // s) * (w // s), "The kernel has two sides: k²."),
-            (lambda i, o, k, h, w, s: o * k**2 * (h // s) * (w // s), "Each output looks at all input channels."),
-            (lambda i, o, k, h, w, s: i * k**2 * (h // s) * (w // s), "That is for one output channel."),
+            (
+                lambda i, o, k, h, w, s: o * k**2 * (h // s) * (w // s),
+                "Each output looks at all input channels: multiply by those too.",
+            ),
+            (
+                lambda i, o, k, h, w, s: i * k**2 * (h // s) * (w // s),
+                "That is for one output channel: multiply by their number.",
+            ),
             (lambda i, o, k, h, w, s: i * o * k**2, "Those are the weights: each is used at every position."),
         ),
     ),

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import signal
+import sys
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
@@ -11,6 +13,7 @@ from types import FrameType
 __all__ = ["TooLong", "patience"]
 
 SECONDS = 10.0
+BUSY = 6  # times as long, on a machine that is busy with other programs
 
 
 class TooLong(Exception):
@@ -21,8 +24,9 @@ class TooLong(Exception):
 def patience(seconds: float = SECONDS) -> Iterator[None]:
     """Let a piece of work take so long, then raise `TooLong` at the line where it is.
 
-    Only the main thread of a system with alarms (Linux, macOS) can be woken so, which is where a notebook's cells run;
-    elsewhere this waits for ever.
+    Where other programs take most of the machine it waits longer, and it lets an import end, such as torch's own at
+    first use: a module that is cut off half-way stays broken. Only the main thread of a system with alarms (Linux,
+    macOS) can be woken so, which is where a notebook's cells run; elsewhere this waits for ever.
 
     Args:
         seconds: of wall time, for all of it.
@@ -35,7 +39,14 @@ def patience(seconds: float = SECONDS) -> Iterator[None]:
         yield
         return
 
+    caller = sys._getframe(2)  # behind contextlib
+    start, begun = time.perf_counter(), time.process_time()
+
     def wake(number: int, frame: FrameType | None) -> None:
+        idle = time.process_time() - begun < seconds / 2 and time.perf_counter() - start < BUSY * seconds
+        if idle or importing(frame, caller):
+            alarm(signal.ITIMER_REAL, seconds / 10)
+            return
         raise TooLong(f"it has not come back after {seconds:g} seconds, so a loop there does not end")
 
     before = signal.signal(signal.SIGALRM, wake)
@@ -45,3 +56,17 @@ def patience(seconds: float = SECONDS) -> Iterator[None]:
     finally:
         alarm(signal.ITIMER_REAL, 0)
         signal.signal(signal.SIGALRM, before)
+
+
+def importing(frame: FrameType | None, caller: FrameType) -> bool:
+    """Whether a module is being imported.
+
+    Args:
+        frame: where the program is.
+        caller: from where on to look.
+    """
+    while frame and frame is not caller:
+        if frame.f_code.co_filename.startswith("<frozen importlib"):
+            return True
+        frame = frame.f_back
+    return False

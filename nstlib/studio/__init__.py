@@ -1,8 +1,9 @@
 """Pictures, a recipe, a person at the controls → paintings that grow while they watch, kept in a folder
 
-`choices` is what the controls say, `painter` paints it in a thread, `shelf` keeps it, `forecast` foretells it; none of
-these knows a widget. `drawing` makes HTML of pictures and numbers, `looks` is the style sheet, `picker` and `view` are
-what stands on the page.
+`choices` is what the controls say, `painter` paints it in a thread, `pulls` measures who pulls its pixels, `shelf`
+keeps it; none of these knows a widget. `drawing` makes HTML of pictures and numbers, `looks` is the style sheet. On
+the page stand `controls` (with `picker`s), `desk`, `easel` and `finished`, made of `parts`; `view` lays them out and
+tells each what the others do.
 """
 
 from __future__ import annotations

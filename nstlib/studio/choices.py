@@ -7,16 +7,16 @@ import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
 from math import isclose
-from pathlib import PurePath
 from typing import Any
 
 from ..errors import InputError
+from ..files import short_name
 from ..plan import Settings
 from ..recipe import Recipe
 from ..recipes import DEFAULT_RECIPE, RECIPES
 from ..rules import rule_of
 
-__all__ = ["Choices", "short_name"]
+__all__ = ["Choices"]
 
 HELD = ("backbone", "start", "size", "evaluations")  # fields of a recipe that have a control of their own
 WORDS = ("name", "source", "note")  # fields of a recipe that are words about it
@@ -153,19 +153,6 @@ class Choices:
             more=more,
             **{name: getattr(recipe, name) for name in HELD},
         )
-
-
-def short_name(source: str) -> str:
-    """A picture's name without folder and suffix, fit for a label and for the name of a file.
-
-    Args:
-        source: a name, a path or an address.
-
-    >>> short_name("content/harbour"), short_name("studio/own/my cat.jpg")
-    ('harbour', 'my_cat')
-    """
-    stem = PurePath(source.rstrip("/")).stem
-    return "".join(sign if sign.isalnum() or sign in "-_." else "_" for sign in stem)[:40] or "picture"
 
 
 def literal(value: Any) -> str:

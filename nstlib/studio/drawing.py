@@ -13,13 +13,13 @@ from PIL import Image, ImageDraw, ImageOps
 
 from ..result import Record
 
-__all__ = ["bar", "code_block", "download", "easel", "losses", "thumb_style", "told", "wiped"]
+__all__ = ["bar", "charts", "code_block", "download", "easel", "thumb_style", "told", "wiped"]
 
 SHOWN = 640  # pixels of the long side of a picture on the easel
 THUMB = 112  # pixels of a thumbnail's sides
 QUALITY = 85
 GROUND = "#808080"  # behind a picture of another shape
-LABEL = 22
+LABEL = 34  # pixels at the foot of a thumbnail, for two lines
 MIMES = {".png": "image/png", ".jpg": "image/jpeg", ".jpeg": "image/jpeg", ".webp": "image/webp"}
 CHART = (320, 132)  # width and height of a chart, in its own units
 
@@ -75,7 +75,9 @@ def thumb_style(name: str, image: Image.Image, label: int = LABEL) -> str:
         label: pixels at its foot that are dark under its name.
     """
     square = ImageOps.fit(image.convert("RGB"), (THUMB, THUMB))
-    veil = f"linear-gradient(to top, rgba(0,0,0,.82) {label}px, transparent {label}px)"
+    veil = (
+        f"linear-gradient(to top, rgba(0,0,0,.85) {label // 2}px, rgba(0,0,0,.62) {label}px, transparent {label + 8}px)"
+    )
     return f'.{name}.jupyter-button {{background-image: {veil}, url("{jpeg(square, 80)}")}}'
 
 
@@ -119,30 +121,39 @@ def code_block(title: str, text: str) -> str:
     return f'<h4>{escape(title)}</h4><pre tabindex="0" aria-label="{escape(title)}">{escape(text)}</pre>'
 
 
-def losses(history: Sequence[Record]) -> str:
-    """The way of the loss and of its kinds over a run, and what it consists of now, term by term.
+def charts(name: str, history: Sequence[Record], pulls: Mapping[str, float], after: int) -> str:
+    """How a picture came about: the way of the loss and of its kinds, and who pulls the pixels.
 
     Args:
-        history: of a run; empty before there is any.
+        name: of the picture; "" before there is any.
+        history: of its run; empty if it is not known.
+        pulls: each kind's share of the gradient's length; empty if it was not measured.
+        after: so many evaluations it was.
     """
     if not history:
-        words = ("what goes down is drawn here", "what it consists of, here")
-        return f'<div class="nst-charts">{"".join(map(empty, words))}</div>'
-    terms, total = history[-1].terms, sum(history[-1].terms.values()) or 1.0
-    rows = {name: value / total for name, value in terms.items()}
-    return f'<div class="nst-charts">{lines(history)}{shares(rows)}</div>'
+        forgotten = f"{name}: how its loss fell was not kept" if name else "How the loss falls is drawn here"
+        return f'<p class="nst-of">{escape(forgotten)}</p><div class="nst-charts">{empty("")}{empty("")}</div>'
+    bars = shares(pulls, after) if pulls else empty("who pulls the pixels: measured now and then")
+    return f'<p class="nst-of">{escape(name)}</p><div class="nst-charts">{lines(history)}{bars}</div>'
 
 
 def empty(words: str) -> str:
-    """A chart of nothing yet, which takes its place."""
+    """A chart of nothing yet, which takes its place.
+
+    Args:
+        words: in it.
+    """
     width, height = CHART
-    return (
-        f'<svg viewBox="0 0 {width} {height}" role="img" aria-label="{words}"><text x="8" y="128">{words}</text></svg>'
-    )
+    start = f'<svg viewBox="0 0 {width} {height}" role="img" aria-label="{words or "no chart"}">'
+    return f'{start}<text x="8" y="{height - 4}">{words}</text></svg>'
 
 
 def lines(history: Sequence[Record]) -> str:
-    """The loss, whole and by kind, on a logarithmic scale."""
+    """The loss, whole and by kind, on a logarithmic scale.
+
+    Args:
+        history: of a run, a line or more.
+    """
     width, height = CHART
     kinds: dict[str, list[float]] = {"loss": [line.loss for line in history]}
     for kind in history[-1].kinds():
@@ -150,7 +161,7 @@ def lines(history: Sequence[Record]) -> str:
     values = [value for line in kinds.values() for value in line if value > 0] or [1.0]
     low, high = log10(min(values)), log10(max(values))
     low, high = (low, high) if high - low > 0.1 else (low - 0.1, high + 0.1)
-    left, right, top, bottom = 8, width - 78, 8, height - 20
+    left, right, top, bottom = 8, width - 92, 8, height - 20
     step = (right - left) / max(1, len(history) - 1)
 
     def y(value: float) -> float:
@@ -177,31 +188,36 @@ def lines(history: Sequence[Record]) -> str:
     )
 
 
-def shares(rows: Mapping[str, float]) -> str:
-    """What the loss consists of, a bar for each term; the largest ones, in the network's order."""
+def shares(pulls: Mapping[str, float], after: int) -> str:
+    """Who pulls the pixels, a bar for each kind.
+
+    Args:
+        pulls: each kind's share, 0 to 1.
+        after: so many evaluations.
+    """
     width, height = CHART
-    most = 9
-    kept = set(sorted(rows, key=lambda name: -rows[name])[:most])
-    shown = [(name, share) for name, share in rows.items() if name in kept]
-    step = (height - 18) / most
-    largest = max((share for _, share in shown), default=1.0) or 1.0
     made = []
-    for number, (name, share) in enumerate(shown):
-        y = 2 + number * step
-        long = 150 * share / largest
+    for number, (kind, share) in enumerate(pulls.items()):
+        y, long = 14 + 30 * number, 190 * share
         made.append(
-            f'<text x="104" y="{y + 9:.1f}" text-anchor="end">{escape(name)}</text>'
-            f'<rect class="nst-{escape(name.partition(" ")[0])}" x="110" y="{y + 1:.1f}" width="{max(1, long):.1f}" '
-            f'height="{step - 3:.1f}"/><text x="{114 + long:.1f}" y="{y + 9:.1f}">{share:.0%}</text>'
+            f'<text x="58" y="{y + 13}" text-anchor="end">{escape(kind)}</text>'
+            f'<rect class="nst-{escape(kind)}" x="64" y="{y}" width="{max(1, long):.1f}" height="18"/>'
+            f'<text x="{68 + max(1, long):.1f}" y="{y + 13}">{share:.0%}</text>'
         )
-    alt = "Shares of the loss: " + ", ".join(f"{name} {share:.0%}" for name, share in shown)
-    foot = f'<text x="8" y="{height - 4}">shares of the loss now, by term</text>'
-    return f'<svg viewBox="0 0 {width} {height}" role="img" aria-label="{escape(alt)}">{"".join(made)}{foot}</svg>'
+    listed = ", ".join(f"{kind} {share:.0%}" for kind, share in pulls.items())
+    foot = f"who pulls the pixels, after {after} evaluations"
+    words = f'<text x="8" y="{height - 4}">{foot}</text>'
+    alt = escape(f"{foot.capitalize()}, by the length of the gradient: {listed}")
+    return f'<svg viewBox="0 0 {width} {height}" role="img" aria-label="{alt}">{"".join(made)}{words}</svg>'
 
 
-def facts(rows: Iterable[str]) -> str:
-    """Facts in a line."""
-    return f'<p class="nst-facts">{escape(" · ".join(rows))}</p>'
+def facts(pictures: Iterable[Sequence[str]]) -> str:
+    """Facts, a line for each picture.
+
+    Args:
+        pictures: facts of each.
+    """
+    return "".join(f'<p class="nst-facts">{escape(" · ".join(rows))}</p>' for rows in pictures)
 
 
 def sides(left: str, right: str) -> str:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from ..widget.controls import UPLOAD_RULE
+
 __all__ = ["STYLE"]
 
 # Lengths that do not depend on what is shown keep the layout still. Colours of text have at least 4.5 times the
 # luminance of their ground in both themes (WCAG 2.2, 1.4.3), borders and lines 3 times (1.4.11).
-STYLE = """<style>
+RULES = """
 .nst-studio {
   --nst-ink: var(--jp-ui-font-color1, #1d1d1d); --nst-ground: var(--jp-layout-color1, #fff);
   --nst-field: var(--jp-layout-color2, #eee); --nst-edge: #767676; --nst-mark: #0b57d0;
@@ -38,27 +40,31 @@ html[theme="dark"] .nst-studio {--nst-ink: #e8e8e8; --nst-ground: #383838; --nst
 
 .nst-columns {display: grid; grid-template-columns: minmax(0, 1fr); gap: 8px 16px; width: 100%}
 .nst-left, .nst-right {gap: 4px; overflow: visible}
-.nst-thumbs {display: grid; grid-template-columns: repeat(auto-fill, minmax(62px, 1fr)); gap: 6px;
-  grid-auto-rows: 68px; height: 186px; overflow-y: auto; padding: 4px; align-content: start}
+.nst-thumbs {display: grid; grid-template-columns: repeat(auto-fill, minmax(80px, 1fr)); gap: 6px;
+  grid-auto-rows: 76px; height: 172px; overflow-y: auto; padding: 4px; align-content: start}
 .nst-gallery {display: flex; flex-flow: row nowrap; gap: 8px; height: 136px; overflow-x: auto; padding: 4px}
-.nst-thumb.jupyter-button {width: 100%; height: 100%; margin: 0; padding: 0 3px; border: 1px solid var(--nst-edge);
+.nst-thumb.jupyter-button {width: 100%; height: 100%; margin: 0; border: 1px solid var(--nst-edge);
   border-radius: 4px; background-color: #333; background-size: cover; background-position: center; color: #fff;
-  display: flex; align-items: flex-end; justify-content: flex-start; line-height: 22px; font-size: 11px;
-  overflow: hidden; text-overflow: ellipsis; white-space: nowrap; box-shadow: none}
-.nst-gallery .nst-thumb.jupyter-button {flex: 0 0 112px; width: 112px; height: 112px;
-  line-height: 15px; padding: 3px; white-space: normal; overflow-wrap: anywhere; text-align: left}
-.nst-thumb.nst-chosen.jupyter-button {outline: 3px solid var(--nst-mark); outline-offset: 0; font-weight: bold}
+  display: flex; align-items: flex-end; justify-content: flex-start; line-height: 14px; font-size: 10.5px;
+  overflow: hidden; padding: 2px 3px; white-space: normal; overflow-wrap: anywhere; text-align: left; box-shadow: none}
+.nst-gallery .nst-thumb.jupyter-button {flex: 0 0 112px; height: 112px; line-height: 15px; font-size: 11px}
+.nst-thumb.nst-chosen.jupyter-button {outline: 3px solid var(--nst-mark); outline-offset: 0}
 .nst-row {display: flex; flex-flow: row wrap; gap: 6px; align-items: center}
 .nst-studio .nst-row .jupyter-button {margin: 0; width: auto; min-width: 92px; height: 34px; font-size: 14px;
   color: var(--nst-ink); background: var(--nst-field); border: 1px solid var(--nst-edge); border-radius: 4px}
+.nst-studio .nst-row .nst-upload.jupyter-button {line-height: 32px; text-align: left}
+.nst-studio .nst-row .nst-continue.jupyter-button {width: 164px}
 .nst-studio .nst-row .nst-paint.jupyter-button {background: #0b57d0; color: #fff; font-weight: bold}
 .nst-studio .nst-row .nst-stop.jupyter-button:enabled {background: #a50e0e; color: #fff}
 .nst-studio .nst-row .jupyter-button:disabled {opacity: .55}
-.nst-shares {display: grid; grid-template-columns: repeat(3, minmax(0, 1fr)); gap: 6px; height: 54px}
-.nst-studio .nst-shares > * {flex-direction: column; width: 100%; height: 54px; margin: 0; align-items: stretch}
-.nst-studio .nst-shares .widget-label {text-align: left; width: 100% !important; height: 22px; line-height: 22px}
+.nst-shares {display: grid; grid-template-columns: repeat(3, minmax(0, 1fr)); gap: 6px; height: 60px}
+.nst-studio .nst-shares > * {flex-direction: column; width: 100%; height: 60px; margin: 0; align-items: stretch}
+.nst-studio .nst-shares .widget-label {text-align: left; width: 100% !important; height: 28px; line-height: 14px;
+  font-size: 11px; white-space: normal; overflow-wrap: anywhere; overflow: hidden}
 .nst-studio .nst-shares input {flex: 0 0 30px}
-.nst-knobs {display: grid; grid-template-columns: minmax(0, 1fr); gap: 2px; margin-top: 6px}
+.nst-effort {display: grid; grid-template-columns: repeat(2, minmax(0, 1fr)); gap: 12px}
+.nst-effort > * {width: 100% !important; margin: 1px 0 !important; height: 32px}
+.nst-knobs {display: grid; grid-template-columns: repeat(auto-fit, minmax(230px, 1fr)); gap: 2px 12px; margin-top: 6px}
 .nst-knobs > * {width: 100% !important; margin: 1px 0 !important; height: 32px}
 .nst-studio .nst-paintings {width: 100%; margin: 2px 0}
 
@@ -66,16 +72,17 @@ html[theme="dark"] .nst-studio {--nst-ink: #e8e8e8; --nst-ground: #383838; --nst
 .nst-forecast > .widget-html-content, .nst-forecast > .jupyter-widget-html-content {align-self: flex-end}
 .nst-warn {border-left: 4px solid var(--nst-style); padding-left: 8px}
 .nst-words {height: 44px; overflow-y: auto; margin: 0}
-.nst-bar {height: 24px; margin: 0}
-.nst-line {display: flex; gap: 8px; align-items: center; white-space: nowrap; font-variant-numeric: tabular-nums}
-.nst-line progress {flex: 0 0 38%; height: 14px; accent-color: var(--nst-mark)}
+.nst-bar {height: 38px; margin: 0}
+.nst-line {font-variant-numeric: tabular-nums}
+.nst-line progress {display: block; width: 100%; height: 14px; accent-color: var(--nst-mark)}
 .nst-easel {height: 400px; margin: 0; background: #808080; border-radius: 4px; overflow: hidden}
 .nst-easel .widget-html-content, .nst-easel .jupyter-widget-html-content {height: 100%; width: 100%}
 .nst-easel img {width: 100%; height: 400px; object-fit: contain; display: block; margin: 0}
 .nst-wipe {width: 100% !important; margin: 0 !important}
 .nst-sides {display: flex; justify-content: space-between; gap: 16px; height: 20px}
 .nst-sides span {overflow: hidden; text-overflow: ellipsis; white-space: nowrap; min-width: 0}
-.nst-chart {min-height: 132px; margin: 0}
+.nst-chart {min-height: 156px; margin: 0}
+.nst-of {font-weight: bold; height: 20px; overflow: hidden; text-overflow: ellipsis; white-space: nowrap}
 .nst-charts {display: grid; min-height: 132px; grid-template-columns: repeat(auto-fit, minmax(230px, 1fr)); gap: 8px}
 .nst-charts svg {width: 100%; height: 132px; display: block}
 .nst-charts text {fill: var(--nst-ink); font-size: 10.5px; font-family: inherit}
@@ -84,19 +91,23 @@ html[theme="dark"] .nst-studio {--nst-ink: #e8e8e8; --nst-ground: #383838; --nst
 .nst-l0 {stroke: var(--nst-loss)} .nst-l1 {stroke: var(--nst-content); stroke-dasharray: 6 3}
 .nst-l2 {stroke: var(--nst-style); stroke-dasharray: 2 2} .nst-l3 {stroke: var(--nst-tv); stroke-dasharray: 8 2 2 2}
 .nst-content {fill: var(--nst-content)} .nst-style {fill: var(--nst-style)} .nst-tv {fill: var(--nst-tv)}
-.nst-facts {min-height: 40px}
+.nst-note {height: 20px; margin: 0}
+.nst-facts-box {min-height: 40px; margin: 0}
 .nst-download {display: inline-block; line-height: 32px; height: 34px; padding: 0 10px; border-radius: 4px;
   border: 1px solid var(--nst-edge); color: var(--nst-ink) !important; text-decoration: underline}
 .nst-code pre {background: var(--nst-field); color: var(--nst-ink); padding: 8px; margin: 2px 0 8px;
   white-space: pre-wrap; word-break: normal; overflow-wrap: break-word;
   font-size: 13px; line-height: 18px; border-radius: 4px}
 
-@container (min-width: 560px) {
-  .nst-columns {grid-template-columns: minmax(236px, 5fr) minmax(0, 8fr)}
+@container (min-width: 620px) {
+  .nst-columns {grid-template-columns: minmax(262px, 5fr) minmax(0, 8fr)}
+  .nst-thumbs {height: 216px}
 }
 @container (min-width: 900px) {
-  .nst-columns {grid-template-columns: 360px minmax(0, 1fr)}
-  .nst-thumbs {height: 156px}
+  .nst-columns {grid-template-columns: 436px minmax(0, 1fr)}
+  .nst-thumbs {height: 172px}
   .nst-easel, .nst-easel img {height: 420px}
 }
-</style>"""
+"""
+
+STYLE = f"<style>{UPLOAD_RULE}{RULES}</style>"

@@ -5,25 +5,29 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from math import prod
 from pathlib import Path
 from threading import Event
 from typing import Protocol
 
-from ..checkpoint import Run
+from ..checkpoint import Run, read_checkpoint, try_checkpoint
+from ..errors import InputError
+from ..forecast import Paces
 from ..machine import is_out_of_memory
 from ..optimizers import Stop
-from ..plan import Plan, prepare
-from ..result import Progress, Result
+from ..plan import Plan, options_of, prepare
+from ..result import Progress, Result, evaluations_of
 from ..transfer import collect, paint
 from ..weights import WEIGHTS, find_weights
 from ..worker import Worker
 from .choices import Choices
-from .forecast import Paces
+from .pulls import Pulls
 from .shelf import Shelf
 
 __all__ = ["Canvas", "Painter", "Watcher"]
 
 SAVE_SECONDS = 20.0  # after which a picture that still grows is written too: a lost kernel costs no more than that
+MOST_BYTES = 300_000_000  # of a run that is kept: what takes more is not worth its place
 
 
 @dataclass
@@ -36,6 +40,7 @@ class Canvas:
         run: where it stands.
         path: of its picture.
         first: how many evaluations it was given at first.
+        pulls: who pulls its pixels.
     """
 
     choices: Choices
@@ -43,6 +48,20 @@ class Canvas:
     run: Run
     path: Path
     first: int
+    pulls: Pulls
+
+    @property
+    def done(self) -> bool:
+        """Whether it cannot be gone on with, more evaluations or not."""
+        return self.run.stop not in (None, Stop.BUDGET)
+
+    @property
+    def to_come(self) -> int:
+        """How many evaluations going on with it would take: what is left of them, or as many again."""
+        if self.run.stop is Stop.BUDGET:
+            return self.first
+        total = sum(stage.evaluations for stage in self.plan.stages)
+        return total - evaluations_of(self.run.history) if self.run.history else total
 
 
 class Watcher(Protocol):
@@ -78,6 +97,7 @@ class Painter:
         self.worker = Worker()
         self.wanted: Choices | None = None  # what is painted now, or next
         self.canvas: Canvas | None = None  # what Continue goes on with
+        self.left = shelf.unfinished()  # or this picture's run, from before a restart
 
     @property
     def busy(self) -> bool:
@@ -98,17 +118,56 @@ class Painter:
         self.wanted = choices
         self.start(lambda stop: self.begin(choices, stop))
 
+    @property
+    def offer(self) -> str | None:
+        """What Continue would do, in a word or two; None if there is nothing to go on with."""
+        if self.canvas is None:
+            return "the last run" if self.left else None
+        if self.canvas.done:
+            return None
+        return f"{self.canvas.to_come} {'more' if self.canvas.run.stop else 'to go'}"
+
     def go_on(self) -> None:
         """Go on with the last picture, as another file; one that is finished gets as many evaluations again."""
-        if self.busy or self.canvas is None:
+        if self.busy or self.offer is None:
             self.watcher.said("There is nothing to go on with: paint a picture first, or stop the one that grows")
             return
-        canvas = self.canvas
-        if canvas.run.stop not in (None, Stop.BUDGET):
+        self.wanted = self.canvas.choices if self.canvas else None
+        self.start(self.take_up)
+
+    def take_up(self, stop: Event) -> None:
+        """Go on with the picture that was painted last, in this session or before a restart.
+
+        Args:
+            stop: asks to stop.
+
+        Raises:
+            InputError: the kept run does not fit what it is of, a picture that has changed, say.
+        """
+        canvas = self.canvas or self.found(self.left)
+        if canvas.done:
             self.watcher.said(f"There is nothing left to do here ({canvas.run.stop}): change something and paint anew")
             return
         self.wanted = canvas.choices
-        self.start(lambda stop: self.carry_on(replace(longer(canvas), path=self.shelf.place(canvas.choices)), stop))
+        self.carry_on(replace(longer(canvas), path=self.shelf.place(canvas.choices)), stop)
+
+    def found(self, path: Path | None) -> Canvas:
+        """The run of a picture, as it was kept beside it.
+
+        Args:
+            path: of the picture.
+
+        Raises:
+            InputError: it does not fit, or a picture that it needs is gone.
+        """
+        facts = self.shelf.facts(path) if path and path.is_file() else None
+        if path is None or facts is None:
+            raise InputError("the last picture is gone: paint a new one")
+        self.watcher.said(f"Fetching the run of {path.name} …")
+        choices = Choices.of(facts)
+        plan = prepare(choices.content, list(choices.styles), **options_of(facts))
+        run = read_checkpoint(plan, self.shelf.checkpoint(path))
+        return Canvas(choices, plan, run, path, choices.evaluations, Pulls(plan))
 
     def stop(self) -> None:
         """Stop after the step that is being made, and keep the picture."""
@@ -136,7 +195,7 @@ class Painter:
         if stop.is_set():
             self.watcher.said("Stopped before it began")
             return
-        self.carry_on(Canvas(choices, plan, Run(), self.shelf.place(choices), choices.evaluations), stop)
+        self.carry_on(Canvas(choices, plan, Run(), self.shelf.place(choices), choices.evaluations, Pulls(plan)), stop)
 
     def carry_on(self, canvas: Canvas, stop: Event) -> None:
         """Paint until the run's end, or the person's, or that of the memory; then keep the picture.
@@ -151,6 +210,7 @@ class Painter:
         why, loop, saved = Stop.LEFT, paint(plan, run), time.monotonic()
         try:
             for progress in loop:
+                canvas.pulls.look(progress)
                 self.watcher.grew(canvas, progress)
                 if stop.is_set():
                     break
@@ -168,8 +228,19 @@ class Painter:
                 canvas.path = self.shelf.save(result, canvas.path)
                 self.paces.learn(plan, run.history[known + 1 :])  # the first one warms up
                 self.watcher.kept(canvas, result)
+                self.keep_run(canvas)
         if run.best is None:
             self.watcher.said("The memory ran out before there was a picture: choose a smaller size")
+
+    def keep_run(self, canvas: Canvas) -> None:
+        """Write where a run stands beside its picture, so that Continue goes on with it after a restart too.
+
+        Args:
+            canvas: the run, in place of the one that was kept before.
+        """
+        self.shelf.forget_runs()
+        if 4 * 3 * prod(canvas.plan.stages[-1].size) * (2 * canvas.plan.budget.history + 4) <= MOST_BYTES:
+            try_checkpoint(canvas.run, canvas.plan, self.shelf.checkpoint(canvas.path))
 
 
 def longer(canvas: Canvas) -> Canvas:

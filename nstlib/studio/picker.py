@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING
 from PIL import Image
 
 from ..errors import InputError
+from ..files import short_name
 from ..image import load_image, to_pil
-from .choices import short_name
 from .drawing import LABEL, THUMB, thumb_style
 
 if TYPE_CHECKING:
     from ipywidgets import Button, VBox
 
-__all__ = ["Picker"]
+__all__ = ["Picker", "called"]
 
 
 class Picker:
@@ -78,7 +78,7 @@ class Picker:
             image = thumbnail(name)
         except InputError:
             return None
-        made = Button(description=short_name(name), tooltip=f"{self.kind} {name}")
+        made = Button(description=called(name), tooltip=f"{self.kind} {name}")
         look = f"nst-t{hashlib.sha1(name.encode()).hexdigest()[:10]}"
         self.rules[name] = thumb_style(look, image, self.label)
         for one in ("nst-thumb", look):
@@ -140,9 +140,21 @@ class Picker:
             self.show([*missing, *self.buttons])
         self.chosen = wanted
         for name, button in self.buttons.items():
-            mark, words = name in wanted, short_name(name)
+            mark, words = name in wanted, called(name)
             button.description = f"✓ {words}" if mark else words
             (button.add_class if mark else button.remove_class)("nst-chosen")
+
+
+def called(name: str) -> str:
+    """What a picture is called on the page, in words that a line may be broken between.
+
+    Args:
+        name: as `load_image` takes it.
+
+    >>> called("style/woodcut_waves")
+    'woodcut waves'
+    """
+    return short_name(name).replace("_", " ")
 
 
 def thumbnail(name: str) -> Image.Image:

@@ -1,23 +1,23 @@
-"""A folder → the pictures that were painted into it, and those that a person brought along."""
+"""A folder → the pictures that were painted into it, with how they were made."""
 
 from __future__ import annotations
 
 import os
 import tempfile
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from ..decode import SUFFIXES, decode
-from ..errors import InputError, one_line
-from ..files import names_for, whole
+from ..errors import InputError
+from ..files import names_for
 from ..gallery import FORMATS
 from ..result import Result, read_facts
-from .choices import Choices, short_name
+from .choices import Choices
 
 __all__ = ["Shelf"]
 
-OWN = "own"  # the folder of a person's own pictures, inside that of the finished ones
+RUN = ".run"  # how the file of a run ends that can be gone on with
 
 
 class Shelf:
@@ -38,11 +38,6 @@ class Shelf:
             key=lambda path: (path.stat().st_mtime_ns, path.name),
             reverse=True,
         )
-
-    def own(self) -> list[str]:
-        """The names of the pictures that a person brought along, as runs take them."""
-        folder = self.folder / OWN
-        return [path.as_posix() for path in sorted(folder.iterdir()) if path.is_file()] if folder.is_dir() else []
 
     def files(self) -> list[Path]:
         """Whatever in the folder could be a result."""
@@ -91,34 +86,27 @@ class Shelf:
         except InputError:
             return result.save(free(Path(tempfile.gettempdir(), path.name)))
 
-    def keep(self, data: bytes, name: str) -> str:
-        """Keep a picture that a person brought along, byte by byte.
+    def checkpoint(self, path: Path) -> Path:
+        """Where a run is kept that can be gone on with, beside its picture.
 
         Args:
-            data: the file's content.
-            name: as the person calls it.
-
-        Returns:
-            Its name for a run.
-
-        Raises:
-            InputError: it is no picture that can be read, or cannot be kept.
+            path: of the picture.
         """
-        decode(data, one_line(name, 60))
-        folder = self.folder / OWN
-        made(self.folder)
-        made(folder)
-        stem, suffix = short_name(name), Path(name).suffix.lower()
-        suffix = suffix if suffix in SUFFIXES else ".jpg"  # what it is, its first bytes say
-        same = next((path for path in folder.glob(f"{stem}*") if path.read_bytes() == data), None)
-        path = same or free(folder / f"{stem}{suffix}")
-        try:
-            if same is None:
-                with whole(path) as file:
-                    file.write(data)
-        except OSError as error:
-            raise InputError(f"'{path}' could not be written ({one_line(error)}): make room there") from None
-        return path.as_posix()
+        return path.with_name(f".{path.name}{RUN}")
+
+    def unfinished(self) -> Path | None:
+        """The picture of the run that was kept last, if both are still here."""
+        if not self.folder.is_dir():
+            return None
+        runs = sorted(self.folder.glob(f".*{RUN}"), key=lambda run: run.stat().st_mtime_ns, reverse=True)
+        pictures = (run.with_name(run.name[1 : -len(RUN)]) for run in runs)
+        return next((path for path in pictures if path.is_file() and self.facts(path) is not None), None)
+
+    def forget_runs(self) -> None:
+        """Take away what runs were kept: they are large."""
+        for run in self.folder.glob(f".*{RUN}"):
+            with suppress(OSError):
+                run.unlink()
 
 
 def made(folder: Path) -> None:

@@ -1,29 +1,31 @@
 """Names → a picture for each: one of the kit's, or the person's own by upload, used by the cells below.
 
-What is uploaded becomes a file beside the notebook, so that it is there after a restart, and a recipe can name it.
+What is uploaded becomes a file (see `uploads`), which the menus offer from then on. A cell that is run again shows what
+was chosen by then.
 """
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from ..errors import InputError
-from ..files import names_for, whole
 from ..gallery import assets
 from ..image import load_image, to_pil
 from ..show import picture_html, words_html
-from .controls import label, widgets
+from ..uploads import keep_upload, own_pictures, uploads
+from .controls import label, upload_button, widgets
 from .still import lay_over
 
-__all__ = ["Chooser", "choose", "uploads"]
+__all__ = ["Chooser", "choose"]
 
 SIDE = 220  # pixels of a thumbnail
 COLUMN = {"width": "48%", "min_width": "200px", "margin": "0 1% 8px 0"}
 WIDE = {"width": "95%"}
+
+chosen_before: dict[tuple[tuple[str, str], ...], dict[str, str]] = {}  # by what a call of `choose` began with
 
 
 def choose(**first: str) -> Chooser:
@@ -31,6 +33,8 @@ def choose(**first: str) -> Chooser:
 
         yours = choose(content="content/harbour", style="style/brushstrokes")
         stylize(yours["content"], yours["style"])
+
+    The same call again, when a cell is run once more, shows what was chosen by then.
 
     Args:
         first: by name, what stands until something else is chosen.
@@ -52,12 +56,25 @@ class Chooser:
     def __init__(self, first: Mapping[str, str]) -> None:
         from ipywidgets import HBox
 
-        self.chosen = dict(first)
-        self.slots = {name: Slot(name, value, partial(self.chosen.__setitem__, name)) for name, value in first.items()}
+        self.chosen = chosen_before.setdefault(tuple(first.items()), dict(first))
+        self.slots = {name: self.slot(name, value) for name, value in first.items()}
         thumbnails = "".join(slot.thumbnail.value for slot in self.slots.values())
         self.still = f'<div style="display: flex; flex-wrap: wrap; gap: 8px">{thumbnails}</div>'
         self.box = HBox([slot.box for slot in self.slots.values()], layout={"flex_flow": "row wrap"})
         self.box.add_class("nst-chooser")
+
+    def slot(self, name: str, first: str) -> Slot:
+        """Where a picture is chosen, with what stands there now; with the first one, if that cannot be read any more.
+
+        Args:
+            name: of the slot.
+            first: what stood there at first.
+        """
+        try:
+            return Slot(name, first, self.chosen[name], partial(self.chosen.__setitem__, name))
+        except InputError:
+            self.chosen[name] = first
+            return Slot(name, first, first, partial(self.chosen.__setitem__, name))
 
     def __getitem__(self, name: str) -> str:
         return self.chosen[name]
@@ -75,17 +92,21 @@ class Slot:
 
     Args:
         name: of what is chosen, for the label.
-        value: what stands at first.
+        first: what stood there at first.
+        value: what stands there now.
         chosen: is called with each picture that is chosen and can be read.
+
+    Raises:
+        InputError: the picture cannot be read.
     """
 
-    def __init__(self, name: str, value: str, chosen: Any) -> None:
-        from ipywidgets import HTML, Dropdown, FileUpload, VBox
+    def __init__(self, name: str, first: str, value: str, chosen: Callable[[str], None]) -> None:
+        from ipywidgets import HTML, Dropdown, VBox
 
         self.name, self.chosen = name, chosen
-        names = list(dict.fromkeys([value, *assets()]))
+        names = list(dict.fromkeys([value, first, *own_pictures(), *assets()]))
         self.menu = Dropdown(options=names, value=value, description=label(name).text, layout=WIDE)
-        self.upload = FileUpload(accept="image/*", multiple=False, description=f"Upload your own {name}", layout=WIDE)
+        self.upload = upload_button(f"Upload your own {label(name).text}", layout=WIDE)
         self.thumbnail, self.words = HTML(self.look(value), layout={"min_height": f"{SIDE + 30}px"}), HTML()
         self.menu.observe(self.pick, "value")
         self.upload.observe(self.receive, "value")
@@ -123,51 +144,11 @@ class Slot:
         """
         for name, data in uploads(change["new"]):
             try:
-                load_image(data, SIDE)
-                path = keep_upload(name, data)
+                kept = keep_upload(name, data)
             except InputError as error:
-                told = str(error).replace("bytes", name, 1)
-                self.words.value = words_html(f"{told}. {self.menu.value} is still chosen", wrong=True)
+                self.words.value = words_html(f"{error}. {self.menu.value} is still chosen", wrong=True)
                 continue
-            if str(path) not in self.menu.options:
-                self.menu.options = (str(path), *self.menu.options)
-            self.menu.value = str(path)
+            if kept not in self.menu.options:
+                self.menu.options = (kept, *self.menu.options)
+            self.menu.value = kept
             self.pick()
-
-
-def uploads(value: Any) -> Iterable[tuple[str, bytes]]:
-    """The name and the bytes of each file of an upload.
-
-    Args:
-        value: of a `FileUpload`: in ipywidgets 7 a mapping of names, in 8 a tuple.
-    """
-    files = [{"name": name, **file} for name, file in value.items()] if isinstance(value, Mapping) else value
-    return [(str(file["name"]), bytes(file["content"])) for file in files]
-
-
-def keep_upload(name: str, data: bytes) -> Path:
-    """Write an upload beside the notebook, under its name, never over another file.
-
-    Args:
-        name: as the browser has it.
-        data: the file.
-
-    Returns:
-        The file, relative to the notebook's folder; one with the same bytes is taken as it is.
-
-    Raises:
-        InputError: it cannot be written there.
-    """
-    known = Path(re.split(r"[/\\]", name)[-1].lstrip(".") or "picture")
-    for path in names_for(known):
-        if path.is_file() and path.read_bytes() == data:
-            return path
-        if not path.exists():
-            break
-    try:
-        with whole(path) as file:
-            file.write(data)
-    except OSError as error:
-        reason = error.strerror or error
-        raise InputError(f"'{path}' cannot be kept in {Path.cwd()} ({reason}): make room there") from None
-    return path

@@ -9,7 +9,7 @@ from typing import Any
 
 from ..errors import InputError
 
-__all__ = ["LABELS", "Label", "control", "described", "label", "ordered", "widgets"]
+__all__ = ["LABELS", "UPLOAD_RULE", "Label", "control", "described", "label", "ordered", "upload_button", "widgets"]
 
 
 @dataclass(frozen=True)
@@ -26,7 +26,7 @@ class Label:
 
 
 LABELS: dict[str, Label] = {
-    "pair": Label("pictures", {"harbour": "harbour, brush strokes", "still_life": "still life, mosaic"}),
+    "pair": Label("pictures", {"harbour": "harbour, brush strokes", "tubingen": "Tübingen, The Starry Night"}),
     "style_weight": Label("style weight β"),
     "layers": Label("style layers"),
     "optimizer": Label("optimiser", {"lbfgs": "L-BFGS", "adam": "Adam"}),
@@ -111,4 +111,23 @@ def control(name: str, values: Sequence, value: object) -> Any:
         **late,
     )
     made.add_class(f"nst-{name}")
+    return made
+
+
+# ipywidgets writes the number of files behind the words. It stands in a second line here, below the button's edge.
+UPLOAD_RULE = ".nst-upload.jupyter-button {white-space: pre; overflow: hidden}"
+
+
+def upload_button(words: str, *, multiple: bool = False, **given: Any) -> Any:
+    """A button by which a person uploads pictures.
+
+    Args:
+        words: on it.
+        multiple: whether several at once.
+        given: whatever else a `FileUpload` takes.
+    """
+    from ipywidgets import FileUpload
+
+    made = FileUpload(accept="image/*", multiple=multiple, description=f"{words}\n", **given)
+    made.add_class("nst-upload")
     return made

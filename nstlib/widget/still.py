@@ -10,11 +10,14 @@ import secrets
 from html import escape
 from typing import Any
 
+from .controls import UPLOAD_RULE
+
 __all__ = ["lay_over"]
 
 OUTPUT = ".jp-OutputArea-child"
 # A saved notebook may keep the place of a widget that lives no more, where JupyterLab says so, in red, below the still.
 HIDE_THE_DEAD = f"{OUTPUT}:has(.nst-still) + {OUTPUT}:has(> .jupyter-widgets):not(:has(.nst-live)) {{display: none}}"
+RULES = f"<style>{UPLOAD_RULE}</style>"
 # JupyterLab marks a widget whose kernel is gone with a class.
 LOST = """
 <style>
@@ -47,7 +50,7 @@ def lay_over(box: Any, html: str, words: str, plain: str = "") -> None:
     rules = f"<style>.{name}, {OUTPUT}:has(.{name}) {{display: none}}</style>"
     # The shell's own count may already be that of the next cell.
     cell = f"cell [{len(shell.history_manager.input_hist_parsed) - 1}]" if shell is not None else "its cell"
-    hider = HTML(rules + LOST % cell)
+    hider = HTML(rules + RULES + LOST % cell)
     hider.add_class("nst-live")
     box.children = (hider, *(child for child in box.children if "nst-live" not in child._dom_classes))
     # Without words of its own, which an export would show in place of the widget.

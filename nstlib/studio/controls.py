@@ -1,0 +1,256 @@
+"""Choices → controls that say them, and back: pictures, uploads, paintings, shares, and how to paint (ipywidgets)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from ..architecture import BACKBONES
+from ..errors import InputError
+from ..files import short_name
+from ..gallery import assets, paintings
+from ..recipe import STARTS
+from ..recipes import RECIPES
+from ..uploads import keep_upload, own_pictures, uploads
+from ..weights import WEIGHTS, find_weights
+from ..widget.controls import upload_button
+from ..worker import Worker
+from .choices import Choices
+from .parts import guarded, marked, named, row
+from .picker import Picker, called
+
+if TYPE_CHECKING:
+    from ipywidgets import VBox, Widget
+
+__all__ = ["STYLES", "Controls", "here", "megabytes"]
+
+STYLES = 3  # how many may be mixed
+SIZES = (128, 192, 256, 320, 384, 512, 640, 768, 1024, 1536, 2048)
+STRENGTHS = (0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 20.0)
+STROKES = (0.25, 0.35, 0.5, 0.7, 1.0, 1.4, 2.0)
+BESIDE_PAINT = ("size", "evaluations")  # what the time depends on stands beside the button that takes it
+
+
+class Controls:
+    """All controls that say what to paint.
+
+    Args:
+        changed: is called after each change that a person made, with nothing.
+        said: takes words for the person.
+    """
+
+    def __init__(self, changed: Callable[[], None], said: Callable[[str], None]):
+        self.changed, self.said, self.fetcher = changed, said, Worker()
+        self.quiet = False  # while controls are set by the studio itself
+        self.choices = Choices()
+        self.build_pictures()
+        self.build_uploads()
+        self.build_shares()
+        self.build_knobs()
+        self.show(self.choices)
+
+    # --- what they are ---------------------------------------------------------------------------
+
+    def build_pictures(self) -> None:
+        """What to paint from."""
+        names = [name for name in assets() if not name.startswith("painting/")]
+        contents = [name for name in names if not name.startswith("style/")]
+        styles = [name for name in names if name.startswith("style/")]
+        own = own_pictures()
+        self.contents = Picker([*own, *contents], "content picture", changed=self.touched)
+        self.styles = Picker([*styles, *own], "style picture", most=STYLES, changed=self.touched)
+
+    def build_uploads(self) -> None:
+        """How other pictures get there."""
+        from ipywidgets import Dropdown
+
+        self.upload_content = upload_button("Upload a content picture")
+        self.upload_style = upload_button("Upload style pictures", multiple=True)
+        for control, picker in ((self.upload_content, self.contents), (self.upload_style, self.styles)):
+            control.observe(guarded(partial(self.uploaded, control, picker), self.said), "value")
+        offered = [("fetch one …", ""), *known_paintings()]
+        self.paintings = marked("nst-paintings", Dropdown, options=offered, **named("Painting", "initial"))
+        self.paintings.observe(guarded(self.painting_chosen, self.said), "value")
+
+    def build_shares(self) -> None:
+        """How much each style counts."""
+        from ipywidgets import BoundedFloatText
+
+        numbers = range(1, STYLES + 1)
+        self.shares = [
+            BoundedFloatText(1.0, min=0, max=100, step=0.1, **named(f"share {n}", "initial")) for n in numbers
+        ]
+        for share in self.shares:
+            share.observe(self.touched, "value")
+
+    def build_knobs(self) -> None:
+        """How to paint. No sliders: theirs tell nobody their name, in any version, and are short in little room."""
+        from ipywidgets import BoundedIntText, Dropdown
+
+        networks = [(name if here(name) else f"{name} (fetched once, {megabytes(name)})", name) for name in BACKBONES]
+        self.knobs: dict[str, Any] = {
+            "size": Dropdown(options=[(f"{size} pixels", size) for size in SIZES], **named("Size", "initial")),
+            "evaluations": BoundedIntText(150, min=0, max=10**6, step=10, **named("Evaluations", "initial")),
+            "strength": Dropdown(options=[(times(one), one) for one in STRENGTHS], **named("Style strength")),
+            "stroke": Dropdown(options=[(times(one), one) for one in STROKES], **named("Stroke size")),
+            "recipe": Dropdown(options=list(RECIPES), **named("Recipe")),
+            "backbone": Dropdown(options=networks, **named("Network")),
+            "start": Dropdown(options=[(name, name) for name in STARTS], **named("Start from")),
+            "seed": BoundedIntText(0, min=0, max=2**63 - 1, **named("Seed")),
+        }
+        for name, knob in self.knobs.items():
+            knob.observe(guarded(self.recipe_chosen, self.said) if name == "recipe" else self.touched, "value")
+            knob.add_class(f"nst-{name}-knob")
+
+    @property
+    def box(self) -> VBox:
+        """Where they stand, in the order in which the tabulator key visits them."""
+        from ipywidgets import HTML, Box, VBox
+
+        children = [
+            HTML("<h3>Content</h3>"),
+            self.contents.box,
+            row(self.upload_content),
+            HTML(f"<h3>Style, up to {STYLES}</h3>"),
+            self.styles.box,
+            row(self.upload_style),
+            self.paintings,
+            marked("nst-shares", Box, self.shares),
+            marked("nst-knobs", Box, [knob for name, knob in self.knobs.items() if name not in BESIDE_PAINT]),
+        ]
+        return marked("nst-left", VBox, children)
+
+    @property
+    def beside_paint(self) -> Any:
+        """Those that stand beside the button that begins a run."""
+        from ipywidgets import Box
+
+        return marked("nst-effort", Box, [self.knobs[name] for name in BESIDE_PAINT])
+
+    # --- what a person does ----------------------------------------------------------------------
+
+    def touched(self, *_: object) -> None:
+        """A control has changed: read them all."""
+        if self.quiet:
+            return
+        held = {name: knob.value for name, knob in self.knobs.items()}
+        content, styles = self.contents.chosen[0], self.styles.chosen
+        shares = tuple(share.value for share in self.shares[: len(styles)])
+        self.choices = replace(self.choices, content=content, styles=styles, shares=shares, **held)
+        self.name_shares()
+        self.changed()
+
+    def recipe_chosen(self) -> None:
+        """A recipe brings its own network, start and evaluations."""
+        if not self.quiet and self.knobs["recipe"].value != self.choices.recipe:
+            self.show(self.choices.by(self.knobs["recipe"].value))
+            self.changed()
+
+    def uploaded(self, control: Widget, picker: Picker) -> None:
+        """Keep what was uploaded, and choose it.
+
+        Args:
+            control: the `FileUpload`.
+            picker: that shows it.
+        """
+        files = uploads(control.value)
+        for name, data in files:
+            picker.add(keep_upload(name, data))
+            self.said(f"{name} is kept as a picture of your own, and chosen")
+        if files:
+            self.touched()
+        if files and not isinstance(control.value, dict):
+            control.value = ()  # so that the same file can come again
+
+    def painting_chosen(self) -> None:
+        """Fetch a painting in the background, and choose it."""
+        if name := self.paintings.value:
+            self.said(f"Fetching {name} …")
+            self.fetcher.start(lambda stop: self.add_painting(name), failed=self.said)
+
+    def add_painting(self, name: str) -> None:
+        """Show a painting among the styles.
+
+        Args:
+            name: "painting/…".
+        """
+        self.styles.add(name)
+        self.paintings.value = ""
+        self.said(f"{name} is here, and chosen")
+        self.touched()
+
+    # --- what the studio does --------------------------------------------------------------------
+
+    def show(self, choices: Choices) -> None:
+        """Set all controls, or none.
+
+        Args:
+            choices: what they are to say.
+
+        Raises:
+            InputError: a picture that cannot be read any more.
+        """
+        styles = choices.styles[:STYLES]
+        self.contents.check([choices.content])
+        self.styles.check(styles)
+        self.quiet = True
+        try:
+            self.contents.choose([choices.content])
+            self.styles.choose(styles)
+            for control, share in zip(self.shares, choices.shares, strict=False):
+                control.value = share
+            for name, knob in self.knobs.items():
+                value = getattr(choices, name)
+                if name in MORE and value not in [known for _, known in knob.options]:
+                    knob.options = [*knob.options, (MORE[name](value), value)]
+                knob.value = value
+        finally:
+            self.quiet = False
+        self.choices = choices
+        self.name_shares()
+
+    def name_shares(self) -> None:
+        """Say which style each share is of; one alone has none."""
+        styles = self.choices.styles
+        for number, control in enumerate(self.shares):
+            there = number < len(styles) and len(styles) > 1
+            control.layout.visibility = "visible" if there else "hidden"
+            control.description = f"share of {called(styles[number])}" if there else f"share {number + 1}"
+
+
+def times(factor: float) -> str:
+    """A factor in words."""
+    return f"{factor:g} × usual" if factor != 1 else "usual"
+
+
+# Controls that learn a value which a restored picture brings, and how they show it.
+MORE: dict[str, Callable[[Any], str]] = {
+    "size": lambda size: f"{size} pixels",
+    "strength": times,
+    "stroke": times,
+    "start": short_name,
+}
+
+
+def here(network: str) -> bool:
+    """Whether a network's weights are on this machine."""
+    try:
+        return find_weights(network) is not None
+    except InputError:  # the folder that NSTLIB_WEIGHTS names
+        return False
+
+
+def megabytes(network: str) -> str:
+    """How large a network's weights are."""
+    return f"{WEIGHTS[network].megabytes:.0f} MB"
+
+
+def known_paintings() -> list[tuple[str, str]]:
+    """What can be downloaded: a line to read, and the name."""
+    try:
+        rows = paintings()
+    except InputError:
+        return []
+    return [(f"{row.get('artist', '')}: {row.get('title', slug)}", f"painting/{slug}") for slug, row in rows.items()]

@@ -1,0 +1,146 @@
+"""A shelf of finished pictures → a gallery on the page: choose one or two, restore, download, show as code."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from ..errors import InputError
+from ..files import short_name
+from ..result import duration
+from . import drawing
+from .choices import Choices
+from .easel import Side, picture
+from .parts import button, guarded, marked, row
+from .picker import Picker
+from .shelf import Shelf
+
+__all__ = ["Finished"]
+
+SHOWN = 60  # of the finished pictures, the newest
+
+
+class Finished:
+    """The gallery, and what can be done with what is chosen in it.
+
+    Args:
+        shelf: of the pictures.
+        compared: is called after a person's choice.
+        restored: takes the choices by which a picture was painted.
+    """
+
+    def __init__(self, shelf: Shelf, compared: Callable[[], None], restored: Callable[[Choices], None]):
+        from ipywidgets import HTML, ToggleButton
+
+        self.shelf, self.compared, self.take = shelf, compared, restored
+        names = [str(path) for path in shelf.painted()[:SHOWN]]
+        chosen = guarded(self.pressed, self.say)
+        options: dict[str, Any] = {"most": 2, "least": 0, "frame": "nst-gallery", "label": 50}
+        self.gallery = Picker(names, "finished picture", changed=chosen, **options)
+        self.note = marked("nst-note", HTML)
+        self.restore = button("Restore its settings", "nst-restore", self.restored, self.say)
+        self.link, self.facts = HTML(), marked("nst-facts-box", HTML)
+        self.show_code = marked("nst-show-code", ToggleButton, False, description="Show as code")
+        self.code = marked("nst-code", HTML)
+        self.code.layout.display = "none"
+        self.follow()
+
+    @property
+    def boxes(self) -> list[Any]:
+        """Where all this stands, from top to bottom."""
+        from ipywidgets import HTML
+
+        folder = drawing.escape(f"{self.shelf.folder}/")
+        title = HTML(f"<h3>Gallery: the folder {folder}; choose one, or two to compare</h3>")
+        buttons = row(self.restore, self.link, self.show_code)
+        return [title, self.gallery.box, buttons, self.note, self.facts, self.code]
+
+    @property
+    def chosen(self) -> list[Path]:
+        """The files that are chosen, none to two, the one that was chosen last at the end."""
+        return [Path(name) for name in self.gallery.chosen]
+
+    def pressed(self) -> None:
+        """A person has chosen: tell of it."""
+        self.follow()
+        self.compared()
+
+    def add(self, path: Path) -> None:
+        """Hang up one more picture, before all others, and choose it alone.
+
+        Args:
+            path: of its file.
+        """
+        self.gallery.show([str(path), *self.gallery.buttons][:SHOWN])
+        self.gallery.choose([str(path)])
+        self.follow()
+
+    def follow(self) -> None:
+        """Let what is said follow what is chosen."""
+        chosen = self.chosen
+        self.restore.disabled = not chosen
+        self.link.value = drawing.download(chosen[-1]) if chosen else ""
+        self.facts.value = drawing.facts(map(self.told, chosen))
+        self.say("")
+
+    def restored(self) -> None:
+        """Hand over what the picture that was chosen last was painted by."""
+        path = self.chosen[-1]
+        self.take(Choices.of(self.shelf.facts(path) or {}))
+        self.say(f"All controls above are as they were for {path.name}")
+
+    def say(self, words: str) -> None:
+        """Tell the person something, beside the buttons.
+
+        Args:
+            words: what.
+        """
+        self.note.value = drawing.told(words)
+
+    def show_as_code(self, choices: Choices) -> None:
+        """Show choices as code, or hide it.
+
+        Args:
+            choices: what would be painted.
+        """
+        output = f"{choices.stem}.png"
+        code = drawing.code_block("The same in a notebook", choices.code(output))
+        self.code.value = code + drawing.code_block("The same in a terminal", choices.command(output))
+        self.code.layout.display = "block" if self.show_code.value else "none"
+
+    def sides(self) -> tuple[Side | None, Side | None]:
+        """What is chosen, as the easel shows it: one beside its content, or two beside each other."""
+        sides = [(picture(path), path.stem) for path in self.chosen]
+        if len(sides) == 2:
+            return sides[0], sides[1]
+        return self.content_of(self.chosen[0]), sides[0]
+
+    def content_of(self, path: Path) -> Side | None:
+        """The content of a finished picture, if it can still be had.
+
+        Args:
+            path: of the picture.
+        """
+        name = (self.shelf.facts(path) or {}).get("content")
+        try:
+            return picture(name), short_name(str(name))
+        except (InputError, TypeError):
+            return None
+
+    def told(self, path: Path) -> list[str]:
+        """Facts of a finished picture.
+
+        Args:
+            path: of it.
+        """
+        facts = self.shelf.facts(path) or {}
+        recipe = facts.get("recipe", {})
+        styles = " + ".join(map(short_name, map(str, facts.get("styles") or ())))
+        return [
+            path.name,
+            f"{short_name(str(facts.get('content')))} × {styles}",
+            f"recipe {recipe.get('name')} on {recipe.get('backbone')}",
+            f"size {recipe.get('size')}, style weight {recipe.get('style_weight', 0):g}",
+            f"painted in {duration(facts.get('seconds', 0))}, loss {facts.get('loss', 0):.3g}",
+        ]

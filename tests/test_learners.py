@@ -1,0 +1,341 @@
+"""Answers as learners write them: right in unusual ways, and wrong in usual ones that no list of mistakes can hold."""
+
+import functools
+import math
+import sys
+
+import numpy as np
+import pytest
+import torch
+from test_exercise import whole
+from torch.nn import functional as F
+
+from nstlib import gram, tv_loss
+from nstlib.errors import InputError
+from nstlib.exercise import EXERCISES, check, mine
+from nstlib.exercise.handover import too_slow
+
+RIGHT = "Right on all"
+NO_GRADIENT = "To paint with it, it would have to carry a gradient: "
+
+
+def flat(features):
+    return features[0].flatten(1)
+
+
+def log_sums(x):
+    most = x.max(1, keepdims=True)
+    return most + np.log(np.exp(x - most).sum(1, keepdims=True))
+
+
+def efficient_adam(w, m, v, g, t, rate):
+    """The paper's section 2: both corrections in the rate."""
+    m, v = 0.9 * m + 0.1 * g, 0.999 * v + 0.001 * g**2
+    return w - rate * math.sqrt(1 - 0.999**t) / (1 - 0.9**t) * m / (np.sqrt(v) + 1e-8), m, v
+
+
+def path_of_adam(gradients, rate):
+    w, path = np.zeros(gradients.shape[1]), []
+    m = v = 0 * w
+    for t, g in enumerate(gradients.numpy(), 1):
+        w, m, v = efficient_adam(w, m, v, g, t, rate)
+        path.append(w)
+    return path
+
+
+def restored(f, w, h):
+    """Moves each entry where it is, and puts it back up to rounding."""
+    found = np.zeros(w.shape)
+    for i in np.ndindex(*w.shape):
+        w[i] += h
+        up = f(w)
+        w[i] -= 2 * h
+        found[i] = (up - f(w)) / (2 * h)
+        w[i] += h
+    return found
+
+
+def forgotten(f, w, h):
+    found = restored(f, w, h)
+    w += h
+    return found
+
+
+def popping(layers):
+    field, jump = 1, 1
+    while layers:
+        kernel, stride = layers.pop(0)
+        field, jump = field + (kernel - 1) * jump, jump * stride
+    return field
+
+
+def square_convolution(x, kernel, padding):
+    x, k = F.pad(x, (padding,) * 4), len(kernel)
+    side = range(len(x) - k + 1)
+    return [[(x[i : i + k, j : j + k] * kernel).sum() for j in side] for i in side]
+
+
+def slope_of_kernel(x, dy):
+    kernel = torch.zeros(len(x) - len(dy) + 1, x.shape[1] - dy.shape[1] + 1, requires_grad=True)
+    F.conv2d(x[None, None], kernel[None, None])[0, 0].backward(dy)
+    return kernel.grad
+
+
+def explicit_direction(g, S, Y):
+    """The inverse Hessian as a matrix, update by update."""
+    H = torch.eye(len(g)) * (S[-1] @ Y[-1]) / (Y[-1] @ Y[-1])
+    return -functools.reduce(lambda H, pair: EXERCISES["06.bfgs"].solution(H, *pair), zip(S, Y, strict=True), H) @ g
+
+
+def shifted(image, style, correction, epsilon):
+    mean, mean_s = (x.mean((2, 3), keepdim=True) for x in (image, style))
+    std, std_s = (x.std((2, 3), keepdim=True, correction=correction) for x in (image, style))
+    return (image - mean) / (std + epsilon) * std_s + mean_s
+
+
+def whole_waves(x, e):
+    """By the transform with all frequencies; complex, with nothing in its imaginary part."""
+    f = torch.hypot(torch.fft.fftfreq(x.shape[2])[:, None], torch.fft.fftfreq(x.shape[3]))
+    return torch.fft.ifft2(torch.fft.fft2(x) * (4 * f.clamp_min(1 / max(x.shape[2:]))) ** -e)
+
+
+def with_where(image):
+    rows, columns = image.diff(dim=2), image.diff(dim=3)
+    return sum(torch.where(d > 0, d, -d).sum() for d in (rows, columns))
+
+
+def mean_and_deviation(features, epsilon):
+    return flat(features).mean(1), (flat(features).var(1, correction=0) + epsilon).sqrt()
+
+
+ANSWERS = [  # exercise, answer, what the verdict says
+    # Right in unusual ways
+    ("00.total", lambda *six: np.dot(six[:3], six[3:]), RIGHT),
+    ("01.softmax_loss", lambda x, labels: F.cross_entropy(*map(torch.tensor, (x, labels))), RIGHT),
+    ("01.softmax_loss", lambda x, t: np.mean([s[0] - r[k] for s, r, k in zip(log_sums(x), x, t, strict=True)]), RIGHT),
+    ("01.linear_backward", lambda dY, X, W: [dY @ W.T, np.einsum("bi,bk", X, dY), np.ones(len(X)) @ dY], RIGHT),
+    ("01.numerical_gradient", restored, RIGHT),
+    ("02.size", lambda n, kernel, stride, padding: len(range(0, n + 2 * padding - kernel + 1, stride)), RIGHT),
+    ("02.kernel_gradient", slope_of_kernel, RIGHT),
+    ("02.max_pool", lambda x: x[..., : x.shape[2] // 2 * 2, :].unfold(2, 2, 2).unfold(3, 2, 2).amax((4, 5)), RIGHT),
+    (
+        "02.receptive_field",
+        lambda rows: functools.reduce(lambda f, row: (f - 1) * row[1] + row[0], reversed(rows), 1),
+        RIGHT,
+    ),
+    ("03.normalize", lambda x, mean, std: ((x.movedim(1, 3) - mean) / std).movedim(3, 1), RIGHT),
+    (
+        "03.normalize",
+        lambda x, mean, std: (x.numpy() - mean.numpy()[:, None, None]) / std.numpy()[:, None, None],
+        RIGHT,
+    ),
+    ("03.content_loss", lambda f, p: torch.dist(f, p) ** 2 / f.numel(), RIGHT),
+    ("03.strongest", lambda f: f.numpy().sum((0, 2, 3)).argmax(), RIGHT),
+    ("03.relative", lambda f, p: (f - p).square().mean() / (p.square().mean() + 1e-8), RIGHT),
+    ("03.selectivity", lambda r, a: abs((torch.tensor(r) * torch.exp(2j * torch.tensor(a))).sum()) / r.sum(), RIGHT),
+    ("04.gram", lambda f: torch.einsum("bchw,bdhw->cd", f, f) / f[0, 0].numel(), RIGHT),
+    ("04.gram", lambda f: torch.stack([torch.stack([(a * b).mean() for a in f[0]]) for b in f[0]]), RIGHT),
+    ("04.e", lambda f, t: (gram(f) - gram(t)).square().mean().item() / 4, NO_GRADIENT + "a plain number comes back."),
+    ("04.mean_std", lambda f: torch.stack(mean_and_deviation(f, 1e-5)), RIGHT),
+    ("04.mean_std", lambda f: torch.stack([flat(f).mean(1), flat(f).std(1, correction=0) + 1e-6]), RIGHT),
+    ("04.covariance", lambda f: np.cov(flat(f).numpy(), bias=True), NO_GRADIENT + "NumPy, at line 1 of"),
+    ("05.tv_l1", with_where, RIGHT),
+    ("05.gradient_shares", lambda gs: [float(g.norm() / sum(h.norm() for h in gs)) for g in gs], RIGHT),
+    ("06.adam", lambda gradients, rate: path_of_adam(gradients, rate)[-1].tolist(), RIGHT),
+    ("06.two_loop", explicit_direction, RIGHT),
+    ("06.waves", whole_waves, RIGHT),
+    ("07.pyramid", lambda size, levels: reversed([size >> i for i in range(levels)]), RIGHT),
+    ("07.colours", lambda image, style: shifted(image, style, 1, 1e-5), RIGHT),
+    ("07.colours", lambda image, style: shifted(image, style, 0, 1e-8), RIGHT),
+    ("08.average_pool", lambda x: F.interpolate(x, scale_factor=0.5, mode="bilinear"), RIGHT),
+    # Wrong in usual ones
+    ("01.softmax_loss", lambda x, t: log_sums(x)[:, 0] - x[range(len(x)), t], "you return an array of shape (4,)"),
+    (
+        "01.softmax_loss",
+        lambda x, t: -np.log(np.exp(x - log_sums(x))[range(len(x)), t] + 1e-12).mean(),
+        "expected 2000.",
+    ),
+    ("01.linear_backward", lambda dY, X, W: (dY @ W, X.T @ dY, dY.sum(0)), "it raises ValueError"),
+    ("01.linear_backward", lambda dY, X, W: {"dX": dY @ W.T}, "you return a dict, expected the 3 results dX, dW, db."),
+    (
+        "01.linear_backward",
+        lambda dY, X, W: (dY @ W.T, X.T @ dY, dY.sum(0, keepdims=True)),
+        "db: Right, but in another",
+    ),
+    ("01.numerical_gradient", forgotten, "changes w in place: work on a copy, w + 0 say."),
+    ("01b.momentum", lambda w, v, g, rate, mu: (mu * v + g, w - rate * (mu * v + g)), "another order: return w, v."),
+    ("01b.momentum", lambda w, v, g, rate, mu: w - rate * g, "you return one array, expected the 2 results w, v."),
+    ("02.convolve", square_convolution, "you return an array of shape (2, 2), expected an array of shape (2, 5)."),
+    (
+        "02.convolve",
+        lambda x, k, p: F.conv2d(x[None, None], k[None, None], padding=p),
+        "in another shape: for x (5, 5)",
+    ),
+    ("02.receptive_field", popping, "changes layers in place: work on a copy, list(layers) say."),
+    ("03.strongest", lambda f: (f > 0).float().mean((2, 3)).argmax(), "Right on 1 of 3 inputs."),
+    ("04.gram", lambda f: F.normalize(flat(f)) @ F.normalize(flat(f)).T, "For features (1, 3, 4, 4) you have 1 at"),
+    ("04.gram", lambda f: gram(f) * f.shape[2] / f.shape[3] / f.shape[0] * 2, "Right up to a factor that changes"),
+    ("04.mean_std", lambda f: mean_and_deviation(f, 1e-5), "a tuple of 2 comes back. torch.stack makes one tensor"),
+    (
+        "04.mean_std",
+        lambda f: torch.stack(mean_and_deviation(f, 0)),
+        "NaN for features (1, 3, 2, 4): a root is vertical",
+    ),
+    ("04.style_gradient", lambda f, t: (gram(f) - t) @ flat(f) / flat(f).numel() / f.shape[1], "in another shape"),
+    ("05.tv_l1", lambda x: x.diff(dim=2).sum().abs() + x.diff(dim=3).sum().abs(), "For image (1, 3, 5, 5) you have"),
+    ("05.tv_l2", lambda x: tv_loss(x, "l2") / 2, "Right up to a factor of 1/2"),
+    ("06.adam", path_of_adam, "you return an array of shape (1, 3), expected an array of shape (3,)."),
+    ("06.armijo", lambda loss, new, slope, t: new <= loss + 0.1 * t * slope, "you have False, expected True."),
+    ("06.armijo", lambda loss, new, slope, t: "yes", "you return the text 'yes'"),
+    ("07.colours", lambda image, style: shifted(image, style, 1, 0), "holds NaN or infinity: look for a division by 0"),
+    ("07.work", lambda sizes, counts: sum(n * (s // sizes[-1]) for s, n in zip(sizes, counts, strict=True)), "1 of 5"),
+    ("08.match", np.searchsorted, "You take the first that is not smaller"),
+    ("08.unexplained", lambda t, p: (t - p).square().mean() / t.var(), "For target (9, 3), predicted (9, 3) you have"),
+]
+
+
+@pytest.mark.parametrize("name, answer, told", ANSWERS, ids=[f"{i}-{row[0]}" for i, row in enumerate(ANSWERS)])
+def test_a_learners_answer(name, answer, told):
+    verdict = check(name, answer)
+    assert told in verdict.message and whole(verdict.message), verdict
+    assert verdict.passed is (told == RIGHT or told.startswith(NO_GRADIENT))
+
+
+# What was right goes on
+
+
+def my_gram(features):
+    f = features[0].flatten(1)
+    return f @ f.T / f.shape[1]
+
+
+def my_stub(features):
+    raise NotImplementedError
+
+
+def wrong_gram(features):
+    f = features[0].flatten(1)
+    return f @ f.T
+
+
+def gram_of_lists(features):
+    return [[(a * b).mean() for a in features[0]] for b in features[0]]
+
+
+def slow_gram(features):
+    f = features[0].flatten(1)
+    return sum(torch.outer(p, p) for p in f.T) / f.shape[1]
+
+
+def test_a_right_answer_paints(capsys):
+    mine_now = mine("04.gram", my_gram)
+    assert capsys.readouterr().out == "✓ From here on your own my_gram paints.\n"
+    assert mine_now.__wrapped__ is my_gram
+    assert torch.allclose(mine_now(torch.ones(1, 2, 3, 4)), torch.ones(2, 2))
+    assert capsys.readouterr().out == ""
+
+
+def test_a_picture_is_painted_with_it():
+    """A plain loop, by which the style comes nearer; the same as with the library's."""
+    own, made = mine("04.gram", my_gram), torch.Generator().manual_seed(0)
+    kernels, style, start = (torch.rand(s, generator=made) for s in ((8, 3, 3, 3), (1, 3, 24, 30), (1, 3, 20, 28)))
+
+    def run(statistic):
+        image, losses = start.clone().requires_grad_(), []
+        target = statistic(F.conv2d(style, kernels - 0.5).relu())
+        optimizer = torch.optim.LBFGS([image], max_iter=20)
+
+        def closure():
+            optimizer.zero_grad()
+            difference = statistic(F.conv2d(image, kernels - 0.5).relu()) - target
+            loss = difference.square().sum() / target.square().sum()
+            loss.backward()
+            losses.append(loss.item())
+            return loss
+
+        optimizer.step(closure)
+        return losses
+
+    losses = run(own)
+    assert losses[-1] < losses[0] / 100
+    np.testing.assert_allclose(losses[:5], run(gram)[:5], rtol=1e-3)
+
+
+@pytest.mark.parametrize("answer", [None, ..., my_stub])
+def test_until_it_is_answered_the_librarys_paints(answer, capsys):
+    assert mine("04.gram", answer) is EXERCISES["04.gram"].solution
+    assert capsys.readouterr().out == "○ Not answered yet: until then the library's own does the work.\n"
+
+
+def test_a_wrong_answer_is_told_and_left(capsys):
+    assert mine("04.gram", wrong_gram) is EXERCISES["04.gram"].solution
+    assert capsys.readouterr().out == (
+        "✗ Your Gram matrix is M times too large: divide by the positions, H·W. "
+        "Until it is right, the library's own does the work.\n"
+    )
+
+
+def test_a_right_answer_that_cannot_paint_is_told_and_left(capsys):
+    def by_number(features, target):
+        return ((features - target).square().sum() / target.square().sum()).item()
+
+    assert mine("03.relative", by_number) is EXERCISES["03.relative"].solution
+    assert capsys.readouterr().out == (
+        "✓ Right, but not fit to paint with: a plain number comes back. Return the tensor, without item() or float(). "
+        "Until it is, the library's own does the work.\n"
+    )
+
+
+def test_a_loop_over_positions_is_too_slow(capsys):
+    assert check("04.gram", slow_gram)
+    assert mine("04.gram", slow_gram) is EXERCISES["04.gram"].solution
+    assert "for features (1, 128, 64, 64)" in (told := capsys.readouterr().out) and "Leave out loops" in told
+    assert too_slow(3.0, 0.01) and not too_slow(0.1, 0.0001) and not too_slow(3.0, 1.0)
+
+
+def test_an_answer_that_fails_at_work_is_told(capsys):
+    def small_only(features):
+        if features.numel() > 1000:
+            raise ValueError("too many numbers")
+        return my_gram(features)
+
+    def off_when_large(features):
+        return my_gram(features) * (1 + (features.numel() > 1000))
+
+    assert mine("04.gram", small_only) is mine("04.gram", off_when_large) is EXERCISES["04.gram"].solution
+    first, second = capsys.readouterr().out.splitlines()
+    assert "for features (1, 128, 64, 64) it raises ValueError: too many numbers. Print" in first
+    assert "it goes wrong for features (1, 128, 64, 64)." in second
+
+
+def test_an_error_at_work_points_to_the_learners_line():
+    own = mine("04.gram", my_gram)
+    with pytest.raises(IndexError) as caught:
+        own(torch.ones(3, 5))
+    frames = [frame.name for frame in caught.traceback]
+    assert frames[-1] == "my_gram" and caught.traceback[-1].relline == 1
+    if sys.version_info >= (3, 11):
+        told = "This is line 2 of my_gram, your answer to 04.gram, at work on features (3, 5)."
+        assert caught.value.__notes__ == [told]
+
+
+def test_a_function_without_a_picture_does_the_work(capsys):
+    sizes = mine("07.pyramid", lambda size, levels: [size // 2**i for i in range(levels - 1, -1, -1)])
+    assert capsys.readouterr().out == "✓ From here on your own function does the work.\n"
+    assert sizes(size=64, levels=2) == [32, 64]
+
+
+def test_in_a_notebook_it_is_shown_as_a_verdict(monkeypatch, capsys):
+    shown = []
+    monkeypatch.setattr("nstlib.exercise.handover.notebook", object)
+    monkeypatch.setattr("IPython.display.display", shown.append)
+    mine("04.gram", None)
+    assert [str(verdict) for verdict in shown] == ["○ Not answered yet: until then the library's own does the work."]
+    assert capsys.readouterr().out == ""
+
+
+def test_only_functions_go_on():
+    with pytest.raises(InputError, match=r'"04.size" asks for no function.*: nst.check\("04.size", answer\)'):
+        mine("04.size", (512, 512))
+    with pytest.raises(InputError, match=r"did you mean '04.gram'\?"):
+        mine("04.gramm", my_gram)

@@ -1,0 +1,62 @@
+"""What a person brought along is kept byte by byte, once, in one folder, and never costs another file."""
+
+import io
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from nstlib.errors import InputError
+from nstlib.uploads import keep_upload, own_pictures, uploads
+
+
+def png(seed=0):
+    pixels = np.random.default_rng(seed).integers(0, 255, (40, 48, 3), dtype=np.uint8)
+    file = io.BytesIO()
+    Image.fromarray(pixels).save(file, "PNG")
+    return file.getvalue()
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path, monkeypatch):
+    """Each test in a folder of its own, which is the notebook's."""
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def test_own_pictures_are_kept_byte_by_byte_and_once():
+    first, other = png(1), png(2)
+    names = [keep_upload("a b.png", first), keep_upload("a b.png", first), keep_upload("a b.png", other)]
+    assert names == ["own/a_b.png", "own/a_b.png", "own/a_b-2.png"]
+    assert [Path(name).read_bytes() for name in names] == [first, first, other]
+    assert keep_upload("a b.png", other) == "own/a_b-2.png" and own_pictures() == ["own/a_b-2.png", "own/a_b.png"]
+
+
+def test_a_file_that_lies_there_already_is_not_written_over(folder):
+    (folder / "own").mkdir()
+    (folder / "own" / "a.png").write_bytes(b"mine")
+    assert keep_upload("a.png", png()) == "own/a-2.png" and (folder / "own" / "a.png").read_bytes() == b"mine"
+
+
+@pytest.mark.parametrize("name", ["../../x.png", "C:\\dir\\x.png", "/etc/x.png", ".x.png"])
+def test_an_upload_stays_in_its_folder(name, folder):
+    assert keep_upload(name, png()) == "own/x.png" and [path.name for path in folder.rglob("*.png")] == ["x.png"]
+
+
+@pytest.mark.parametrize("data", [b"", b"no picture", png()[:60]])
+def test_a_broken_upload_is_refused_by_its_name_and_leaves_nothing(data, folder):
+    with pytest.raises(InputError, match=r"cat\.png"):
+        keep_upload("cat.png", data)
+    assert not list(folder.iterdir())
+
+
+def test_where_nothing_can_be_written_it_says_so(folder):
+    (folder / "own").write_text("a file")
+    with pytest.raises(InputError, match=r"'own/cat\.png' cannot be kept in .*: make room there"):
+        keep_upload("cat.png", png())
+
+
+def test_uploads_of_several_files():
+    assert uploads({"a": {"content": b"1"}, "b": {"content": b"2"}}) == [("a", b"1"), ("b", b"2")]
+    assert uploads(({"name": "a", "content": memoryview(b"1")},)) == [("a", b"1")]
