@@ -64,8 +64,10 @@ LESSONS: dict[str, Lesson] = {
     lesson.number: lesson
     for lesson in (
         Lesson("00", "First transfer", "00_first_picture", 43),
-        Lesson("01", "A network from scratch", "01_network_from_scratch", 105, DIGITS, network=False),
-        Lesson("02", "Convolutional networks", "02_convolutional_networks", 90, DIGITS, network=False),
+        Lesson("01", "A network from scratch", "01_network_from_scratch", 73, DIGITS, network=False),
+        Lesson("01b", "Training", "01b_training", 38, DIGITS, network=False),
+        Lesson("02", "Convolutional networks", "02_convolutional_networks", 77, DIGITS, network=False),
+        Lesson("02b", "A network of your own", "02b_own_network", 39, DIGITS, network=False),
         Lesson("03", "Feature maps", "03_feature_maps", 75, PHOTOS),
         Lesson("04", "Gram matrices", "04_gram_matrices", 90),
         Lesson("05", "Losses", "05_losses", 90),

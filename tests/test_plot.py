@@ -23,6 +23,7 @@ from nstlib.plot.figures import encode
 from nstlib.plot.images import pixels
 from nstlib.plot.runs import clock
 from nstlib.plot.statistics import ordering
+from nstlib.plot.steps import there_and_back
 from nstlib.result import Record
 
 pytest.importorskip("matplotlib")
@@ -101,6 +102,21 @@ FIGURES = {
     ),
     "judged": (lambda **k: plot.judged(JUDGED, **k), ["rough by x: style 0.25", "fine by y: style 0.75"], True),
     "contours": (lambda **k: plot.contours(bowl, {"by hand": PATH}, **k), ["by hand after 2 steps at 0"], True),
+    "backpropagation": (
+        lambda **k: plot.backpropagation([1, 2], [[2, 1, -1], [0, -1, 1]], [[1, -1], [2, -2], [-1, 3]], 0, **k),
+        ["z = 2, -1, 1", "dz = -1, 0, 2", "dx = -4, 2"],
+        False,
+    ),
+    "convolution": (
+        lambda **k: plot.convolution([[0, 1, 2], [3, 4, 5]], [[1, 0], [0, 2]], position=1, **k),
+        ["2 × 2", "column 1 of the map: 11"],
+        False,
+    ),
+    "convolution of colours": (
+        lambda **k: plot.convolution(np.ones((3, 4, 5)), np.ones((3, 3, 3)), position=5, bias=-1, **k),
+        ["3 channels", "Row 1, column 2 of the map: 9 + 9 + 9 - 1 = 26"],
+        False,
+    ),
 }
 
 
@@ -111,7 +127,7 @@ def test_a_figure(name):
     draw, said, scaled = FIGURES[name]
     figure = draw(title="What was found")
     assert isinstance(figure, Figure)
-    assert 4 <= figure.get_figwidth() <= 9 and 1 <= figure.get_figheight() <= 10
+    assert 4 <= figure.get_figwidth() <= 10.4 and 1 <= figure.get_figheight() <= 10
     assert figure.get_suptitle() == "What was found"
     assert "\n" not in figure.alt and figure.alt[0] == figure.alt[0].upper()
     for words in said:
@@ -213,6 +229,29 @@ def test_gram_colours_are_symmetric_when_signs_differ():
     assert plot.gram_matrix([[5, 2], [2, 3]]).axes[0].images[0].get_clim() == (0, 5)
 
 
+def test_the_steps_of_backpropagation_are_autograds():
+    x, first, second = (torch.randn(s, dtype=torch.double, generator=GENERATOR) for s in ((3,), (3, 4), (4, 2)))
+    leaves = [v.requires_grad_() for v in (x, first, second)]
+    torch.nn.functional.cross_entropy((x @ first).relu() @ second, torch.tensor(1)).backward()
+    found = there_and_back(*(v.detach().numpy() for v in leaves), 1)
+    for leaf, name in zip(leaves, ("dx", "dW1", "dW2"), strict=True):
+        np.testing.assert_allclose(found[name], leaf.grad, atol=1e-12)
+
+
+def test_a_step_shows_nothing_of_later_ones():
+    told = [plot.backpropagation([1, 2], [[1, -1], [1, 1]], [[1], [2]], 0, step=s).alt for s in range(len(plot.STEPS))]
+    for step, (name, _) in enumerate(plot.STEPS):
+        assert [f" {name} = " in alt for alt in told] == [later >= step for later in range(len(told))]
+
+
+def test_the_sliding_kernel_is_a_convolution():
+    picture, kernel = torch.randn(2, 5, 4, generator=GENERATOR), torch.randn(2, 3, 3, generator=GENERATOR)
+    wanted = torch.nn.functional.conv2d(picture[None], kernel[None], torch.tensor([0.5])).flatten()
+    for position, value in enumerate(wanted.tolist()):
+        alt = plot.convolution(picture, kernel, position=position, bias=0.5).alt
+        assert float(alt.rstrip(".").rpartition("= ")[2]) == pytest.approx(value, rel=1e-4)
+
+
 def test_pictures_come_in_any_form(tmp_path):
     path = nst.save_image(PICTURE, tmp_path / "a.png")
     grey = torch.rand(8, 8)
@@ -261,6 +300,12 @@ def test_the_librarys_own_objects():
         (lambda: plot.placed([MATRIX], [PICTURE]), "three or more"),
         (lambda: plot.contours(bowl, {"a": torch.rand(4, 3)}), r"\(steps, 2\), not \(4, 3\)"),
         (lambda: plot.contours(lambda x, y: x.sum(), {"a": PATH}), "keep the shape"),
+        (lambda: plot.backpropagation([1], [[1, 2]], [[1], [2]], 0, step=11), "step = 11: give 0 to 10"),
+        (lambda: plot.backpropagation([1], [[1, 2]], [[1], [2]], 1), "label = 1: give 0 to 0"),
+        (lambda: plot.backpropagation([1], [[1, 2]], [[1]], 0), r"give \(D,\), \(D, H\) and \(H, K\)"),
+        (lambda: plot.convolution(np.ones((2, 4, 4)), np.ones((3, 3))), r"\(2, k, k\), not \(1, 3, 3\)"),
+        (lambda: plot.convolution(np.ones((4, 4)), np.ones((3, 3)), position=4), "position = 4: give 0 to 3"),
+        (lambda: plot.convolution(np.ones((4, 99)), np.ones((3, 3))), "at most 12"),
         (lambda: plot.animate(FRAMES, "a.png"), "end it in .gif"),
         (lambda: plot.animate([], "a.gif"), "no picture"),
     ],

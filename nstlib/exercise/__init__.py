@@ -16,7 +16,9 @@ from . import (
     clinic,
     lesson_00,
     lesson_01,
+    lesson_01b,
     lesson_02,
+    lesson_02b,
     lesson_03,
     lesson_04,
     lesson_05,
@@ -29,7 +31,10 @@ from .question import NOT_ANSWERED, Choice, Code, Number, Verdict, unanswered
 
 __all__ = ["EXERCISES", "Choice", "Code", "Number", "Verdict", "check", "mine"]
 
-LESSONS = (lesson_00, lesson_01, lesson_02, lesson_03, lesson_04, lesson_05, lesson_06, lesson_07, lesson_08, clinic)
+LESSONS = (
+    *(lesson_00, lesson_01, lesson_01b, lesson_02, lesson_02b, lesson_03, lesson_04, lesson_05, lesson_06),
+    *(lesson_07, lesson_08, clinic),
+)
 EXERCISES: dict[str, Choice | Code | Number] = {e.name: e for lesson in LESSONS for e in lesson.EXERCISES}
 
 

@@ -101,6 +101,13 @@ def network_gradient(X, labels, W1, b1, W2, b2, *, mask="z", share=True, known=T
     return X.T @ dZ, dZ.sum(0), (Z if before else A).T @ dS, dS.sum(0)
 
 
+def pixel_gradient(X, labels, W1, b1, W2, b2, *, mask=True, known=True, share=False, sign=1):
+    """The gradient of the pictures' cross-entropies, added up, to their pixels (B, D), and its likely mistakes."""
+    Z = X @ W1 + b1
+    dS = sign * score_gradient(np.maximum(Z, 0) @ W2 + b2, labels, share=share, known=known)
+    return (dS @ W2.T * (Z > 0 if mask else 1)) @ W1.T
+
+
 @dataclass(frozen=True)
 class Curved:
     """Σ w³: a forward difference is off by about 3 h w, a central one by h² alone."""
@@ -138,6 +145,7 @@ def along_everything(f: Callable, w: np.ndarray, h: float) -> np.ndarray:
     return np.full_like(w, (f(w + h) - f(w - h)) / (2 * h))
 
 
+<<<<<<< HEAD
 def rmsprop_step(
     w, v, g, rate, rho, *, late=False, power=2, fresh=True, root=True, sign=-1, swap=False, inside=False, eps=1e-8
 ):
@@ -149,6 +157,8 @@ def rmsprop_step(
     return w + sign * rate * g / below, v
 
 
+=======
+>>>>>>> l0102
 X, W, DY = arrays(11, (5, 4), (4, 3), (5, 3))
 LINEAR = ((DY, X, W), arrays(12, (2, 3), (2, 3), (3, 3)), arrays(13, (1, 2), (1, 6), (6, 2)))
 LOGITS = (
@@ -156,29 +166,11 @@ LOGITS = (
     (np.array([[1000.0, 999.0], [-1000.0, -1002.0]]), np.array([0, 1])),
     (np.array([[1000.0, -1000.0, 0.0]]), np.array([1])),
 )
-MOMENTUM = ((*arrays(16, (4,), (4,), (4,)), 0.1, 0.9), (*arrays(17, (3,), (3,), (3,)), 0.5, 0.5))
-FIRST, LATER = arrays(18, (4,), (4,), (4,), (4,)), arrays(19, (3,), (3,), (3,), (3,))
 NETWORKS = (
     (*arrays(29, (5, 4)), np.array([0, 2, 1, 1, 2]), *arrays(30, (4, 6), (6,), (6, 3), (3,))),
     (*arrays(31, (3, 5)), np.array([1, 0, 3]), *arrays(32, (5, 4), (4,), (4, 4), (4,))),
 )
 SLOPES = ((Curved(), arrays(23, (2, 3))[0], 0.01), (Products(), arrays(24, (3, 2))[0], 0.01))
-AVERAGE = tuple(
-    (w, v**2 + 0.1, g, rate, rho)
-    for (w, v, g), rate, rho in (
-        (arrays(25, (4,), (4,), (4,)), 0.1, 0.9),
-        (arrays(26, (3,), (3,), (3,)), 0.02, 0.99),
-    )
-)
-# The first step of three weights: one without a gradient, one with a small one, one with a usual one.
-QUIET, STILL, FAINT = np.array([0.3, -0.2, 0.1]), np.zeros(3), np.array([0.0, 2e-3, -0.5])
-DECAY = ((*arrays(27, (4,), (4,)), 0.1, 0.3), (*arrays(28, (2, 3), (2, 3)), 0.5, 0.02))
-ADAM = (
-    (FIRST[0], 0 * FIRST[1], 0 * FIRST[2], FIRST[3], 1, 0.1),
-    (LATER[0], LATER[1], LATER[2] ** 2, LATER[3], 7, 0.02),
-    (QUIET, STILL, STILL, FAINT, 1, 0.1),
-)
-
 EXERCISES = (
     Code(
         name="01.softmax_loss",
@@ -255,24 +247,6 @@ EXERCISES = (
         ),
     ),
     Code(
-        name="01.relu_backward",
-        question="The gradient to x of y = max(x, 0), given dy.",
-        takes="dy x",
-        solution=lambda dy, x: dy * (x > 0),
-        cases=(arrays(20, (3, 3), (3, 3)), arrays(21, (2, 5), (2, 5)), arrays(22, (4,), (4,))),
-        mistakes=(
-            (lambda dy, x: dy, "You let everything through: where x was negative, no gradient passes."),
-            (lambda dy, x: dy * np.maximum(x, 0), "You multiply by the value of ReLU: its slope is 1, not x."),
-            (lambda dy, x: (x > 0) * 1.0, "That is ReLU's slope alone: multiply it by dy, the chain rule."),
-            (lambda dy, x: dy * (dy > 0), "You look at the sign of dy: the mask comes from x."),
-            (
-                lambda dy, x: dy * np.sign(x),
-                "sign(x) is -1 where x was negative: the slope of ReLU is 0 there.",
-            ),
-            (lambda dy, x: np.maximum(dy * x, 0), "You apply ReLU to a product: mask dy where x was negative."),
-        ),
-    ),
-    Code(
         name="01.backward",
         question="The gradients of the mean cross-entropy of max(X W1 + b1, 0) W2 + b2 to the four parameters.",
         takes="X labels W1 b1 W2 b2",
@@ -318,102 +292,6 @@ EXERCISES = (
             (lambda f, w, h: -differences(f, w, h), "The sign: what f gains on the way up is f(w + h) - f(w - h)."),
         ),
     ),
-    Code(
-        name="01.momentum",
-        question="One step of SGD with momentum: v ← μ v + g, then w ← w - rate · v. Return w and v.",
-        takes="w v g rate mu",
-        returns="w v",
-        solution=lambda w, v, g, rate, mu: (w - rate * (mu * v + g), mu * v + g),
-        cases=MOMENTUM,
-        mistakes=(
-            (lambda w, v, g, rate, mu: (w - rate * v, mu * v + g), "You move by the old v: update v first."),
-            (
-                lambda w, v, g, rate, mu: (w - rate * (mu * v + (1 - mu) * g), mu * v + (1 - mu) * g),
-                "You weight g by 1 - μ: that is a running mean, as Adam keeps it.",
-            ),
-            (lambda w, v, g, rate, mu: (w + rate * (mu * v + g), mu * v + g), "You climb: subtract rate · v from w."),
-            (lambda w, v, g, rate, mu: (w - rate * g, mu * v + g), "You move by g alone: the step is v's."),
-            (
-                lambda w, v, g, rate, mu: (w + mu * v - rate * g, mu * v - rate * g),
-                "Another convention: your v holds the rate already. Keep the rate for the step of w.",
-            ),
-            (
-                lambda w, v, g, rate, mu: (w - rate * (g + mu * (mu * v + g)), mu * v + g),
-                "That is Nesterov's step, which looks ahead: here w moves by rate · v.",
-            ),
-        ),
-    ),
-    Code(
-        name="01.rmsprop",
-        question="One step of RMSProp: v ← ρ v + (1 - ρ) g², then w ← w - rate · g / (√v + 1e-8). Return w and v.",
-        takes="w v g rate rho",
-        returns="w v",
-        solution=rmsprop_step,
-        cases=(*AVERAGE, (QUIET, STILL, FAINT, 0.1, 0.9)),
-        mistakes=(
-            (partial(rmsprop_step, late=True), "You divide by the old v: update v first."),
-            (partial(rmsprop_step, root=False), "The square root is missing: divide by √v, not by v."),
-            (partial(rmsprop_step, power=1), "v averages the squares of g: g² is missing."),
-            (partial(rmsprop_step, fresh=False), "g² comes in with weight 1 - ρ: yours is no mean."),
-            (partial(rmsprop_step, swap=True), "ρ and 1 - ρ are exchanged: the old v keeps the share ρ."),
-            (partial(rmsprop_step, sign=1), "You climb: the step is subtracted from w."),
-            (partial(rmsprop_step, eps=0), "ε is missing: while all gradients are 0, so is √v, and 0 / 0 is NaN."),
-            (partial(rmsprop_step, inside=True), "ε stands outside of the root: √v + ε."),
-        ),
-    ),
-    Code(
-        name="01.adam",
-        question="Step t = 1, 2, … of Adam with β = (0.9, 0.999) and ε = 1e-8. Return w, m and v.",
-        takes="w m v g t rate",
-        returns="w m v",
-        solution=adam_step,
-        cases=ADAM,
-        also=(partial(adam_step, early=True),),
-        mistakes=(
-            (
-                partial(adam_step, correct=""),
-                "The bias correction is missing: divide m by 1 - β₁ᵗ and v by 1 - β₂ᵗ.",
-            ),
-            (partial(adam_step, correct="m"), "Only m is corrected: divide v by 1 - β₂ᵗ, too."),
-            (partial(adam_step, correct="v"), "Only v is corrected: divide m by 1 - β₁ᵗ, too."),
-            (partial(adam_step, keep=True), "Return the plain m and v: the corrected ones serve this step only."),
-            (partial(adam_step, root=False), "The square root is missing: divide by √v, not by v."),
-            (partial(adam_step, power=1), "v averages the squares of g: g² is missing."),
-            (partial(adam_step, sign=1), "You climb: the step is subtracted from w."),
-            (partial(adam_step, betas=(0.999, 0.9)), "The betas are exchanged: 0.9 is for m, 0.999 for v."),
-            (partial(adam_step, swap=True), "β and 1 - β are exchanged: the old m keeps the share β."),
-            (partial(adam_step, eps=0), "ε is missing: while all gradients are 0, so is √v, and 0 / 0 is NaN."),
-            (partial(adam_step, inside=True), "ε stands outside of the root: √v + ε."),
-        ),
-    ),
-    Code(
-        name="01.decay",
-        question="One step of gradient descent on L + λ/2 ‖w‖², where g is the gradient of L alone.",
-        takes="w g rate decay",
-        solution=lambda w, g, rate, decay: w - rate * (g + decay * w),
-        cases=DECAY,
-        mistakes=(
-            (lambda w, g, rate, decay: w - rate * g, "That is the step on L alone: the penalty adds λ w to g."),
-            (lambda w, g, rate, decay: w - rate * (g + 2 * decay * w), "The 1/2 cancels the 2: the slope is λ w."),
-            (lambda w, g, rate, decay: w - rate * (g + decay * w / 2), "The slope of λ/2 w² is λ w, not λ/2 w."),
-            (
-                lambda w, g, rate, decay: w - rate * (g - decay * w),
-                "That lets weights grow: the penalty adds λ w to g.",
-            ),
-            (
-                lambda w, g, rate, decay: w - rate * g - decay * w,
-                "The rate multiplies the penalty's gradient too: it is a part of the slope.",
-            ),
-            (
-                lambda w, g, rate, decay: w - rate * (g + decay / 2 * (w**2).sum()),
-                "You add the penalty itself to g: add its gradient, λ w.",
-            ),
-            (
-                lambda w, g, rate, decay: w - rate * (g + decay * np.sign(w)),
-                "That is the gradient of λ ‖w‖₁: the square's is λ w.",
-            ),
-        ),
-    ),
     Number(
         name="01.parameters",
         question="How many parameters has a network 64 → 32 → 10 with biases?",
@@ -440,83 +318,122 @@ EXERCISES = (
         ),
         tolerance=0.02,
     ),
-    Number(
-        name="01.rate",
-        question="Gradient descent on 2w²: from which learning rate on does it no longer come nearer to 0?",
-        answer=0.5,
-        why="A step multiplies w by 1 - 4·rate, which reaches -1 at 0.5.",
-        hint="The slope is 4w, so a step multiplies w by 1 - 4·rate: when is that as large as 1?",
+    Code(
+        name="01.pixel_gradient",
+        question="The gradient of the summed cross-entropy of max(X W1 + b1, 0) W2 + b2 to the pixels X.",
+        takes="X labels W1 b1 W2 b2",
+        solution=pixel_gradient,
+        cases=NETWORKS,
         mistakes=(
-            (0.25, "That rate lands on the minimum in one step: twice as much bounces for ever."),
-            (1.0, "The slope of 2w² is 4w, not 2w: the limit comes sooner."),
-            (2.0, "2 is the limit for w²/2: this bowl curves four times as much."),
+            (
+                partial(pixel_gradient, share=True),
+                "That is the mean's gradient: each picture here gets its own, so do not divide by B.",
+            ),
+            (partial(pixel_gradient, mask=False), "ReLU is missing on the way back: dZ is 0 where Z was negative."),
+            (partial(pixel_gradient, known=False), "dS is P with you: take Y off, the 1 at each right class."),
+            (partial(pixel_gradient, sign=-1), "The sign: dS is P - Y, and the loop steps against the gradient."),
         ),
     ),
     Number(
-        name="01.batch_noise",
-        question="Batches of 64 pictures instead of 16: by which factor does the noise of the gradient change?",
-        answer=0.5,
-        why="A mean over B pictures strays as 1/√B, and √(16/64) = 1/2.",
-        hint="The noise of a mean of B independent numbers falls as 1/√B.",
+        name="01.pencil",
+        question="The gradients dZ of the three hidden units in the figure.",
+        answer=(-1, 0, 2),
+        why="dA = (-1, -2, 2), and the unit in the middle, which gave 0, gets no gradient.",
+        hint="First dA, the sum over the lines to the right: weight times the number at the line's end.",
         mistakes=(
-            (0.25, "That is its variance: the noise itself, a standard deviation, is the root of that."),
-            (2.0, "The other way round: a mean over more pictures strays less."),
-            (4.0, "The other way round, and with a root: a mean of four times as many strays half as far."),
-            (1.0, "Something changes: a mean over more pictures strays less, as 1/√B."),
+            ((-1, -2, 2), "That is dA: where ReLU gave 0, no gradient passes."),
+            ((1, 0, -2), "The sign: dS is -0.5 at the right class and 0.5 at the other."),
+            ((-2, 0, 2), "You multiply dA by A: ReLU's slope is 1 where its input was positive."),
+            ((-2, 0, 4), "That is twice dZ: the orange numbers are halves."),
         ),
-        tolerance=0.01,
     ),
     Number(
-        name="01.he",
-        question="He's standard deviation for the weights from 64 inputs into units with ReLU?",
-        answer=math.sqrt(2 / 64),
-        why="√(2/64) = 0.177: the 2 makes up for the half that ReLU cuts off.",
-        hint="It is √(2 / number of inputs).",
+        name="01.bug",
+        question="Which of the numbered lines is wrong?",
+        answer=7,
+        why="After ReLU nothing is below 0, so A >= 0 holds everywhere and masks nothing: it must be A > 0, or Z > 0.",
+        hint="W2 and b2 are right, so all that they pass through is right: what is left for W1 and b1?",
         mistakes=(
-            (1 / 8, "That is √(1/64): ReLU halves the mean square, so it takes √(2/64)."),
-            (2 / 64, "That is the variance: take its square root."),
-            (1 / 64, "That is the variance without ReLU: the standard deviation is √(2/64)."),
-            (0.25, "That is √(2/32), from the number of outputs: count the inputs."),
+            (1, "A wrong forward pass would spoil W2 too: it is computed from A."),
+            (2, "ReLU is right, and a wrong A would spoil W2 too."),
+            (3, "A wrong dS would spoil W2 and b2 too, and those are right."),
+            (4, "That takes 1 off at each right class, as it should; and W2, which comes after it, is right."),
+            (5, "The loss is a mean, so this is right; and W2, which comes after it, is right."),
+            (6, "W2 and b2 agree with what was measured: this line makes them."),
+            (8, "That is the rule of a layer, and right: it gets something wrong."),
+            (9, "The order is that of the parameters: compare takes them by it."),
         ),
-        tolerance=0.01,
     ),
     Choice(
-        name="01.zeros",
-        question="All weights of a two-layer network with ReLU start at 0. What happens?",
-        answer="c",
+        name="01.repaint",
+        question="A 3 is changed in 60 small steps, so that a network finds an 8 more likely. What will you see?",
+        answer="a",
         options={
             "a": (
-                "It learns, only slower.",
-                "Not even slowly: hidden units that all give 0 send no gradient anywhere.",
+                "The gaps on its left fill up, and it becomes an 8.",
+                "Right. The gaps are where a 3 and an 8 differ.",
             ),
-            "b": ("The loss becomes NaN.", "Nothing overflows: all scores are 0 and the loss is ln 10."),
+            "b": ("A 3 with specks all over it.", "A fine guess, and true of many networks. This one wants more."),
             "c": (
-                "Only the last bias learns.",
-                "Right. All hidden units give 0, so only the last bias has a gradient.",
+                "It fades to grey, and an 8 rises from that.",
+                "Nothing has to fade: most of the 3 is a part of the 8 already, and stays.",
             ),
-            "d": ("It learns as well as ever.", "Units that start alike stay alike, and here they all give 0."),
         },
     ),
     Choice(
-        name="01.permutation",
-        question="Training and test pictures get their pixels shuffled, all in the same order. The test accuracy?",
-        answer="c",
+        name="01.nearest",
+        question="What share of the validation digits does the nearest average get right?",
+        answer="d",
+        options={
+            "a": ("About 10 %.", "That is blind guessing: averages know far more than that."),
+            "b": ("About 30 %.", "More: small digits of a class lie on each other quite well."),
+            "c": ("About 60 %.", "More still: these digits are small, centred and cleanly written."),
+            "d": ("About 90 %.", "Right. For small, centred digits an average is a good template."),
+        },
+    ),
+    Choice(
+        name="01.step_width",
+        question="Which h gives the most exact slope in double precision: 0.1, 1e-5 or 1e-11?",
+        answer="b",
+        options={
+            "a": ("0.1", "Too coarse: over that way the slope itself changes."),
+            "b": ("1e-5", "Right. Small enough for a straight line, large enough to differ from rounding."),
+            "c": ("1e-11", "Too fine: the two losses share nearly all digits, and rounding is what is left."),
+        },
+    ),
+    Choice(
+        name="01.beat",
+        question="When will the network be ahead of the nearest average on validation digits?",
+        answer="b",
         options={
             "a": (
-                "It falls to about 10 %: nobody can read such pictures.",
-                "You cannot. The network never knew which pixels are neighbours, so it loses nothing.",
+                "Never: it sees each digit no more than ten times.",
+                "It needs less than that: each step learns of 32.",
             ),
-            "b": (
-                "It falls by a few points: strokes are torn apart.",
-                "Strokes were never seen as strokes: each pixel is a column of numbers with weights of its own.",
-            ),
+            "b": ("Within the first 150 steps.", "Right. That is fewer than five times through the training digits."),
+            "c": ("Only towards step 300.", "Sooner: the first steps are the steepest."),
+        },
+    ),
+    Choice(
+        name="01.templates",
+        question="Drawn as pictures, what do the weights of single hidden units look like after training?",
+        answer="b",
+        options={
+            "a": ("Whole digits.", "No unit stands for a digit: ten classes share all units."),
+            "b": ("Blots and strokes of both signs.", "Right. Each is a template of a part, or of a difference."),
+            "c": ("Noise, as at the start.", "The noise of the start stays below, but what was learned outgrew it."),
+        },
+    ),
+    Choice(
+        name="01.own_repaint",
+        question="The same 3, the same loop, your own network: what happens until it is sure of an 8?",
+        answer="c",
+        options={
+            "a": ("The 3 becomes an 8, as before.", "The first network learned under noise, and yours did not."),
+            "b": ("Nothing much: it never becomes sure.", "It becomes sure, and sooner than the first one did."),
             "c": (
-                "It stays the same.",
-                "Right. Reorder the rows of W1 in the same way, and every score is what it was.",
-            ),
-            "d": (
-                "It rises: pixels that depend on each other less are easier.",
-                "They depend on each other just as before, in another order.",
+                "It becomes sure much sooner, while the gaps are only grey.",
+                "Right. It looks at few places, and a small change in these convinces it.",
             ),
         },
     ),

@@ -39,10 +39,6 @@ def early_field(layers: list[tuple[int, int]]) -> int:
     return field
 
 
-def multiplications(channels_in: int, channels_out: int, kernel: int, height: int, width: int) -> int:
-    return channels_in * channels_out * kernel**2 * height * width
-
-
 def kernel_slope(x: Tensor, dy: Tensor) -> Tensor:
     """The gradient to the kernel: x correlated with dy."""
     return F.conv2d(x[None, None], dy[None, None])[0, 0]
@@ -189,30 +185,6 @@ EXERCISES = (
             ),
         ),
     ),
-    Code(
-        name="02.multiplications",
-        question="The multiplications of a convolution that makes a map of height × width.",
-        takes="channels_in channels_out kernel height width",
-        solution=multiplications,
-        cases=((3, 8, 3, 10, 12), (16, 4, 1, 7, 7), (8, 6, 5, 4, 9)),
-        mistakes=(
-            (
-                lambda i, o, k, h, w: i * o * k * k,
-                "Those are the weights: each is used once at every position of the map.",
-            ),
-            (
-                lambda i, o, k, h, w: o * k * k * h * w,
-                "Each output looks at all input channels: multiply by those too.",
-            ),
-            (lambda i, o, k, h, w: i * k * k * h * w, "That makes one output channel: multiply by their number."),
-            (lambda i, o, k, h, w: i * o * k * h * w, "The kernel has two sides: k²."),
-            (lambda i, o, k, h, w: (i * k * k + 1) * o * h * w, "A bias is added, not multiplied: leave it out."),
-            (
-                lambda i, o, k, h, w: 2 * i * o * k * k * h * w,
-                "Those are operations: additions are not asked for, halve it.",
-            ),
-        ),
-    ),
     Number(
         name="02.lenet_side",
         question="28×28 pixels → conv 5×5 → pool 2×2 → conv 5×5 → pool 2×2, without padding: which side is left?",
@@ -239,40 +211,104 @@ EXERCISES = (
             (25, "That is the area: in a row there are 5."),
         ),
     ),
-    Number(
-        name="02.three_for_one",
-        question="Three 3×3 convolutions see as much as one 7×7, all C → C channels: with what share of its weights?",
-        answer=27 / 49,
-        why="27 C² against 49 C².",
-        hint="A k×k convolution from C to C channels has k² C² weights.",
-        mistakes=(
-            (9 / 49, "That is one 3×3: there are three."),
-            (9 / 7, "Kernels have two sides: 3·3² against 7²."),
-            (49 / 27, "Upside down: the three have fewer."),
-        ),
-        tolerance=0.01,
-    ),
     Choice(
-        name="02.where",
-        question="VGG-16: 13 convolutions, 3 dense layers. Where are most parameters, where most multiplications?",
+        name="02.permutation",
+        question="All digits get their pixels shuffled in one order, and a dense network learns these. Its accuracy?",
         answer="c",
         options={
             "a": (
-                "Both in the convolutions.",
-                "Half right: a kernel is used at every position, so it computes much and stores little.",
+                "It falls to about 10 %: nobody can read such pictures.",
+                "You cannot. The network never knew which pixels are neighbours, so it loses nothing.",
             ),
             "b": (
-                "Both in the dense layers.",
-                "Half right: a dense weight is stored once and used once, so storing much is not computing much.",
+                "It falls by a few points: strokes are torn apart.",
+                "Strokes were never seen as strokes: each pixel is a column of numbers with weights of its own.",
             ),
             "c": (
-                "Parameters in the dense layers, multiplications in the convolutions.",
-                "Right. A dense weight is used once a picture, a kernel's weight at every position.",
+                "It stays the same, but for chance.",
+                "Right. Reorder the weights of the first layer likewise, and every score is what it was.",
             ),
             "d": (
-                "Parameters in the convolutions, multiplications in the dense layers.",
-                "The other way round: which weight is used more often, a kernel's or a dense layer's?",
+                "It rises: pixels that depend on each other less are easier.",
+                "They depend on each other just as before, in another order.",
             ),
         },
+    ),
+    Choice(
+        name="02.edge",
+        question="The map: where is it 0, and what is its largest value?",
+        answer="b",
+        options={
+            "a": (
+                "0 where the picture is dark, 9 where it is light.",
+                "Where all is light, -1 and 1 cancel in each row.",
+            ),
+            "b": ("0 where the picture is flat, 3 at the edge.", "Right. Three rows, each with 1 - 0 at the edge."),
+            "c": ("0 where the picture is flat, 1 at the edge.", "Each of the kernel's three rows adds its 1."),
+            "d": (
+                "0 nowhere: each window holds some light.",
+                "A window without any light gives 0, and so does an even one.",
+            ),
+        },
+    ),
+    Choice(
+        name="02.pillars",
+        question="Which map brings out the pillars: light that changes to the right, or light that changes downwards?",
+        answer="a",
+        options={
+            "a": ("To the right.", "Right. Crossing an upright pillar from left to right, the light changes twice."),
+            "b": ("Downwards.", "Along a pillar the light stays the same: it changes across."),
+            "c": ("Both alike.", "Along a pillar the light hardly changes, across it does."),
+        },
+    ),
+    Number(
+        name="02.matrix",
+        question="How many of the 1296 entries differ from 0, and how many different numbers are among those?",
+        answer=(256, 9),
+        why="Inner pixels have 9 neighbours, those at the border 6, the corners 4: 16·9 + 16·6 + 4·4 = 256.",
+        hint="Each row holds the kernel once, as far as its window lies inside the picture.",
+        mistakes=(
+            ((324, 9), "Nine in each row would be 324: at the border a part of the window falls on zeros."),
+            ((36, 9), "A row for each output pixel, and up to nine entries in each."),
+            ((324, 324), "The numbers in a row are the kernel's: the same nine in each."),
+            ((256, 256), "256 is right, and all of them come from one kernel of nine numbers."),
+        ),
+    ),
+    Choice(
+        name="02.stripes",
+        question="In which of the six results can one still see that there were stripes?",
+        answer="d",
+        options={
+            "a": (
+                "In those of the bare stride.",
+                "It keeps one column of two: all white, or all black one pixel further.",
+            ),
+            "b": ("In those of the maximum.", "Each window holds a white column, so each maximum is white."),
+            "c": ("In those of the mean.", "Each window is half white, so each mean is the same grey."),
+            "d": ("In none.", "Right. What is finer than the new grid is gone in every way."),
+        },
+    ),
+    Choice(
+        name="02.steady",
+        question="Which bar is exactly 0, apart from rounding?",
+        answer="c",
+        options={
+            "a": ("The maximum of 4 × 4.", "Less than others, but a stroke may leave its window."),
+            "b": ("The mean of 4 × 4.", "Near, but windows end: what crosses such a border changes two means."),
+            "c": ("The mean of all.", "Right. The map moves along, and a mean over all places asks for no place."),
+            "d": ("None.", "One of them does not ask for places at all."),
+        },
+    ),
+    Number(
+        name="02.bug",
+        question="Which of the numbered lines is wrong?",
+        answer=3,
+        why="K.T is the kernel transposed: turned by 180° it is K.flip(0, 1). For a blur, the two are the same.",
+        hint="Which line treats a blur and K_x differently?",
+        mistakes=(
+            (1, "A border of k - 1 is right: each pixel took part in up to k outputs in a row."),
+            (2, "All four sides get the same border: so it should be."),
+            (4, "Correlating with the turned kernel is right: is what it is given the turned kernel?"),
+        ),
     ),
 )

@@ -16,14 +16,18 @@ from .networks import feature_maps, histogram, kernels, network, receptive_field
 from .routes import routes
 from .runs import bars, losses, race
 from .statistics import gram_matrix, placed, spectrum
+from .steps import STEPS, backpropagation, convolution
 from .strips import strip
 from .surfaces import contours
 
 __all__ = [
+    "STEPS",
     "animate",
+    "backpropagation",
     "bars",
     "compare",
     "contours",
+    "convolution",
     "feature_maps",
     "filmstrip",
     "finish",

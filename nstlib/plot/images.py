@@ -16,7 +16,7 @@ from torch import Tensor
 
 from ..files import whole
 from ..image import Picture, load_image, to_pil
-from .figures import WIDTH, finish, listed, need, new
+from .figures import finish, listed, need, new
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from ..result import Progress
 
 __all__ = ["animate", "compare", "filmstrip", "grid", "pictures", "pixels", "sequence", "wall"]
+
+WALL = 10.4  # inches: four pictures in a row have 260 pixels each
 
 
 def pictures(items: Any, titles: Sequence[str] | None = None, *, columns: int = 4, title: str = "") -> Figure:
@@ -206,7 +208,7 @@ def wall(images: Sequence[np.ndarray], captions: Sequence[str], columns: int, **
     columns = math.ceil(len(images) / rows)
     starts = range(0, len(images), columns)
     tall = [max(i.shape[0] / i.shape[1] for i in images[start : start + columns]) for start in starts]
-    cell, font = min(WIDTH / columns, 4.5, 8.5 / sum(tall)), 8 if columns > 4 else 9
+    cell, font = min(WALL / columns, 4.5, 8.5 / sum(tall)), 8 if columns > 4 else 9
     captions = [textwrap.fill(str(caption), max(8, int(120 * cell / font))) for caption in captions]
     lines = [max((c.count("\n") + 1 for c in captions[start : start + columns] if c), default=0) for start in starts]
     heights = [0.05 + 0.17 * line + cell * t for line, t in zip(lines, tall, strict=True)]

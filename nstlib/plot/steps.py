@@ -1,0 +1,188 @@
+"""A computation that can be followed with a pencil → a figure of one of its steps, for a slider."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from .figures import COLOURS, array, finish, listed, need, new
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+__all__ = ["STEPS", "backpropagation", "convolution"]
+
+# What is new at each step of `backpropagation`, and the line of code that makes it.
+STEPS = (
+    ("x", "the input, and the weights on the edges"),
+    ("z", "forward: z = x W1"),
+    ("a", "forward: a = max(z, 0)"),
+    ("s", "forward: s = a W2"),
+    ("p", "forward: p = softmax(s), and the loss -ln p of the right class"),
+    ("ds", "backward: ds = p - y"),
+    ("dW2", "backward: dW2 = aᵀ ds"),
+    ("da", "backward: da = ds W2ᵀ"),
+    ("dz", "backward: dz = da where z > 0, else 0"),
+    ("dW1", "backward: dW1 = xᵀ dz"),
+    ("dx", "backward: dx = dz W1ᵀ"),
+)
+PIXEL, HIDDEN, SCORE = 0.0, 3.0, 6.0  # where the columns of units stand
+GRADIENT = COLOURS[1]
+MOST = 12  # numbers in a row, beyond which they could not be read
+
+
+def backpropagation(
+    x: Any, first: Any, second: Any, label: int, *, step: int = len(STEPS) - 1, title: str | None = None
+) -> Figure:
+    """A network of two layers without biases as a graph: values in black, and the loss's gradients in orange.
+
+    Args:
+        x: input (D,), of a few numbers.
+        first: weights (D, H) of the first layer.
+        second: weights (H, K) of the second.
+        label: the right class, from 0.
+        step: how far the computation has come, a row of `STEPS`.
+        title: in place of what the step does.
+    """
+    x, first, second = array(x), array(first), array(second)
+    fits = x.ndim == 1 and first.ndim == second.ndim == 2 and first.shape == (len(x), len(second))
+    need(fits, f"x {x.shape}, first {first.shape}, second {second.shape} do not fit: give (D,), (D, H) and (H, K)")
+    need(0 <= step < len(STEPS), f"step = {step}: give 0 to {len(STEPS) - 1}")
+    need(0 <= label < second.shape[1], f"label = {label}: give 0 to {second.shape[1] - 1}")
+    found = there_and_back(x, first, second, label)
+    known = {name: found[name] for name, _ in STEPS[: step + 1] if name in found}
+    figure, axes = new(5.2)
+    axis = axes[0, 0]
+    columns = [(PIXEL, "x", len(x)), (HIDDEN, "z", len(second)), (SCORE, "s", second.shape[1])]
+    for (left, _, n), (right, _, m), weights, name in zip(
+        columns, columns[1:], (first, second), ("dW1", "dW2"), strict=False
+    ):
+        for (i, j), w in np.ndenumerate(weights):
+            edge(axis, (left, height(i, n)), (right, height(j, m)), w, known.get(name, {(i, j): None})[i, j], i)
+    for column, name, count in columns:
+        for i in range(count):
+            axis.add_patch(circle((column, height(i, count))))
+            axis.text(column, height(i, count), inside(known, name, i), ha="center", va="center", fontsize=11)
+            below = [f"d{n} = {known[f'd{n}'][i]:g}" for n in ("a" if name == "z" else "", name) if f"d{n}" in known]
+            beside = 0.47 if name == "z" else -0.47
+            place, box = (column, height(i, count) + beside), {"facecolor": "white", "edgecolor": "none", "pad": 1}
+            axis.text(*place, "   ".join(below), ha="center", va="center", color=GRADIENT, bbox=box, zorder=2)
+    if "p" in known:
+        told = "\n".join(f"class {k}: p = {p:.2g}{', right' * (k == label)}" for k, p in enumerate(known["p"]))
+        axis.text(SCORE + 0.6, height(0, 2) - 0.75, f"{told}\n\nloss = {-np.log(known['p'][label]):.3f}", va="center")
+    if "dW2" in known:
+        axis.text(HIDDEN, -2.5, "on a line: weight | its gradient", ha="center", color=GRADIENT)
+    axis.set(xlim=(-0.8, SCORE + 2.4), ylim=(-2.6, 2.1), aspect="equal")
+    axis.set_axis_off()
+    told = "; ".join(f"{name} = {listed(f'{v:.3g}' for v in np.ravel(known[name]))}" for name in known)
+    return finish(figure, title or f"Step {step}. {STEPS[step][1]}", f"A network as a graph. {told}.")
+
+
+def there_and_back(x: np.ndarray, first: np.ndarray, second: np.ndarray, label: int) -> dict[str, np.ndarray]:
+    """All that is computed in a forward and a backward pass, by name."""
+    z = x @ first
+    a = np.maximum(z, 0)
+    s = a @ second
+    p = np.exp(s - s.max()) / np.exp(s - s.max()).sum()
+    ds = p - np.eye(len(s))[label]
+    da = second @ ds
+    dz = da * (z > 0)
+    values = {"x": x, "z": z, "a": a, "s": s, "p": p, "ds": ds, "dW2": np.outer(a, ds), "da": da, "dz": dz}
+    values |= {"dW1": np.outer(x, dz), "dx": first @ dz}
+    return {name: value + 0.0 for name, value in values.items()}  # no -0
+
+
+def height(number: int, count: int) -> float:
+    """Where unit `number` of a column stands."""
+    return 1.5 * ((count - 1) / 2 - number)
+
+
+def circle(centre: tuple[float, float]) -> Any:
+    from matplotlib.patches import Circle
+
+    return Circle(centre, 0.33, facecolor="white", edgecolor="black", zorder=3)
+
+
+def inside(known: dict[str, np.ndarray], name: str, i: int) -> str:
+    """What stands in a unit: its value, for a hidden one before and after ReLU."""
+    if name not in known:
+        return ""
+    if name == "z" and "a" in known:
+        return f"{known['z'][i]:g}→{known['a'][i]:g}"
+    return f"{known[name][i]:g}"
+
+
+def edge(
+    axis: Axes, start: tuple[float, float], end: tuple[float, float], weight: float, gradient: float | None, number: int
+) -> None:
+    """A weight as a line, its value on it; crossing lines carry their values at different places."""
+    (x0, y0), (x1, y1) = start, end
+    axis.plot((x0, x1), (y0, y1), color="#bbbbbb", linewidth=1, linestyle="-", zorder=1)
+    share = 0.3 + 0.17 * (number % 3)
+    text = f"{weight:g}" if gradient is None else f"{weight:g} | {gradient:g}"
+    place, box = (x0 + share * (x1 - x0), y0 + share * (y1 - y0)), {"facecolor": "white", "edgecolor": "none", "pad": 1}
+    colour = "#444444" if gradient is None else GRADIENT
+    axis.text(*place, text, ha="center", va="center", fontsize=9, color=colour, bbox=box, zorder=2)
+
+
+def convolution(picture: Any, kernel: Any, *, position: int = 0, bias: float = 0.0, title: str | None = None) -> Figure:
+    """A kernel at one place of a picture: for each channel the window, the kernel's slice and their product.
+
+    Args:
+        picture: (C, H, W), or (H, W) for one channel; of a few numbers.
+        kernel: (C, k, k), or (k, k).
+        position: where the kernel lies, counted along the rows of the map, from 0.
+        bias: is added everywhere.
+        title: in place of the sum.
+    """
+    picture, kernel = array(picture), array(kernel)
+    picture, kernel = (v[None] if v.ndim == 2 else v for v in (picture, kernel))
+    (channels, rows, columns), k = picture.shape, kernel.shape[-1]
+    need(
+        kernel.shape == (channels, k, k), f"a kernel for {channels} channels is ({channels}, k, k), not {kernel.shape}"
+    )
+    need(max(rows, columns) <= MOST, f"{rows} × {columns} numbers could not be read: give at most {MOST} in a row")
+    down, across = rows - k + 1, columns - k + 1
+    need(0 <= position < down * across, f"position = {position}: give 0 to {down * across - 1}")
+    i, j = divmod(position, across)
+    windows = np.lib.stride_tricks.sliding_window_view(picture, (k, k), axis=(1, 2))  # (C, down, across, k, k)
+    products = windows[:, i, j] * kernel + 0.0  # no -0
+    result = np.full(down * across, np.nan)
+    result[: position + 1] = np.einsum("cijuv,cuv->ij", windows, kernel).ravel()[: position + 1] + bias
+    ratios = {"width_ratios": (columns, k, k, across)}  # a number takes the same room everywhere
+    figure, axes = new(0.9 + 1.9 * channels * rows / 4, channels, 4, gridspec_kw=ratios)
+    names = [f" {['red', 'green', 'blue'][c]}" for c in range(3)] if channels == 3 else [""] * channels
+    most = max(np.abs(v).max() for v in (picture, kernel, products))
+    for c, row in enumerate(axes):
+        numbers(row[0], picture[c], f"picture{names[c]}", most, (i, j, k))
+        numbers(row[1], kernel[c], f"kernel{names[c]}", most)
+        numbers(row[2], products[c], f"window × kernel: {products[c].sum():g}", most)
+        row[3].set_axis_off()
+    middle = axes[channels // 2, 3]
+    middle.set_axis_on()
+    numbers(middle, result.reshape(down, across), "map", max(np.nanmax(np.abs(result)), 1e-9), (i, j, 1))
+    summed = " + ".join(f"{v:g}" for v in (*products.sum((1, 2)), *([bias] if bias else [])))
+    value = f"{summed} = {result[position]:g}".replace("+ -", "- ") if "+" in summed else summed
+    finding = f"Row {i}, column {j} of the map: {value}"
+    said = f"A kernel of {k} × {k} on {channels} channel{'s' * (channels > 1)} of {rows} × {columns} pixels. {finding}."
+    return finish(figure, title or finding, said)
+
+
+def numbers(axis: Axes, values: np.ndarray, name: str, most: float, window: Sequence[int] = ()) -> None:
+    """A small matrix with its numbers, and perhaps a window (row, column, side) on it."""
+    from matplotlib.patches import Rectangle
+
+    axis.imshow(values, cmap="PuOr", vmin=-1.6 * most, vmax=1.6 * most)  # pale, so that numbers can be read
+    for (i, j), v in np.ndenumerate(values):
+        axis.text(j, i, "" if np.isnan(v) else f"{v:g}", ha="center", va="center", fontsize=9)
+    axis.set_title(name, fontsize=10)
+    axis.set(xticks=np.arange(0.5, values.shape[1] - 1), yticks=np.arange(0.5, values.shape[0] - 1))
+    axis.grid(color="white")
+    axis.tick_params(length=0, labelbottom=False, labelleft=False)
+    if window:
+        i, j, side = window
+        frame = Rectangle((j - 0.5, i - 0.5), side, side, fill=False, edgecolor=GRADIENT, linewidth=3, zorder=4)
+        axis.add_patch(frame)
