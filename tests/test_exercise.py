@@ -12,7 +12,7 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-from nstlib import RECIPES
+from nstlib import LESSONS, RECIPES
 from nstlib.architecture import BACKBONES
 from nstlib.errors import InputError
 from nstlib.exercise import EXERCISES, Choice, Code, Number, Verdict, check
@@ -88,7 +88,7 @@ def tell_count(exercise):
 
 def test_each_lesson_has_four_with_code_and_a_prediction():
     lessons = Counter(name.split(".")[0] for name in EXERCISES)
-    assert set(lessons) == set(nst.LESSONS)
+    assert set(lessons) == set(LESSONS)
     for lesson, many in lessons.items():
         kinds = {isinstance(e, Code) for name, e in EXERCISES.items() if name.split(".")[0] == lesson}
         assert many >= (12 if lesson == "clinic" else 4)

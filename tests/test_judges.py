@@ -160,4 +160,3 @@ def test_the_command_prints_the_table_and_draws_the_chart(tmp_path):
     layers = CliRunner().invoke(cli.nst, [*call, "--layers"])
     assert "relu4_1" in layers.output
     assert done.output.count("flatters") == 1
-

@@ -100,7 +100,7 @@ EXERCISES = (
         question="The network is shown the same painting at 160, 256 and 512 pixels. Which gives the broadest strokes?",
         answer="c",
         options={
-            "a": ("160 pixels.", "Small in the small picture, they are small in the result: a stroke keeps its pixels."),
+            "a": ("160 pixels.", "Small there, they are small in the result: a stroke keeps its pixels."),
             "b": ("All the same: it is the same painting.", "The network measures in pixels, and knows no painting."),
             "c": ("512 pixels.", "Right. A stroke that is ten pixels wide there is painted ten pixels wide."),
         },

@@ -145,20 +145,6 @@ def along_everything(f: Callable, w: np.ndarray, h: float) -> np.ndarray:
     return np.full_like(w, (f(w + h) - f(w - h)) / (2 * h))
 
 
-<<<<<<< HEAD
-def rmsprop_step(
-    w, v, g, rate, rho, *, late=False, power=2, fresh=True, root=True, sign=-1, swap=False, inside=False, eps=1e-8
-):
-    """RMSProp (Tieleman & Hinton 2012) and its likely mistakes: w, v and g (n,)."""
-    old, (keep, take) = v, (1 - rho, rho) if swap else (rho, 1 - rho if fresh else 1)
-    v = keep * v + take * abs(g) ** power
-    used = old if late else v
-    below = (used + eps) ** 0.5 if inside else (used**0.5 if root else used) + eps
-    return w + sign * rate * g / below, v
-
-
-=======
->>>>>>> l0102
 X, W, DY = arrays(11, (5, 4), (4, 3), (5, 3))
 LINEAR = ((DY, X, W), arrays(12, (2, 3), (2, 3), (3, 3)), arrays(13, (1, 2), (1, 6), (6, 2)))
 LOGITS = (
