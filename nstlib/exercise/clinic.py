@@ -193,14 +193,14 @@ MENDED = (
         mistakes=(
             (
                 lambda loss, start, rate, steps: descend(loss, start, rate, steps, keep=1),
-                "Still the patient's: backward adds to what is in .grad. Set it to zero before each.",
+                "Still the patient's: backward adds to the gradient that is there. Set it to zero before each.",
             ),
             (
                 lambda loss, start, rate, steps: descend(loss, start, rate, steps, way=1),
                 "Uphill: take the gradient off.",
             ),
-            (lambda loss, start, rate, steps: descend(loss, start, rate, steps - 1), "One step too few."),
-            (lambda loss, start, rate, steps: descend(loss, start, rate, steps + 1), "One step too many."),
+            (lambda loss, start, rate, steps: descend(loss, start, rate, steps - 1), "One step too few: go count times."),
+            (lambda loss, start, rate, steps: descend(loss, start, rate, steps + 1), "One step too many: go count times."),
             (
                 lambda loss, start, rate, steps: start - steps * rate * (start - descend(loss, start, 1.0, 1)),
                 "The gradient is taken once, at the start: it changes with every step.",
