@@ -319,7 +319,7 @@ def test_a_run_is_gone_on_with_after_a_restart(painter):
     painter.paint(chosen)
     assert painter.worker.wait(60) and watch.results[0][1].stopped is Stop.LEFT
     again = Painter(Shelf(), Paces(), Watch())
-    assert again.canvas is None and again.offer == "the last run"
+    assert again.canvas is None and again.offer == "last run"
     again.go_on()
     assert again.worker.wait(60)
     (path, result), *_ = again.watcher.results
@@ -546,7 +546,7 @@ def test_continue_is_offered_with_what_it_does_and_after_a_restart(studio):
     assert not studio.desk.go_on.disabled and studio.desk.go_on.description == "Continue (4 more)"
     again = nst.Studio()
     again.scout.stop()
-    assert not again.desk.go_on.disabled and again.desk.go_on.description == "Continue (the last run)"
+    assert not again.desk.go_on.disabled and again.desk.go_on.description == "Continue (last run)"
 
 
 def test_what_the_time_depends_on_stands_beside_paint(studio):

@@ -122,7 +122,7 @@ class Painter:
     def offer(self) -> str | None:
         """What Continue would do, in a word or two; None if there is nothing to go on with."""
         if self.canvas is None:
-            return "the last run" if self.left else None
+            return "last run" if self.left else None
         if self.canvas.done:
             return None
         return f"{self.canvas.to_come} {'more' if self.canvas.run.stop else 'to go'}"
