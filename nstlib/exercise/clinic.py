@@ -27,7 +27,7 @@ CAUSES = {  # letter: (cause, how the patient would look, told to who suspects i
 }
 
 DIAGNOSES = (  # of each patient: the letter, and why
-    ("a", "The style's gradient is hundreds to thousands of times too small: small, and not zero."),
+    ("a", "The style's gradient is hundreds of times too small at best: small, and not zero."),
     ("b", "The target moves with the picture, so nothing is asked of it: 0 at every step."),
     ("d", "Each gradient is the sum of all before it: its norm grows on, long after the loss has turned."),
     ("g", "In memory the picture is well. In the file 260 became 4, and -5 became 251."),
