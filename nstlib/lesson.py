@@ -63,7 +63,7 @@ PHOTOS = ("matplotlib", "ipywidgets", "skimage")
 LESSONS: dict[str, Lesson] = {
     lesson.number: lesson
     for lesson in (
-        Lesson("00", "First transfer", "00_first_picture", 43),
+        Lesson("00", "First transfer", "00_first_picture", 44),
         Lesson("01", "A network from scratch", "01_network_from_scratch", 73, DIGITS, network=False),
         Lesson("01b", "Training", "01b_training", 38, DIGITS, network=False),
         Lesson("02", "Convolutional networks", "02_convolutional_networks", 77, DIGITS, network=False),
