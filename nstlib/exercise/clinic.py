@@ -199,8 +199,8 @@ MENDED = (
                 lambda loss, start, rate, steps: descend(loss, start, rate, steps, way=1),
                 "Uphill: take the gradient off.",
             ),
-            (lambda loss, start, rate, steps: descend(loss, start, rate, steps - 1), "One step too few: go count times."),
-            (lambda loss, start, rate, steps: descend(loss, start, rate, steps + 1), "One step too many: go count times."),
+            (lambda loss, start, rate, steps: descend(loss, start, rate, steps - 1), "One step too few: go on."),
+            (lambda loss, start, rate, steps: descend(loss, start, rate, steps + 1), "One too many: stop earlier."),
             (
                 lambda loss, start, rate, steps: start - steps * rate * (start - descend(loss, start, 1.0, 1)),
                 "The gradient is taken once, at the start: it changes with every step.",
