@@ -162,8 +162,11 @@ def line(points: dict[int, float]) -> tuple[float, float]:
     Returns:
         Seconds without any pixels, and seconds per pixel.
 
-    >>> line({100: 2.0, 200: 3.0}), line({100: 2.0}), line({100: 2.0, 200: 8.0})
-    ((1.0, 0.01), (0.0, 0.02), (0.0, 0.0288...))
+    >>> for points in {100: 2.0, 200: 3.0}, {100: 2.0}, {100: 2.0, 200: 8.0}:
+    ...     print("{:.3f} + {:.3f} p".format(*line(points)))
+    1.000 + 0.010 p
+    0.000 + 0.020 p
+    0.000 + 0.024 p
     """
     # Σ (a/t + b·p/t - 1)² is least where its two slopes are 0.
     aa = sum(1 / t**2 for t in points.values())

@@ -285,7 +285,7 @@ def test_a_lesson_that_was_never_run_shows_its_figures_and_panels_with_words(lab
     assert min(len(one["alt"]) for one in shown) > 10 and min(one["wide"] for one in shown) > 100
     assert max(one["out"] for one in shown) <= 0 and made.width_beyond(".jp-WindowedPanel-outer") <= 0
     still = made.locator(".nst-still")
-    assert still.count() == sum("nst-still" in one for one in html) and still.first.locator("img").count() > 0
+    assert still.count() == sum("nst-still" in one for one in html) and still.locator("img").count() > 0
     assert made.get_by_text("VBox(children").count() == 0 and made.get_by_text("Run this cell to choose").count() >= 1
     made.context.close()
 

@@ -15,7 +15,7 @@ from nstlib import LESSONS
 from nstlib.about import REPOSITORY, VERSION
 
 pytestmark = pytest.mark.slow
-MAX_BYTES = 20_000_000
+MAX_BYTES = 40_000_000  # 12 MB of recorded runs, and at most 20 lessons with their figures
 
 
 @pytest.fixture(scope="module")
