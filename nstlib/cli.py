@@ -545,6 +545,15 @@ def student(folder: str, only_look: bool) -> None:
 
 
 @nst.command()
+@click.argument("lesson")
+def key(lesson: str) -> None:
+    """For teachers: print what LESSON asks, the right answers, and the wrong ones that its checks know."""
+    from .key import answer_key
+
+    say(answer_key(lesson))
+
+
+@nst.command()
 @click.argument("folder", default="notebooks")
 @click.option("--repository", default=None, help="https://github.com/OWNER/NAME [the address in pyproject]")
 @click.option("--tag", default=None, help="the release that Colab installs [this version's]")

@@ -1,0 +1,73 @@
+"""A lesson → its answer key: each question, the right answer, and the wrong ones that its check knows by name.
+
+Nothing here is written twice: the key is read from the lesson's notebook, which says what is asked and in which order,
+and from the exercises, which know what people get wrong.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from .course import read
+from .errors import choose
+from .exercise import EXERCISES, Choice, Code, Number
+from .lesson import LESSONS, NOTEBOOKS
+
+__all__ = ["answer_key", "asked_in"]
+
+ASKED = re.compile(r"""\b(?:predict|choose|check|mine)\(\s*["']([\w.-]+)["']""")
+
+
+def answer_key(number: str) -> str:
+    """A lesson's questions in Markdown, in the order in which they are asked, with everything that is told.
+
+    Args:
+        number: of the lesson, such as "04".
+
+    Raises:
+        InputError: no such lesson (names the nearest).
+
+    >>> print("\\n".join(answer_key("02").splitlines()[:3]))
+    # 02 Convolutional networks: answers
+    <BLANKLINE>
+    For the one who teaches: what is asked, in order; ✓ is right, ✗ a wrong answer with what it is told.
+    """
+    lesson = LESSONS[choose("lesson", number, LESSONS)]
+    lines = [f"# {number} {lesson.title}: answers", ""]
+    lines += ["For the one who teaches: what is asked, in order; ✓ is right, ✗ a wrong answer with what it is told."]
+    for name in asked_in(number):
+        lines += ["", f"## {name}", "", *entry(EXERCISES[name])]
+    return "\n".join(lines)
+
+
+def asked_in(number: str) -> list[str]:
+    """The names of a lesson's questions in the order of its notebook, each once.
+
+    Args:
+        number: of the lesson.
+    """
+    notebook = read(NOTEBOOKS / f"{LESSONS[number].stem}.ipynb")
+    sources = (cell.source for cell in notebook.cells if cell.cell_type == "code")
+    return list(dict.fromkeys(name for source in sources for name in ASKED.findall(source) if name in EXERCISES))
+
+
+def entry(question: Choice | Code | Number) -> Iterator[str]:
+    """The lines of one question."""
+    yield question.question
+    yield ""
+    if isinstance(question, Choice):
+        for letter, (text, tell) in question.options.items():
+            yield f"- {'✓' if letter == question.answer else '✗'} {letter}) {text} *{tell}*"
+        return
+    if isinstance(question, Number):
+        yield f"- ✓ {shown(question.answer)}. *{question.why}*"
+        yield from (f"- ✗ {shown(wrong)}. *{tell}*" for wrong, tell in question.mistakes)
+        return
+    yield f"- ✓ a function of {', '.join(question.takes.split())}; the complete lesson has ours"
+    yield from (f"- ✗ *{tell}*" for tell in dict.fromkeys(tell for _, tell in question.mistakes))
+
+
+def shown(answer: float | tuple[float, ...]) -> str:
+    """A number, or several, as one would write them on a blackboard."""
+    return ", ".join(f"{value:g}" for value in (answer if isinstance(answer, tuple) else (answer,)))
