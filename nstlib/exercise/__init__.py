@@ -26,6 +26,7 @@ from . import (
     lesson_07,
     lesson_08,
 )
+from .grading import let_nbgrader_see
 from .handover import choose_function, show
 from .question import NOT_ANSWERED, Choice, Code, Number, Verdict, unanswered
 
@@ -55,7 +56,9 @@ def check(name: str, answer: object) -> Verdict:
     ○ Not answered yet.
     """
     exercise = EXERCISES[choose("exercise", name, EXERCISES)]
-    return NOT_ANSWERED if unanswered(answer) else exercise.check(answer)
+    verdict = NOT_ANSWERED if unanswered(answer) else exercise.check(answer)
+    let_nbgrader_see(verdict)
+    return verdict
 
 
 def mine(name: str, answer: object) -> Callable:

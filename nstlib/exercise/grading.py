@@ -1,0 +1,32 @@
+"""A verdict → an error that nbgrader counts, while it grades: it gives a cell its points unless the cell shows one."""
+
+from __future__ import annotations
+
+import os
+
+from ..interrupts import notebook
+from .question import Verdict
+
+__all__ = ["let_nbgrader_see"]
+
+
+class Unearned(AssertionError):
+    """An answer that earns no points: one line in place of a traceback."""
+
+    def _render_traceback_(self) -> list[str]:
+        return [str(self)]
+
+
+def let_nbgrader_see(verdict: Verdict) -> None:
+    """Show an error under the cell if nbgrader is grading it and the answer is not right.
+
+    It is shown, not raised: the cells below go on with the library's function, and are graded for themselves.
+
+    Args:
+        verdict: on the answer.
+    """
+    shell = notebook()
+    if verdict or shell is None or os.environ.get("NBGRADER_EXECUTION") != "autograde":
+        return
+    error = Unearned(str(verdict))
+    shell.showtraceback((Unearned, error, None))
