@@ -56,6 +56,7 @@ from .recorder import flight as flight
 from .result import Progress as Progress
 from .result import Record as Record
 from .result import Result as Result
+from .spectrum import Smoothing as Smoothing
 from .studio import Studio as Studio
 from .style import STATISTICS as STATISTICS
 from .style import Statistic as Statistic

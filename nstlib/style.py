@@ -5,7 +5,8 @@ turns a feature map into a tensor, `distance` compares the tensor of an image wi
 statistic for another is one word.
 
     F   (N, M)   a feature map: N channels, M = height × width positions
-    R   (N, N)   F Fᵀ, the raw Gram matrix; everything here uses R / M, so that images of different sizes compare
+    R   (N, N)   F Fᵀ, the raw Gram matrix, which the papers call G, and A for the style picture
+    G   (N, N)   R / M, a mean over positions, so that images of different sizes compare: what everything here uses
 
 Three normalisations of the Gram loss are in use, and a weight made for one means nothing in another:
 

@@ -172,6 +172,14 @@ def test_the_student_edition_keeps_the_rules_and_links_back():
     assert [c.metadata.get("nbgrader") for c in made.cells] == [c.metadata.get("nbgrader") for c in source.cells]
 
 
+def test_an_answer_is_folded_and_its_stub_is_open():
+    source, folded = make(), {"jupyter": {"source_hidden": True}, "cellView": "form"}
+    for cell in source.cells[2:4]:  # plumbing, and an exercise
+        cell.metadata.update(folded)
+    plumbing, stub = course.student(source).cells[2:4]
+    assert folded.items() <= plumbing.metadata.items() and not folded.keys() & stub.metadata.keys()
+
+
 @pytest.mark.parametrize(
     ("solution", "expected"),
     [
@@ -456,7 +464,7 @@ def extra_minutes(*cells):
         (["★★ · 5 minutes."], 5 + 2 / 150),
         (["## Exercise (★, 1 minute)", ('nst.choose("04.index")', False)], 1 + 3 / 150),
         (["★★★ · at most 12 minutes"], 12 + 4 / 150),
-        ([('nst.predict("04.shuffle")\nnst.predict("04.rank")', False)], 2),
+        ([('nst.predict("04.shuffle")\nnst.predict("04b.rank")', False)], 2),
         (["**Predict** it.", ('nst.predict("04.shuffle")', False)], 1 + 2 / 150),
         (["**Predict** it.", ("x", False)], 1 + 2 / 150),
         (["★ · 2 minutes. **Predict** it.", ('nst.choose("04.shuffle")', False)], 2 + 4 / 150),

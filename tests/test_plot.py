@@ -75,6 +75,7 @@ FIGURES = {
     "feature maps": (lambda **k: plot.feature_maps(MAPS, **k), ["of 10", "0 silent"], False),
     "maps of layers": (lambda **k: plot.feature_maps({"a": MAPS, "b": MAPS}, channels=3, **k), ["a: ", "b: "], False),
     "network": (lambda **k: plot.network(NETWORK, **k), ["conv1_1 24/1/3", "pool5 192/32/148"], False),
+    "volumes": (lambda **k: plot.volumes(NETWORK, size=64, **k), ["picture 3 × 64²", "conv5_1 192 × 4²"], False),
     "receptive fields": (
         lambda **k: plot.receptive_fields(PICTURE, NETWORK, ["relu4_1", "relu1_1"], **k),
         ["32 × 24", "relu1_1 3, relu4_1 60"],
@@ -88,6 +89,11 @@ FIGURES = {
     "small gram": (
         lambda **k: plot.gram_matrix([[5, -2], [-2, 3]], ["u", "v"], **k),
         ["-2 to 5", "U is the strongest, 5"],
+        True,
+    ),
+    "rows": (
+        lambda **k: plot.rows_meet([[3, 0, 2], [1, 5, 2]], 0, 1, upto=2, labels=["u", "v"], **k),
+        ["u with v, 2 of 3 positions: 3 + 0 = 3"],
         True,
     ),
     "spectrum": (
@@ -206,6 +212,30 @@ def test_receptive_fields_lie_where_the_network_looks():
     box = figure.axes[0].patches[-1]
     assert box.get_y() + 0.5 <= rows[0] and rows[-1] <= box.get_y() + box.get_height() - 0.5
     assert len(rows) >= layer.receptive_field - 2  # a pooling may not have chosen the outermost row
+
+
+def test_volumes_are_as_thick_as_channels_and_as_high_as_maps():
+    figure = plot.volumes(NETWORK, size=64)
+    fronts = [p.get_xy()[:4] for p in figure.axes[0].patches[::3]][1:]  # each box has three faces; without the picture
+    layers = [x for x in NETWORK.layers.values() if x.kind != "relu"]
+    assert len(fronts) == len(layers)
+    thick, high = (np.array([corners[:, i].max() - corners[:, i].min() for corners in fronts]) for i in (0, 1))
+    np.testing.assert_allclose(thick / thick[0], [x.channels / layers[0].channels for x in layers])
+    np.testing.assert_allclose(high, [64 // x.stride / 64 for x in layers])
+
+
+def test_rows_meet_position_by_position():
+    """The entries of F Fᵀ by NumPy, and what is drawn of them on the way."""
+    f = torch.tensor([[[[3.0, 0, 2], [2, 2, 0]], [[1, 0, 4], [2, 0, 2]]]])
+    rows = f[0].flatten(1).numpy()
+    for i, j in ((0, 0), (0, 1), (1, 1)):
+        matrix = plot.rows_meet(f, i, j).axes[1]
+        assert matrix.texts[2 * i + j].get_text() == matrix.texts[2 * j + i].get_text() == f"{(rows @ rows.T)[i, j]:g}"
+    part = plot.rows_meet(f, 0, 1, upto=3)
+    assert "3 of 6 positions: 3 + 0 + 8 = 11" in part.get_suptitle()
+    assert [t.get_text() for t in part.axes[0].texts[12:]] == ["3", "0", "8", "", "", ""]
+    with pytest.raises(InputError, match="give 0 to 6 positions"):
+        plot.rows_meet(f, 0, 1, upto=7)
 
 
 def test_the_strongest_channel_comes_first():

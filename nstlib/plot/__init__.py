@@ -12,11 +12,11 @@ are there for changes. Lines differ in style as well as colour; colours are safe
 from .figures import finish, new
 from .images import animate, compare, filmstrip, grid, pictures
 from .judgements import judged
-from .networks import feature_maps, histogram, kernels, network, receptive_fields
+from .networks import feature_maps, histogram, kernels, network, receptive_fields, volumes
 from .routes import routes
 from .runs import bars, losses, race
 from .statistics import gram_matrix, placed, spectrum
-from .steps import STEPS, backpropagation, convolution
+from .steps import STEPS, backpropagation, convolution, rows_meet
 from .strips import strip
 from .surfaces import contours
 
@@ -44,6 +44,8 @@ __all__ = [
     "race",
     "receptive_fields",
     "routes",
+    "rows_meet",
     "spectrum",
     "strip",
+    "volumes",
 ]

@@ -13,12 +13,15 @@ from .figures import COLOURS, LINES, array, by_name, finish, listed, need, new, 
 from .images import pixels, wall
 
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
     from ..architecture import Layer
     from ..backbone import Backbone
 
-__all__ = ["feature_maps", "histogram", "kernels", "network", "receptive_fields"]
+__all__ = ["feature_maps", "histogram", "kernels", "network", "receptive_fields", "volumes"]
+
+THICK, LEAN, GAP = 0.13, (0.16, 0.12), 0.03  # of a volume: the thickest one, its depth on paper, room between two
 
 
 def feature_maps(maps: Any, *, channels: int | Sequence[int] = 12, title: str | None = None) -> Figure:
@@ -86,6 +89,66 @@ def network(backbone: Backbone, *, title: str | None = None) -> Figure:
     every = listed(f"{x.name} {x.channels}/{x.stride}/{x.receptive_field}" for x in rows)
     finding = f"{backbone.name}: down to {last.name}, {seen}"
     return finish(figure, title or finding, f"Layers as channels/stride/receptive field: {every}.")
+
+
+def volumes(backbone: Backbone, *, size: int = 224, title: str | None = None) -> Figure:
+    """A network's maps as volumes from the picture on: as high and deep as the map, as thick as it has channels.
+
+    Args:
+        backbone: the network.
+        size: side of a square picture, in pixels.
+        title: in place of the finding.
+    """
+    layers = [x for x in backbone.layers.values() if x.kind != "relu"]  # a ReLU changes nothing that is shown here
+    most, told = max(x.channels for x in layers), [f"picture 3 × {size}²"]
+    figure, axes = new(4.2)
+    axis = axes[0, 0]
+    left = put_volume(axis, 0, 0.01, 1, COLOURS[6])
+    axis.text(0, -0.05, f"picture\n3 × {size}²", ha="left", va="top", fontsize=8)
+    for layer, before in zip(layers, [None, *layers], strict=False):
+        side, pool, fresh = size // layer.stride, layer.kind == "pool", before is None or before.kind == "pool"
+        left += GAP * (1 + 6 * fresh)
+        if fresh:
+            axis.text(left, -0.05, f"{layer.name} …\n{layer.channels} × {side}²", ha="left", va="top", fontsize=8)
+            told.append(f"{layer.name} {layer.channels} × {side}²")
+        thick = THICK * layer.channels / most
+        left = put_volume(axis, left, thick, side / size, COLOURS[4] if pool else COLOURS[0])
+    for name, colour in (("convolution and ReLU", COLOURS[0]), ("pooling", COLOURS[4])):
+        axis.plot([], [], "s", color=colour, markersize=9, label=name)
+    axis.legend(loc="upper right", frameon=False, fontsize=10)
+    axis.set(xlim=(-0.05, left + 0.15), ylim=(-0.2, 1 + LEAN[1]), aspect="equal")
+    axis.set_axis_off()
+    finding = f"{backbone.name}: {told[0]}, then {told[1]} down to {told[-1]}"
+    alt = f"Boxes in a row, as thick as there are channels, as high as the map: {listed(told)}"
+    return finish(figure, title or finding, f"{alt}.")
+
+
+def put_volume(axis: Axes, left: float, thick: float, high: float, colour: str) -> float:
+    """Draw a box standing on the ground: its front, its top and its right side.
+
+    Args:
+        axis: where to.
+        left: edge of its front.
+        thick: from left to right.
+        high: and as deep, into the paper.
+        colour: of its front; top and side are lighter.
+
+    Returns:
+        Its right edge.
+    """
+    from matplotlib.colors import to_rgb
+    from matplotlib.patches import Polygon
+
+    right, (across, up) = left + thick, (high * LEAN[0], high * LEAN[1])
+    faces = {
+        0.0: [(left, 0), (right, 0), (right, high), (left, high)],
+        0.5: [(left, high), (right, high), (right + across, high + up), (left + across, high + up)],
+        0.75: [(right, 0), (right + across, up), (right + across, high + up), (right, high)],
+    }
+    for light, corners in faces.items():
+        shade = [light + (1 - light) * part for part in to_rgb(colour)]
+        axis.add_patch(Polygon(corners, facecolor=shade, edgecolor="white", linewidth=0.6))
+    return right
 
 
 def uses(backbone: Backbone) -> dict[str, str]:

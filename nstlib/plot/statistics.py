@@ -22,8 +22,8 @@ __all__ = ["gram_matrix", "ordering", "placed", "spectrum"]
 FEW = 8  # channels up to which the numbers stand in the cells
 ORDERS = {  # of channels: what is written along the axes
     "given": "channel",
-    "strongest": "place, strongest channel first",
-    "similar": "place, similar channels together",
+    "strongest": "channels, strongest first",
+    "similar": "channels, similar ones together",
 }
 
 
@@ -60,7 +60,7 @@ def gram_matrix(
         if names:
             name_channels(axis, names, rotation=90 if sum(map(len, names)) > 40 / columns else 0)
         elif order != "given":
-            axis.set(xlabel=ORDERS[order], ylabel="place")
+            axis.set(xlabel=ORDERS[order], ylabel="channels")
         if few:
             write_cells(axis, m[np.ix_(places, places)], most, signed=low < 0)
     extend: Any = "neither" if few else "both" if low < 0 else "max"

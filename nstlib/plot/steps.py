@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-__all__ = ["STEPS", "backpropagation", "convolution"]
+__all__ = ["STEPS", "backpropagation", "convolution", "rows_meet"]
 
 # What is new at each step of `backpropagation`, and the line of code that makes it.
 STEPS = (
@@ -186,3 +186,72 @@ def numbers(axis: Axes, values: np.ndarray, name: str, most: float, window: Sequ
         i, j, side = window
         frame = Rectangle((j - 0.5, i - 0.5), side, side, fill=False, edgecolor=GRADIENT, linewidth=3, zorder=4)
         axis.add_patch(frame)
+
+
+def rows_meet(
+    features: Any, i: int, j: int, *, upto: int | None = None, labels: Sequence[str] | None = None, title: str = ""
+) -> Figure:
+    """Two rows of F = (N, M) laid on each other, their products, and the entries of F Fᵀ that the sum of these makes.
+
+    Args:
+        features: a map (1, N, H, W) of few positions, or F (N, M).
+        i: number of the one channel, from 0.
+        j: of the other; it may be the same.
+        upto: how many positions are summed; None for all.
+        labels: N, of the channels; None: their numbers.
+        title: in place of the sum.
+    """
+    f = array(features)
+    f = f[0].reshape(f.shape[1], -1) if f.ndim == 4 else f
+    need(f.ndim == 2 and f.shape[1] <= MOST, f"F {f.shape} cannot be read: give (N, M) of at most {MOST} positions")
+    count, most = f.shape[1] if upto is None else upto, len(f) - 1
+    need(max(i, j) <= most and min(i, j) >= 0, f"channels {i} and {j} are not both in 0 … {most}: choose among those")
+    need(0 <= count <= f.shape[1], f"upto = {count}: give 0 to {f.shape[1]} positions")
+    names = [f"channel {c}" for c in range(len(f))] if labels is None else list(labels)
+    products = np.where(np.arange(f.shape[1]) < count, f[i] * f[j], np.nan)
+    entry = float(np.nansum(products))
+    figure, axes = new(3.1, 1, 2, width_ratios=[f.shape[1], len(f) + 1.6])
+    rows, matrix = axes[0]
+    write_row(rows, np.stack([f[i], f[j], products]), [names[i], names[j], "product"], count)
+    known = np.full((len(f), len(f)), np.nan)
+    known[i, j] = known[j, i] = entry
+    matrix.imshow(np.zeros_like(known), cmap="Greys", vmin=0, vmax=1)
+    for (row, column), value in np.ndenumerate(known):
+        matrix.text(column, row, "" if np.isnan(value) else f"{value:g}", ha="center", va="center", fontsize=15)
+    matrix.set(title="R = F Fᵀ", xlabel="channel", ylabel="channel")
+    matrix.set(xticks=np.arange(-0.5, len(f)), xticklabels=[], yticks=np.arange(-0.5, len(f)), yticklabels=[])
+    matrix.set_xticks(range(len(f)), names, minor=True)
+    matrix.set_yticks(range(len(f)), names, minor=True)
+    matrix.tick_params(which="both", length=0)
+    matrix.grid(color="#888888")
+    summed = " + ".join(f"{v:g}" for v in products[:count]) or "nothing yet"
+    finding = f"{names[i]} with {names[j]}, {count} of {f.shape[1]} positions: {summed} = {entry:g}"
+    return finish(figure, title or finding, f"Two rows of F and their products, position by position. {finding}.")
+
+
+def write_row(axis: Axes, rows: np.ndarray, names: Sequence[str], here: int) -> None:
+    """Write rows of numbers as a table, its last row below a line, a frame around the column that was met last.
+
+    Args:
+        axis: where to.
+        rows: (3, M); NaN stays empty.
+        names: of the rows.
+        here: number of that column, from 1; 0 for none.
+    """
+    from matplotlib.patches import Rectangle
+
+    places = [0.0, 1.0, 2.3]
+    for y, row in zip(places, rows, strict=True):
+        for x, value in enumerate(row):
+            shade = "#ffffff" if np.isnan(value) or not value else "#d6e6f4"
+            axis.add_patch(Rectangle((x - 0.5, y - 0.5), 1, 1, facecolor=shade, edgecolor="#888888", linewidth=0.8))
+            axis.text(x, y, "" if np.isnan(value) else f"{value:g}", ha="center", va="center", fontsize=13)
+    if here:
+        frame = Rectangle((here - 1.5, -0.5), 1, 3.3, fill=False, edgecolor=COLOURS[1], linewidth=3, zorder=4)
+        axis.add_patch(frame)
+    axis.set(xlim=(-0.6, rows.shape[1] - 0.4), ylim=(2.95, -0.65), aspect="equal", xlabel="position")
+    axis.set_xticks(range(rows.shape[1]), range(1, rows.shape[1] + 1))
+    axis.set_yticks(places, names)
+    axis.tick_params(length=0)
+    axis.set_ylabel("row of F")
+    axis.set_frame_on(False)
