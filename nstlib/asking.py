@@ -91,8 +91,8 @@ def found(name: str) -> Told:
     Raises:
         InputError: there is no such question, or it asks for code.
 
-    >>> predicted = predict("04.rank", 512)
-    >>> found("04.rank")
+    >>> predicted = predict("04b.rank", 512)
+    >>> found("04b.rank")
     You said 512.
     ✗ That is its side: only 100 positions add an outer product each.
     Found: 100. A sum of 100 outer products, one per position, has at most rank 100.

@@ -18,7 +18,7 @@ from nstlib.errors import InputError
 
 
 def test_lessons_are_numbered_as_their_files():
-    assert list(nst.LESSONS) == ["00", "01", "01b", "02", "02b", "03", "04", "05", "06", "07", "08", "clinic"]
+    assert list(nst.LESSONS) == ["00", "01", "01b", "02", "02b", "03", "04", "04b", "05", "06", "07", "08", "clinic"]
     assert all(row.stem.startswith(number) for number, row in nst.LESSONS.items())
 
 
@@ -135,7 +135,7 @@ def test_the_real_lab_starts(tmp_path):
 def test_setup_prints_what_is_here(capsys):
     found = lesson.setup("04")
     lines = capsys.readouterr().out.splitlines()
-    assert lines[0] == "lesson    04 Gram matrices, about 90 minutes"
+    assert lines[0] == "lesson    04 Gram matrices, about 66 minutes"
     assert f"nstlib {nst.__version__}" in lines[1] and f"torch {torch.__version__}" in lines[1]
     assert re.fullmatch(r"device    .+, (float32|bfloat16)", lines[2])
     assert lines[3:] == ["backbone  pocket, its weights are here"]

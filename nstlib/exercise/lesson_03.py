@@ -10,7 +10,7 @@ from torch import Tensor
 
 from ..architecture import Spec
 from ..loss import content_loss
-from .inputs import AT_WORK, TWO_MAPS, VGG, arrays, uniform
+from .inputs import AT_WORK, TWO_MAPS, VGG, arrays, maps, tensors, uniform
 from .lesson_02 import geometry
 from .question import Choice, Code, Number
 
@@ -49,6 +49,27 @@ TUNED = tuple(
         *(a**2 for a in arrays(8, (8,), (8,))),
     )
 )
+
+
+def climb(image: Tensor, gradient: Tensor, rate: float) -> Tensor:
+    """An image (1, 3, H, W), moved up a gradient: pixels change by `rate`, root mean square, and stay in [0, 1]."""
+    return (image + rate * gradient / gradient.square().mean().sqrt()).clamp(0, 1)
+
+
+def moved(image: Tensor, gradient: Tensor, by: Tensor | float) -> Tensor:
+    return (image + by * gradient).clamp(0, 1)
+
+
+SLOPES = tuple(
+    (picture, slope, rate)
+    for picture, slope, rate in zip(
+        uniform(3, (1, 3, 4, 4), (1, 3, 4, 6), (1, 3, 2, 5)),
+        (1e-4 * g for g in tensors(3, (1, 3, 4, 4), (1, 3, 4, 6), (1, 3, 2, 5))),
+        (0.05, 0.2, 0.4),
+        strict=True,
+    )
+)
+CHANNELS = tuple((m, c) for m, c in zip(maps(13, (1, 4, 5, 6), (1, 3, 4, 4), (1, 5, 7, 3)), (2, 0, 1), strict=True))
 
 PLACED = tuple(
     ([(3, 1, 1)] * before + [(2, 2, 0)] + [(k, s, p)], i)
@@ -293,6 +314,181 @@ EXERCISES = (
             "b": ("It is faster.", "Deeper is slower: every layer before it is run too."),
             "c": ("It has more numbers.", "It has fewer: 512·28·28 against 64·224·224."),
             "d": ("relu1_1 sees no colour.", "It sees colour well: that is what must not be fixed."),
+        },
+    ),
+    Code(
+        name="03.climb",
+        question="A picture (1, 3, H, W), a step uphill: pixels change by rate, root mean square, and stay in [0, 1].",
+        takes="image gradient rate",
+        solution=climb,
+        cases=SLOPES,
+        mistakes=(
+            (lambda x, g, r: climb(x, -g, r), "That goes downhill: the gradient points uphill, so add."),
+            (moved, "The gradient's size is still in: divide by its root mean square."),
+            (
+                lambda x, g, r: x + r * g / g.square().mean().sqrt(),
+                "Some pixels leave the range from 0 to 1: clamp the new picture.",
+            ),
+            (
+                lambda x, g, r: moved(x, g, r / g.norm()),
+                "You divide by the length of the gradient, the root of the sum of squares: take the mean of squares.",
+            ),
+            (lambda x, g, r: moved(x, g, r / g.square().mean()), "You divide by the mean square: take its root."),
+            (
+                lambda x, g, r: moved(x, g, r / g.abs().mean()),
+                "You divide by the mean size: take the root of the mean square.",
+            ),
+            (
+                lambda x, g, r: moved(x, g, r / g.abs().max()),
+                "You divide by the largest entry: take the root mean square.",
+            ),
+            (lambda x, g, r: moved(x, g, r / g.std()), "That is the deviation: do not take the mean off."),
+            (
+                lambda x, g, r: moved(x, g.sign(), r),
+                "Every pixel moves alike with you: keep the gradient's proportions.",
+            ),
+        ),
+    ),
+    Code(
+        name="03.bug",
+        question="How much a channel of a map (1, N, H, W) answers, on average over positions.",
+        takes="features channel",
+        solution=lambda features, channel: features[0, channel].mean(),
+        cases=CHANNELS,
+        mistakes=(
+            (
+                lambda f, c: f[:, :, c].mean(),
+                "That is row number c of every channel's map, the band in the picture: the channel is the second axis.",
+            ),
+            (lambda f, c: f[..., c].mean(), "That is a column of every channel's map: the channel is the second axis."),
+            (lambda f, c: f.mean(), "All channels count alike here: pick one, on the second axis."),
+            (lambda f, c: f[0, c].sum(), "A sum grows with the picture: take the mean over positions."),
+            (lambda f, c: f[0, c].max(), "That is the strongest position alone: take the mean over positions."),
+            (lambda f, c: -f[0, c].mean(), "The sign: the answer itself is asked for, and the loop goes uphill."),
+        ),
+    ),
+    Choice(
+        name="03.wrong_input",
+        question="A program forgets to normalise, another exchanges red and blue. Which layers' maps come out wrong?",
+        answer="c",
+        options={
+            "a": (
+                "Only the first: deeper ones smooth it out.",
+                "Nothing smooths it out: deep maps are made of shallow ones.",
+            ),
+            "b": (
+                "Only the deep ones: errors add up.",
+                "The first maps are wrong already: they look at the colours themselves.",
+            ),
+            "c": (
+                "All, and exchanged colours upset the first ones most.",
+                "Right. A wrong scale goes all the way down; colour counts less in the deep layers.",
+            ),
+            "d": ("None: the program stops with an error.", "Any numbers are a picture to a network: nothing stops."),
+        },
+    ),
+    Choice(
+        name="03.room",
+        question="A picture of 224 × 224 has 150 528 numbers. Which of VGG-19's layers hold fewer, N · M?",
+        answer="c",
+        options={
+            "a": (
+                "All behind the first pooling.",
+                "A pooling quarters M, but block 2 doubles N: half as many as before, not fewer.",
+            ),
+            "b": (
+                "Those of blocks 4 and 5.",
+                "Block 4 has 512 · 28 · 28 = 401 408 numbers, more than twice the picture's.",
+            ),
+            "c": (
+                "Those of block 5 alone.",
+                "Right. 512 · 14 · 14 = 100 352. All others have room for more than the picture.",
+            ),
+            "d": ("None.", "512 · 14 · 14 = 100 352: block 5 holds fewer."),
+        },
+    ),
+    Choice(
+        name="03.zeros",
+        question="What share of the numbers after a ReLU is 0, in a trained network, from the first layer down?",
+        answer="b",
+        options={
+            "a": ("About half, at every depth.", "That is what random weights give: training makes channels choosy."),
+            "b": (
+                "More and more: deep channels are silent at most places.",
+                "Right. Few of many voices speak at each place.",
+            ),
+            "c": ("Fewer and fewer: deep channels know more.", "They know more, and just therefore speak less often."),
+            "d": ("None: the network would waste them.", "A zero is no waste: it says that a feature is not there."),
+        },
+    ),
+    Choice(
+        name="03.tuning",
+        question="A channel answers most to stripes of one angle. How does its answer fall as the angle turns away?",
+        answer="b",
+        options={
+            "a": (
+                "A needle: 10° off, and nothing is left.",
+                "A filter of some pixels' width cannot tell 10° that sharply.",
+            ),
+            "b": ("A bell: half is left some 20 to 40° off.", "Right. And next to nothing at a right angle."),
+            "c": ("A box: the same within 45°, then nothing.", "Sums of products change smoothly with the angle."),
+        },
+    ),
+    Choice(
+        name="03.cup",
+        question="A cup has round rims. Where does the channel that likes flat stripes light up?",
+        answer="b",
+        options={
+            "a": ("All along the rims.", "The sides of a rim stand upright: this channel is silent there."),
+            "b": ("At the top and the bottom of the rims.", "Right. There the rim lies flat."),
+            "c": ("At their left and right sides.", "There the rim stands upright: that is the rival's part."),
+            "d": (
+                "Nowhere: a rim is no stripe.",
+                "An edge is half a stripe, and a filter of some pixels sees no more of it.",
+            ),
+        },
+    ),
+    Choice(
+        name="03.dream",
+        question="Noise is changed until the channel for flat stripes answers as much as it can. What does it become?",
+        answer="a",
+        options={
+            "a": ("Flat stripes.", "Right. It is drawn what it likes, and nobody told it what that is."),
+            "b": (
+                "One flat line in the middle.",
+                "Its mean over all positions is to grow: lines everywhere are better than one.",
+            ),
+            "c": (
+                "Still noise, only louder.",
+                "The gradient has a plan: it asks for what the filters before the channel pass on.",
+            ),
+            "d": ("A thing that has stripes, a zebra say.", "The second block knows no things: that takes more depth."),
+        },
+    ),
+    Choice(
+        name="03.lost_first",
+        question="Layer by layer, from the first down: what gets lost first, fine detail or coarse colour?",
+        answer="a",
+        options={
+            "a": ("Fine detail.", "Right. Each pooling gives up detail; coarse colour lasts longer."),
+            "b": ("Coarse colour.", "Look at the picture from relu3_1: its colours are still right."),
+            "c": ("Both together.", "Look at the column of relu3_1: pixels are off there, coarse colours hardly."),
+        },
+    ),
+    Choice(
+        name="03.random_middle",
+        question="The same measurement in a network with random weights: where does shape count most against manner?",
+        answer="a",
+        options={
+            "a": (
+                "At the first layer, and then less and less.",
+                "Right. What rises behind the first block is made by training.",
+            ),
+            "b": (
+                "In the middle as well: it is the architecture's doing.",
+                "With random weights the line falls from the first layer on.",
+            ),
+            "c": ("At the last layer.", "Depth alone does not bring it: random layers only blur more and more."),
         },
     ),
 )

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from ..style import STATISTICS, covariance, gram, mean_std, positions
+from ..style import STATISTICS, covariance, gram, positions
 from .inputs import AT_WORK, MAPS, STYLE_MAPS
 from .question import Choice, Code, Number
 
@@ -163,53 +163,6 @@ EXERCISES = (
         )
     ),
     Code(
-        name="04.mean_std",
-        question="Mean and standard deviation (2, N) of each channel of a map (1, N, H, W), over all its positions.",
-        takes="features",
-        solution=mean_std,
-        cases=MAPS,
-        gradient=True,
-        painting=AT_WORK,
-        slack=4e-3,  # a blank map has the deviation √ε, for ε up to torch's usual 1e-5
-        mistakes=(
-            (
-                lambda f: torch.stack([positions(f).mean(1), positions(f).var(1, correction=0)]),
-                "The square root is missing: that is the variance.",
-            ),
-            (
-                lambda f: torch.stack([positions(f).mean(1), positions(f).std(1)]),
-                "You divide by M - 1: nothing is estimated here, so correction=0.",
-            ),
-            (lambda f: mean_std(f).flip(0), "Exchanged: the mean comes first."),
-            (
-                lambda f: torch.stack([positions(f).mean(0), positions(f).std(0, correction=0)]),
-                "You average over channels: average over positions, so that each channel has its own.",
-            ),
-            (
-                lambda f: torch.stack([positions(f).mean(1), positions(f).square().mean(1).sqrt()]),
-                "That is the root of the mean square: take the mean off first.",
-            ),
-        ),
-    ),
-    Code(
-        name="04.covariance",
-        question="The covariance (N, N) of the channels of a map (1, N, H, W), over its M positions, divided by M.",
-        takes="features",
-        solution=covariance,
-        cases=MAPS,
-        painting=AT_WORK,
-        mistakes=(
-            (gram, "The mean is still in: that is the Gram matrix."),
-            (lambda f: covariance(f) * area(f) / (area(f) - 1), "You divide by M - 1: divide by M, as for Gram."),
-            (lambda f: covariance(f) * area(f), "M times too large: divide by the positions."),
-            (
-                lambda f: gram(f - f.mean(1, keepdim=True)),
-                "You take off the mean over channels: each channel's mean is over positions.",
-            ),
-            (lambda f: gram(f - f.mean()), "You take off one mean of all: each channel has its own."),
-        ),
-    ),
-    Code(
         name="04.style_gradient",
         question="The gradient (1, N, H, W) of E = Σ (R/M - T)² / (4 N²) to a map, by hand; T (N, N) is a style's R/M.",
         takes="features target",
@@ -285,19 +238,6 @@ EXERCISES = (
             "d": ("It becomes zero.", "Shuffled pixels are noise, and noise has features too."),
         },
     ),
-    Number(
-        name="04.cost",
-        question="Multiplications in F Fᵀ for a map (1, 64, 512, 512), and for a map (1, 512, 64, 64).",
-        answer=(2**30, 2**30),
-        why="N² M: eight times the channels, 64 times fewer positions, the same work.",
-        hint="N × N entries, each a sum of M products.",
-        mistakes=(
-            ((64 * 512 * 512, 512 * 64 * 64), "That is N M, the numbers in the map: each meets N partners."),
-            ((64 * 64, 512 * 512), "That is N², the entries: each is a sum of M products."),
-            (2**30, "That is one of the two: give both, as a tuple."),
-            ((64 * 2**36, 512 * 2**24), "That is N M², the work of Fᵀ F: here F Fᵀ."),
-        ),
-    ),
     Choice(
         name="04.shuffle",
         question="The positions of a map are shuffled, all channels alike. What happens to its Gram matrix?",
@@ -325,16 +265,109 @@ EXERCISES = (
         ),
         exact=True,
     ),
-    Number(
-        name="04.rank",
-        question="What is the largest rank that the Gram matrix of a map (1, 512, 10, 10) can have?",
-        answer=100,
-        why="A sum of 100 outer products, one per position, has at most rank 100.",
-        hint="It is a sum of one outer product per position.",
-        mistakes=(
-            (512, "That is its side: only 100 positions add an outer product each."),
-            (10, "That is one side: there are 10 × 10 positions."),
-            (1, "One position gives rank 1: how many are there?"),
-        ),
+    Choice(
+        name="04.empty",
+        question="At the top right both channels of the image are 0. Where does the gradient push them?",
+        answer="a",
+        options={
+            "a": ("Nowhere: it is 0 for both.", "Right. Each product there is 0 times 0, and stays 0 to first order."),
+            "b": (
+                "Up, because the style has stripes there.",
+                "The loss knows no places: that the style has stripes just there is not in its matrix.",
+            ),
+            "c": (
+                "Up for blue, of which there is too little.",
+                "Blue is missing, but 2 · 0 · dF = 0: nothing grows out of 0.",
+            ),
+            "d": (
+                "Down for stripes, of which there are too many.",
+                "There are none at this place, and 2 · 0 · dF = 0.",
+            ),
+        },
+    ),
+    Choice(
+        name="04.apart",
+        question="Each channel's positions are shuffled on their own. Which entries of the Gram matrix stay?",
+        answer="b",
+        options={
+            "a": ("All, as before.", "The cards are cut apart: who stood together on one stands together no more."),
+            "b": ("Those on the diagonal.", "Right. A channel still meets itself; the others it meets by chance."),
+            "c": (
+                "Those off the diagonal.",
+                "The other way round: a channel with itself is what no shuffle of it changes.",
+            ),
+            "d": ("None.", "The sum of a channel's squares does not care for their order either."),
+        },
+    ),
+    Choice(
+        name="04.converse",
+        question="Two pictures from noise: one matches the shuffled map, one its Gram matrix. You see …",
+        answer="b",
+        options={
+            "a": ("… the woodcut in both.", "Neither knows where things were: the map was shuffled before."),
+            "b": (
+                "… grey noise in the first, the woodcut's texture in the second.",
+                "Right. No picture has the shuffled map, and its Gram matrix is the woodcut's own.",
+            ),
+            "c": (
+                "… the texture in both.",
+                "A content loss holds each place to its own numbers, and these fit no picture.",
+            ),
+            "d": (
+                "… grey noise in both.",
+                "The Gram matrix of the shuffled map is that of the map: a style loss sees no shuffle.",
+            ),
+        },
+    ),
+    Choice(
+        name="04.tile",
+        question="A position of relu3_1 sees 24 × 24 pixels. From which tiles of the woodcut on does it hardly notice?",
+        answer="c",
+        options={
+            "a": ("From 4 pixels on.", "Of 24 × 24 pixels nearly all lie in other tiles then."),
+            "b": ("From 8 pixels on.", "A position still sees nine tiles and more, thrown together."),
+            "c": ("From about 24 pixels on.", "Right. Then most positions see one tile, or the seam of two."),
+            "d": ("From 128 pixels on.", "That is far more than it sees: nothing is left to notice long before."),
+        },
+    ),
+    Choice(
+        name="04.descent",
+        question="Descent on the pencil map, 2000 steps: where does its Gram matrix end, and where its empty places?",
+        answer="d",
+        options={
+            "a": (
+                "The map becomes the style's map.",
+                "Many maps have that Gram matrix, and this one began with empty places.",
+            ),
+            "b": (
+                "The matrix is reached, and all places get filled.",
+                "A push of 0 stays a push of 0: empty places stay empty.",
+            ),
+            "c": (
+                "The matrix cannot be reached with empty places.",
+                "Five places are enough: three numbers are asked for.",
+            ),
+            "d": (
+                "The matrix is reached, and the empty places stay empty.",
+                "Right. The push is a matrix times what is there; where nothing is, it pushes nothing.",
+            ),
+        },
+    ),
+    Choice(
+        name="04.depth",
+        question="Textures from noise, with more and more layers: what does the one of relu1_1 alone look like?",
+        answer="a",
+        options={
+            "a": (
+                "Specks, in the style's colours.",
+                "Right. It sees 3 × 3 pixels: colours, and how often they change.",
+            ),
+            "b": ("Short strokes.", "A stroke is longer than the 3 pixels that a position of relu1_1 sees."),
+            "c": (
+                "Pieces of the picture, thrown together.",
+                "A piece is far larger than 3 × 3 pixels: that takes depth.",
+            ),
+            "d": ("Grey noise: it sees no colour.", "Its input are the three colours: it sees little else."),
+        },
     ),
 )
