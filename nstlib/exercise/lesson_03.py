@@ -2,32 +2,18 @@
 
 from __future__ import annotations
 
-import math
-
 import numpy as np
 import torch
 from torch import Tensor
 
-from ..architecture import Spec
 from ..loss import content_loss
 from .inputs import AT_WORK, TWO_MAPS, VGG, arrays, maps, tensors, uniform
-from .lesson_02 import geometry
 from .question import Choice, Code, Number
 
 __all__ = ["EXERCISES"]
 
 RELU4_2 = VGG.layers["relu4_2"]
 MEAN, STD = torch.tensor(VGG.mean), torch.tensor(VGG.std)
-
-
-def position_of(layers: list[tuple[int, int, int]], i: int) -> float:
-    """Where position i lies after layers (kernel, stride, padding), by the library."""
-    found = geometry(tuple(Spec(str(n), "conv", 1, *layer) for n, layer in enumerate(layers)))
-    return found.stride * i + found.offset
-
-
-def stride_of(layers: list[tuple[int, int, int]]) -> int:
-    return math.prod(s for _, s, _ in layers)
 
 
 def normalized(image: Tensor, mean: Tensor, std: Tensor) -> Tensor:
@@ -71,10 +57,6 @@ SLOPES = tuple(
 )
 CHANNELS = tuple((m, c) for m, c in zip(maps(13, (1, 4, 5, 6), (1, 3, 4, 4), (1, 5, 7, 3)), (2, 0, 1), strict=True))
 
-PLACED = tuple(
-    ([(3, 1, 1)] * before + [(2, 2, 0)] + [(k, s, p)], i)
-    for before, k, s, p, i in ((1, 3, 1, 1, 0), (2, 2, 2, 0, 3), (0, 3, 2, 0, 5), (1, 7, 1, 2, 10))
-)
 
 EXERCISES = (
     Code(
@@ -100,28 +82,6 @@ EXERCISES = (
             (
                 lambda x, m, s: normalized(x, m.flip(0), s.flip(0)),
                 "Red and blue are exchanged: keep the order R, G, B.",
-            ),
-        ),
-    ),
-    Code(
-        name="03.position",
-        question="The pixel on which position i of a map is centred, after layers [(kernel, stride, padding), …].",
-        takes="layers i",
-        solution=position_of,
-        cases=PLACED,
-        mistakes=(
-            (lambda layers, i: stride_of(layers) * i, "The offset is missing: a 2×2 window lies between two pixels."),
-            (
-                lambda layers, i: stride_of(layers) * (i + 0.5) - 0.5,
-                "Half a stride is not always the offset: add up (k - 1)/2 - padding, layer by layer.",
-            ),
-            (
-                lambda layers, i: position_of([(k, s, 0) for k, s, _ in layers], i),
-                "The padding is missing: it moves the first window p steps to the left.",
-            ),
-            (
-                lambda layers, i: stride_of(layers) * i + sum((k - 1) / 2 - p for k, _, p in layers),
-                "After a stride a shift is worth more pixels: multiply it by the strides before.",
             ),
         ),
     ),
@@ -260,33 +220,6 @@ EXERCISES = (
             ((512, 224, 224), "The poolings are missing: each halves the sides."),
         ),
         exact=True,
-    ),
-    Number(
-        name="03.field",
-        question="How many pixels in a row does relu4_2 of VGG-19 see?",
-        answer=RELU4_2.receptive_field,
-        why="After each pooling a 3×3 convolution adds twice as many pixels as before.",
-        hint="Add (k - 1) × stride, layer by layer, with 2×2 poolings among them.",
-        mistakes=(
-            (21, "The strides are missing: behind three poolings a 3×3 adds 16 pixels."),
-            (77, "The poolings' own windows are missing: they see 2×2 and add 1, 2 and 4."),
-            (68, "That is relu4_1: one more convolution adds 16."),
-            (100, "That is relu4_3: one convolution fewer."),
-            (8, "That is the stride: how far apart two positions lie, not how much each sees."),
-        ),
-    ),
-    Number(
-        name="03.shift",
-        question="By how many pixels, at least, must a picture move for VGG-19's relu5_1 to move with it exactly?",
-        answer=VGG.layers["relu5_1"].stride,
-        why="Four poolings lie before it, so a step of one position is 2⁴ pixels.",
-        hint="One step on the map is one stride on the picture: count the poolings before block 5.",
-        mistakes=(
-            (1, "That holds as long as there is no pooling: here four lie before the layer."),
-            (8, "That is for block 4, behind three poolings: block 5 lies behind four."),
-            (32, "One pooling too many: the fifth comes after block 5."),
-            (156, "That is how much one position sees, not how far apart two of them lie."),
-        ),
     ),
     Choice(
         name="03.forgets",

@@ -30,7 +30,7 @@ def style_loss(name: str) -> Callable:
 
 
 def square(f: Tensor, target: Tensor) -> Tensor:
-    """Σ (ΔR/M)², which the three normalisations divide."""
+    """Σ (ΔG)², which E divides."""
     return (gram(f) - gram(target)).square().sum()
 
 
@@ -51,11 +51,6 @@ PAPERS_M = "M² times too small: the paper's 1/M² is for R, and R/M is divided 
 ABSOLUTE = "You take absolute values of the difference: take squares."
 ROOT = "That is the root of it: leave the root out, the loss is quadratic."
 OWN_M = "Each Gram matrix is divided by its own number of positions: the style picture may have another size."
-
-
-def unequal(divide: float) -> Callable:
-    """Both Gram matrices over the first map's positions."""
-    return lambda f, t: (raw(f) - raw(t)).square().mean() / area(f) ** 2 / divide
 
 
 MATRICES = tuple((f, gram(t)) for f, t in STYLE_MAPS)
@@ -104,67 +99,28 @@ EXERCISES = (
             ),
         ),
     ),
-    *(
-        Code(
-            name=f"04.{name}",
-            question=f"{formula} of two maps (1, N, H, W), which may differ in size; R = F Fᵀ.",
-            takes="features target",
-            solution=style_loss(statistic),
-            cases=STYLE_MAPS,
-            painting=AT_WORK * 2,
-            mistakes=mistakes,
-        )
-        for name, statistic, formula, mistakes in (
-            (
-                "e",
-                "gram-e",
-                "E = Σ (ΔR/M)² / (4 N²), the papers' loss,",
-                (
-                    (style_loss("gram-4e"), "4 times too large: the papers' ¼ is missing."),
-                    (lambda f, t: square(f, t) / 4, "N² times too large: divide by the numbers in the matrix."),
-                    (lambda f, t: square(f, t) / 4 / f.shape[1], "N times too large: divide by N², not by N."),
-                    (lambda f, t: square(f, t) / 4 / f.shape[1] ** 4, "N² times too small: did you divide twice?"),
-                    (lambda f, t: (raw(f) - raw(t)).square().mean() / 4, NO_M),
-                    (unequal(4), OWN_M),
-                    (lambda f, t: style_loss("gram-e")(f, t) / area(f) ** 2, PAPERS_M),
-                    (lambda f, t: style_loss("gram-e")(f, t).sqrt(), ROOT),
-                    (lambda f, t: (gram(f) - gram(t)).abs().mean() / 4, ABSOLUTE),
-                ),
-            ),
-            (
-                "4e",
-                "gram-4e",
-                "4E = Σ (ΔR/M)² / N², a mean square,",
-                (
-                    (style_loss("gram-e"), "4 times too small: without the papers' ¼ here."),
-                    (square, "N² times too large: take the mean over the matrix, not the sum."),
-                    (style_loss("gram-4e/n2"), "N² times too small: that is 4E/N²."),
-                    (lambda f, t: (raw(f) - raw(t)).square().mean(), NO_M),
-                    (unequal(1), OWN_M),
-                    (lambda f, t: style_loss("gram-4e")(f, t) / area(f) ** 2, PAPERS_M),
-                    (lambda f, t: style_loss("gram-4e")(f, t).sqrt(), ROOT),
-                    (lambda f, t: (gram(f) - gram(t)).abs().mean(), ABSOLUTE),
-                ),
-            ),
-            (
-                "4e_n2",
-                "gram-4e/n2",
-                "4E/N² = Σ (ΔR/(N M))² / N², the mean square of matrices divided by N M,",
-                (
-                    (style_loss("gram-4e"), "N² times too large: here each matrix is divided by N too."),
-                    (style_loss("gram-e"), "That is E: here without ¼, and each matrix divided by N too."),
-                    (lambda f, t: square(f, t) / f.shape[1] ** 3, "N times too large: N comes twice, and is squared."),
-                    (lambda f, t: (raw(f) - raw(t)).square().mean() / f.shape[1] ** 2, NO_M),
-                    (lambda f, t: unequal(1)(f, t) / f.shape[1] ** 2, OWN_M),
-                    (lambda f, t: style_loss("gram-4e/n2")(f, t) / area(f) ** 2, PAPERS_M),
-                    (lambda f, t: style_loss("gram-4e/n2")(f, t).sqrt(), ROOT),
-                ),
-            ),
-        )
+    Code(
+        name="04.e",
+        question="E = Σ (ΔG)² / (4 N²), the papers' loss, of two maps (1, N, H, W) of any sizes; G = R / M.",
+        takes="features target",
+        solution=style_loss("gram-e"),
+        cases=STYLE_MAPS,
+        painting=AT_WORK * 2,
+        mistakes=(
+            (style_loss("gram-4e"), "4 times too large: the papers' ¼ is missing."),
+            (lambda f, t: square(f, t) / 4, "N² times too large: divide by the numbers in the matrix."),
+            (lambda f, t: square(f, t) / 4 / f.shape[1], "N times too large: divide by N², not by N."),
+            (lambda f, t: square(f, t) / 4 / f.shape[1] ** 4, "N² times too small: did you divide twice?"),
+            (lambda f, t: (raw(f) - raw(t)).square().mean() / 4, NO_M),
+            (lambda f, t: (raw(f) - raw(t)).square().mean() / area(f) ** 2 / 4, OWN_M),
+            (lambda f, t: style_loss("gram-e")(f, t) / area(f) ** 2, PAPERS_M),
+            (lambda f, t: style_loss("gram-e")(f, t).sqrt(), ROOT),
+            (lambda f, t: (gram(f) - gram(t)).abs().mean() / 4, ABSOLUTE),
+        ),
     ),
     Code(
         name="04.style_gradient",
-        question="The gradient (1, N, H, W) of E = Σ (R/M - T)² / (4 N²) to a map, by hand; T (N, N) is a style's R/M.",
+        question="The gradient (1, N, H, W) of E = Σ (G - A)² / (4 N²) to a map, by hand; A (N, N) is the style's G.",
         takes="features target",
         solution=style_gradient,
         cases=MATRICES,
@@ -172,25 +128,25 @@ EXERCISES = (
             (scaled_gradient(lambda f: 2), "Twice too large: the ¼ meets the square's 2 and the two factors F of R."),
             (
                 scaled_gradient(lambda f: 0.5),
-                "Half of it: F stands in F Fᵀ twice, and each of the two gives (R/M - T) F.",
+                "Half of it: F stands in F Fᵀ twice, and each of the two gives (G - A) F.",
             ),
-            (scaled_gradient(area), "M times too large: R/M brings a 1/M."),
-            (scaled_gradient(lambda f: 1 / area(f)), "M times too small: the 1/M comes once, from R/M."),
+            (scaled_gradient(area), "M times too large: G = R/M brings a 1/M."),
+            (scaled_gradient(lambda f: 1 / area(f)), "M times too small: the 1/M comes once, from G."),
             (scaled_gradient(lambda f: f.shape[1] ** 2), "N² times too large: the 1/N² is missing."),
-            (scaled_gradient(lambda f: -1), "The sign: R/M - T, not T - R/M."),
+            (scaled_gradient(lambda f: -1), "The sign: G - A, not A - G."),
             (
                 lambda f, t: style_gradient(f, t) * (f > 0),
                 "No mask here: ReLU's zeros are masked one layer further down, in ReLU's own backward step.",
             ),
             (
                 lambda f, t: style_gradient(f, torch.zeros_like(t)),
-                "The target is missing: it pulls towards R/M = T, not towards 0.",
+                "The target is missing: it pulls towards G = A, not towards 0.",
             ),
         ),
     ),
     Number(
         name="04.pencil",
-        question="R₁₁/M, R₁₂/M and R₂₂/M of the map with the channels 0 0 2 / 0 1 0 / 2 0 0 and 3 0 0 / 0 0 2 / 0 2 1.",
+        question="G₁₁, G₁₂ and G₂₂ of the map with the channels 0 0 2 / 0 1 0 / 2 0 0 and 3 0 0 / 0 0 2 / 0 2 1.",
         answer=(1, 0, 2),
         why="The two channels are never on at one position: 0 between them.",
         hint="Multiply position by position, add up, divide by the 9 positions.",
