@@ -69,7 +69,7 @@ LESSONS: dict[str, Lesson] = {
         Lesson("02", "Convolutional networks", "02_convolutional_networks", 77, DIGITS, network=False),
         Lesson("02b", "A network of your own", "02b_own_network", 39, DIGITS, network=False),
         Lesson("03", "Feature maps", "03_feature_maps", 88, PHOTOS),
-        Lesson("04", "Gram matrices", "04_gram_matrices", 68),
+        Lesson("04", "Gram matrices", "04_gram_matrices", 69),
         Lesson("04b", "Beyond the Gram matrix", "04b_beyond_gram", 52),
         Lesson("05", "Losses", "05_losses", 90),
         Lesson("06", "Adam vs L-BFGS", "06_adam_vs_lbfgs", 102),

@@ -135,7 +135,7 @@ def test_the_real_lab_starts(tmp_path):
 def test_setup_prints_what_is_here(capsys):
     found = lesson.setup("04")
     lines = capsys.readouterr().out.splitlines()
-    assert lines[0] == "lesson    04 Gram matrices, about 68 minutes"
+    assert lines[0] == "lesson    04 Gram matrices, about 69 minutes"
     assert f"nstlib {nst.__version__}" in lines[1] and f"torch {torch.__version__}" in lines[1]
     assert re.fullmatch(r"device    .+, (float32|bfloat16)", lines[2])
     assert lines[3:] == ["backbone  pocket, its weights are here"]

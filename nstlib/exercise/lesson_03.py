@@ -147,35 +147,6 @@ EXERCISES = (
         ),
     ),
     Code(
-        name="03.relative",
-        question="How far a map is from a target, both (1, N, H, W), relative to the target's size: ‖F - P‖² / ‖P‖².",
-        takes="features target",
-        solution=lambda features, target: content_loss(features, target, "relative"),
-        painting=AT_WORK * 2,
-        cases=TWO_MAPS,
-        mistakes=(
-            (content_loss, "That is the mean square: divide by the sum of the target's squares instead."),
-            (lambda f, p: content_loss(f, p, "sum"), "The size is missing: divide by the sum of the target's squares."),
-            (
-                lambda f, p: (f - p).square().sum() / f.square().sum(),
-                "You divide by the changed map: divide by the target, which stays the same.",
-            ),
-            (
-                lambda f, p: content_loss(f, p, "relative").sqrt(),
-                "That is ‖F - P‖ / ‖P‖: without the root here.",
-            ),
-            (
-                lambda f, p: (f - p).square().sum() / p.square().mean(),
-                "A sum over a mean: take both as sums, or both as means.",
-            ),
-            (lambda f, p: (f - p).abs().sum() / p.abs().sum(), "You take absolute values: take squares."),
-            (
-                lambda f, p: ((f - p).square() / p.square().clamp_min(1e-12)).mean(),
-                "You divide number by number: sum up first, or every 0 of the target blows up.",
-            ),
-        ),
-    ),
-    Code(
         name="03.selectivity",
         question="How selective a channel with responses (K,) ≥ 0 to stripes at angles (K,) is: |Σ R e^{2iθ}| / Σ R.",
         takes="responses angles",

@@ -179,7 +179,7 @@ EXERCISES = (
         options={
             "a": ("Nearly all of them.", "So it would be if channels had nothing to do with each other."),
             "b": ("About half.", "Fewer: channels go together in a few ways only."),
-            "c": ("Few, at most a third.", "Right. The first one alone holds a quarter to a half."),
+            "c": ("Few, at most a third.", "Right. The first one alone holds a quarter and more."),
         },
     ),
     Choice(
