@@ -25,13 +25,19 @@ CHANNELS = (*(("fire6", c) for c in (50, 200, 250, 300)), *(("fire8", c) for c i
 SIDE, STEPS, COLUMNS = 192, 64, 4
 
 
+def defines(node):
+    """Whether a statement imports, defines a function, or goes on with a learner's: `climb = nst.mine(…)`."""
+    if isinstance(node, ast.Assign):
+        return ast.unparse(node.value).startswith("nst.mine(")
+    return isinstance(node, ast.Import | ast.ImportFrom | ast.FunctionDef)
+
+
 def lesson(backbone):
     """The functions of lesson 03 by name, with a backbone in place of its own."""
     cells = json.loads(LESSON.read_text(encoding="utf-8"))["cells"]
     names = {"nst": nst, "backbone": backbone, "RELUS": ()}
     for cell in (c for c in cells if c["cell_type"] == "code" and c["id"] != "setup"):
-        wanted = ast.Import | ast.ImportFrom | ast.FunctionDef
-        found = [node for node in ast.parse("".join(cell["source"])).body if isinstance(node, wanted)]
+        found = [node for node in ast.parse("".join(cell["source"])).body if defines(node)]
         exec(compile(ast.Module(found, []), LESSON.name, "exec"), names)
     return names
 

@@ -286,6 +286,19 @@ def test_a_right_answer_that_cannot_paint_is_told_and_left(capsys):
     )
 
 
+def test_a_right_answer_that_the_cells_below_cannot_use_is_told_and_left(capsys):
+    def of_numpy(g, k):
+        values, vectors = np.linalg.eigh(g.numpy())
+        return vectors[:, -k:] * values[-k:] @ vectors[:, -k:].T
+
+    assert check("04b.truncate", of_numpy)
+    assert mine("04b.truncate", of_numpy) is EXERCISES["04b.truncate"].solution
+    assert capsys.readouterr().out == (
+        "✓ Right, but not fit to go on with: an array of NumPy comes back. Stay with tensors, and leave out numpy(). "
+        "Until it is, the library's own does the work.\n"
+    )
+
+
 def test_a_loop_over_positions_is_too_slow(capsys):
     assert check("04.gram", slow_gram)
     assert mine("04.gram", slow_gram) is EXERCISES["04.gram"].solution

@@ -32,3 +32,11 @@ def test_the_weights_say_what_was_recorded(squeezenet_file):
     image, other = (code["load"](make_named.PICTURES[i]) for i in (1, 0))
     found = code["ratios"](image, other, backbone, recorded["layers"])
     assert found.tolist() == pytest.approx(recorded[make_named.PICTURES[1]], rel=0.02)
+
+
+def test_a_dream_is_made_by_the_lessons_own_step():
+    backbone = nst.load_backbone("pocket")
+    dream = make_named.lesson(backbone)["dream"]
+    before, after = (dream("relu2_2", 14, size=48, steps=steps) for steps in (0, 4))
+    answers = [backbone(picture, ["relu2_2"])["relu2_2"][0, 14].mean().item() for picture in (before, after)]
+    assert answers[1] > 2 * answers[0]

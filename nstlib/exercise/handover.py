@@ -14,7 +14,7 @@ from ..live import notebook
 from .patience import SECONDS as ENOUGH
 from .patience import TooLong, patience
 from .question import Code, NoGradient, Verdict, raised, what_cuts, where_in
-from .values import same, short
+from .values import copy, same, short
 
 __all__ = ["choose_function", "show", "too_slow", "trouble_at_work"]
 
@@ -36,7 +36,8 @@ def choose_function(exercise: Code, answer: object, verdict: Verdict) -> tuple[C
     if not verdict:
         return exercise.solution, Verdict(False, f"{verdict.message} Until it is right, {ours}")
     if trouble := trouble_at_work(exercise, answer):
-        return exercise.solution, Verdict(True, f"Right, but not fit to paint with: {trouble} Until it is, {ours}")
+        use = "paint" if exercise.painting else "go on"
+        return exercise.solution, Verdict(True, f"Right, but not fit to {use} with: {trouble} Until it is, {ours}")
     work = "paints" if exercise.painting else "does the work"
     return at_work(exercise, answer), Verdict(True, f"From here on your own {name_of(answer)} {work}.")
 
@@ -60,7 +61,7 @@ def at_work(exercise: Code, answer: Callable) -> Callable:
 
 
 def trouble_at_work(exercise: Code, answer: Callable) -> str:
-    """What keeps a right function from painting, and what to do; or "".
+    """What keeps a right function from its work in the lesson, and what to do; or "".
 
     Small inputs do not show it: a result that carries no gradient or is a list of tensors, loops that take minutes.
 
@@ -69,7 +70,7 @@ def trouble_at_work(exercise: Code, answer: Callable) -> str:
         answer: a function that is right.
     """
     if not exercise.painting:
-        return ""
+        return trouble_after(exercise, answer)
     made = torch.Generator().manual_seed(0)
     case = tuple(torch.rand(shape, generator=made) + 0.1 for shape in exercise.painting)
     wanted, best = timed(exercise.solution, case)
@@ -89,6 +90,20 @@ def trouble_at_work(exercise: Code, answer: Callable) -> str:
     if too_slow(seconds, best):
         return f"{seconds:.1f} s for {size}, {seconds / best:.0f} times what it could take. {FASTER}"
     return ""
+
+
+def trouble_after(exercise: Code, answer: Callable) -> str:
+    """What keeps a right function from cells that go on with a tensor, as the library's returns one; or "".
+
+    Args:
+        exercise: with code.
+        answer: a function that is right.
+    """
+    ours = exercise.solution(*copy(exercise.cases[0]))
+    if not isinstance(ours, Tensor) or not ours.ndim:
+        return ""
+    found = answer(*copy(exercise.cases[0]))
+    return "" if isinstance(found, Tensor) else what_cuts(found)
 
 
 def too_slow(seconds: float, best: float) -> bool:

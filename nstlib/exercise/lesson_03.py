@@ -65,7 +65,6 @@ EXERCISES = (
         takes="image mean std",
         solution=normalized,
         cases=tuple((picture, MEAN, STD) for picture in uniform(9, (1, 3, 4, 4), (1, 3, 4, 3), (1, 3, 2, 5))),
-        painting=((1, 3, 256, 256), (3,), (3,)),
         mistakes=(
             (lambda x, m, s: x - m.view(3, 1, 1), "The mean is gone; now divide by std."),
             (lambda x, m, s: x / s.view(3, 1, 1), "You divide by std alone: subtract the mean first."),
@@ -135,6 +134,10 @@ EXERCISES = (
                 lambda f: f.mean(1).argmax().item(),
                 "You average over channels, and find a place: average over positions, dimensions 2 and 3.",
             ),
+            (
+                lambda f: f.mean((1, 2)).argmax().item(),
+                "You average over channels and rows: the positions are dimensions 2 and 3.",
+            ),
             (lambda f: f.mean((2, 3)).argmax().item() + 1, "Channels are counted from 0: leave out the + 1."),
             (
                 lambda f: f.flatten(2).median(2).values.argmax().item(),
@@ -170,6 +173,14 @@ EXERCISES = (
             (
                 lambda r, t: np.abs((r * np.exp(2j * t)).sum() / r.sum()) ** 2,
                 "That is its square: take the root.",
+            ),
+            (
+                lambda r, t: np.abs((r * np.exp(2j * t)).sum()) ** 2 / r.sum(),
+                "The length of the sum is the root of its two squares: take it before you divide.",
+            ),
+            (
+                lambda r, t: 1 - selectivity(r, t),
+                "That is the circular variance, 0 for a channel of one angle alone: here 1 minus it.",
             ),
             (
                 lambda r, t: (r.max() - r.min()) / (r.max() + r.min()),
@@ -232,6 +243,14 @@ EXERCISES = (
             (
                 lambda x, g, r: x + r * g / g.square().mean().sqrt(),
                 "Some pixels leave the range from 0 to 1: clamp the new picture.",
+            ),
+            (
+                lambda x, g, r: x + (r * g / g.square().mean().sqrt()).clamp(0, 1),
+                "You clamp the step, so that no pixel can get darker: add it first, and clamp the new picture.",
+            ),
+            (
+                lambda x, g, r: moved(x, g, r / (g.square().mean() + 1e-8).sqrt()),
+                "These gradients are small, and your ε outweighs their squares: leave it out, or take 1e-20.",
             ),
             (
                 lambda x, g, r: moved(x, g, r / g.norm()),

@@ -93,6 +93,11 @@ EXERCISES = (
                 "You average first and multiply then: multiply position by position, and average the products.",
             ),
             (covariance, "You take the mean off first: that is the covariance."),
+            (lambda f: torch.cov(positions(f)), "That is the covariance: leave the means in, and divide by M."),
+            (
+                lambda f: torch.corrcoef(positions(f)),
+                "That is the correlation: leave the means in, and divide by M alone.",
+            ),
             (
                 lambda f: raw(f.reshape(1, *f.shape[2:], -1).permute(0, 3, 1, 2)) / area(f),
                 "Reshaping mixes channels and positions: flatten (N, H, W) to (N, H·W) as it lies.",
@@ -113,7 +118,10 @@ EXERCISES = (
             (lambda f, t: square(f, t) / 4 / f.shape[1] ** 4, "N² times too small: did you divide twice?"),
             (lambda f, t: (raw(f) - raw(t)).square().mean() / 4, NO_M),
             (lambda f, t: (raw(f) - raw(t)).square().mean() / area(f) ** 2 / 4, OWN_M),
+            (lambda f, t: (raw(f) - raw(t)).square().mean() / area(t) ** 2 / 4, OWN_M),
+            (lambda f, t: (raw(f) - raw(t)).square().mean() / area(f) / area(t) / 4, OWN_M),
             (lambda f, t: style_loss("gram-e")(f, t) / area(f) ** 2, PAPERS_M),
+            (lambda f, t: (gram(f) / area(f) - gram(t) / area(t)).square().mean() / 4, PAPERS_M),
             (lambda f, t: style_loss("gram-e")(f, t).sqrt(), ROOT),
             (lambda f, t: (gram(f) - gram(t)).abs().mean() / 4, ABSOLUTE),
         ),
@@ -130,10 +138,23 @@ EXERCISES = (
                 scaled_gradient(lambda f: 0.5),
                 "Half of it: F stands in F Fᵀ twice, and each of the two gives (G - A) F.",
             ),
+            (
+                scaled_gradient(lambda f: 0.25),
+                "4 times too small: the ¼ is used up by the square's 2 and by the two factors F of R.",
+            ),
             (scaled_gradient(area), "M times too large: G = R/M brings a 1/M."),
             (scaled_gradient(lambda f: 1 / area(f)), "M times too small: the 1/M comes once, from G."),
             (scaled_gradient(lambda f: f.shape[1] ** 2), "N² times too large: the 1/N² is missing."),
+            (scaled_gradient(lambda f: f.shape[1]), "N times too large: divide by N², not by N."),
             (scaled_gradient(lambda f: -1), "The sign: G - A, not A - G."),
+            (
+                lambda f, t: style_gradient(f, t + gram(f) - raw(f)),
+                "R stands where G belongs: divide F Fᵀ by M before you take A off.",
+            ),
+            (
+                lambda f, t: positions(style_gradient(f, t)).T.reshape_as(f),
+                "Fᵀ (G - A) is (M, N), and viewing it as the map mixes channels and positions: (G - A) F is (N, M).",
+            ),
             (
                 lambda f, t: style_gradient(f, t) * (f > 0),
                 "No mask here: ReLU's zeros are masked one layer further down, in ReLU's own backward step.",

@@ -90,6 +90,14 @@ EXERCISES = (
                 lambda f: gram(f - f.mean(1, keepdim=True)),
                 "You take off the mean over channels: each channel's mean is over positions.",
             ),
+            (
+                lambda f: covariance(f) * area(f) / f.shape[1],
+                "You divide by the channels N: divide by the positions M = H·W.",
+            ),
+            (
+                lambda f: torch.corrcoef(positions(f)),
+                "That is the correlation: do not divide by the deviations.",
+            ),
             (lambda f: gram(f - f.mean()), "You take off one mean of all: each channel has its own."),
         ),
     ),
@@ -165,6 +173,7 @@ EXERCISES = (
             ),
             (lambda lines, owner: hits(lines, owner, nearest=False), "That is the farthest row: take the nearest."),
             (lambda lines, owner: hits(lines, owner) * len(owner), "That is how many: their share is asked for."),
+            (lambda lines, owner: 100 * hits(lines, owner), "That is in per cent: give the share, from 0 to 1."),
             (lambda lines, owner: 1 - hits(lines, owner), "That is the share of misses: count the hits."),
             (
                 lambda lines, owner: hits(torch.nn.functional.normalize(lines, dim=1), owner),
