@@ -5,6 +5,7 @@ import re
 import subprocess
 import sys
 from copy import deepcopy
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -218,8 +219,8 @@ def test_building_is_deterministic_and_checking_writes_nothing(folder):
 
 
 def test_a_file_that_is_no_lesson_is_named(folder):
-    (folder / NAME).rename(folder / "04_gram.ipynb")
-    with pytest.raises(InputError, match="unknown lesson's file '04_gram': did you mean '04_gram_matrices'"):
+    (folder / NAME).rename(folder / "04_gram_matrix.ipynb")
+    with pytest.raises(InputError, match="unknown lesson's file '04_gram_matrix': did you mean '04_gram_matrices'"):
         course.build_student(folder)
     with pytest.raises(InputError, match="there are no lessons in"):
         course.build_student(folder / "student")
@@ -489,7 +490,8 @@ def test_extra_holds_for_the_headings_below_it():
         ("90 minutes", 48, ["96 minutes are more than 90"]),
     ],
 )
-def test_the_card_is_held_to_its_minutes(card, figures, told):
+def test_the_card_is_held_to_its_minutes(card, figures, told, monkeypatch):
+    monkeypatch.setitem(LESSONS, "04", replace(LESSONS["04"], minutes=90))
     notebook = timed(*[("x", True)] * figures)
     notebook.cells[0].source = HEADER.replace("90 minutes", card)
     found = list(course.check_minutes(notebook))
