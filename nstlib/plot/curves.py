@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 __all__ = ["compromise", "lines", "spans", "stacked"]
 
 FEW = 16  # points up to which each gets a mark
+TICKED = 8  # places up to which each is written under a logarithmic axis
 MARKS = "osD^vP*X"
 
 
@@ -56,6 +57,10 @@ def lines(
             ends.append(f"{group} {name} from {heights[0]:.3g} to {heights[-1]:.3g}".strip())
         axis.set(xscale="log" if "x" in log else "linear", yscale="log" if "y" in log else "linear")
         axis.set(xlabel=x, title=group)
+        first, _ = points(next(iter(found.values())))
+        if "x" in log and len(first) <= TICKED:
+            axis.set_xticks(first, [f"{place:.2g}" for place in first])
+            axis.set_xticks([], minor=True)
         axis.grid(alpha=0.3)
         upright(axis, marks or {})
     axes[0, 0].set_ylabel(y)
