@@ -112,7 +112,8 @@ EXERCISES = (
     *(
         Code(
             name=f"05.tv_l{power}",
-            question=f"Total variation of an image (1, 3, H, W): the sum of {formula} of neighbours, both ways.",
+            question=f"Total variation of an image (1, 3, H, W): the sum of {formula} of neighbours, both ways, as a "
+            "tensor with a gradient.",
             takes="image",
             solution=partial(tv_loss, kind=f"l{power}"),
             cases=PICTURES,
@@ -284,11 +285,11 @@ EXERCISES = (
         cases=GRAM_TARGETS,
         mistakes=(
             (off_by(lambda f, t: t.square().sum() / (4 * f.shape[1] ** 2)), "That is E's: put ‖T‖² where 4N² was."),
-            (off_by(lambda f, t: t.square().sum()), "The target's ‖T‖² is missing under it."),
-            (off_by(lambda f, t: t.norm()), "Divide by ‖T‖², the sum of squares, without a root."),
+            (off_by(lambda f, t: t.square().sum()), "‖T‖² is missing under it: divide by the target's sum of squares."),
+            (off_by(lambda f, t: t.norm()), "You divide by ‖T‖: take its square, the plain sum of squares."),
             (off_by(lambda f, t: 0.25), "The 4 is missing: 2 from the square, and 2 from both places of F in F Fᵀ."),
             (off_by(lambda f, t: 0.5), "Half of it: F stands in F Fᵀ twice."),
-            (off_by(lambda f, t: f.shape[2] * f.shape[3]), "The 1/M of R/M is missing."),
+            (off_by(lambda f, t: f.shape[2] * f.shape[3]), "The 1/M of R/M is missing: divide by the positions, once."),
             (off_by(lambda f, t: -1), "The sign: R/M - T, not T - R/M."),
             (
                 lambda f, t: relative_gradient(f, t) * t.square().sum() / gram(f).square().sum().clamp_min(1e-12),

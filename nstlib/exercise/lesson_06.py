@@ -1,4 +1,4 @@
-"""The exercises of lesson 06: Adam and L-BFGS."""
+"""The exercises of lesson 06: Adam and L-BFGS by hand."""
 
 from __future__ import annotations
 
@@ -10,10 +10,58 @@ from torch import Tensor
 from ..optimizers import History
 from ..spectrum import Smoothing
 from .inputs import tensors
-from .lesson_01 import adam_step
 from .question import Choice, Code, Number
 
-__all__ = ["EXERCISES", "bfgs", "two_loop"]
+__all__ = ["EXERCISES", "adam_step", "bfgs", "two_loop"]
+
+
+def adam_step(
+    w,
+    m,
+    v,
+    g,
+    t,
+    rate,
+    *,
+    correct="mv",
+    power=2,
+    sign=-1,
+    root=True,
+    inside=False,
+    eps=1e-8,
+    early=False,
+    betas=(0.9, 0.999),
+    swap=False,
+    keep=False,
+):
+    """A step of Adam (Kingma & Ba 2015, algorithm 1), and its likely mistakes: the next w, m and v.
+
+    Args:
+        w: weights (n,).
+        m: running mean of the gradients (n,).
+        v: running mean of their squares (n,).
+        g: gradient (n,).
+        t: number of the step, 1, 2, …
+        rate: learning rate.
+        correct: which of m and v are corrected for their start at 0.
+        power: of the gradient that v averages.
+        sign: of the step; 1 climbs.
+        root: whether the step is divided by the root of v, not by v.
+        inside: whether ε stands under the root.
+        eps: ε.
+        early: whether ε is added before v is corrected, which the paper's section 2 proposes as faster.
+        betas: how much of m and of v is kept, 0 to 1.
+        swap: whether β and 1 - β are exchanged.
+        keep: whether the corrected m and v are returned.
+    """
+    (keep_m, take_m), (keep_v, take_v) = ((1 - b, b) if swap else (b, 1 - b) for b in betas)
+    m, v = keep_m * m + take_m * g, keep_v * v + take_v * abs(g) ** power
+    m_hat = m / (1 - betas[0] ** t) if "m" in correct else m
+    v_hat = v / (1 - betas[1] ** t) if "v" in correct else v
+    below = (v_hat + eps) ** 0.5 if inside else v_hat**0.5 + eps if root else v_hat + eps
+    below = (v**0.5 + eps) / (1 - betas[1] ** t) ** 0.5 if early else below
+    w = w + sign * rate * m_hat / below
+    return (w, m_hat, v_hat) if keep else (w, m, v)
 
 
 def library_direction(g: Tensor, S: Tensor, Y: Tensor) -> Tensor:
@@ -282,7 +330,7 @@ EXERCISES = (
         question="Gradient descent in the bowl, 40 steps with the rates 0.02, 0.07 and 0.079: which one ends lowest?",
         answer="b",
         options={
-            "a": ("0.02", "It drops to the axis at once, and then creeps along it: x shrinks by 2 % a step."),
+            "a": ("0.02", "It drops to the axis at once, and then creeps along it: x keeps 0.98 of itself a step."),
             "b": ("0.07", "Right. Along y it leaps from wall to wall, by 0.75 less each time, and x is sooner there."),
             "c": ("0.079", "The nearest to the limit leaps longest: |1 - 25 · 0.079| = 0.975 is left of y each time."),
         },

@@ -198,8 +198,8 @@ EXERCISES = (
                 lambda x, g, low, high: (x <= low) | (x >= high),
                 "Those are all at a bound: many are pulled back inside.",
             ),
-            (lambda x, g, low, high: (x <= low) & (g > 0), "The upper bound is missing."),
-            (lambda x, g, low, high: (x >= high) & (g < 0), "The lower bound is missing."),
+            (lambda x, g, low, high: (x <= low) & (g > 0), "The upper bound is missing: there g < 0 pushes out."),
+            (lambda x, g, low, high: (x >= high) & (g < 0), "The lower bound is missing: there g > 0 pushes out."),
             (lambda x, g, low, high: ~held(x, g, low, high), "Those are the free ones: the held ones are asked for."),
             (
                 lambda x, g, low, high: held(x, g, 0.0, 1.0),
