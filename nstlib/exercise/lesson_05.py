@@ -350,7 +350,7 @@ EXERCISES = (
     ),
     Choice(
         name="05.level",
-        question="By relative terms, five layers hold much the same share of the loss. Do they pull alike?",
+        question="By relative terms, the losses of five layers lie within a factor of five. Do they pull alike?",
         answer="c",
         options={
             "a": ("Yes, about a fifth each.", "That would be so if a loss's size told how steep it is."),

@@ -77,6 +77,21 @@ RACES = (
 )
 
 EXERCISES = (
+    Number(
+        name="06b.two_pixels",
+        question="Two pixels, gradient 2·(1, 1) + 1·(1, -1); the loss bends by 1 along (1, 1), by 4 along (1, -1). "
+        "Newton's step, for each pixel?",
+        answer=(-2.25, -1.75),
+        why="2·(1, 1) stays, (1, -1) becomes a quarter of itself, and the step goes downhill.",
+        hint="Divide each wave's share of the gradient by its bend, add up, and go downhill.",
+        mistakes=(
+            ((2.25, 1.75), "The sign: a step goes against the gradient."),
+            ((-3.0, -1.0), "That is the gradient, downhill: divide each wave by how the loss bends along it."),
+            ((-6.0, 2.0), "You multiply by the bend: where the loss bends sharply, the minimum is near, so divide."),
+            ((-1.5, 0.5), "Exchanged: the difference, (1, -1), is the wave that bends by 4."),
+            ((-0.75, -0.25), "You divide both by 4: the mean, (1, 1), bends by 1 only."),
+        ),
+    ),
     Code(
         name="06b.waves",
         question="P x: an image (1, 3, H, W) with each wave multiplied by (f / ¼)^-e, f at least one wave per picture.",
@@ -233,12 +248,18 @@ EXERCISES = (
     ),
     Choice(
         name="06b.tuned",
-        question="Adam gets the best of five rates, chosen for each case; L-BFGS its defaults. Who ends lower?",
+        question="Adam gets the best of four rates, chosen for each case; L-BFGS its defaults. Who ends lower?",
         answer="b",
         options={
-            "a": ("Adam, mostly.", "It comes near: tuning is worth much. But it passes L-BFGS seldom."),
-            "b": ("L-BFGS, mostly, by little.", "Right. And Adam had five runs for its one."),
-            "c": ("L-BFGS, by far.", "That was so with the default rate: the best of five is far better."),
+            "a": ("Adam, mostly.", "Tuning is worth much, and brings it level from the content: from noise it lags."),
+            "b": (
+                "From the content neither, from noise L-BFGS.",
+                "Right. And Adam had four runs for its one.",
+            ),
+            "c": (
+                "L-BFGS, from both starts.",
+                "From the content tuning brings Adam level: the best of four is far better.",
+            ),
         },
     ),
     Choice(
