@@ -72,7 +72,7 @@ LESSONS: dict[str, Lesson] = {
         Lesson("04", "Gram matrices", "04_gram_matrices", 90),
         Lesson("05", "Losses", "05_losses", 84),
         Lesson("06", "Adam and L-BFGS by hand", "06_adam_vs_lbfgs", 80),
-        Lesson("06b", "Adam vs L-BFGS, the race", "06b_the_race", 71),
+        Lesson("06b", "Adam vs L-BFGS, the race", "06b_the_race", 75),
         Lesson("07", "Style transfer, whole", "07_style_transfer", 75, PHOTOS),
         Lesson("08", "Backbones", "08_backbones", 75),
         Lesson("clinic", "Broken-NST clinic", "clinic", 60),
