@@ -17,8 +17,7 @@ from nstlib.architecture import BACKBONES
 from nstlib.errors import InputError
 from nstlib.exercise import EXERCISES, Choice, Code, Number, Verdict, check
 from nstlib.exercise.handover import trouble_at_work
-from nstlib.exercise.lesson_01 import adam_step
-from nstlib.exercise.lesson_06 import bfgs, two_loop
+from nstlib.exercise.lesson_06 import adam_step, bfgs, two_loop
 from nstlib.exercise.values import copy
 from nstlib.loss import content_loss
 from nstlib.recipes import convert
@@ -174,13 +173,6 @@ def test_adam_is_torchs():
         optimizer.step()
         mine, m, v = adam_step(mine, m, v, np.array(g), t, 0.1)
     np.testing.assert_allclose(mine, w.detach(), rtol=1e-12)
-    for gradients, rate in EXERCISES["06.adam"].cases:
-        w = torch.zeros_like(gradients[0], requires_grad=True)
-        optimizer = torch.optim.Adam([w], lr=rate)
-        for g in gradients:
-            w.grad = g.clone()
-            optimizer.step()
-        assert torch.allclose(EXERCISES["06.adam"].solution(gradients, rate), w.detach(), rtol=1e-4)
 
 
 def test_momentum_is_torchs():
@@ -469,7 +461,7 @@ ROUNDED = {
     "04b.cost": (1.07e9, 1.1e9),
     "05.author": 6.6e4,
     "05.mean_or_sum": 2.1e6,
-    "06.units": 0.04,
+    "06b.units": 0.04,
 }
 
 

@@ -25,9 +25,6 @@ def test_keeps_the_rules(path):
 
 # What these need is more than they say, counted in `course.minutes`; a lesson leaves the list when it is written anew.
 NOT_YET = {
-    "00_first_picture": "says 15, needs 41: ten figures",
-    "05_losses": "says 90, needs 127: conventions and recipes are told again in 07",
-    "06_adam_vs_lbfgs": "says 102, needs 148: to be split into by hand and the race",
     "07_style_transfer": "says 75, needs 102: starts and recipes are told twice",
     "08_backbones": "says 75, needs 107: its largest exercise is to be extra",
 }

@@ -19,6 +19,7 @@ from nstlib.backbone import Backbone
 from nstlib.errors import InputError
 from nstlib.judges import Judged, Opinion
 from nstlib.plot import figures
+from nstlib.plot.curvature import walk
 from nstlib.plot.figures import encode
 from nstlib.plot.images import pixels
 from nstlib.plot.runs import clock
@@ -38,6 +39,9 @@ FAST = [Record((24, 32), i, i, i / 8, 6.0 / i, {}) for i in (1, 2, 3)]
 FRAMES = [(n, PICTURE * n / 9) for n in range(1, 10)]
 PATH = torch.tensor([[2.0, 1.0], [1.0, 0.5], [0.0, 0.0]])
 FILTERS = torch.randn(10, 3, 3, 3, generator=GENERATOR)
+S = torch.tensor([[1.0, 0.0], [0.5, 1.0]])
+Y = torch.tensor([[2.0, 1.0], [2.0, 3.5]])
+RUNS = {0.1: (0.2, 0.1), 1: (0.5, 0.01), 10: (0.9, 0.005)}  # (content, style) by β
 SHARES = {"relu1_1": 0.25, "relu2_1": 0.75}
 JUDGED = nst.Judgement(
     tuple(
@@ -123,6 +127,39 @@ FIGURES = {
         ["3 channels", "Row 1, column 2 of the map: 9 + 9 + 9 - 1 = 26"],
         False,
     ),
+    "lines": (
+        lambda **k: plot.lines({"a": [1, 4], "b": ([0.1, 1], [2, 3])}, x="rate", y="loss", log="y", **k),
+        ["loss over rate", "a from 1 to 4", "b from 2 to 3"],
+        True,
+    ),
+    "lines in groups": (
+        lambda **k: plot.lines(
+            {"left": {"a": [1, 2]}, "right": {"a": [3, 1]}}, x="step", y="loss", marks={"here": 1.5}, band=(1, 2), **k
+        ),
+        ["left a from 1 to 2", "right a from 3 to 1"],
+        True,
+    ),
+    "spans": (
+        lambda **k: plot.spans({"d2l": (1, 1e4), "gatys": (1e3, 1e5)}, ("printed", "converted"), x="weight", **k),
+        ["printed, converted", "d2l 1 to 1e+04"],
+        False,
+    ),
+    "stacked": (
+        lambda **k: plot.stacked({1: SHARES, 9: {"content": 0.5, "relu2_1": 0.5}}, of="step", y="share", **k),
+        ["share by step", "1: relu1_1 25%", "9: content 50%"],
+        True,
+    ),
+    "compromise": (
+        lambda **k: plot.compromise(RUNS, 0.02, chosen=1, picture=PICTURE, **k),
+        ["content 0.50, style 0.010"],
+        False,
+    ),
+    "ellipses": (
+        lambda **k: plot.ellipses({"before": torch.eye(2), "after": torch.eye(2) / 2}, 2 * torch.eye(2), **k),
+        ["before 100%, after 0%"],
+        True,
+    ),
+    "two loops": (lambda **k: plot.two_loops([1, 2], S, Y, step=3, **k), ["γ = 0.4"], False),
 }
 
 
@@ -336,6 +373,13 @@ def test_the_librarys_own_objects():
         (lambda: plot.convolution(np.ones((2, 4, 4)), np.ones((3, 3))), r"\(2, k, k\), not \(1, 3, 3\)"),
         (lambda: plot.convolution(np.ones((4, 4)), np.ones((3, 3)), position=4), "position = 4: give 0 to 3"),
         (lambda: plot.convolution(np.ones((4, 99)), np.ones((3, 3))), "at most 12"),
+        (lambda: plot.lines({"a": [1, 2]}, x="", y="", log="z"), "'x', 'y' or 'xy'"),
+        (lambda: plot.lines({"a": ([1, 2, 3], [1, 2])}, x="", y=""), "3 places and 2 heights"),
+        (lambda: plot.spans({"a": (1, 2)}, ("one",), x=""), "a label for each"),
+        (lambda: plot.compromise(RUNS, 0.02, chosen=2, picture=PICTURE), "choose one of 0.1, 1, 10"),
+        (lambda: plot.ellipses({"a": torch.eye(3)}, torch.eye(2)), r"\(2, 2\), not \(3, 3\)"),
+        (lambda: plot.two_loops([1, 2, 3], S, Y), "do not fit"),
+        (lambda: plot.two_loops([1, 2], S, Y, step=6), "give 0 to 5"),
         (lambda: plot.animate(FRAMES, "a.png"), "end it in .gif"),
         (lambda: plot.animate([], "a.gif"), "no picture"),
     ],
@@ -344,6 +388,25 @@ def test_a_mistake_is_told_in_words(call, words):
     with pytest.raises(InputError, match=words) as error:
         call()
     assert "\n" not in str(error.value)
+
+
+def test_the_price_is_drawn_as_a_slope():
+    axis = plot.compromise(RUNS, 0.02, chosen=0.1, picture=PICTURE).axes[1]
+    x, y = axis.lines[1].get_data()
+    assert (y[1] - y[0]) / (x[1] - x[0]) == pytest.approx(-0.02 / 0.1) and np.mean(y) == pytest.approx(0.1)
+
+
+def test_the_loops_end_at_the_dense_update():
+    """BFGS written down as matrices, from γ I (Nocedal & Wright 2006, equations 6.17 and 7.20)."""
+    g, s, y = np.array([1.0, 2.0]), S.double().numpy(), Y.double().numpy()
+    H = np.eye(2) * (s[-1] @ y[-1]) / (y[-1] @ y[-1])
+    for move, change in zip(s, y, strict=True):
+        rho = 1 / (move @ change)
+        left = np.eye(2) - rho * np.outer(move, change)
+        H = left @ H @ left.T + rho * np.outer(move, move)
+    told = walk(g, s, y)
+    assert len(told) == 6 and "this is H g" in told[-1][0]
+    np.testing.assert_allclose(told[-1][1], H @ g)
 
 
 def test_a_notebook_shows_a_small_image_with_its_alt_text(monkeypatch):

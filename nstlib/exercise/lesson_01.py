@@ -14,7 +14,7 @@ from torch.nn import functional as F
 from .inputs import arrays
 from .question import Choice, Code, Number
 
-__all__ = ["EXERCISES", "adam_step"]
+__all__ = ["EXERCISES"]
 
 
 def softmax(x: np.ndarray, axis: int = 1) -> np.ndarray:
@@ -33,55 +33,6 @@ def rounded_loss(x: np.ndarray, labels: np.ndarray) -> float:
 def overflowing_loss(x: np.ndarray, labels: np.ndarray) -> float:
     powers = np.exp(x)
     return -np.log(chosen(powers / powers.sum(1, keepdims=True), labels)).mean()
-
-
-def adam_step(
-    w,
-    m,
-    v,
-    g,
-    t,
-    rate,
-    *,
-    correct="mv",
-    power=2,
-    sign=-1,
-    root=True,
-    inside=False,
-    eps=1e-8,
-    early=False,
-    betas=(0.9, 0.999),
-    swap=False,
-    keep=False,
-):
-    """A step of Adam (Kingma & Ba 2015, algorithm 1), and its likely mistakes: the next w, m and v.
-
-    Args:
-        w: weights (n,).
-        m: running mean of the gradients (n,).
-        v: running mean of their squares (n,).
-        g: gradient (n,).
-        t: number of the step, 1, 2, …
-        rate: learning rate.
-        correct: which of m and v are corrected for their start at 0.
-        power: of the gradient that v averages.
-        sign: of the step; 1 climbs.
-        root: whether the step is divided by the root of v, not by v.
-        inside: whether ε stands under the root.
-        eps: ε.
-        early: whether ε is added before v is corrected, which the paper's section 2 proposes as faster.
-        betas: how much of m and of v is kept, 0 to 1.
-        swap: whether β and 1 - β are exchanged.
-        keep: whether the corrected m and v are returned.
-    """
-    (keep_m, take_m), (keep_v, take_v) = ((1 - b, b) if swap else (b, 1 - b) for b in betas)
-    m, v = keep_m * m + take_m * g, keep_v * v + take_v * abs(g) ** power
-    m_hat = m / (1 - betas[0] ** t) if "m" in correct else m
-    v_hat = v / (1 - betas[1] ** t) if "v" in correct else v
-    below = (v_hat + eps) ** 0.5 if inside else v_hat**0.5 + eps if root else v_hat + eps
-    below = (v**0.5 + eps) / (1 - betas[1] ** t) ** 0.5 if early else below
-    w = w + sign * rate * m_hat / below
-    return (w, m_hat, v_hat) if keep else (w, m, v)
 
 
 def score_gradient(x: np.ndarray, labels: np.ndarray, *, share: bool = True, known: bool = True) -> np.ndarray:

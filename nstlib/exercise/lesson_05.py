@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 from math import prod
 
@@ -10,7 +11,8 @@ from torch import Tensor
 
 from ..loss import tv_loss
 from ..recipes import RECIPES, convert
-from .inputs import TWO_MAPS, VGG, tensors, uniform
+from ..style import STATISTICS, gram
+from .inputs import STYLE_MAPS, TWO_MAPS, VGG, tensors, uniform
 from .question import Choice, Code, Number
 
 __all__ = ["EXERCISES"]
@@ -23,6 +25,19 @@ def moved_beta() -> float:
     """The style weight of a known recipe for inputs in deviations of ImageNet and a content weight of 1."""
     moved = convert(RECIPES["jcjohnson"], pixels="imagenet")
     return moved.style_weight / moved.content_weight
+
+
+def relative_gradient(features: Tensor, target: Tensor) -> Tensor:
+    """The gradient to a map of the relative Gram term, by autograd."""
+    f = features.detach().clone().requires_grad_()
+    with torch.enable_grad():
+        loss = STATISTICS["gram-relative"].distance(gram(f), target)
+    return torch.autograd.grad(loss, f)[0]
+
+
+def off_by(factor: Callable[[Tensor, Tensor], float]) -> Callable:
+    """The same, wrong by a factor of the map and the target."""
+    return lambda features, target: factor(features, target) * relative_gradient(features, target)
 
 
 def norms(gradients: list[Tensor]) -> Tensor:
@@ -73,6 +88,8 @@ TV_MISTAKES = (
     ),
 )
 
+GRAM_TARGETS = tuple((f, gram(style)) for f, style in STYLE_MAPS[:-1])
+
 EXERCISES = (
     Code(
         name="05.content_gradient",
@@ -95,7 +112,8 @@ EXERCISES = (
     *(
         Code(
             name=f"05.tv_l{power}",
-            question=f"Total variation of an image (1, 3, H, W): the sum of {formula} of neighbours, both ways.",
+            question=f"Total variation of an image (1, 3, H, W): the sum of {formula} of neighbours, both ways, as a "
+            "tensor with a gradient.",
             takes="image",
             solution=partial(tv_loss, kind=f"l{power}"),
             cases=PICTURES,
@@ -257,6 +275,136 @@ EXERCISES = (
                 "A longer one would still move the picture: the sum must be 0.",
             ),
             "d": ("They are at right angles.", "Then the sum would not be 0, and the picture would still move."),
+        },
+    ),
+    Code(
+        name="05.style_gradient",
+        question="The gradient to a map (1, N, H, W) of ‖R/M - T‖² / ‖T‖², R = F Fᵀ, T a target Gram matrix (N, N).",
+        takes="features target",
+        solution=relative_gradient,
+        cases=GRAM_TARGETS,
+        mistakes=(
+            (off_by(lambda f, t: t.square().sum() / (4 * f.shape[1] ** 2)), "That is E's: put ‖T‖² where 4N² was."),
+            (off_by(lambda f, t: t.square().sum()), "‖T‖² is missing under it: divide by the target's sum of squares."),
+            (off_by(lambda f, t: t.norm()), "You divide by ‖T‖: take its square, the plain sum of squares."),
+            (off_by(lambda f, t: 0.25), "The 4 is missing: 2 from the square, and 2 from both places of F in F Fᵀ."),
+            (off_by(lambda f, t: 0.5), "Half of it: F stands in F Fᵀ twice."),
+            (off_by(lambda f, t: f.shape[2] * f.shape[3]), "The 1/M of R/M is missing: divide by the positions, once."),
+            (off_by(lambda f, t: -1), "The sign: R/M - T, not T - R/M."),
+            (
+                lambda f, t: relative_gradient(f, t) * t.square().sum() / gram(f).square().sum().clamp_min(1e-12),
+                "You divide by the size of the picture's own Gram matrix: the target's is meant, which stays.",
+            ),
+        ),
+    ),
+    Choice(
+        name="05.wishes",
+        question="Which of the five pictures has the smallest style distance from the artwork?",
+        answer="c",
+        options={
+            "a": ("The photograph.", "It has never seen the artwork: about half of what a blank card has is left."),
+            "b": (
+                "The artwork, squeezed into the photograph's shape.",
+                "Near, but squeezed strokes are other strokes, and the term measures nothing but them.",
+            ),
+            "c": ("The painted photograph.", "Right. It was made to have it: nearer than the squeezed artwork itself."),
+            "d": ("The grey card.", "No features at all: its distance is nearly 1."),
+        },
+    ),
+    Choice(
+        name="05.pulls",
+        question="The shallowest style layer sees 3 × 3 pixels, the deepest more than a hundred. How do they pull?",
+        answer="b",
+        options={
+            "a": (
+                "Both as fine grain, single pixels.",
+                "That is how total variation pulls, which knows neighbours only.",
+            ),
+            "b": (
+                "The shallow one everywhere alike, the deep one in patches.",
+                "Right. A shallow layer asks for colours wherever it looks, a deep one for strokes where none are yet.",
+            ),
+            "c": (
+                "The shallow one in patches, the deep one everywhere alike.",
+                "The other way round: who sees patches?",
+            ),
+            "d": (
+                "Both along the photograph's outlines only.",
+                "Outlines are the content's wish: style forgets place.",
+            ),
+        },
+    ),
+    Number(
+        name="05.deep",
+        question="VGG-19 has 64 channels at relu1_1, 512 at relu4_1. How many times as much as E does 4E/N² turn "
+        "relu4_1 down, beside relu1_1?",
+        answer=64,
+        why="(512 / 64)²: eight times the channels, squared.",
+        hint="E becomes 4E/N². What is N² for the one, and what for the other?",
+        mistakes=(
+            (8, "That is N's ratio: N stands there squared."),
+            (1 / 64, "That is its new weight: how many times is it turned down?"),
+            (512**2, "That is N² of relu4_1 alone: relu1_1 is divided too, by 64²."),
+            (4096, "The N² of the two are 512² and 64²: divide one by the other."),
+        ),
+    ),
+    Choice(
+        name="05.level",
+        question="By relative terms, the losses of five layers lie within a factor of five. Do they pull alike?",
+        answer="c",
+        options={
+            "a": ("Yes, about a fifth each.", "That would be so if a loss's size told how steep it is."),
+            "b": ("No, the two shallow ones pull most.", "Those shares of the pull are the smallest of all."),
+            "c": (
+                "No, the deepest pulls about as much as all others.",
+                "Right. Level in the loss is not level in the pull: a loss does not tell how steep it is.",
+            ),
+        },
+    ),
+    Choice(
+        name="05.printed",
+        question="Printed β/α: d2l 10,000, anishathalye 100, jcjohnson 20, gordicaleksa 0.3. Who keeps least content?",
+        answer="d",
+        options={
+            "a": ("d2l.", "Its 10,000 stands before 4E/N² of inputs some 58 times smaller: it asks for the least."),
+            "b": ("anishathalye.", "It takes the mean over five layers, so its 500 is jcjohnson's 100."),
+            "c": ("jcjohnson.", "Its 20 is anishathalye's 100, told in another form."),
+            "d": (
+                "gordicaleksa.",
+                "Right. 0.3 stands before 4E, of inputs up to 255: no number is too small for that.",
+            ),
+        },
+    ),
+    Choice(
+        name="05.first_lost",
+        question="β goes up 100-fold, step by step. What does the picture lose first?",
+        answer="a",
+        options={
+            "a": ("Its own colours.", "Right. Colours cost the deep content layer next to nothing."),
+            "b": ("Its outlines.", "They stay longest: the content layer sees little else."),
+            "c": ("Small things, such as windows.", "They follow: one thing goes even sooner."),
+        },
+    ),
+    Number(
+        name="05.first_share",
+        question="α = 0.02, β = 1, start from the photograph: the content's share of the pull in the first step, in %?",
+        answer=0,
+        why="There F = P, and the gradient 2(F - P) is 0.",
+        hint="What is F - P in the photograph itself?",
+        mistakes=(
+            (2, "That is its share of the weights: how far is the photograph from itself?"),
+            (50, "The two cancel at the end of a run: this is its first step."),
+            (0.02, "That is α: how far is the photograph from itself?"),
+        ),
+    ),
+    Choice(
+        name="05.gamma",
+        question="From noise, with γ = 0, 1 and 100: which picture has about the total variation of the artwork?",
+        answer="b",
+        options={
+            "a": ("γ = 0.", "Nothing asks the noise to go there, and it stays."),
+            "b": ("γ = 1.", "Right. Content and style pay next to nothing for it."),
+            "c": ("γ = 100.", "Far too smooth: even the strokes go."),
         },
     ),
 )

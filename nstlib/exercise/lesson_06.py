@@ -1,37 +1,67 @@
-"""The exercises of lesson 06: Adam and L-BFGS."""
+"""The exercises of lesson 06: Adam and L-BFGS by hand."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from functools import partial
-from types import SimpleNamespace
 
 import torch
 from torch import Tensor
 
-from ..optimizers import History, adam
-from ..spectrum import CENTRE, Smoothing
-from .inputs import tensors, uniform
-from .lesson_01 import adam_step
+from ..optimizers import History
+from ..spectrum import Smoothing
+from .inputs import tensors
 from .question import Choice, Code, Number
 
-__all__ = ["EXERCISES", "bfgs", "two_loop"]
+__all__ = ["EXERCISES", "adam_step", "bfgs", "two_loop"]
 
 
-def adam_path(gradients: Tensor, rate: float, t: Callable[[int], int] = lambda t: t, **mistake: object) -> Tensor:
-    """Adam from 0 through given gradients (T, n) → where it ends (n,)."""
-    w = m = v = torch.zeros(gradients.shape[1])
-    for i, g in enumerate(gradients, start=1):
-        w, m, v = adam_step(w, m, v, g, t(i), rate, **mistake)
-    return w
+def adam_step(
+    w,
+    m,
+    v,
+    g,
+    t,
+    rate,
+    *,
+    correct="mv",
+    power=2,
+    sign=-1,
+    root=True,
+    inside=False,
+    eps=1e-8,
+    early=False,
+    betas=(0.9, 0.999),
+    swap=False,
+    keep=False,
+):
+    """A step of Adam (Kingma & Ba 2015, algorithm 1), and its likely mistakes: the next w, m and v.
 
-
-def library_adam(gradients: Tensor, rate: float) -> Tensor:
-    """The same by `optimize.adam`; (`torch.optim.Adam` would first import for seconds)."""
-    fed = iter([*gradients, gradients[0]])  # a step reports the image before its move: ask for one more
-    objective = SimpleNamespace(value_and_gradient=lambda image: (torch.zeros(()), {}, next(fed)))
-    steps = adam(objective, torch.zeros_like(gradients[0]), rate=rate, bounds=None)
-    return [next(steps) for _ in range(len(gradients) + 1)][-1].image
+    Args:
+        w: weights (n,).
+        m: running mean of the gradients (n,).
+        v: running mean of their squares (n,).
+        g: gradient (n,).
+        t: number of the step, 1, 2, …
+        rate: learning rate.
+        correct: which of m and v are corrected for their start at 0.
+        power: of the gradient that v averages.
+        sign: of the step; 1 climbs.
+        root: whether the step is divided by the root of v, not by v.
+        inside: whether ε stands under the root.
+        eps: ε.
+        early: whether ε is added before v is corrected, which the paper's section 2 proposes as faster.
+        betas: how much of m and of v is kept, 0 to 1.
+        swap: whether β and 1 - β are exchanged.
+        keep: whether the corrected m and v are returned.
+    """
+    (keep_m, take_m), (keep_v, take_v) = ((1 - b, b) if swap else (b, 1 - b) for b in betas)
+    m, v = keep_m * m + take_m * g, keep_v * v + take_v * abs(g) ** power
+    m_hat = m / (1 - betas[0] ** t) if "m" in correct else m
+    v_hat = v / (1 - betas[1] ** t) if "v" in correct else v
+    below = (v_hat + eps) ** 0.5 if inside else v_hat**0.5 + eps if root else v_hat + eps
+    below = (v**0.5 + eps) / (1 - betas[1] ** t) ** 0.5 if early else below
+    w = w + sign * rate * m_hat / below
+    return (w, m_hat, v_hat) if keep else (w, m, v)
 
 
 def library_direction(g: Tensor, S: Tensor, Y: Tensor) -> Tensor:
@@ -100,63 +130,73 @@ def curved(seed: int, rows: int, n: int) -> tuple[Tensor, Tensor, Tensor]:
     return g, S, S @ (A @ A.T + torch.eye(n))
 
 
-def weigh_waves(x: Tensor, e: float, *, sign: int = -1, least: bool = True, centre: float = CENTRE) -> Tensor:
-    """P x, and its likely mistakes: another sign, the mean as it is, another frequency of weight 1.
-
-    Args:
-        x: an image (1, 3, H, W).
-        e: the exponent.
-        sign: of the exponent.
-        least: whether the mean counts as one wave per picture; it is left alone otherwise.
-        centre: the frequency, in cycles per pixel, whose weight is 1.
-    """
-    height, width = x.shape[2:]
-    f = torch.hypot(torch.fft.fftfreq(height)[:, None], torch.fft.rfftfreq(width))
-    weight = (f.clamp_min(1 / max(height, width)) / centre) ** (sign * e)
-    if not least:
-        weight[0, 0] = 1
-    return torch.fft.irfft2(torch.fft.rfft2(x) * weight, s=(height, width))
+def backtrack(A: Tensor, x: Tensor, d: Tensor, *, shrink: float = 0.5, c: float = 1e-4) -> float:
+    """The first t of 1, 1/2, 1/4, … that Armijo's condition takes, for the loss ½ xᵀ A x."""
+    loss, slope, t = 0.5 * x @ A @ x, (A @ x) @ d, 1.0
+    for _ in range(20):
+        trial = x + t * d
+        if 0.5 * trial @ A @ trial <= loss + c * t * slope:
+            break
+        t *= shrink
+    return t
 
 
-def library_waves(x: Tensor, e: float) -> Tensor:
-    """P x as the library has it."""
-    return Smoothing(x, e)(x.reshape(-1)).view(x.shape)
+def wandering(A: Tensor, x: Tensor, d: Tensor) -> float:
+    """The same with the lesson's planted mistake: it moves x, so trials add up."""
+    loss, slope, t = 0.5 * x @ A @ x, (A @ x) @ d, 1.0
+    for _ in range(20):
+        x = x + t * d
+        if 0.5 * x @ A @ x <= loss + 1e-4 * t * slope:
+            break
+        t /= 2
+    return t
 
 
 BOWLS = tuple(curved(*sizes) for sizes in ((61, 3, 5), (62, 1, 3), (63, 4, 4)))
 UPDATES = tuple((torch.eye(g.numel()) * k + torch.outer(g, g), S[0], Y[0]) for k, (g, S, Y) in enumerate(BOWLS, 1))
-# The last holds small ones, and a weight that has none.
-GRADIENTS = (
-    *((g, 0.1) for g in tensors(64, (1, 3), (5, 4))),
-    (1e-4 * tensors(65, (3, 4))[0] * torch.tensor([1.0, 1.0, 1.0, 0.0]), 0.02),
+NOW, OLD, FIRST = tensors(64, (4,), (4,)), tensors(65, (4,), (4,)), torch.zeros(3)
+STEPS = (
+    (NOW[0], torch.zeros(4), torch.zeros(4), NOW[1], 1, 0.1),
+    (NOW[0], OLD[0], OLD[1].square(), NOW[1], 7, 0.02),
+    (torch.tensor([0.3, 0.2, 0.1]), FIRST, FIRST, torch.tensor([0.0, 2e-4, -0.5]), 1, 0.1),  # one that has no gradient
+)
+
+# Too long by 3, long enough at once, and so much too long that the loss is hardly lower on the other side.
+STEEP = torch.tensor([[5.0, 4.0], [4.0, 5.0]])
+LINES = (
+    *((STEEP, x, -k * (STEEP @ x)) for x, k in ((torch.tensor([1.0, -0.75]), 3.0), (torch.tensor([0.5, 1.0]), 0.2))),
+    (torch.eye(2), torch.tensor([1.0, 0.0]), torch.tensor([-1.99995, 0.0])),
 )
 
 EXERCISES = (
     Code(
         name="06.adam",
-        question="Where Adam (β = 0.9 and 0.999, ε = 1e-8) is after the gradients (T, n), from w = 0.",
-        takes="gradients rate",
-        solution=library_adam,
-        cases=GRADIENTS,
-        also=(partial(adam_path, early=True),),
+        question="One step of Adam (β = 0.9 and 0.999, ε = 1e-8): w, m and v (n,) after the gradient g of step t.",
+        takes="w m v g t rate",
+        returns="w m v",
+        solution=adam_step,
+        cases=STEPS,
+        also=(partial(adam_step, early=True),),
         mistakes=(
             (
-                partial(adam_path, correct=""),
+                partial(adam_step, correct=""),
                 "The bias correction is missing: m and v start at 0, divide them by 1 - β₁ᵗ and 1 - β₂ᵗ.",
             ),
-            (partial(adam_path, correct="m"), "Only m is corrected: divide v by 1 - β₂ᵗ, too."),
-            (partial(adam_path, correct="v"), "Only v is corrected: divide m by 1 - β₁ᵗ, too."),
-            (partial(adam_path, swap=True), "β and 1 - β are exchanged: the old m keeps the share β."),
-            (partial(adam_path, eps=0), "ε is missing: a weight whose gradients are all 0 gets 0 / 0, which is NaN."),
-            (partial(adam_path, t=lambda t: 1), "t stays at 1: count the steps."),
-            (partial(adam_path, t=lambda t: t - 1), "t starts at 0, where 1 - βᵗ is 0: start at 1."),
-            (partial(adam_path, t=lambda t: t + 1), "t starts at 2: count it up once per step, from 1."),
-            (partial(adam_path, keep=True), "The corrected m and v serve one step only: go on with the plain ones."),
-            (partial(adam_path, inside=True), "ε stands outside of the root: √v + ε."),
-            (partial(adam_path, root=False), "The square root is missing: divide by √v, not by v."),
-            (partial(adam_path, power=1), "v averages the squares of g: g² is missing."),
-            (partial(adam_path, sign=1), "You climb: the step is subtracted."),
-            (partial(adam_path, betas=(0.999, 0.9)), "The betas are exchanged: 0.9 is for m, 0.999 for v."),
+            (partial(adam_step, correct="m"), "Only m is corrected: divide v by 1 - β₂ᵗ, too."),
+            (partial(adam_step, correct="v"), "Only v is corrected: divide m by 1 - β₁ᵗ, too."),
+            (partial(adam_step, swap=True), "β and 1 - β are exchanged: the old m keeps the share β."),
+            (partial(adam_step, eps=0), "ε is missing: a pixel whose gradients are all 0 gets 0 / 0, which is NaN."),
+            (lambda w, m, v, g, t, rate: adam_step(w, m, v, g, 1, rate), "1 - βᵗ with t always 1: take the given t."),
+            (
+                lambda w, m, v, g, t, rate: adam_step(w, m, v, g, t + 1, rate),
+                "t is 1 at the first step: take it as it is.",
+            ),
+            (partial(adam_step, keep=True), "Return the plain m and v: the corrected ones serve this step only."),
+            (partial(adam_step, inside=True), "ε stands outside of the root: √v + ε."),
+            (partial(adam_step, root=False), "The square root is missing: divide by √v, not by v."),
+            (partial(adam_step, power=1), "v averages the squares of g: g² is missing."),
+            (partial(adam_step, sign=1), "You climb: the step is subtracted."),
+            (partial(adam_step, betas=(0.999, 0.9)), "The betas are exchanged: 0.9 is for m, 0.999 for v."),
         ),
     ),
     Code(
@@ -179,21 +219,6 @@ EXERCISES = (
             (partial(two_loop, fresh=False), "Your α comes from g: take q as the pairs before have left it, ρ s·q."),
             (partial(two_loop, beta=False), "β is missing in the second loop: add (α - β) s."),
             (lambda g, S, Y: -g, "That is the plain gradient: S and Y are not used."),
-        ),
-    ),
-    Code(
-        name="06.waves",
-        question="P x: an image (1, 3, H, W) with each wave multiplied by (f / ¼)^-e, f at least one wave per picture.",
-        takes="x e",
-        solution=library_waves,
-        cases=tuple((x, e) for x, e in zip(uniform(6, (1, 3, 12, 16), (1, 3, 17, 9)), (0.7, 1.0), strict=True)),
-        tolerance=1e-3,
-        mistakes=(
-            (partial(weigh_waves, sign=1), "The sign of the exponent: long waves must get more, not less."),
-            (partial(weigh_waves, least=False), "The mean keeps its weight of 1: it counts as one wave per picture."),
-            (partial(weigh_waves, centre=1.0), "f is divided by ¼, so that waves of four pixels keep their strength."),
-            (partial(weigh_waves, centre=0.5), "f is divided by ¼, not ½: waves of four pixels keep their strength."),
-            (lambda x, e: x, "x comes back as it was: no wave is weighed."),
         ),
     ),
     Code(
@@ -281,32 +306,6 @@ EXERCISES = (
         tolerance=1e-3,
     ),
     Number(
-        name="06.units",
-        question="A program with pixels in 0 … 255 gives Adam the rate 10. Which is it for pixels in [0, 1]?",
-        answer=0.0392,
-        why="Adam's step is a length in the units of the pixels: 10 / 255.",
-        hint="A step of Adam is about the rate, in the units of the pixels.",
-        mistakes=(
-            (10, "The rate is a length in the units of the pixels, and those are 255 times as large here."),
-            (2550, "The other way round: a pixel in [0, 1] is a smaller number."),
-        ),
-        tolerance=0.03,
-    ),
-    Choice(
-        name="06.scale",
-        question="Multiply the loss by 1024 and change nothing else. Who walks another way?",
-        answer="a",
-        options={
-            "a": (
-                "Only plain gradient descent.",
-                "Right. Adam divides g by its own size, and L-BFGS's H shrinks as g grows: the factor cancels.",
-            ),
-            "b": ("Gradient descent and Adam.", "Adam divides m by √v, which grow by the same factor."),
-            "c": ("Gradient descent and L-BFGS.", "y grows by the factor, so H = s / y shrinks by it, and H g stays."),
-            "d": ("All three.", "Two of the three divide by something that grows with the gradient: which?"),
-        },
-    ),
-    Number(
         name="06.newton",
         question="How many of Newton's steps lead from anywhere to the minimum of a quadratic bowl?",
         answer=1,
@@ -318,40 +317,72 @@ EXERCISES = (
         ),
     ),
     Number(
-        name="06.fair_race",
-        question="L-BFGS took 120 iterations and 150 evaluations. How many iterations does Adam get in a fair race?",
-        answer=150,
-        why="Work is counted in evaluations, and Adam needs one per iteration.",
-        hint="Nearly all work is the evaluations: one per iteration of Adam.",
-        mistakes=(
-            (120, "Equal iterations favour L-BFGS: its line search evaluated 150 times."),
-            (270, "Iterations and evaluations are not added: each iteration contains its evaluations."),
-        ),
-    ),
-    Number(
-        name="06.memory",
-        question="How many numbers per pixel value do the pairs of L-BFGS with a history of 10 keep?",
-        answer=20,
-        why="A move s and a change of gradient y for each of 10 iterations; Adam keeps 2.",
-        hint="What is remembered of each of the 10 iterations?",
-        mistakes=(
-            (10, "A pair is two: s and y of each iteration."),
-            (100, "H is never written down: only s and y of each iteration."),
-            (2, "That is Adam, with m and v: L-BFGS keeps a pair for each iteration."),
-        ),
+        name="06.beliefs",
+        question="A bowl of two dimensions, each step to the lowest point of its line: after how many does H fit?",
+        answer=2,
+        why="Each step teaches the curvature along one direction, and here there are two.",
+        hint="Each step teaches the curvature along one direction. How many are there?",
+        mistakes=((1, "One pair (s, y) says how the bowl bends along s: what of the other direction?"),),
+        exact=True,
     ),
     Choice(
-        name="06.clamp",
-        question="image.clamp_(0, 1) stands inside the closure of L-BFGS. Why can the run go wrong?",
-        answer="d",
+        name="06.rates",
+        question="Gradient descent in the bowl, 40 steps with the rates 0.02, 0.07 and 0.079: which one ends lowest?",
+        answer="b",
         options={
-            "a": ("clamp has no gradient.", "In place, on the data, autograd does not even see it."),
-            "b": ("It costs too much time.", "It costs next to nothing beside the network."),
-            "c": ("Pixels need values beyond [0, 1].", "Bounds are fine, as a projection that the optimiser knows of."),
-            "d": (
-                "The image changes behind the optimiser's back.",
-                "Right. s is a move that never happened: the curvature is wrong, the more pixels at bounds, the more.",
-            ),
+            "a": ("0.02", "It drops to the axis at once, and then creeps along it: x keeps 0.98 of itself a step."),
+            "b": ("0.07", "Right. Along y it leaps from wall to wall, by 0.75 less each time, and x is sooner there."),
+            "c": ("0.079", "The nearest to the limit leaps longest: |1 - 25 · 0.079| = 0.975 is left of y each time."),
         },
+    ),
+    Choice(
+        name="06.uncorrected",
+        question="Without bias correction m is 10 times too small at first, v 1000 times. What are the first steps?",
+        answer="c",
+        options={
+            "a": ("Too short, by 10.", "m alone would do that. What stands under it?"),
+            "b": ("Right: the two cancel.", "10 over √1000 is not 1."),
+            "c": ("Too long, by about 3.", "Right. √1000 / 10 = 3.2, and it gets worse before it gets better."),
+            "d": ("Too long, by 100.", "v stands under a root: √1000 is 32, not 1000."),
+        },
+    ),
+    Choice(
+        name="06.silence",
+        question="A pixel's gradient is 0 for 200 steps, then 1 at each. How long does its longest step get, in rates?",
+        answer="c",
+        options={
+            "a": ("Less than one.", "v is still near 0 when m has woken up: what is a number over a small one?"),
+            "b": ("Exactly one.", "That is so if gradients have always been alike."),
+            "c": ("Nearly three.", "Right. m wakes up within ten steps, v within a thousand."),
+        },
+    ),
+    Choice(
+        name="06.lowest",
+        question="Pixels run from 0 to 1. At which mean change of a pixel, along -g, does the loss stop falling?",
+        answer="b",
+        options={
+            "a": ("About 0.004.", "Ten times as far: the tangent leaves the curve at once, but it goes on falling."),
+            "b": ("About 0.04.", "Right. A step of a twenty-fifth of the range: the gradient is a local matter."),
+            "c": ("About 0.4.", "There the picture is noise, and the loss far above where it was."),
+        },
+    ),
+    Code(
+        name="06.bug",
+        question="The first t of 1, 1/2, 1/4, … that is enough by Armijo along d, for the loss ½ xᵀ A x.",
+        takes="A x d",
+        solution=backtrack,
+        cases=LINES,
+        mistakes=(
+            (wandering, "As it was: each trial begins where the last one ended. Print the places that it tries."),
+            (
+                lambda A, x, d: backtrack(A, x, d, shrink=1.0),
+                "t is always 1: a trial that is not enough must be followed by a shorter one.",
+            ),
+            (
+                lambda A, x, d: backtrack(A, x, d) / 2,
+                "One halving too many: return the t that was enough, not the next one.",
+            ),
+            (lambda A, x, d: backtrack(A, x, d, c=0.0), "Any decrease is taken: the slope's share, c t φ', is gone."),
+        ),
     ),
 )

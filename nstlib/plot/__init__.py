@@ -9,6 +9,8 @@ knows nothing of, so it is shown once. `title` replaces the finding that the fun
 are there for changes. Lines differ in style as well as colour; colours are safe for the colour-blind.
 """
 
+from .curvature import ellipses, two_loops
+from .curves import compromise, lines, spans, stacked
 from .figures import finish, new
 from .images import animate, compare, filmstrip, grid, pictures
 from .judgements import judged
@@ -26,8 +28,10 @@ __all__ = [
     "backpropagation",
     "bars",
     "compare",
+    "compromise",
     "contours",
     "convolution",
+    "ellipses",
     "feature_maps",
     "filmstrip",
     "finish",
@@ -36,6 +40,7 @@ __all__ = [
     "histogram",
     "judged",
     "kernels",
+    "lines",
     "losses",
     "network",
     "new",
@@ -45,7 +50,10 @@ __all__ = [
     "receptive_fields",
     "routes",
     "rows_meet",
+    "spans",
     "spectrum",
+    "stacked",
     "strip",
+    "two_loops",
     "volumes",
 ]
