@@ -246,6 +246,9 @@ def student(notebook: NotebookNode) -> NotebookNode:
     header.source += "\n\n" + NOTE % stem
     tidy(made)
     for cell in made.cells:
+        if "### BEGIN SOLUTION" in cell.source:  # folded where the answer stands, open where it is to be written
+            cell.metadata.pop("cellView", None)
+            cell.metadata.pop("jupyter", None)
         if cell.cell_type == "code":
             cell.source, cell.outputs, cell.execution_count = without_answers(cell.source), [], None
     return made

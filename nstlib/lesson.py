@@ -42,7 +42,7 @@ class Lesson:
     """A row of `LESSONS`.
 
     Attributes:
-        number: its name, "00" to "08" or "clinic".
+        number: its name, "00" to "08", "07b" or "clinic".
         title: of its notebook.
         stem: the notebook's file, without `.ipynb`.
         minutes: of study.
@@ -73,6 +73,7 @@ LESSONS: dict[str, Lesson] = {
         Lesson("05", "Losses", "05_losses", 90),
         Lesson("06", "Adam vs L-BFGS", "06_adam_vs_lbfgs", 102),
         Lesson("07", "Style transfer, whole", "07_style_transfer", 75, PHOTOS),
+        Lesson("07b", "Recipes and knobs", "07b_recipes_and_knobs", 65, PHOTOS),
         Lesson("08", "Backbones", "08_backbones", 75),
         Lesson("clinic", "Broken-NST clinic", "clinic", 60),
     )

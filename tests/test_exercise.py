@@ -522,6 +522,88 @@ def test_no_answer_raises(odd):
             assert isinstance(verdict, Verdict) and verdict.message and "!" not in verdict.message
 
 
+# Functions that a program uses
+
+
+def unfrozen(network, content, style, content_layers, style_layers):
+    return network(content, content_layers), {n: gram(f) for n, f in network(style, style_layers).items()}
+
+
+def as_one(network, content, style, content_layers, style_layers):
+    return network(content, content_layers)
+
+
+def by_number(network, content, style, content_layers, style_layers):
+    P, A = EXERCISES["07.targets"].solution(network, content, style, content_layers, style_layers)
+    return dict(enumerate(P.values())), A
+
+
+def silent(x, optimizer, loss):
+    optimizer.zero_grad()
+    loss(x).backward()
+
+
+def eager(x, optimizer, loss):
+    found = EXERCISES["07.closure"].solution(x, optimizer, loss)
+    optimizer.step()
+    return found
+
+
+def backwards(x, optimizer, loss):
+    total = loss(x)
+    total.backward()
+    optimizer.zero_grad()
+    return total
+
+
+def attached(start, loss, closure, evaluations):
+    x = start.clone().requires_grad_()
+    optimizer = torch.optim.Adam([x], lr=0.02)
+    for _ in range(evaluations):
+        optimizer.step(lambda: closure(x, optimizer, loss))
+    return x
+
+
+def in_place(start, loss, closure, evaluations):
+    optimizer = torch.optim.Adam([start.requires_grad_()], lr=0.02)
+    optimizer.step(lambda: closure(start, optimizer, loss))
+    return start.detach()
+
+
+@pytest.mark.parametrize(
+    ("name", "answer", "words"),
+    [
+        ("07.targets", unfrozen, "under torch.no_grad()"),
+        ("07.targets", as_one, "Return two dictionaries, P and A"),
+        ("07.targets", by_number, "P has an entry for each of its layers, relu2_2: yours has 0."),
+        ("07.targets", lambda net, *others: net(others[0], "relu1_1"), "takes a list of names"),
+        ("07.content_loss", lambda F, P: EXERCISES["07.content_loss"].solution(F, P).item(), "carries no gradient"),
+        ("07.style_loss", lambda F, A: F["relu1_1"] - 1, "A loss is one number"),
+        ("07.closure", silent, "nothing comes back: return the loss"),
+        ("07.closure", eager, "leave the step to the optimizer"),
+        ("07.closure", lambda x, optimizer, loss: lambda: loss(x), "You return a function"),
+        ("07.closure", backwards, "zero_grad first, then backward"),
+        ("07.paint", attached, "return x.detach()"),
+        ("07.paint", in_place, "changes start in place"),
+        ("07.paint", lambda *a: (attached(*a), None)[1], "nothing comes back: return the picture"),
+        ("07.bug", lambda start, loss, evaluations: 3, "Return the picture, a tensor"),
+        ("07b.bug_colours", lambda image, target: image[0], "Return the picture, of the shape"),
+    ],
+)
+def test_what_no_program_could_go_on_with_is_told(name, answer, words):
+    verdict = check(name, answer)
+    assert verdict.passed is False and words in verdict.message, verdict
+
+
+@pytest.mark.parametrize("name", ["07.targets", "07.closure", "07.paint", "07.bug"])
+def test_an_empty_part_is_not_answered(name):
+    assert check(name, lambda *arguments: None) == Verdict(None, "Not answered yet.")
+
+
+def test_a_closure_may_return_a_number():
+    assert check("07.closure", lambda *a: EXERCISES["07.closure"].solution(*a).item())
+
+
 # How it is shown
 
 

@@ -13,8 +13,9 @@ from .figures import finish, new
 from .images import animate, compare, filmstrip, grid, pictures
 from .judgements import judged
 from .networks import feature_maps, histogram, kernels, network, receptive_fields
+from .programs import program
 from .routes import routes
-from .runs import bars, losses, race
+from .runs import bars, losses, race, work
 from .statistics import gram_matrix, placed, spectrum
 from .steps import STEPS, backpropagation, convolution
 from .strips import strip
@@ -41,9 +42,11 @@ __all__ = [
     "new",
     "pictures",
     "placed",
+    "program",
     "race",
     "receptive_fields",
     "routes",
     "spectrum",
     "strip",
+    "work",
 ]
