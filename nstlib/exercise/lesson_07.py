@@ -271,7 +271,7 @@ EXERCISES = (
             "a": ("Everything, as if it had begun with the photograph.", "One layer's maps do not hold the windows."),
             "b": (
                 "Sky, ground, the tower; no houses that one could count.",
-                "Right. One layer's maps, with a small weight, place the masses and leave the rest to the painting.",
+                "Right. Light and dark come near the photograph's, and the painting fills them as it likes.",
             ),
             "c": (
                 "Nothing: it becomes the painting.",

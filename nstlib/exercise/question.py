@@ -208,7 +208,6 @@ class Code:
     def check(self, answer: object) -> Verdict:
         if not callable(answer):
             return Verdict(False, f'This asks for a function: check("{self.name}", f) without calling f.')
-        self.run(self.solution)  # loads what both need, which may take long, outside the learner's seconds
         found = self.collect(answer)
         if isinstance(found, Verdict):
             return found
