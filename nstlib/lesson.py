@@ -74,7 +74,7 @@ LESSONS: dict[str, Lesson] = {
         Lesson("06", "Adam vs L-BFGS", "06_adam_vs_lbfgs", 102),
         Lesson("07", "Style transfer, whole", "07_style_transfer", 75, PHOTOS),
         Lesson("07b", "Recipes and knobs", "07b_recipes_and_knobs", 65, PHOTOS),
-        Lesson("08", "Backbones", "08_backbones", 75),
+        Lesson("08", "Backbones", "08_backbones", 80),
         Lesson("clinic", "Broken-NST clinic", "clinic", 60),
     )
 }

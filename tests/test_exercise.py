@@ -384,8 +384,8 @@ def test_a_constant_factor():
 def test_a_factor_that_changes():
     told = tell("04.gram", lambda f: gram(f) * f.shape[2] * f.shape[1])
     assert told.startswith("Right up to a factor that changes with the input, 12.0 for features (1, 3, 4, 4)")
-    blend = EXERCISES["07.blend"].solution
-    told = tell("07.blend", lambda a, b, shares: blend(a, b, shares) * (2 - shares[0] % 2))  # 1 for the first
+    blend = EXERCISES["07b.blend"].solution
+    told = tell("07b.blend", lambda a, b, shares: blend(a, b, shares) * (2 - shares[0] % 2))  # 1 for the first
     assert told.startswith("Right up to a factor that changes with the input, 1.5 for first (4, 4), second (4, 4)")
 
 
@@ -574,6 +574,17 @@ def in_place(start, loss, closure, evaluations):
     return start.detach()
 
 
+def stepping(handed):
+    """A loop that hands something else to the optimiser's step."""
+
+    def run(start, loss, closure, evaluations):
+        x = start.clone().requires_grad_()
+        optimizer = torch.optim.Adam([x], lr=0.02)
+        optimizer.step(handed(x, optimizer, loss, closure))
+
+    return run
+
+
 @pytest.mark.parametrize(
     ("name", "answer", "words"),
     [
@@ -590,6 +601,18 @@ def in_place(start, loss, closure, evaluations):
         ("07.paint", attached, "return x.detach()"),
         ("07.paint", in_place, "changes start in place"),
         ("07.paint", lambda *a: (attached(*a), None)[1], "nothing comes back: return the picture"),
+        ("07.targets", lambda net, c, s, of_c, of_s: (net(c, of_c), {n: gram(f) for n, f in net(s, of_s)}), ".items()"),
+        ("07.targets", lambda net, c, s, of_c, of_s: (net(c, of_c), gram(net(s, of_s))), "take gram of each"),
+        ("07.content_loss", lambda F, P: sum((F[n] - P[n]).square().sum() for n in F), "go through their names"),
+        ("07.style_loss", lambda F, A: sum((gram(F[n]) - gram(A[n])).sum() for n in A), "Gram matrices already"),
+        ("07.style_loss", lambda F, A: sum((F[n] - A[n]).square().sum() for n in A), "compare gram(F[name])"),
+        ("07.closure", lambda x, optimizer, loss: loss.backward(), "loss is a function"),
+        ("07.closure", lambda x, optimizer, loss: x.grad.zero_(), "no gradient to empty"),
+        ("07.paint", stepping(lambda x, o, loss, closure: closure), "hand it lambda"),
+        ("07.paint", stepping(lambda x, o, loss, closure: closure(x, o, loss)), "put lambda: before it"),
+        ("07.paint", lambda start, *others: torch.optim.Adam(start), "a list of tensors: [x]"),
+        ("07.paint", lambda start, loss, *others: loss(start).backward(), "requires_grad_() once"),
+        ("07.bug", lambda start, loss, evaluations: start.requires_grad_().clamp_(0, 1), "under torch.no_grad()"),
         ("07.bug", lambda start, loss, evaluations: 3, "Return the picture, a tensor"),
         ("07b.bug_colours", lambda image, target: image[0], "Return the picture, of the shape"),
     ],

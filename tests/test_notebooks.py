@@ -29,8 +29,6 @@ NOT_YET = {
     "04_gram_matrices": "says 90, needs 147: to be split into what it is and what else it could be",
     "05_losses": "says 90, needs 127: conventions and recipes are told again in 07",
     "06_adam_vs_lbfgs": "says 102, needs 148: to be split into by hand and the race",
-    "07_style_transfer": "says 75, needs 102: starts and recipes are told twice",
-    "08_backbones": "says 75, needs 107: its largest exercise is to be extra",
 }
 
 

@@ -229,6 +229,10 @@ EXERCISES = (
         mistakes=(
             (looped(anew), "A new Adam at each step forgets its moments: make it once, before the loop."),
             (looped(usual, extra=1), "One evaluation too many: range(evaluations) counts them."),
+            (
+                lambda start, loss, closure, evaluations: program.paint(start, loss, closure, 1),
+                "It ends after one evaluation: the return stands inside the loop.",
+            ),
             (looped(usual, extra=-1), "One evaluation is missing: range(evaluations) counts them."),
             (
                 looped(usual, make=lambda x: torch.optim.Adam([x])),
@@ -240,7 +244,7 @@ EXERCISES = (
             ),
             (
                 looped(lambda x, optimizer, ask: ask()),
-                "The closure is called, and nothing moves: call it through optimizer.step.",
+                "Nothing moves: call the closure through optimizer.step, and give Adam the x that you return.",
             ),
             (
                 looped(usual, after=lambda picture: picture.clamp(0, 1)),

@@ -292,8 +292,14 @@ EXERCISES = (
         question="Each network's picture is judged by the other three. In whose will they find least of the style?",
         answer="d",
         options={
-            "a": ("VGG-16's.", "It is the family of the papers, and the others find much of the style in its pictures."),
-            "b": ("SqueezeNet 1.0's.", "It has a twentieth of VGG-16's parameters, and the others find much style all the same."),
+            "a": (
+                "VGG-16's.",
+                "It is the family of the papers, and the others find much of the style in its pictures.",
+            ),
+            "b": (
+                "SqueezeNet 1.0's.",
+                "It has a twentieth of VGG-16's parameters, and the others find much style all the same.",
+            ),
             "c": ("pocket's.", "It names nothing, and learned from two of the others to see what they see."),
             "d": ("EfficientNet-Lite0's.", "Right. It names things best of all, and that is another skill."),
         },
@@ -320,7 +326,10 @@ EXERCISES = (
         answer=0.75,
         why="One of four wins, and the other three hear nothing.",
         hint="A window has four numbers and one maximum.",
-        mistakes=((0.25, "That is the share of those that win: the others get none."), (0.5, "Only one of four wins: three get none.")),
+        mistakes=(
+            (0.25, "That is the share of those that win: the others get none."),
+            (0.5, "Only one of four wins: three get none."),
+        ),
     ),
     Choice(
         name="08.depth",

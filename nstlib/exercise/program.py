@@ -6,7 +6,8 @@ function as the program would, on small maps and pictures, and return what comes
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import torch
@@ -102,6 +103,22 @@ def held(start: Tensor, loss: Loss, evaluations: int) -> Tensor:
 # --- how a learner's are tried -------------------------------------------------------------------
 
 
+@contextmanager
+def slips(told: Mapping[str, str]) -> Iterator[None]:
+    """What Python or torch says of a usual slip → what to do about it, where the one tells the other.
+
+    Args:
+        told: what to do, by a part of the error's words.
+    """
+    try:
+        yield
+    except Exception as error:
+        for words, advice in told.items():
+            if words in str(error):
+                raise Unusable(advice) from error
+        raise
+
+
 class Eyes:
     """A network of three small maps that answers to any names, with weights that carry a gradient."""
 
@@ -129,6 +146,12 @@ TARGETS = (
 )
 
 
+SLIPS_OF_TARGETS = {
+    "'dict' object has no attribute": "The network returns maps by name: go through them, and take gram of each.",
+    "to unpack": "Going through a dictionary gives its names alone: .items() gives names and maps.",
+}
+
+
 def use_targets(answer: Callable, *pictures_and_layers: Any) -> tuple[Tensor, Tensor] | None:
     """P and A in a row each, in the order of their layers.
 
@@ -136,7 +159,9 @@ def use_targets(answer: Callable, *pictures_and_layers: Any) -> tuple[Tensor, Te
         answer: as `targets`.
         *pictures_and_layers: its arguments.
     """
-    found, (*_, content_layers, style_layers) = answer(*pictures_and_layers), pictures_and_layers
+    *_, content_layers, style_layers = pictures_and_layers
+    with slips(SLIPS_OF_TARGETS):
+        found = answer(*pictures_and_layers)
     if unanswered(found):
         return None
     pair = isinstance(found, tuple | list) and len(found) == 2
@@ -171,6 +196,13 @@ STYLES = (
 )
 
 
+SLIPS_OF_LOSSES = {
+    "'relu": "You ask the targets for a layer that they do not have: go through their names, F has more.",
+    "takes one feature map": "What you give gram is no map: A holds Gram matrices already, F holds the maps.",
+    "size of tensor": "Maps and Gram matrices do not fit: compare gram(F[name]) with A[name], F[name] with P[name].",
+}
+
+
 def use_loss(answer: Callable, features: list[Tensor], wanted: list[Tensor]) -> tuple[Tensor, Tensor] | None:
     """A loss and its gradient to all maps of the picture, some of which have no target.
 
@@ -180,7 +212,8 @@ def use_loss(answer: Callable, features: list[Tensor], wanted: list[Tensor]) -> 
         wanted: the targets of the first of these layers.
     """
     leaves = [f.clone().requires_grad_() for f in features]
-    loss = answer(dict(zip(LAYERS, leaves, strict=False)), dict(zip(LAYERS, wanted, strict=False)))
+    with slips(SLIPS_OF_LOSSES):
+        loss = answer(dict(zip(LAYERS, leaves, strict=False)), dict(zip(LAYERS, wanted, strict=False)))
     if unanswered(loss):
         return None
     if not isinstance(loss, Tensor) or not loss.requires_grad:
@@ -213,6 +246,12 @@ CLOSURES = tuple(
 )
 
 
+SLIPS_OF_CLOSURES = {
+    "has no attribute 'backward'": "loss is a function: total = loss(x) is a tensor, and that has backward.",
+    "has no attribute 'zero_'": "Before the first call there is no gradient to empty: call optimizer.zero_grad().",
+}
+
+
 def use_closure(answer: Callable, x: Tensor, optimizer: str, loss: Bowl) -> tuple[Tensor, Tensor, Tensor] | None:
     """What a closure returns before a step and after it, and the gradient that it leaves then.
 
@@ -225,7 +264,8 @@ def use_closure(answer: Callable, x: Tensor, optimizer: str, loss: Bowl) -> tupl
     x = x.clone().requires_grad_()
     mover = getattr(torch.optim, optimizer)([x], lr=0.1)
     before = x.detach().clone()
-    first = answer(x, mover, loss)
+    with slips(SLIPS_OF_CLOSURES):
+        first = answer(x, mover, loss)
     if first is None and x.grad is None:
         return None
     if callable(first) and not isinstance(first, Tensor):
@@ -251,6 +291,15 @@ LOOPS = tuple(
 HELD = tuple((start, loss, evaluations) for start, loss, _, evaluations in LOOPS)
 
 
+SLIPS_OF_LOOPS = {
+    "required positional argument": "step calls without arguments: hand it lambda: closure(x, optimizer, loss).",
+    "is not callable": "You call the closure, and hand step its result: put lambda: before it.",
+    "should be an iterable": "The optimizer takes a list of tensors: [x].",
+    "in-place operation": "What changes x outside of the loss belongs under torch.no_grad().",
+    "does not require grad": "x asks for no gradient, so nothing can move it: requires_grad_() once, and keep that x.",
+}
+
+
 def use_paint(answer: Callable, start: Tensor, loss: Bowl, *closure_and_evaluations: Any) -> tuple[Tensor, int] | None:
     """The picture that a loop returns, and how often it asked for the loss.
 
@@ -261,7 +310,8 @@ def use_paint(answer: Callable, start: Tensor, loss: Bowl, *closure_and_evaluati
         *closure_and_evaluations: what else it takes.
     """
     loss.asked = 0
-    picture = answer(start, loss, *closure_and_evaluations)
+    with slips(SLIPS_OF_LOOPS):
+        picture = answer(start, loss, *closure_and_evaluations)
     if unanswered(picture):
         if loss.asked:
             raise Unusable("The loop ran, but nothing comes back: return the picture, x.detach().")
