@@ -42,7 +42,7 @@ class Lesson:
     """A row of `LESSONS`.
 
     Attributes:
-        number: its name, "00" to "08" or "clinic".
+        number: its name, "00" to "08", "07b" or "clinic".
         title: of its notebook.
         stem: the notebook's file, without `.ipynb`.
         minutes: of study.
@@ -75,7 +75,8 @@ LESSONS: dict[str, Lesson] = {
         Lesson("06", "Adam and L-BFGS by hand", "06_adam_vs_lbfgs", 80),
         Lesson("06b", "Adam vs L-BFGS, the race", "06b_the_race", 75),
         Lesson("07", "Style transfer, whole", "07_style_transfer", 75, PHOTOS),
-        Lesson("08", "Backbones", "08_backbones", 75),
+        Lesson("07b", "Recipes and knobs", "07b_recipes_and_knobs", 65, PHOTOS),
+        Lesson("08", "Backbones", "08_backbones", 80),
         Lesson("clinic", "Broken-NST clinic", "clinic", 60),
     )
 }

@@ -5,6 +5,7 @@ import re
 import sys
 import time
 from collections import Counter
+from inspect import signature
 from itertools import combinations
 
 import numpy as np
@@ -142,6 +143,9 @@ def test_other_right_answers_pass(name):
 def test_a_solution_can_be_called_with_the_exercises_own_names(name):
     exercise = EXERCISES[name]
     names = exercise.takes.split()
+    if exercise.use:  # its cases are what a program has beside the function
+        assert list(signature(exercise.solution).parameters) == names
+        return
     by_name = [
         exercise.parts(exercise.solution(**dict(zip(names, copy(case), strict=True)))) for case in exercise.cases
     ]
@@ -371,8 +375,8 @@ def test_a_constant_factor():
 def test_a_factor_that_changes():
     told = tell("04.gram", lambda f: gram(f) * f.shape[2] * f.shape[1])
     assert told.startswith("Right up to a factor that changes with the input, 12.0 for features (1, 3, 4, 4)")
-    blend = EXERCISES["07.blend"].solution
-    told = tell("07.blend", lambda a, b, shares: blend(a, b, shares) * (2 - shares[0] % 2))  # 1 for the first
+    blend = EXERCISES["07b.blend"].solution
+    told = tell("07b.blend", lambda a, b, shares: blend(a, b, shares) * (2 - shares[0] % 2))  # 1 for the first
     assert told.startswith("Right up to a factor that changes with the input, 1.5 for first (4, 4), second (4, 4)")
 
 
@@ -511,6 +515,111 @@ def test_no_answer_raises(odd):
         for answer in (ODD[odd], lambda *arguments: ODD[odd], lambda first, *others: first):
             verdict = check(name, answer)
             assert isinstance(verdict, Verdict) and verdict.message and "!" not in verdict.message
+
+
+# Functions that a program uses
+
+
+def unfrozen(network, content, style, content_layers, style_layers):
+    return network(content, content_layers), {n: gram(f) for n, f in network(style, style_layers).items()}
+
+
+def as_one(network, content, style, content_layers, style_layers):
+    return network(content, content_layers)
+
+
+def by_number(network, content, style, content_layers, style_layers):
+    P, A = EXERCISES["07.targets"].solution(network, content, style, content_layers, style_layers)
+    return dict(enumerate(P.values())), A
+
+
+def silent(x, optimizer, loss):
+    optimizer.zero_grad()
+    loss(x).backward()
+
+
+def eager(x, optimizer, loss):
+    found = EXERCISES["07.closure"].solution(x, optimizer, loss)
+    optimizer.step()
+    return found
+
+
+def backwards(x, optimizer, loss):
+    total = loss(x)
+    total.backward()
+    optimizer.zero_grad()
+    return total
+
+
+def attached(start, loss, closure, evaluations):
+    x = start.clone().requires_grad_()
+    optimizer = torch.optim.Adam([x], lr=0.02)
+    for _ in range(evaluations):
+        optimizer.step(lambda: closure(x, optimizer, loss))
+    return x
+
+
+def in_place(start, loss, closure, evaluations):
+    optimizer = torch.optim.Adam([start.requires_grad_()], lr=0.02)
+    optimizer.step(lambda: closure(start, optimizer, loss))
+    return start.detach()
+
+
+def stepping(handed):
+    """A loop that hands something else to the optimiser's step."""
+
+    def run(start, loss, closure, evaluations):
+        x = start.clone().requires_grad_()
+        optimizer = torch.optim.Adam([x], lr=0.02)
+        optimizer.step(handed(x, optimizer, loss, closure))
+
+    return run
+
+
+@pytest.mark.parametrize(
+    ("name", "answer", "words"),
+    [
+        ("07.targets", unfrozen, "under torch.no_grad()"),
+        ("07.targets", as_one, "Return two dictionaries, P and A"),
+        ("07.targets", by_number, "P has an entry for each of its layers, relu2_2: yours has 0."),
+        ("07.targets", lambda net, *others: net(others[0], "relu1_1"), "takes a list of names"),
+        ("07.content_loss", lambda F, P: EXERCISES["07.content_loss"].solution(F, P).item(), "carries no gradient"),
+        ("07.style_loss", lambda F, A: F["relu1_1"] - 1, "A loss is one number"),
+        ("07.closure", silent, "nothing comes back: return the loss"),
+        ("07.closure", eager, "leave the step to the optimizer"),
+        ("07.closure", lambda x, optimizer, loss: lambda: loss(x), "You return a function"),
+        ("07.closure", backwards, "zero_grad first, then backward"),
+        ("07.paint", attached, "return x.detach()"),
+        ("07.paint", in_place, "changes start in place"),
+        ("07.paint", lambda *a: (attached(*a), None)[1], "nothing comes back: return the picture"),
+        ("07.targets", lambda net, c, s, of_c, of_s: (net(c, of_c), {n: gram(f) for n, f in net(s, of_s)}), ".items()"),
+        ("07.targets", lambda net, c, s, of_c, of_s: (net(c, of_c), gram(net(s, of_s))), "take gram of each"),
+        ("07.content_loss", lambda F, P: sum((F[n] - P[n]).square().sum() for n in F), "go through their names"),
+        ("07.style_loss", lambda F, A: sum((gram(F[n]) - gram(A[n])).sum() for n in A), "Gram matrices already"),
+        ("07.style_loss", lambda F, A: sum((F[n] - A[n]).square().sum() for n in A), "compare gram(F[name])"),
+        ("07.closure", lambda x, optimizer, loss: loss.backward(), "loss is a function"),
+        ("07.closure", lambda x, optimizer, loss: x.grad.zero_(), "no gradient to empty"),
+        ("07.paint", stepping(lambda x, o, loss, closure: closure), "hand it lambda"),
+        ("07.paint", stepping(lambda x, o, loss, closure: closure(x, o, loss)), "put lambda: before it"),
+        ("07.paint", lambda start, *others: torch.optim.Adam(start), "a list of tensors: [x]"),
+        ("07.paint", lambda start, loss, *others: loss(start).backward(), "requires_grad_() once"),
+        ("07.bug", lambda start, loss, evaluations: start.requires_grad_().clamp_(0, 1), "under torch.no_grad()"),
+        ("07.bug", lambda start, loss, evaluations: 3, "Return the picture, a tensor"),
+        ("07b.bug_colours", lambda image, target: image[0], "Return the picture, of the shape"),
+    ],
+)
+def test_what_no_program_could_go_on_with_is_told(name, answer, words):
+    verdict = check(name, answer)
+    assert verdict.passed is False and words in verdict.message, verdict
+
+
+@pytest.mark.parametrize("name", ["07.targets", "07.closure", "07.paint", "07.bug"])
+def test_an_empty_part_is_not_answered(name):
+    assert check(name, lambda *arguments: None) == Verdict(None, "Not answered yet.")
+
+
+def test_a_closure_may_return_a_number():
+    assert check("07.closure", lambda *a: EXERCISES["07.closure"].solution(*a).item())
 
 
 # How it is shown

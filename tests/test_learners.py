@@ -134,9 +134,9 @@ ANSWERS = [  # exercise, answer, what the verdict says
     ("06.adam", efficient_adam, RIGHT),
     ("06.two_loop", explicit_direction, RIGHT),
     ("06b.waves", whole_waves, RIGHT),
-    ("07.pyramid", lambda size, levels: reversed([size >> i for i in range(levels)]), RIGHT),
-    ("07.colours", lambda image, style: shifted(image, style, 1, 1e-5), RIGHT),
-    ("07.colours", lambda image, style: shifted(image, style, 0, 1e-8), RIGHT),
+    ("07.work", lambda sizes, counts: np.square(np.divide(sizes, sizes[-1])) @ counts, RIGHT),
+    ("07b.colours", lambda image, style: shifted(image, style, 1, 1e-5), RIGHT),
+    ("07b.colours", lambda image, style: shifted(image, style, 0, 1e-8), RIGHT),
     ("08.average_pool", lambda x: F.interpolate(x, scale_factor=0.5, mode="bilinear"), RIGHT),
     # Wrong in usual ones
     ("01.softmax_loss", lambda x, t: log_sums(x)[:, 0] - x[range(len(x)), t], "you return an array of shape (4,)"),
@@ -178,7 +178,11 @@ ANSWERS = [  # exercise, answer, what the verdict says
     ("06.armijo", lambda loss, new, slope, t: new <= loss + 0.1 * t * slope, "you have False, expected True."),
     ("06.armijo", lambda loss, new, slope, t: "yes", "you return the text 'yes'"),
     ("06b.waves", lambda x, e: whole_waves(x, e) * 1j, "you return complex numbers, expected a tensor, an array or a"),
-    ("07.colours", lambda image, style: shifted(image, style, 1, 0), "holds NaN or infinity: look for a division by 0"),
+    (
+        "07b.colours",
+        lambda image, style: shifted(image, style, 1, 0),
+        "holds NaN or infinity: look for a division by 0",
+    ),
     ("07.work", lambda sizes, counts: sum(n * (s // sizes[-1]) for s, n in zip(sizes, counts, strict=True)), "1 of 5"),
     ("08.match", np.searchsorted, "You take the first that is not smaller"),
     ("08.unexplained", lambda t, p: (t - p).square().mean() / t.var(), "For target (9, 3), predicted (9, 3) you have"),
@@ -324,9 +328,9 @@ def test_an_error_at_work_points_to_the_learners_line():
 
 
 def test_a_function_without_a_picture_does_the_work(capsys):
-    sizes = mine("07.pyramid", lambda size, levels: [size // 2**i for i in range(levels - 1, -1, -1)])
+    bill = mine("07.work", lambda sizes, evaluations: np.square(np.divide(sizes, sizes[-1])) @ evaluations)
     assert capsys.readouterr().out == "✓ From here on your own function does the work.\n"
-    assert sizes(size=64, levels=2) == [32, 64]
+    assert bill(sizes=[32, 64], evaluations=[8, 3]) == 5
 
 
 def test_in_a_notebook_it_is_shown_as_a_verdict(monkeypatch, capsys):

@@ -23,23 +23,7 @@ def test_keeps_the_rules(path):
     assert course.problems(course.read(path)) == []
 
 
-# What these need is more than they say, counted in `course.minutes`; a lesson leaves the list when it is written anew.
-NOT_YET = {
-    "07_style_transfer": "says 75, needs 102: starts and recipes are told twice",
-    "08_backbones": "says 75, needs 107: its largest exercise is to be extra",
-}
-
-
-@pytest.mark.parametrize(
-    "path",
-    [
-        pytest.param(path, marks=pytest.mark.xfail(strict=True, reason=NOT_YET[path.stem]))
-        if path.stem in NOT_YET
-        else path
-        for path in SOURCES
-    ],
-    ids=lambda path: path.stem,
-)
+@pytest.mark.parametrize("path", SOURCES, ids=lambda path: path.stem)
 def test_takes_the_minutes_that_it_says(path):
     assert "\n".join(course.check_minutes(course.read(path))) == ""
 

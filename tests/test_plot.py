@@ -36,6 +36,10 @@ MATRIX = nst.gram(MAPS)
 NETWORK = Backbone(BACKBONES["pocket"])
 RUN = [Record((24, 32), i, i, i / 4, 8.0 / i, {"content relu3_3": i - 1.0, "style relu1_1": 1 / i}) for i in (1, 2, 4)]
 FAST = [Record((24, 32), i, i, i / 8, 6.0 / i, {}) for i in (1, 2, 3)]
+SLOW = SimpleNamespace(history=[Record((24, 32), i, i, i / 4, 7.0 - i, {}) for i in (1, 2, 4)])
+COARSE = SimpleNamespace(
+    history=[Record((12, 16), 4, 4, 1, 9.0, {}), *(Record((24, 32), i, i, i, 5.0 - i, {}) for i in (1, 2, 3))]
+)
 FRAMES = [(n, PICTURE * n / 9) for n in range(1, 10)]
 PATH = torch.tensor([[2.0, 1.0], [1.0, 0.5], [0.0, 0.0]])
 FILTERS = torch.randn(10, 3, 3, 3, generator=GENERATOR)
@@ -74,6 +78,12 @@ FIGURES = {
         ["3 evaluations", "0.375 seconds", "fast 2"],
         True,
     ),
+    "work": (
+        lambda **k: plot.work({"straight": SLOW, "coarse first": COARSE}, **k),
+        ["3: straight 4, coarse first 3"],
+        True,
+    ),
+    "program": (lambda **k: plot.program(["closure"], **k), ["Yours: closure.", "targets takes"], False),
     "bars": (lambda **k: plot.bars(SHARES, **k), ["relu1_1 25%", "relu2_1 75%"], True),
     "bars in groups": (lambda **k: plot.bars({"x": SHARES, "y": {"relu1_1": 1}}, **k), ["75%", "y relu1_1 100%"], True),
     "feature maps": (lambda **k: plot.feature_maps(MAPS, **k), ["of 10", "0 silent"], False),
@@ -237,6 +247,20 @@ def test_the_race_is_judged_where_the_first_run_ends():
     assert "fast leads" in plot.race({"slow": slow, "fast": FAST}).get_suptitle()
 
 
+def test_work_counts_a_coarse_scale_by_its_pixels():
+    """Four evaluations at half the side are one at the last size; `coarse first` is at 3 after two more."""
+    axis = plot.work({"straight": SLOW, "coarse first": COARSE}).axes[0]
+    straight, coarse = (line.get_xdata().tolist() for line in axis.lines[:4:2])
+    assert straight == [1, 2, 4] and coarse == [2, 3, 4]
+
+
+def test_the_program_shows_whose_parts_they_are():
+    told = [t.get_text() for t in plot.program(["closure", "paint"]).axes[0].texts]
+    assert [t.split("\n")[0] for t in told if t.endswith("yours")] == ["closure", "paint"]
+    assert plot.program().get_suptitle() == "Five parts to write"
+    assert plot.program(plot.programs.PARTS).get_suptitle() == "All five parts are yours"
+
+
 def test_receptive_fields_lie_where_the_network_looks():
     """The square of a position is the pixels that have a gradient to it."""
     image = torch.rand(1, 3, 64, 64, requires_grad=True)
@@ -380,7 +404,7 @@ def test_the_librarys_own_objects():
         (lambda: plot.ellipses({"a": torch.eye(3)}, torch.eye(2)), r"\(2, 2\), not \(3, 3\)"),
         (lambda: plot.two_loops([1, 2, 3], S, Y), "do not fit"),
         (lambda: plot.two_loops([1, 2], S, Y, step=6), "give 0 to 5"),
-        (lambda: plot.animate(FRAMES, "a.png"), "end it in .gif"),
+        (lambda: plot.animate(FRAMES, "a.png"), "end it in .gif or .webp"),
         (lambda: plot.animate([], "a.gif"), "no picture"),
     ],
 )
@@ -468,6 +492,15 @@ def test_an_animation(tmp_path):
         assert film.n_frames == 9 and film.size == (16, 12) and film.info["duration"] == 100
         film.seek(8)
         assert film.info["duration"] == 1100
+
+
+def test_an_animation_with_all_colours(tmp_path):
+    frames = [torch.rand(3, 16, 24, generator=GENERATOR).repeat_interleave(4, 1).repeat_interleave(4, 2) for _ in "123"]
+    path = plot.animate(frames, tmp_path / "run.webp", seconds=0.3)
+    with Image.open(path) as film:
+        assert film.format == "WEBP" and film.n_frames == 3 and film.size == (96, 64)
+        first = np.asarray(film.convert("RGB"), dtype=float)
+    assert np.abs(first - pixels(frames[0])).mean() < 16
 
 
 def test_an_animation_shrinks_to_its_limit(tmp_path):

@@ -108,7 +108,7 @@ def first_difference(given: Answers, wanted: Answers, where: list[str], exercise
     some = any(ok and w.any() for ok, w in zip(told, wanted, strict=True))
     most = f"Right on {sum(told)} of {len(told)} inputs. " if some else ""
     place = f" at {list(map(int, at))}" if at else ""
-    truth = isinstance(exercise.solution(*copy(exercise.cases[i])), bool) and g[at] in (0, 1)
+    truth = isinstance(exercise.call(exercise.solution, copy(exercise.cases[i])), bool) and g[at] in (0, 1)
     have, asked = (bool(v[at]) if truth else f"{v[at]:.5g}" for v in (g, w))
     return f"{most}For {where[i]} you have {have}{place}, expected {asked}."
 

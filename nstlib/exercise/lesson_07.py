@@ -3,53 +3,70 @@
 from __future__ import annotations
 
 import torch
-from torch import Tensor
 
-from ..loss import divide_shares
-from ..style import gram, mean_std
-from .inputs import TWO_MAPS, tensors, uniform
+from ..style import gram
+from . import program
+from .program import RATE, relative
 from .question import Choice, Code, Number
 
 __all__ = ["EXERCISES"]
 
 
-def unbiased_colours(image: Tensor, style: Tensor) -> Tensor:
-    """The same with the deviation that divides by the number of pixels less one, as torch's own does."""
-    (mean, std), (mean_s, std_s) = ((mean_of(x), x.std((2, 3), keepdim=True)) for x in (image, style))
-    return (image - mean) / (std + 1e-6) * std_s + mean_s
+def as_maps(network, content, style, content_layers, style_layers):
+    with torch.no_grad():
+        return network(content, content_layers), network(style, style_layers)
 
 
-def blend(first: Tensor, second: Tensor, shares: list[float]) -> Tensor:
-    a, b = divide_shares(2, shares)
-    return a * first + b * second
+def gram_of_sums(features):
+    f = features[0].flatten(1)
+    return f @ f.T
 
 
-def colours(image: Tensor, style: Tensor) -> Tensor:
-    """The image with each colour's mean and deviation of the style, by the library's statistic."""
-    (mean, std), (mean_s, std_s) = (mean_std(x)[..., None, None] for x in (image, style))
-    return (image - mean) / std * std_s + mean_s
+def mean_over(targets, term):
+    """The mean of a term over the layers of the targets."""
+    return torch.stack([term(layer) for layer in targets]).mean()
 
 
-def all_colours(image: Tensor, style: Tensor) -> Tensor:
-    return (image - image.mean()) / (image.std(correction=0) + 1e-6) * style.std(correction=0) + style.mean()
+def added(x, optimizer, loss):
+    """A closure that never empties the gradient."""
+    total = loss(x)
+    total.backward()
+    return total
 
 
-def mean_of(x: Tensor) -> Tensor:
-    return x.mean((2, 3), keepdim=True)
+def looped(step, *, make=None, extra=0, after=lambda picture: picture):
+    """A loop like ours, with one thing changed."""
+
+    def run(start, loss, closure, evaluations):
+        x = start.clone().requires_grad_()
+        optimizer = (make or (lambda x: torch.optim.Adam([x], lr=RATE)))(x)
+        for _ in range(evaluations + extra):
+            step(x, optimizer, lambda optimizer=optimizer: closure(x, optimizer, loss))
+        return after(x.detach())
+
+    return run
 
 
-COLOURS = (
-    *(uniform(71, (1, 3, 4, 4), (1, 3, 5, 5)), uniform(72, (1, 3, 3, 6), (1, 3, 4, 2))),
-    (torch.full((1, 3, 2, 3), 0.25), *uniform(73, (1, 3, 3, 2))),
-)
-TWO_STYLES = tuple(
-    (gram(a), gram(b), shares)
-    for (a, b), shares in zip(TWO_MAPS[:3], ([1.0, 3.0], [0.5, 0.5], [4.0, 1.0]), strict=True)
-)
-STARTS = tuple(
-    (*uniform(seed, shape), *(n / 2 for n in tensors(seed, shape)), share)
-    for seed, shape, share in ((74, (1, 3, 4, 4), 0.25), (75, (1, 3, 2, 5), 0.9), (76, (1, 3, 3, 2), 0.0))
-)
+def usual(x, optimizer, ask):
+    optimizer.step(ask)
+
+
+def anew(x, optimizer, ask):
+    fresh = torch.optim.Adam([x], lr=RATE)
+    fresh.step(lambda: ask(fresh))
+
+
+def held_by_copy(start, loss, evaluations, *, renew=False):
+    """The planted bug: `x` becomes another tensor, and the optimiser goes on moving the old one."""
+    x = start.clone().requires_grad_()
+    optimizer = torch.optim.Adam([x], lr=RATE)
+    for _ in range(evaluations):
+        optimizer.zero_grad()
+        loss(x).backward()
+        optimizer.step()
+        x = x.detach().clamp(0, 1).requires_grad_()
+        optimizer = torch.optim.Adam([x], lr=RATE) if renew else optimizer
+    return x.detach()
 
 
 def work(sizes: list[int], evaluations: list[int]) -> float:
@@ -63,27 +80,219 @@ RUNS = (  # sizes and evaluations, coarse to fine
     ([128, 256, 512], [500, 200, 100]),
     ([200, 300], [40, 10]),
 )
-PULLS = ((10.0, 2.0, 40.0, 1.0), (50.0, 0.5, 0.1, 4.0), (100.0, 30.0, 60.0, 0.5))
 
 EXERCISES = (
     Code(
-        name="07.balance",
-        question="The style weight with which the style pulls `ratio` times as hard as the content.",
-        takes="style_weight style_pull content_pull ratio",
-        solution=lambda style_weight, style_pull, content_pull, ratio: style_weight * ratio * content_pull / style_pull,
-        cases=PULLS,
+        name="07.targets",
+        question="P, the content's maps by layer, and A, the style's Gram matrices by layer, as two dictionaries.",
+        takes="network content style content_layers style_layers",
+        returns="P A",
+        solution=program.targets,
+        use=program.use_targets,
+        cases=program.TARGETS,
+        why="They are computed once: the two pictures do not change.",
         mistakes=(
-            (lambda w, style, content, ratio: w * ratio * style / content, "Upside down: a weak pull needs more."),
-            (lambda w, style, content, ratio: ratio * content / style, "That is the factor: multiply the old weight."),
-            (lambda w, style, content, ratio: w * content / style, "The pulls would be equal: use the ratio."),
+            (as_maps, "A holds maps: the style is compared by its Gram matrices."),
             (
-                lambda w, style, content, ratio: w * content / style / ratio,
-                "The ratio is that of the style to the content: multiply by it.",
+                lambda net, c, s, of_c, of_s: program.targets(net, s, c, of_c, of_s),
+                "The pictures are exchanged: P comes from the content, A from the style.",
             ),
             (
-                lambda w, style, content, ratio: w * (ratio * content / style) ** 0.5,
-                "No root: the gradient grows in step with the weight.",
+                lambda net, c, s, of_c, of_s: (
+                    program.targets(net, c, s, of_c, of_s)[0],
+                    program.targets(net, c, c, of_c, of_s)[1],
+                ),
+                "A comes from the content, too: give the network the style.",
             ),
+            (
+                lambda net, c, s, of_c, of_s: (
+                    program.targets(net, c, s, of_c, of_s)[0],
+                    {n: gram_of_sums(f).detach() for n, f in net(s, of_s).items()},
+                ),
+                "Your Gram matrices add up over positions: divide by their number M, as gram does.",
+            ),
+        ),
+    ),
+    Code(
+        name="07.content_loss",
+        question="The mean over P's layers of the squared distance of F from P, relative to P's own size.",
+        takes="F P",
+        returns="loss gradient",
+        solution=program.content_loss,
+        use=program.use_loss,
+        cases=program.CONTENTS,
+        mistakes=(
+            (
+                lambda F, P: mean_over(list(P)[-1:], lambda n: relative(F[n], P[n])) / len(P),
+                "Only the last layer counts: your loop writes over the ones before, so add them up.",
+            ),
+            (
+                lambda F, P: mean_over(list(P)[:1], lambda n: relative(F[n], P[n])) / len(P),
+                "Only the first layer counts: the return stands inside the loop.",
+            ),
+            (
+                lambda F, P: len(P) * mean_over(P, lambda n: (F[n] - P[n]).square().mean()),
+                "Those are means of squares, added up: divide each layer's sum by the target's sum of squares.",
+            ),
+            (
+                lambda F, P: mean_over(P, lambda n: (F[n] - P[n]).square().sum()),
+                "That is the squared distance alone: divide it by the size of the target, the sum of its squares.",
+            ),
+            (
+                lambda F, P: mean_over(P, lambda n: (F[n] - P[n]).square().mean()),
+                "That is a mean of squares: divide the sum by the target's sum of squares instead.",
+            ),
+            (
+                lambda F, P: mean_over(P, lambda n: relative(P[n], F[n])),
+                "You divide by the size of F, which changes: a loss could be lowered by making F large.",
+            ),
+            (
+                lambda F, P: mean_over(P, lambda n: (F[n] - P[n]).norm() / P[n].norm()),
+                "A ratio of lengths: square both, as equation 1 does.",
+            ),
+            (
+                lambda F, P: len(P) * program.content_loss(F, P),
+                "You add up the layers: divide by their number, so that a weight means the same for one and for many.",
+            ),
+            (
+                lambda F, P: program.content_loss(F, P) / 2,
+                "There is a factor of 1/2 too much: the paper's, which we leave out.",
+            ),
+        ),
+    ),
+    Code(
+        name="07.style_loss",
+        question="The mean over A's layers of the squared distance of the Gram matrix of F from A, relative to A.",
+        takes="F A",
+        returns="loss gradient",
+        solution=program.style_loss,
+        use=program.use_loss,
+        cases=program.STYLES,
+        mistakes=(
+            (
+                lambda F, A: mean_over(list(A)[-1:], lambda n: relative(gram(F[n]), A[n])) / len(A),
+                "Only the last layer counts: your loop writes over the ones before, so add them up.",
+            ),
+            (
+                lambda F, A: mean_over(list(A)[:1], lambda n: relative(gram(F[n]), A[n])) / len(A),
+                "Only the first layer counts: the return stands inside the loop.",
+            ),
+            (
+                lambda F, A: len(A) * mean_over(A, lambda n: (gram(F[n]) - A[n]).square().mean()),
+                "Those are means of squares, added up: divide each layer's sum by the target's sum of squares.",
+            ),
+            (
+                lambda F, A: mean_over(A, lambda n: relative(gram_of_sums(F[n]), A[n])),
+                "Your Gram matrix is not divided by the number of positions, and A is: take gram for both.",
+            ),
+            (
+                lambda F, A: mean_over(A, lambda n: relative(A[n], gram(F[n]))),
+                "You divide by the picture's Gram matrix, which changes: divide by the size of A.",
+            ),
+            (
+                lambda F, A: mean_over(A, lambda n: (gram(F[n]) - A[n]).square().sum()),
+                "The size is missing: divide each layer by the sum of squares of its A.",
+            ),
+            (
+                lambda F, A: mean_over(A, lambda n: (gram(F[n]) - A[n]).square().mean()),
+                "That is a mean of squares: divide the sum by the sum of squares of A instead.",
+            ),
+            (
+                lambda F, A: len(A) * program.style_loss(F, A),
+                "You add up the layers: divide by their number.",
+            ),
+            (
+                lambda F, A: mean_over(A, lambda n: (gram(F[n]) - A[n]).norm() / A[n].norm()),
+                "A ratio of lengths: square both, as equation 4 does.",
+            ),
+        ),
+    ),
+    Code(
+        name="07.closure",
+        question="Empty x's gradient, compute the loss of x, run backward, return the loss.",
+        takes="x optimizer loss",
+        returns="first second gradient",
+        solution=program.closure,
+        use=program.use_closure,
+        cases=program.CLOSURES,
+        why="It may be called again and again, and leaves the gradient of the last call alone.",
+        mistakes=((added, "The gradients of all calls add up: empty it first, by optimizer.zero_grad()."),),
+    ),
+    Code(
+        name="07.paint",
+        question="The picture after `evaluations` steps of Adam from a start, which stays as it is.",
+        takes="start loss closure evaluations",
+        returns="picture evaluations",
+        solution=program.paint,
+        use=program.use_paint,
+        cases=program.LOOPS,
+        mistakes=(
+            (looped(anew), "A new Adam at each step forgets its moments: make it once, before the loop."),
+            (looped(usual, extra=1), "One evaluation too many: range(evaluations) counts them."),
+            (
+                lambda start, loss, closure, evaluations: program.paint(start, loss, closure, 1),
+                "It ends after one evaluation: the return stands inside the loop.",
+            ),
+            (looped(usual, extra=-1), "One evaluation is missing: range(evaluations) counts them."),
+            (
+                looped(usual, make=lambda x: torch.optim.Adam([x])),
+                "That is torch's usual rate, 0.001: give Adam lr=0.02.",
+            ),
+            (
+                looped(usual, make=lambda x: torch.optim.SGD([x], lr=RATE)),
+                "That is plain gradient descent: the exercise asks for torch.optim.Adam.",
+            ),
+            (
+                looped(lambda x, optimizer, ask: ask()),
+                "Nothing moves: call the closure through optimizer.step, and give Adam the x that you return.",
+            ),
+            (
+                looped(usual, after=lambda picture: picture.clamp(0, 1)),
+                "You cut the picture off at 0 and 1: leave it as it is, the lesson measures first what that costs.",
+            ),
+            (
+                lambda start, loss, closure, evaluations: start.clone(),
+                "The start comes back: the optimizer has to hold the very tensor that you return.",
+            ),
+        ),
+    ),
+    Choice(
+        name="07.outside",
+        question="Adam knows nothing of 0 and 1. Which share of the picture's numbers will lie outside at the end?",
+        answer="b",
+        options={
+            "a": ("None: a picture cannot leave 0 to 1.", "A tensor can: nothing in the loop stops it."),
+            "b": ("A few: between 1 and 20 in a hundred.", "Right. Darker than black helps the loss here and there."),
+            "c": ("About half.", "The targets come from pictures, so most numbers stay where pictures have theirs."),
+            "d": ("Nearly all.", "Most numbers are near the photograph's, where the run begins."),
+        },
+    ),
+    Choice(
+        name="07.film",
+        question="The run began in noise. What of Tübingen will be in the picture when it stops?",
+        answer="b",
+        options={
+            "a": ("Everything, as if it had begun with the photograph.", "One layer's maps do not hold the windows."),
+            "b": (
+                "Sky, ground, the tower; no houses that one could count.",
+                "Right. Light and dark come near the photograph's, and the painting fills them as it likes.",
+            ),
+            "c": (
+                "Nothing: it becomes the painting.",
+                "The content term is small, and it is there: look where the tower is.",
+            ),
+        },
+    ),
+    Number(
+        name="07.coarse_work",
+        question="What share of the work at full size does one evaluation at half the side take, about?",
+        answer=0.25,
+        why="A quarter of the pixels: that is why coarse to fine pays.",
+        hint="Work grows with the number of pixels.",
+        mistakes=(
+            (0.5, "That is the share of the side: half of it makes a quarter of the pixels."),
+            (0.125, "A picture has two sides, not three."),
+            (4, "Upside down: the coarse one is cheaper."),
         ),
     ),
     Code(
@@ -116,131 +325,27 @@ EXERCISES = (
             ),
         ),
     ),
-    Code(
-        name="07.pyramid",
-        question="The sizes from coarse to fine, each half of the next (rounded down), ending with size.",
-        takes="size levels",
-        solution=lambda size, levels: [size // 2**i for i in range(levels - 1, -1, -1)],
-        cases=((512, 3), (300, 4), (75, 2), (256, 1)),
-        mistakes=(
-            (lambda size, levels: [size // 2**i for i in range(levels)], "From fine to coarse: the coarse come first."),
-            (
-                lambda size, levels: [size // 2**i for i in range(levels, 0, -1)],
-                "The full size is missing: the last level is the size itself.",
-            ),
-            (
-                lambda size, levels: [size // 2**i for i in range(levels, -1, -1)],
-                "One too many: the full size is one of the levels.",
-            ),
-            (
-                lambda size, levels: [-(-size // 2**i) for i in range(levels - 1, -1, -1)],
-                "You round up: round down, with //.",
-            ),
-            (lambda size, levels: [size / 2**i for i in range(levels - 1, -1, -1)], "Sizes are whole: divide with //."),
-            (
-                lambda size, levels: [size * (i + 1) // levels for i in range(levels)],
-                "Even steps: each size is half of the next instead.",
-            ),
-        ),
-    ),
-    Code(
-        name="07.blend",
-        question="The Gram matrix (N, N) to aim at for two styles with shares, which need not add up to 1.",
-        takes="first second shares",
-        solution=blend,
-        cases=TWO_STYLES,
-        mistakes=(
-            (lambda a, b, s: s[0] * a + s[1] * b, "The shares need not add up to 1: divide them by their sum."),
-            (lambda a, b, s: blend(b, a, s), "The shares are exchanged: the first belongs to the first style."),
-            (lambda a, b, s: (a + b) / 2, "Half and half: weigh each by its share."),
-            (lambda a, b, s: (s[0] * a + s[1] * b) / 2, "You divide by the number of shares: divide by their sum."),
-            (
-                lambda a, b, s: s[0] * a + (1 - s[0]) * b,
-                "1 - share holds for shares that add up to 1: divide both by their sum.",
-            ),
-        ),
-    ),
-    Code(
-        name="07.colours",
-        question="The image (1, 3, H, W) shifted and scaled, colour by colour, to the style's mean and deviation.",
-        takes="image style",
-        solution=colours,
-        also=(unbiased_colours,),
-        cases=COLOURS,
-        tolerance=1e-3,
-        mistakes=(
-            (lambda x, s: x - mean_of(x) + mean_of(s), "Only the mean is moved: scale by the deviations too."),
-            (all_colours, "All three colours together: each has a mean and a deviation of its own."),
-            (lambda x, s: colours(s, x), "Exchanged: that gives the style the image's colours."),
-            (lambda x, s: colours(x, s) - mean_of(s) + mean_of(x), "The style's mean is missing: you add the image's."),
-            (lambda x, s: colours(x, s) - mean_of(s), "The style's mean is missing: add it at the end."),
-            (
-                lambda x, s: (x - mean_of(x)) / (mean_std(s)[1] / mean_std(x)[1])[..., None, None] + mean_of(s),
-                "The deviations are exchanged: divide by the image's, multiply by the style's.",
-            ),
-            (
-                lambda x, s: (
-                    (x - mean_of(x)) / (mean_std(x)[1] ** 2)[..., None, None] * (mean_std(s)[1] ** 2)[..., None, None]
-                    + mean_of(s)
-                ),
-                "You scale by variances: take deviations, their roots.",
-            ),
-            (
-                lambda x, s: colours(x, s).clamp(0, 1),
-                "A clamp moves mean and deviation again: leave it to the program that saves the picture.",
-            ),
-            (
-                lambda x, s: (x - mean_of(x)) / mean_std(x)[1][..., None, None] + mean_of(s),
-                "The style's deviation is missing: multiply by it before you add the mean.",
-            ),
-        ),
-    ),
-    Code(
-        name="07.start",
-        question="A start between content and noise (1, 3, H, W): a share of noise, the rest content, within [0, 1].",
-        takes="content noise share",
-        solution=lambda content, noise, share: torch.lerp(content, noise, share).clamp(0, 1),
-        cases=STARTS,
-        mistakes=(
-            (lambda c, n, share: torch.lerp(c, n, share), "Noise leaves [0, 1]: clamp the start."),
-            (lambda c, n, share: torch.lerp(n, c, share).clamp(0, 1), "Exchanged: share is that of the noise."),
-            (
-                lambda c, n, share: (c + share * n).clamp(0, 1),
-                "The content keeps its full strength: take 1 - share of it.",
-            ),
-            (
-                lambda c, n, share: torch.lerp(c, n.clamp(0, 1), share),
-                "Clamp the sum, not the noise: half of it is cut off.",
-            ),
-        ),
-    ),
-    Number(
-        name="07.coarse_work",
-        question="What share of the work at full size does one evaluation at half the side take, about?",
-        answer=0.25,
-        why="A quarter of the pixels: that is why coarse to fine pays.",
-        hint="Work grows with the number of pixels.",
-        mistakes=(
-            (0.5, "That is the share of the side: half of it makes a quarter of the pixels."),
-            (0.125, "A picture has two sides, not three."),
-            (4, "Upside down: the coarse one is cheaper."),
-        ),
-    ),
     Choice(
-        name="07.start_choice",
-        question="A recipe starts once from the content and once from noise. After very few steps, how do they differ?",
+        name="07.saved_work",
+        question="Two coarser scales come first, 20 evaluations each. What part of the work to the same loss is saved?",
         answer="b",
         options={
-            "a": (
-                "Not at all: the minimum is the same.",
-                "After few steps neither is near a minimum, and there are many.",
-            ),
+            "a": ("None: they cost more than they bring.", "An evaluation at half the side costs a quarter."),
+            "b": ("Between a tenth and a half.", "Right. Large shapes are cheap where the picture is small."),
+            "c": ("More than half.", "The fine strokes can be made at full size only, and that takes its time."),
+        },
+    ),
+    Choice(
+        name="07.again",
+        question="The file says how the picture was made. Run again by it on this machine, what comes out?",
+        answer="a",
+        options={
+            "a": ("The same picture, in every pixel.", "Right. Same numbers in the same order give the same bits."),
             "b": (
-                "From the content, shapes are there; from noise, grain is left.",
-                "Right. A start is remembered for long, so the content start needs fewer steps.",
+                "Nearly the same: noise differs.",
+                "The seed is in the file, and a start from the content draws none.",
             ),
-            "c": ("From noise, the style is stronger and cleaner.", "The style has to fight the grain first."),
-            "d": ("From the content, no style can enter.", "It enters: the style's gradient is largest at the start."),
+            "c": ("Another picture of the same kind.", "An optimiser does nothing by chance."),
         },
     ),
     Choice(
@@ -256,5 +361,36 @@ EXERCISES = (
             "c": ("The network has changed.", "Its weights are frozen: only pixels move."),
             "d": ("It is the same.", "Adam remembers m, v and t, and a PNG rounds to 8 bits."),
         },
+    ),
+    Code(
+        name="07.bug",
+        question="The loop of a friend, mended: at each of its steps the pixels end within 0 and 1.",
+        takes="start loss evaluations",
+        returns="picture evaluations",
+        solution=program.held,
+        use=program.use_paint,
+        cases=program.HELD,
+        why="An optimiser holds a tensor, not a name: change its numbers, and it sees them.",
+        mistakes=(
+            (held_by_copy, "It still stands still after one step: which tensor does the optimizer hold then?"),
+            (
+                lambda start, loss, evaluations: held_by_copy(start, loss, evaluations, renew=True),
+                "It moves, but a new Adam at each step forgets its moments: change x's own numbers instead.",
+            ),
+            (
+                lambda start, loss, evaluations: program.paint(start, loss, program.closure, evaluations),
+                "It moves, but pixels leave 0 to 1 on the way: hold them after each step.",
+            ),
+            (
+                lambda start, loss, evaluations: program.paint(
+                    start, lambda x: loss(x.clamp(0, 1)), program.closure, evaluations
+                ).clamp(0, 1),
+                "The loss sees cut pixels, and those get no gradient any more: cut x itself, after the step.",
+            ),
+            (
+                lambda start, loss, evaluations: program.paint(start, loss, program.closure, evaluations).clamp(0, 1),
+                "Cut off once, at the end: your friend wants it after each step.",
+            ),
+        ),
     ),
 )

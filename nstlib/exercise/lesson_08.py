@@ -4,20 +4,17 @@ from __future__ import annotations
 
 from functools import partial
 
+import torch
 from torch import Tensor
 from torch.nn import functional as F
 
 from ..architecture import BACKBONES
 from ..backbone import Fire
-from .inputs import VGG, tensors
+from .inputs import VGG, maps, tensors
 from .lesson_02 import POOLED, STRETCHED
 from .question import Choice, Code, Number
 
 __all__ = ["EXERCISES"]
-
-
-def multiplications(channels_in: int, channels_out: int, kernel: int, height: int, width: int, stride: int) -> int:
-    return channels_in * channels_out * kernel**2 * (height // stride) * (width // stride)
 
 
 def average_pool(x: Tensor) -> Tensor:
@@ -36,6 +33,21 @@ def unexplained(target: Tensor, predicted: Tensor) -> Tensor:
     return (target - predicted).square().sum() / (target - target.mean(dim=0)).square().sum()
 
 
+def entropy(maps: Tensor) -> Tensor:
+    p = maps.flatten() / maps.sum()
+    return -torch.xlogy(p, p).sum() / torch.tensor(p.numel()).log()
+
+
+def entropy_of(p: Tensor) -> Tensor:
+    """Of numbers that add up to 1, without a scale."""
+    return -torch.xlogy(p, p).sum()
+
+
+def share_left(learn: Tensor, target: Tensor, test: Tensor, test_target: Tensor) -> Tensor:
+    """What an adaptor that was fitted on one set of pictures leaves unexplained on another."""
+    return unexplained(test_target, test @ torch.linalg.lstsq(learn, target).solution)
+
+
 FIELDS = tuple(
     (fields_of(name, kind), VGG.layers[layer].receptive_field)
     for name, kind, layer in (
@@ -48,33 +60,17 @@ PREDICTED = tuple(
     (t + 2 + t.new_tensor(range(t.shape[1])), t + 0.3 * p + 2)
     for t, p in (tensors(81, (9, 3), (9, 3)), tensors(82, (20, 4), (20, 4)), tensors(83, (6, 8), (6, 8)))
 )
+SPREAD = (
+    *((m,) for m in maps(84, (1, 3, 4, 4), (1, 8, 3, 5))),
+    (torch.tensor([0.0, 0.0, 5.0, 1.0]).view(1, 2, 2, 1),),
+)
+ADAPTED = tuple(  # features and targets to learn from, and others to test on, (positions, channels)
+    (f, f @ a + 0.3 * n, g, g @ a + 0.5 * m)
+    for f, g, a, n, m in (tensors(seed, (12, 5), (9, 5), (5, 3), (12, 3), (9, 3)) for seed in (85, 86))
+)
 FIRE = sum(p.numel() for p in Fire(64, 16, 128).parameters())
 
 EXERCISES = (
-    Code(
-        name="08.multiplications",
-        question="The multiplications of a padded convolution on a map height × width (both divisible by the stride).",
-        takes="channels_in channels_out kernel height width stride",
-        solution=multiplications,
-        cases=((3, 64, 3, 224, 224, 1), (64, 128, 3, 56, 32, 2), (16, 64, 1, 28, 40, 1), (3, 96, 7, 64, 32, 4)),
-        mistakes=(
-            (
-                lambda i, o, k, h, w, s: multiplications(i, o, k, h, w, 1),
-                "The stride is missing: fewer windows are taken.",
-            ),
-            (lambda i, o, k, h, w, s: i * o * k**2 * h * w // s, "The stride counts in both directions: s²."),
-            (lambda i, o, k, h, w, s: i * o * k * (h // s) * (w // s), "The kernel has two sides: k²."),
-            (
-                lambda i, o, k, h, w, s: o * k**2 * (h // s) * (w // s),
-                "Each output looks at all input channels: multiply by those too.",
-            ),
-            (
-                lambda i, o, k, h, w, s: i * k**2 * (h // s) * (w // s),
-                "That is for one output channel: multiply by their number.",
-            ),
-            (lambda i, o, k, h, w, s: i * o * k**2, "Those are the weights: each is used at every position."),
-        ),
-    ),
     Code(
         name="08.match",
         question="The index of the layer whose receptive field, in a rising list, is nearest to the wanted one.",
@@ -140,44 +136,6 @@ EXERCISES = (
         ),
         exact=True,
     ),
-    Number(
-        name="08.scale",
-        question="Weights and biases of a convolution double: by which factor does the Gram matrix after ReLU grow?",
-        answer=4,
-        why="Features double, and the Gram matrix multiplies two of them; the loss grows 16-fold.",
-        hint="ReLU lets a factor through: how does F Fᵀ grow?",
-        mistakes=(
-            (2, "The features double: F Fᵀ has them twice."),
-            (16, "That is the Gram loss: the matrix itself grows 4-fold."),
-            (1, "The network is the scale: nothing normalises the features here."),
-        ),
-    ),
-    Number(
-        name="08.balance",
-        question="α = 1, β = 2, γ = 0, content layer weight 6e-2: which layer weight has the same minimum with β = 1?",
-        answer=0.03,
-        why="Only ratios matter to where the minimum lies: 1 · 6e-2 to 2 is 3e-2 to 1.",
-        hint="Divide the whole loss by 2.",
-        mistakes=(
-            (0.12, "You multiplied: style counted twice, so content has to count half."),
-            (0.06, "β is in front of the style: from 2 to 1 the balance moves."),
-            (0.5, "That is α / β: the layer's own weight is missing."),
-        ),
-    ),
-    Choice(
-        name="08.first_step",
-        question="Adam's rate is 3 deviations, the pixels are held within ±1.5. Where are they after the first step?",
-        answer="b",
-        options={
-            "a": ("Near where they were.", "Adam's first step has the length of the rate, however small the gradient."),
-            "b": (
-                "Nearly all at a bound.",
-                "Right. It is the rate times the gradient's sign, and the range is no wider than 3.",
-            ),
-            "c": ("All at the middle, 0.", "The sign of the gradient differs from pixel to pixel: they part."),
-            "d": ("Outside, at up to ±4.5.", "The bounds are applied right after the step."),
-        },
-    ),
     Code(
         name="08.unexplained",
         question="The share of a target's variance (positions, channels) that a prediction leaves unexplained.",
@@ -229,6 +187,158 @@ EXERCISES = (
                 "A judge that is trained finds far more missing, above all in deep layers.",
             ),
             "d": ("The content only.", "Gram matrices of random maps still hold colours and grain."),
+        },
+    ),
+    Code(
+        name="08.entropy",
+        question="The entropy of a map (1, N, H, W), its numbers as shares of their sum, over that of an even map.",
+        takes="maps",
+        solution=entropy,
+        cases=SPREAD,
+        why="Near 1 everything answers alike; near 0 a few peaks hold all.",
+        mistakes=(
+            (
+                lambda x: entropy_of(x.flatten() / x.sum()),
+                "The scale is missing: divide by the logarithm of how many numbers there are.",
+            ),
+            (
+                lambda x: entropy_of(x.flatten() / x.sum()) / torch.tensor(2.0).log(),
+                "That is in bits: divide by the logarithm of the number of entries instead.",
+            ),
+            (
+                lambda x: entropy_of(x.flatten() / x.sum()) / torch.tensor(x.shape[1]).log(),
+                "You divide by log N, for the channels alone: all N · H · W numbers count.",
+            ),
+            (
+                lambda x: entropy_of(x.flatten().softmax(0)) / torch.tensor(x.numel()).log(),
+                "You take a softmax: here the shares are the numbers over their sum.",
+            ),
+            (
+                lambda x: entropy_of(x.flatten().square() / x.square().sum()) / torch.tensor(x.numel()).log(),
+                "Those are shares of the squares: take the numbers themselves.",
+            ),
+            (lambda x: -entropy(x), "The sign: logarithms of shares are negative, so put a minus before the sum."),
+            (lambda x: 1 - entropy(x), "That is what is missing to an even map: leave out the 1 minus."),
+            (
+                lambda x: (
+                    (x.flatten() / x.sum()).log().mul(x.flatten() / x.sum()).sum() / -torch.tensor(x.numel()).log()
+                ),
+                "0 · log 0 is NaN in floats, and counts as 0: torch.xlogy(p, p) knows that.",
+            ),
+        ),
+    ),
+    Code(
+        name="08.bug",
+        question="A friend's measurement, mended: the share that an adaptor leaves unexplained on unseen pictures.",
+        takes="learn target test test_target",
+        solution=share_left,
+        cases=ADAPTED,
+        tolerance=1e-3,
+        why="What was fitted on a picture says nothing about that picture.",
+        mistakes=(
+            (
+                lambda f, t, g, u: share_left(g, u, g, u),
+                "The adaptor is fitted on the pictures that it is tested on: it knows their answers.",
+            ),
+            (
+                lambda f, t, g, u: share_left(torch.cat([f, g]), torch.cat([t, u]), g, u),
+                "The test pictures are still among those that the adaptor learns from: leave them out.",
+            ),
+            (
+                lambda f, t, g, u: share_left(f, t, f, t),
+                "It is tested on the pictures that it learned from: the test is what comes after.",
+            ),
+            (
+                lambda f, t, g, u: 1 - share_left(f, t, g, u),
+                "That is the explained share: 1 minus it is asked for.",
+            ),
+        ),
+    ),
+    Choice(
+        name="08.parameters",
+        question="How many times as many parameters as pocket do the layers of VGG-19 have?",
+        answer="b",
+        options={
+            "a": ("About 5.", "Its channels are some 3 times as many, and a kernel has them on both sides."),
+            "b": ("About 20.", "Right. Some 3 times the channels on both sides of a kernel, and more layers."),
+            "c": ("About 100.", "That would be 10 times the channels on both sides of each kernel."),
+        },
+    ),
+    Choice(
+        name="08.partner",
+        question="SqueezeNet 1.0 begins with 7×7. Which style layer of VGG-19 has no good partner in it?",
+        answer="a",
+        options={
+            "a": ("relu1_1", "Right. Nothing in it describes only 3×3 pixels."),
+            "b": ("relu3_1", "fire3 sees 27 pixels, relu3_1 24."),
+            "c": ("relu5_1", "fire9 sees 155 pixels, relu5_1 156."),
+        },
+    ),
+    Choice(
+        name="08.work",
+        question="VGG-19 has 18 times pocket's parameters. How many times its multiplications does it need?",
+        answer="a",
+        options={
+            "a": ("Fewer: about 10 times.", "Right. Most of its weights sit deep, where maps are small."),
+            "b": (
+                "As many: 18 times.",
+                "A weight of an early layer is used at more positions than one of a deep layer.",
+            ),
+            "c": ("More: about 30 times.", "Most of VGG's extra weights sit deep, and are used at few positions."),
+        },
+    ),
+    Choice(
+        name="08.eyes",
+        question="Each network's picture is judged by the other three. In whose will they find least of the style?",
+        answer="d",
+        options={
+            "a": (
+                "VGG-16's.",
+                "It is the family of the papers, and the others find much of the style in its pictures.",
+            ),
+            "b": (
+                "SqueezeNet 1.0's.",
+                "It has a twentieth of VGG-16's parameters, and the others find much style all the same.",
+            ),
+            "c": ("pocket's.", "It names nothing, and learned from two of the others to see what they see."),
+            "d": ("EfficientNet-Lite0's.", "Right. It names things best of all, and that is another skill."),
+        },
+    ),
+    Choice(
+        name="08.shortcuts",
+        question="A stack of random layers, once plain, once with shortcuts. Which one's deep maps are more uneven?",
+        answer="a",
+        options={
+            "a": (
+                "The plain one's.",
+                "Right. A sum of two maps is more even than one, with all seeds that were tried.",
+            ),
+            "b": (
+                "The one with shortcuts.",
+                "That is what the explanation lets one expect, and it is not what comes out.",
+            ),
+            "c": ("Neither's.", "They part from the first block on."),
+        },
+    ),
+    Number(
+        name="08.pooled",
+        question="Behind one max pooling of 2×2, what share of the positions of a map gets no gradient?",
+        answer=0.75,
+        why="One of four wins, and the other three hear nothing.",
+        hint="A window has four numbers and one maximum.",
+        mistakes=(
+            (0.25, "That is the share of those that win: the others get none."),
+            (0.5, "Only one of four wins: three get none."),
+        ),
+    ),
+    Choice(
+        name="08.depth",
+        question="Which predicts pocket's relu3_3 better, by a linear map?",
+        answer="a",
+        options={
+            "a": ("pocket's own relu3_1, two convolutions earlier.", "Right. What was learned counts, not the depth."),
+            "b": ("The relu3_3 of the same network with random weights.", "A linear map reads little out of those."),
+            "c": ("Both alike.", "One of the two leaves about twice as much unexplained."),
         },
     ),
 )

@@ -24,6 +24,7 @@ __all__ = [
     "Code",
     "NoGradient",
     "Number",
+    "Unusable",
     "Verdict",
     "raised",
     "unanswered",
@@ -180,6 +181,8 @@ class Code:
         gradient: whether the result must carry a gradient to the first argument, which the lesson then says.
         painting: where pictures are painted with the function, the shapes of its arguments at work. A result that
             carries no gradient is right there, too, but is told so.
+        use: (function, *arguments) → what is judged, where that is what comes of the function in a program, such as
+            the gradient that a closure leaves behind; a plain call if None. It may raise `Unusable`.
         tolerance: relative to the largest number expected on an input.
         slack: added to it, absolute, where a small ε of one's own choice shows.
     """
@@ -195,6 +198,7 @@ class Code:
     why: str = ""
     gradient: bool = False
     painting: tuple[tuple[int, ...], ...] = ()
+    use: Callable | None = None
     tolerance: float = 1e-4
     slack: float = 0.0
 
@@ -239,7 +243,9 @@ class Code:
         for case in self.cases:
             arguments, where = copy(case), self.describe(case)
             try:
-                value = answer(*arguments)
+                value = self.call(answer, arguments)
+            except Unusable as reason:
+                return Verdict(False, str(reason))
             except NotImplementedError as error:
                 if "aten::" in str(error):  # PyTorch's own, about an operation
                     return Verdict(False, raised(answer, error, where))
@@ -263,7 +269,11 @@ class Code:
     def run(self, function: Callable) -> list[tuple]:
         """The same for a function that is known to work; a mistake of ours may divide by 0 without a warning."""
         with np.errstate(all="ignore"):
-            return [self.parts(function(*copy(case))) for case in self.cases]
+            return [self.parts(self.call(function, copy(case))) for case in self.cases]
+
+    def call(self, function: Callable, arguments: tuple) -> Any:
+        """What is judged of a function on one case."""
+        return self.use(function, *arguments) if self.use else function(*arguments)
 
     def parts(self, value: Any) -> tuple[np.ndarray, ...] | None:
         """A result as arrays, one per name in `returns`; None if it is none."""
@@ -373,6 +383,10 @@ def raised(answer: Callable, error: BaseException, where: str) -> str:
     if isinstance(error, TypeError) and not line:
         return f"For {where} your function cannot be called: {text}."
     return f"For {where} it raises {type(error).__name__}: {text}. Print the shapes at {line or 'that line'}."
+
+
+class Unusable(Exception):
+    """What a function returned, or left behind, that no program could go on with; in words."""
 
 
 class NoGradient(Exception):

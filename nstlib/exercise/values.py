@@ -11,6 +11,7 @@ from torch import Tensor
 
 __all__ = ["Answers", "copy", "count", "kind", "numbers", "ratio", "right", "rounded", "same", "short", "unchanged"]
 
+LONG = 60  # letters: what takes more, an optimiser say, is called by its type
 Answers = Sequence[np.ndarray]  # one for each case
 
 
@@ -106,7 +107,8 @@ def short(value: object) -> str:
         return str(tuple(value.shape))
     if isinstance(value, list) and value and isinstance(value[0], Tensor):
         return f"[{', '.join(map(short, value))}]"
-    return f"{value:g}" if isinstance(value, float) else getattr(value, "__name__", str(value))
+    text = f"{value:g}" if isinstance(value, float) else getattr(value, "__name__", str(value))
+    return text if len(text) <= LONG and "\n" not in text else kind(value)
 
 
 def kind(value: object) -> str:

@@ -15,8 +15,9 @@ from .figures import finish, new
 from .images import animate, compare, filmstrip, grid, pictures
 from .judgements import judged
 from .networks import feature_maps, histogram, kernels, network, receptive_fields, volumes
+from .programs import program
 from .routes import routes
-from .runs import bars, losses, race
+from .runs import bars, losses, race, work
 from .statistics import gram_matrix, placed, spectrum
 from .steps import STEPS, backpropagation, convolution, rows_meet
 from .strips import strip
@@ -46,6 +47,7 @@ __all__ = [
     "new",
     "pictures",
     "placed",
+    "program",
     "race",
     "receptive_fields",
     "routes",
@@ -56,4 +58,5 @@ __all__ = [
     "strip",
     "two_loops",
     "volumes",
+    "work",
 ]

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     Run = Result | Transfer | Sequence[Record | Step | Progress]
     Line = Sequence[Record | Step]
 
-__all__ = ["bars", "clock", "losses", "race"]
+__all__ = ["bars", "clock", "losses", "race", "work"]
 
 KINDS = {"total": ("black", "-"), "content": (COLOURS[1], "--"), "style": (COLOURS[0], "-."), "tv": (COLOURS[2], ":")}
 
@@ -86,6 +86,46 @@ def race(runs: Mapping[str, Run], *, title: str | None = None) -> Figure:
     finding = f"{told[0][1]} leads by evaluations" + (" and by seconds" if same else f", {told[1][1]} by seconds")
     best = "; ".join(f"at {end}: {values}" for end, _, values in told)
     return finish(figure, title or finding, f"Lines of the loss: {finding}. Best {best}.")
+
+
+def work(runs: Mapping[str, Result | Transfer], *, title: str | None = None) -> Figure:
+    """The loss at the last size over work, evaluations of that size, and where each run is as low as the first ends.
+
+    Args:
+        runs: by name; they end at one size.
+        title: in place of the finding.
+    """
+    lines = {name: at_last_size(run.history) for name, run in by_name(runs, "run").items()}
+    goal = next(iter(lines.values()))[1][-1]
+    figure, axes = new(3.9)
+    axis, told = axes[0, 0], []
+    for number, (name, (done, loss)) in enumerate(lines.items()):
+        axis.plot(done, loss, label=name, linewidth=1.8, **pen(number))
+        reached = done[loss <= goal]
+        told.append(f"{name} {reached[0]:.0f}" if len(reached) else f"{name} never")
+        if len(reached):
+            axis.plot(reached[0], goal, "o", color=COLOURS[number % len(COLOURS)])
+            below = {"textcoords": "offset points", "ha": "center"}
+            axis.annotate(f"{reached[0]:.0f}", (reached[0], goal), (0, -14), **below)
+    axis.axhline(goal, color="grey", linewidth=0.8)
+    axis.set(yscale="log", xlabel="work, in evaluations at the last size", ylabel="loss at the last size")
+    axis.grid(alpha=0.3)
+    axis.legend(frameon=False)
+    finding = f"Work to the loss {goal:.3g}: {listed(told)}"
+    return finish(figure, title or finding, f"Lines of the loss over work, logarithmic. {finding}.")
+
+
+def at_last_size(run: Sequence[Record]) -> tuple[np.ndarray, np.ndarray]:
+    """Work and loss at each record of a run's last size; work counts the coarser scales before by their pixels.
+
+    Args:
+        run: its history.
+    """
+    last = run[-1].size
+    done = {r.size: r.evaluations * r.size[0] * r.size[1] / (last[0] * last[1]) for r in run}
+    before = sum(work for size, work in done.items() if size != last)
+    fine = [r for r in run if r.size == last]
+    return np.array([before + r.evaluations for r in fine]), np.array([r.loss for r in fine])
 
 
 def bars(

@@ -1,0 +1,44 @@
+"""The teacher's guide: what it names is there, and its minutes add up."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from nstlib import LESSONS
+from nstlib.cli import nst
+from nstlib.exercise import EXERCISES
+from nstlib.key import asked_in
+
+GUIDE = (Path(__file__).parents[1] / "notebooks" / "TEACHING.md").read_text(encoding="utf-8")
+CUTS = dict(re.findall(r"^### (\w+)[^\n]*\n\n(\| 90 minutes .*?)\n\n", GUIDE, re.MULTILINE | re.DOTALL))
+
+
+def rows(table: str) -> list[list[str]]:
+    return [[cell.strip() for cell in line.strip("| ").split(" | ")] for line in table.splitlines()[2:]]
+
+
+def test_has_cuts_of_the_short_route_and_the_clinic():
+    assert set(CUTS) == {"00", "03", "04", "05", "07", "clinic"} <= set(LESSONS)
+
+
+@pytest.mark.parametrize("number", CUTS)
+def test_a_cut_takes_its_minutes_and_asks_what_its_lesson_asks(number):
+    long, short = (sum(int(row[column]) for row in rows(CUTS[number])) for column in (0, 1))
+    assert (long, short) == (90, 45)
+    asked = asked_in(number)
+    named = re.findall(r"`([\w.]+)`", CUTS[number])
+    assert named and not [name for name in named if name not in asked]
+
+
+def test_names_questions_lessons_and_commands_that_there_are():
+    named = re.findall(r"`((?:\d\db?|clinic)\.\w+)`", GUIDE)
+    assert not [name for name in named if name not in EXERCISES]
+    assert not [word for word in re.findall(r"`nst (\w+)", GUIDE) if word not in nst.commands]
+    plans = re.search(r"\| A term \| (.*?) \|", GUIDE)
+    assert plans[1].split(", ") == list(LESSONS)
+
+
+def test_says_how_many_mistakes_the_first_function_knows():
+    words = {12: "twelve", 13: "thirteen", 14: "fourteen", 15: "fifteen"}
+    assert f"`04.gram` names {words[len(EXERCISES['04.gram'].mistakes)]} mistakes" in GUIDE
