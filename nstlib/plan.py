@@ -16,7 +16,7 @@ from torch import Tensor
 from .about import VERSION
 from .backbone import Backbone, load_backbone, normalize_activations
 from .budget import Budget, Needs
-from .engine import features_in_bands
+from .engine import FeaturesInBands
 from .errors import InputError, choose, nearest
 from .image import Picture, fit, load_image, resize
 from .loss import Features, Objective, Term, content_terms, divide_shares, style_terms, tv_term
@@ -221,7 +221,7 @@ class Plan:
     def terms(self, size: tuple[int, int]) -> list[Term]:
         """Content, style and smoothness at a size (height, width)."""
         r, terms = self.recipe, []
-        in_bands: Features = features_in_bands(self.backbone)
+        in_bands: Features = FeaturesInBands(self.backbone)
         if self.content is not None and r.content_weight:
             content = resize(self.content.pixels, size).to(self.device)
             terms += content_terms(

@@ -12,12 +12,15 @@ Three normalisations of the Gram loss are in use, and a weight made for one mean
     E      Σ (ΔR)² / (4 N² M²)    the papers
     4E     Σ (ΔR)² / (N² M²)      mean square of R / M; or sum of squares of R / (N M)
     4E/N²  Σ (ΔR)² / (N⁴ M²)      mean square of R / (N M): divides by N twice, which all but mutes deep layers
+
+A region of the picture has a style of its own: a mask over the picture is carried to each map (`carried`), and the
+positions count as much as they see of it (`guided_gram`).
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 import torch
@@ -25,9 +28,25 @@ from torch import Tensor
 from torch.autograd.function import BackwardCFunction, FunctionCtx
 from torch.nn import functional as F
 
+from .architecture import Layer
 from .errors import InputError
 
-__all__ = ["STATISTICS", "Statistic", "covariance", "gram", "mean_std", "moments", "patches", "sliced"]
+__all__ = [
+    "STATISTICS",
+    "Statistic",
+    "carried",
+    "covariance",
+    "gram",
+    "guide",
+    "guided_gram",
+    "guided_sum",
+    "mean_std",
+    "moments",
+    "patches",
+    "sliced",
+]
+
+MOSTLY = 0.5  # of what a position sees: if no position sees more of a region, the region is lost on its map
 
 
 def positions(features: Tensor, dtype: torch.dtype | None = None) -> Tensor:
@@ -47,51 +66,58 @@ def positions(features: Tensor, dtype: torch.dtype | None = None) -> Tensor:
 
 
 class MeanOuterProduct(torch.autograd.Function):
-    """F → F Fᵀ / M, summed in float32 at least.
+    """F → F diag(g) Fᵀ / M, summed in float32 at least; g = 1 for the plain mean.
 
-    Autograd would go back through both factors; as F Fᵀ is symmetric, one product (D + Dᵀ) F / M does. Of a map in
-    half precision no copy in single precision is made, but for a part at a time.
+    Autograd would go back through both factors; as the product is symmetric, one product (D + Dᵀ) F diag(g) / M does.
+    Of a map in half precision no copy in single precision is made, but for a part at a time.
     """
 
     @staticmethod
-    def forward(ctx: FunctionCtx, f: Tensor) -> Tensor:
-        """F Fᵀ / M (N, N).
+    def forward(ctx: FunctionCtx, f: Tensor, g: Tensor | None = None) -> Tensor:
+        """F diag(g) Fᵀ / M (N, N).
 
         Args:
-            ctx: keeps F for the way back.
+            ctx: keeps F and g for the way back.
             f: F (N, M).
+            g: (M,), how much each position counts; None for 1 each.
         """
-        ctx.save_for_backward(f)
+        ctx.save_for_backward(f, g)
         exact = torch.promote_types(f.dtype, torch.float32)
         if f.dtype == exact:
-            return f @ f.T / f.shape[1]
-        r = f.new_zeros(len(f), len(f), dtype=exact)
-        for part in f.split(max(1, 2**18 // len(f)), dim=1):
+            return (f if g is None else f * g) @ f.T / f.shape[1]
+        r, most = f.new_zeros(len(f), len(f), dtype=exact), max(1, 2**18 // len(f))
+        for i, part in enumerate(f.split(most, dim=1)):
             part = part.to(exact)
-            r.addmm_(part, part.T)
+            r.addmm_(part if g is None else part * g[i * most : (i + 1) * most], part.T)
         return r / f.shape[1]
 
     @staticmethod
-    def backward(ctx: BackwardCFunction, d: Tensor) -> Tensor:
+    def backward(ctx: BackwardCFunction, d: Tensor) -> tuple[Tensor, None]:
         """The gradient (N, M) with respect to F.
 
         Args:
-            ctx: holds F (N, M).
-            d: the gradient (N, N) with respect to F Fᵀ / M.
+            ctx: holds F (N, M) and g (M,).
+            d: the gradient (N, N) with respect to F diag(g) Fᵀ / M.
         """
-        (f,) = ctx.saved_tensors
+        f, g = ctx.saved_tensors
         d = ((d + d.T) / f.shape[1]).to(f.dtype)
-        return d @ f if f.is_contiguous() else (f.T @ d).T  # keeps the layout of a map whose channels are last
+        back = d @ f if f.is_contiguous() else (f.T @ d).T  # keeps the layout of a map whose channels are last
+        return back if g is None else back.mul_(g), None
 
 
-def gram(features: Tensor) -> Tensor:
-    """The Gram matrix R / M (N, N) of a feature map (1, N, H, W) (Gatys et al. 2016, equation 3).
+def gram(features: Tensor, guide: Tensor | None = None) -> Tensor:
+    """The Gram matrix R / M (N, N) of a feature map (Gatys et al. 2016, equation 3).
+
+    Args:
+        features: (1, N, H, W).
+        guide: (1, 1, H, W), how much each position counts, 1 on the mean; None for 1 each. See `guide`.
 
     >>> gram(torch.ones(1, 2, 3, 3))
     tensor([[1., 1.],
             [1., 1.]])
     """
-    return MeanOuterProduct.apply(positions(features, torch.promote_types(features.dtype, torch.bfloat16)))
+    f = positions(features, torch.promote_types(features.dtype, torch.bfloat16))  # (N, M)
+    return MeanOuterProduct.apply(f, None if guide is None else guide.flatten().to(f.dtype))
 
 
 def covariance(features: Tensor) -> Tensor:
@@ -114,10 +140,38 @@ def moments(features: Tensor) -> Tensor:
     return torch.cat([f.mean(1, keepdim=True), covariance(features)], dim=1)
 
 
-def raw_moments(features: Tensor) -> Tensor:
-    """Mean and Gram matrix side by side (N, 1 + N)."""
+def raw_moments(features: Tensor, guide: Tensor | None = None) -> Tensor:
+    """Mean and Gram matrix side by side (N, 1 + N).
+
+    Args:
+        features: (1, N, H, W).
+        guide: as for `gram`.
+    """
+    return torch.cat([mean(features, guide), gram(features, guide)], dim=1)
+
+
+def mean(features: Tensor, guide: Tensor | None = None) -> Tensor:
+    """The mean of each channel (N, 1).
+
+    Args:
+        features: (1, N, H, W).
+        guide: as for `gram`.
+    """
     f = positions(features)
-    return torch.cat([f.mean(1, keepdim=True), gram(features)], dim=1)
+    return (f if guide is None else f * guide.flatten().to(f.dtype)).mean(1, keepdim=True)
+
+
+def guided_sum(features: Tensor, guide: Tensor) -> Tensor:
+    """A region's mean beside the Gram matrix of the whole map (N, 1 + N): the guided sum of Gatys et al. 2017.
+
+    Cheaper than a Gram matrix for each region, and it says less: which features occur in the region, not which occur
+    together there.
+
+    Args:
+        features: (1, N, H, W).
+        guide: (1, 1, H, W), as for `gram`.
+    """
+    return torch.cat([mean(features, guide), gram(features)], dim=1)
 
 
 @lru_cache(maxsize=64)
@@ -264,13 +318,111 @@ def nearest_patch(value: Tensor, target: Tensor, rows: int = 2048) -> Tensor:
     return (value - target[best]).square().mean()
 
 
+# --- regions -------------------------------------------------------------------------------------
+
+
+def carried(mask: Tensor, layer: Layer, size: tuple[int, int]) -> Tensor:
+    """A mask over a picture, carried down to a map: how much of what each position sees lies in the region.
+
+    Position i is centred on pixel stride · i + offset and sees a square of `receptive_field` pixels, of which those
+    outside the picture do not count. So it is 1 where a position sees nothing but the region, 0 where it sees nothing
+    of it, and masks that add up to 1 do so on every map.
+
+    Args:
+        mask: (1, 1, H, W), in [0, 1].
+        layer: of the network, with its geometry.
+        size: (h, w) of its map.
+
+    Returns:
+        T (1, 1, h, w), in [0, 1].
+    """
+    down, across = (
+        windows(layer, count, pixels).to(mask) for count, pixels in zip(size, mask.shape[-2:], strict=True)
+    )  # (h, H), (w, W)
+    return (down @ mask @ across.T).clamp(0, 1)
+
+
+def windows(layer: Layer, count: int, pixels: int) -> Tensor:
+    """What each of `count` positions in a row sees of so many pixels, as averages (count, pixels).
+
+    Args:
+        layer: with its geometry.
+        count: positions along a side of its map.
+        pixels: along the same side of the picture.
+    """
+    centres = (layer.stride * torch.arange(count) + layer.offset).clamp(0, pixels - 1)[:, None]
+    seen = ((torch.arange(pixels) - centres).abs() <= layer.receptive_field / 2).float()
+    return seen / seen.sum(1, keepdim=True)
+
+
+def guide(mask: Tensor, layer: Layer, size: tuple[int, int]) -> Tensor:
+    """How much each position of a map counts in a region's guided Gram matrix: T², 1 on the mean.
+
+    Args:
+        mask: (1, 1, H, W), in [0, 1].
+        layer: of the network, with its geometry.
+        size: (h, w) of its map.
+
+    Returns:
+        g = T² M / Σ T² (1, 1, h, w).
+
+    Raises:
+        InputError: no position sees more of the region than of what surrounds it.
+    """
+    t = carried(mask, layer, size)
+    if t.max() <= MOSTLY:
+        raise InputError(
+            f"a mask is lost at {layer.name}, whose positions see {layer.receptive_field} pixels each and none of them "
+            f"mostly the region: give a larger region or a larger size, or leave {layer.name} out of the style's layers"
+        )
+    return t.square() / t.square().mean()
+
+
+def guided_gram(features: Tensor, t: Tensor) -> Tensor:
+    """A region's Gram matrix (N, N): Σ T_i² F_i F_iᵀ / Σ T_i² (Gatys et al. 2017, "Controlling Perceptual Factors").
+
+    Args:
+        features: (1, N, H, W).
+        t: T (1, 1, H, W), how far each position belongs to the region, in [0, 1]: `carried` makes it of a mask.
+
+    >>> features = torch.tensor([[[[1.0, 9.0]], [[2.0, 9.0]]]])
+    >>> guided_gram(features, torch.tensor([[[[1.0, 0.0]]]]))
+    tensor([[1., 2.],
+            [2., 4.]])
+    """
+    return gram(features, t.square() / t.square().mean())
+
+
+def counting(guide: Tensor) -> Tensor:
+    """The positions that belong to a region, where each counts fully or not at all.
+
+    Args:
+        guide: (1, 1, H, W), as `guide` makes it.
+
+    Returns:
+        The numbers (M',) of those whose T is above half of the largest.
+    """
+    return (guide.flatten() > MOSTLY**2 * guide.max()).nonzero().flatten()
+
+
+def chosen(features: Tensor, positions: Tensor) -> Tensor:
+    """Some positions of a map in a row (1, N, 1, M').
+
+    Args:
+        features: (1, N, H, W).
+        positions: their numbers (M',).
+    """
+    return features.flatten(2)[:, :, None, positions]
+
+
 @dataclass(frozen=True)
 class Statistic:
     """A way to describe style, and what is known of it.
 
     Attributes:
         name: as recipes call it.
-        describe: a feature map (1, N, H, W) → a tensor, in float32 (float64 stays).
+        describe: a feature map (1, N, H, W) → a tensor, in float32 (float64 stays). One that is a mean over positions
+            takes a guide (1, 1, H, W) beside it, which says how much each position counts, 1 on the mean.
         distance: two such tensors, of an image and of the style → a number ≥ 0.
         source: the formula, or where it comes from.
         power: the power of the features' scale that the distance grows with; None where it adds several.
@@ -282,7 +434,7 @@ class Statistic:
     """
 
     name: str
-    describe: Callable[[Tensor], Tensor]
+    describe: Callable[..., Tensor]
     distance: Callable[[Tensor, Tensor], Tensor]
     source: str
     power: int | None
@@ -293,9 +445,43 @@ class Statistic:
     unit: Callable[[int], float] | None = None
 
     @property
-    def mean(self) -> Callable[[Tensor], Tensor] | None:
+    def mean(self) -> Callable[..., Tensor] | None:
         """`describe`, if it is a mean over positions."""
         return self.describe if self.is_mean else None
+
+    @property
+    def knows_neighbours(self) -> bool:
+        """Whether it asks for positions side by side, so that none can be left out."""
+        return self.least > 2
+
+    def within(self, features: Tensor, guide: Tensor) -> Tensor:
+        """The description of a region.
+
+        A mean over positions weighs them. All others take those that count, each as much as the next.
+
+        Args:
+            features: (1, N, H, W).
+            guide: (1, 1, H, W), as `guide` makes it.
+        """
+        return self.describe(features, guide) if self.is_mean else self.describe(chosen(features, counting(guide)))
+
+    def summed(self) -> Statistic:
+        """The one that compares guided sums: `guided_sum` in place of a Gram matrix.
+
+        Raises:
+            InputError: it compares no Gram matrices.
+        """
+        if self.describe is not gram:
+            raise InputError(
+                f"guidance=sum compares Gram matrices, and {self.name} has none: leave it out, or choose another "
+                "statistic, such as gram-relative"
+            )
+
+        def distance(value: Tensor, target: Tensor) -> Tensor:
+            parts = zip(value.split([1, len(value)], 1), target.split([1, len(target)], 1), strict=True)
+            return torch.stack([self.distance(*both) for both in parts]).sum()
+
+        return replace(self, describe=guided_sum, distance=distance)
 
     def complete(self, seen: Tensor) -> Tensor:
         """The description of a map.
