@@ -135,7 +135,7 @@ class Backbone(nn.Module):
         Args:
             image: (B, 3, H, W), sRGB in [0, 1].
             layers: names such as "relu4_2"; the network stops after the deepest.
-            describe: a map (B, N, h, w), and its guide if there are any → what is wanted of it; None for the map itself.
+            describe: a map (B, N, h, w), and its guide if there are any → what is wanted of it; None for the map.
             guides: by layer, how much each position counts (1, 1, h, w); None for none.
 
         Returns:

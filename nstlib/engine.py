@@ -32,8 +32,8 @@ class Looker(Protocol):
     """What the engine asks of a term, whose value is weight · judge(describe(map)).
 
     describe: a map (1, N, h, w) → a mean over its positions, so that those of bands can be averaged; None if the term
-    has to see the map whole, and then judge takes the map itself. guide: (1, R, h, w), what is handed to describe beside
-    the map, its rows beside those of the map; None for nothing.
+    has to see the map whole, and then judge takes the map itself. guide: (1, R, h, w), what is handed to describe
+    beside the map, its rows beside those of the map; None for nothing.
     """
 
     weight: float
@@ -308,7 +308,7 @@ class FeaturesInBands:
         describe: Describe | None = None,
         guides: Mapping[str, Tensor] | None = None,
     ) -> dict[str, Tensor]:
-        """Feature maps, or what `describe` says of each, as `Backbone.forward`; `describe` must be a mean over positions.
+        """Maps by layer, or what `describe`, a mean over positions, says of each; as `Backbone.forward`.
 
         Args:
             image: (1, 3, H, W), sRGB in [0, 1].

@@ -262,8 +262,10 @@ def style_terms(
     styles = list(styles)
     shares = divide_shares(len(styles), shares)
     masks, regions = (list(given) if given else [None] * len(styles) for given in (masks, regions))
-    parts = [layers if part is None else part for part in parts or [None] * len(styles)]
-    speaks = [set(part) if share else set() for part, share in zip(parts, shares, strict=True)]
+    parts = [None] * len(styles) if parts is None else list(parts)
+    speaks = [
+        set(layers if part is None else part) if share else set() for part, share in zip(parts, shares, strict=True)
+    ]
     everywhere = next((torch.ones_like(region) for region in regions if region is not None), None)
 
     def describe(style: Tensor, mask: Tensor | None, own: set[str]) -> dict[str, Tensor]:
@@ -292,19 +294,22 @@ def style_terms(
     return [term(layer) for layer in known]
 
 
-def guides_of(architecture: Architecture, mask: Tensor, layers: Iterable[str]) -> dict[str, Tensor]:
+def guides_of(
+    architecture: Architecture, mask: Tensor, layers: Iterable[str], name: str = "a mask"
+) -> dict[str, Tensor]:
     """How much each position of some layers' maps counts in a region, by layer (1, 1, h, w).
 
     Args:
         architecture: of the network.
         mask: (1, 1, H, W), in [0, 1], of the image.
         layers: names.
+        name: of the mask, for messages.
 
     Raises:
         InputError: nothing is left of the region on one of these maps.
     """
-    size = mask.shape[-2], mask.shape[-1]
-    return {name: guide(mask, architecture.layers[name], architecture.map_size(name, size)[1:]) for name in layers}
+    size, known = (mask.shape[-2], mask.shape[-1]), architecture.layers
+    return {layer: guide(mask, known[layer], architecture.map_size(layer, size)[1:], name) for layer in layers}
 
 
 def divide_strength(shares: Sequence[float], regions: Sequence[Tensor | None]) -> list[float]:

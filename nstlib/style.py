@@ -81,7 +81,7 @@ class MeanOuterProduct(torch.autograd.Function):
             f: F (N, M).
             g: (M,), how much each position counts; None for 1 each.
         """
-        ctx.save_for_backward(f, g)
+        ctx.save_for_backward(*((f,) if g is None else (f, g)))
         exact = torch.promote_types(f.dtype, torch.float32)
         if f.dtype == exact:
             return (f if g is None else f * g) @ f.T / f.shape[1]
@@ -99,7 +99,7 @@ class MeanOuterProduct(torch.autograd.Function):
             ctx: holds F (N, M) and g (M,).
             d: the gradient (N, N) with respect to F diag(g) Fᵀ / M.
         """
-        f, g = ctx.saved_tensors
+        f, g = (*ctx.saved_tensors, None)[:2]
         d = ((d + d.T) / f.shape[1]).to(f.dtype)
         back = d @ f if f.is_contiguous() else (f.T @ d).T  # keeps the layout of a map whose channels are last
         return back if g is None else back.mul_(g), None
@@ -336,32 +336,36 @@ def carried(mask: Tensor, layer: Layer, size: tuple[int, int]) -> Tensor:
     Returns:
         T (1, 1, h, w), in [0, 1].
     """
-    down, across = (
-        windows(layer, count, pixels).to(mask) for count, pixels in zip(size, mask.shape[-2:], strict=True)
-    )  # (h, H), (w, W)
-    return (down @ mask @ across.T).clamp(0, 1)
+    by_column = averaged(mask.detach().cpu().double(), layer, size[1])  # (1, 1, H, w)
+    return averaged(by_column.mT, layer, size[0]).mT.clamp(0, 1).to(mask)
 
 
-def windows(layer: Layer, count: int, pixels: int) -> Tensor:
-    """What each of `count` positions in a row sees of so many pixels, as averages (count, pixels).
+def averaged(x: Tensor, layer: Layer, count: int) -> Tensor:
+    """The mean of what each position of a map sees, along the last dimension: (…, L) → (…, count).
 
     Args:
+        x: (…, L), in float64: sums over many pixels are subtracted.
         layer: with its geometry.
-        count: positions along a side of its map.
-        pixels: along the same side of the picture.
+        count: positions of its map.
     """
-    centres = (layer.stride * torch.arange(count) + layer.offset).clamp(0, pixels - 1)[:, None]
-    seen = ((torch.arange(pixels) - centres).abs() <= layer.receptive_field / 2).float()
-    return seen / seen.sum(1, keepdim=True)
+    length, reach = x.shape[-1], (layer.receptive_field - 1) / 2
+    centres = (layer.stride * torch.arange(count) + layer.offset).clamp(0, length - 1)
+    first, end = (
+        (centres - reach).ceil().long().clamp_min(0),
+        (centres + reach).floor().long().clamp_max(length - 1) + 1,
+    )
+    sums = F.pad(x.cumsum(-1), (1, 0))
+    return (sums[..., end] - sums[..., first]) / (end - first)
 
 
-def guide(mask: Tensor, layer: Layer, size: tuple[int, int]) -> Tensor:
+def guide(mask: Tensor, layer: Layer, size: tuple[int, int], name: str = "a mask") -> Tensor:
     """How much each position of a map counts in a region's guided Gram matrix: T², 1 on the mean.
 
     Args:
         mask: (1, 1, H, W), in [0, 1].
         layer: of the network, with its geometry.
         size: (h, w) of its map.
+        name: of the mask, for messages.
 
     Returns:
         g = T² M / Σ T² (1, 1, h, w).
@@ -372,8 +376,9 @@ def guide(mask: Tensor, layer: Layer, size: tuple[int, int]) -> Tensor:
     t = carried(mask, layer, size)
     if t.max() <= MOSTLY:
         raise InputError(
-            f"a mask is lost at {layer.name}, whose positions see {layer.receptive_field} pixels each and none of them "
-            f"mostly the region: give a larger region or a larger size, or leave {layer.name} out of the style's layers"
+            f"{name} is lost at {layer.name}: each position there sees {layer.receptive_field} pixels of "
+            f"{mask.shape[-1]}×{mask.shape[-2]}, and none of them mostly the region: give a larger region, a larger "
+            f"size, or fewer style layers, without {layer.name}"
         )
     return t.square() / t.square().mean()
 
