@@ -21,7 +21,7 @@ from .architecture import Architecture
 from .backbone import Backbone
 from .engine import Engine, captured
 from .errors import InputError, choose
-from .style import STATISTICS, Statistic, chosen, counting, guide
+from .style import STATISTICS, Statistic, chosen, counting, guides
 
 __all__ = [
     "CONTENT_REDUCTIONS",
@@ -274,7 +274,7 @@ def style_terms(
             mask = torch.ones_like(style[:, :1])
         if not wanted or mask is None:
             return backbone(style, wanted, kind.describe) if wanted else {}
-        return backbone(style, wanted, kind.within, guides_of(backbone.architecture, mask, wanted))
+        return backbone(style, wanted, kind.within, guides(mask, backbone.architecture, wanted))
 
     described = [describe(*each) for each in zip(styles, masks, speaks, strict=True)]
 
@@ -285,31 +285,13 @@ def style_terms(
         if everywhere is None:
             return Term("style", weight * layers[layer], layer, comparison(kind, targets, strengths), kind.mean)
         masks = [everywhere if region is None else region for region in where]
-        guides = torch.cat([guides_of(backbone.architecture, mask, [layer])[layer] for mask in masks], 1)
-        return regional_term(kind, weight * layers[layer], layer, targets, strengths, guides)
+        made = torch.cat([guides(mask, backbone.architecture, [layer])[layer] for mask in masks], 1)
+        return regional_term(kind, weight * layers[layer], layer, targets, strengths, made)
 
     known = dict.fromkeys(name for one in described for name in one)
     if silent := [name for name in layers if name not in known]:
         raise InputError(f"no style counts on {silent[0]}: give it to one of them, or leave it out of the style layers")
     return [term(layer) for layer in known]
-
-
-def guides_of(
-    architecture: Architecture, mask: Tensor, layers: Iterable[str], name: str = "a mask"
-) -> dict[str, Tensor]:
-    """How much each position of some layers' maps counts in a region, by layer (1, 1, h, w).
-
-    Args:
-        architecture: of the network.
-        mask: (1, 1, H, W), in [0, 1], of the image.
-        layers: names.
-        name: of the mask, for messages.
-
-    Raises:
-        InputError: nothing is left of the region on one of these maps.
-    """
-    size, known = (mask.shape[-2], mask.shape[-1]), architecture.layers
-    return {layer: guide(mask, known[layer], architecture.map_size(layer, size)[1:], name) for layer in layers}
 
 
 def divide_strength(shares: Sequence[float], regions: Sequence[Tensor | None]) -> list[float]:

@@ -19,14 +19,14 @@ from .budget import Budget, Needs
 from .engine import FeaturesInBands
 from .errors import InputError, choose, nearest
 from .image import Picture, fit, load_image, resize
-from .loss import Features, Objective, Term, content_terms, divide_shares, guides_of, style_terms, tv_term
+from .loss import Features, Objective, Term, content_terms, divide_shares, style_terms, tv_term
 from .machine import choose_device, choose_precision, describe_device, free_memory
 from .palette import Colors, luminance
 from .recipe import SMALLEST, STARTS, Recipe
 from .recipes import DEFAULT_RECIPE, RECIPES
 from .result import FORMAT
 from .rules import Choice, Maybe, Number, Text, Tuple, accept, default_of, field
-from .style import MOSTLY, STATISTICS
+from .style import MOSTLY, STATISTICS, guides
 
 __all__ = ["Plan", "Settings", "Stage", "options_of", "prepare"]
 
@@ -310,7 +310,7 @@ class Plan:
                 for name, given in (("where", where), ("what", own)):
                     if given is not None:
                         whose = f"the mask that says {name} of style {i + 1} is painted"
-                        guides_of(self.backbone.architecture, given, layers, whose)
+                        guides(given, self.backbone.architecture, layers, whose)
 
     def options(self, stage: Stage) -> dict[str, Any]:
         """The recipe's fields that its optimiser takes."""
@@ -427,7 +427,7 @@ def check_pictures(options: Mapping[str, Any], content: Any, styles: Sequence[An
     Raises:
         InputError: such a weight is above 0, or regions are to be compared in some way and there are none.
     """
-    if options.get("guidance") and not options.get("masks") and not options.get("style_masks"):
+    if options.get("guidance") and all(options.get(name) is None for name in MASKS):
         raise InputError("guidance has an effect only with masks: give masks, or leave guidance out")
     for name, given, what in (("content_weight", content is not None, "content"), ("style_weight", styles, "style")):
         if not given and options.get(name):
@@ -474,13 +474,15 @@ def check_control(recipe: Recipe, settings: Settings, content: Any, styles: int)
         styles: how many there are.
 
     Raises:
-        InputError: colours of a picture that was not given, a start that colours alone cannot have, other numbers of
-            masks or own layers than styles, or a layer that is not the recipe's or that no style has.
+        InputError: colours of a picture that was not given, a start that colours alone cannot have, sums of what has
+            none, other numbers of masks or own layers than styles, or a layer that is not the recipe's or no style's.
     """
     if recipe.color != "style" and (content is None or not styles):
         raise InputError(f"color={recipe.color} needs a content and a style picture: give both, or leave color out")
     if recipe.color == "only" and (recipe.start != "content" or not recipe.content_weight):
         raise InputError("color=only paints nothing, it recolours the content: leave start and content_weight out")
+    if recipe.guidance == "sum" and (settings.masks or settings.style_masks):
+        STATISTICS[recipe.statistic].summed()
     for name in (*MASKS, "own_layers"):
         given = getattr(settings, name)
         if given is not None and len(given) != styles:

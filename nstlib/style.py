@@ -19,7 +19,7 @@ positions count as much as they see of it (`guided_gram`).
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from functools import lru_cache
 
@@ -28,7 +28,7 @@ from torch import Tensor
 from torch.autograd.function import BackwardCFunction, FunctionCtx
 from torch.nn import functional as F
 
-from .architecture import Layer
+from .architecture import Architecture
 from .errors import InputError
 
 __all__ = [
@@ -37,9 +37,9 @@ __all__ = [
     "carried",
     "covariance",
     "gram",
-    "guide",
     "guided_gram",
     "guided_sum",
+    "guides",
     "mean_std",
     "moments",
     "patches",
@@ -110,7 +110,7 @@ def gram(features: Tensor, guide: Tensor | None = None) -> Tensor:
 
     Args:
         features: (1, N, H, W).
-        guide: (1, 1, H, W), how much each position counts, 1 on the mean; None for 1 each. See `guide`.
+        guide: (1, 1, H, W), how much each position counts, 1 on the mean; None for 1 each. See `guides`.
 
     >>> gram(torch.ones(1, 2, 3, 3))
     tensor([[1., 1.],
@@ -321,66 +321,58 @@ def nearest_patch(value: Tensor, target: Tensor, rows: int = 2048) -> Tensor:
 # --- regions -------------------------------------------------------------------------------------
 
 
-def carried(mask: Tensor, layer: Layer, size: tuple[int, int]) -> Tensor:
-    """A mask over a picture, carried down to a map: how much of what each position sees lies in the region.
+def carried(mask: Tensor, architecture: Architecture, layers: Iterable[str]) -> dict[str, Tensor]:
+    """A mask over a picture, carried down to some maps: how far each position belongs to the region.
 
-    Position i is centred on pixel stride · i + offset and sees a square of `receptive_field` pixels, of which those
-    outside the picture do not count. So it is 1 where a position sees nothing but the region, 0 where it sees nothing
-    of it, and masks that add up to 1 do so on every map.
+    The mask goes the way of the picture, through the same kernels and strides, and each position takes the mean of
+    what it sees there; what is outside the picture does not count. So T is the share of the ways from a position back
+    to the picture that end in the region, which lie more densely in the middle of its receptive field than at its rim
+    (Luo et al. 2016, "Understanding the Effective Receptive Field"): 1 where it sees nothing but the region, 0 where it
+    sees nothing of it. Masks that add up to 1 do so on every map.
 
     Args:
         mask: (1, 1, H, W), in [0, 1].
-        layer: of the network, with its geometry.
-        size: (h, w) of its map.
+        architecture: of the network.
+        layers: names.
 
     Returns:
-        T (1, 1, h, w), in [0, 1].
+        T (1, 1, h, w) in [0, 1], by layer, in the network's order.
     """
-    by_column = averaged(mask.detach().cpu().double(), layer, size[1])  # (1, 1, H, w)
-    return averaged(by_column.mT, layer, size[0]).mT.clamp(0, 1).to(mask)
+    wanted, found, t = set(layers), {}, mask
+    for spec in architecture.specs:
+        if wanted <= found.keys():
+            break
+        if spec.kernel > 1:
+            t = F.avg_pool2d(t, spec.kernel, spec.step, spec.padding, spec.rounds_up, count_include_pad=False)
+        if spec.name in wanted:
+            found[spec.name] = t
+    return found
 
 
-def averaged(x: Tensor, layer: Layer, count: int) -> Tensor:
-    """The mean of what each position of a map sees, along the last dimension: (…, L) → (…, count).
-
-    Args:
-        x: (…, L), in float64: sums over many pixels are subtracted.
-        layer: with its geometry.
-        count: positions of its map.
-    """
-    length, reach = x.shape[-1], (layer.receptive_field - 1) / 2
-    centres = (layer.stride * torch.arange(count) + layer.offset).clamp(0, length - 1)
-    first, end = (
-        (centres - reach).ceil().long().clamp_min(0),
-        (centres + reach).floor().long().clamp_max(length - 1) + 1,
-    )
-    sums = F.pad(x.cumsum(-1), (1, 0))
-    return (sums[..., end] - sums[..., first]) / (end - first)
-
-
-def guide(mask: Tensor, layer: Layer, size: tuple[int, int], name: str = "a mask") -> Tensor:
-    """How much each position of a map counts in a region's guided Gram matrix: T², 1 on the mean.
+def guides(mask: Tensor, architecture: Architecture, layers: Iterable[str], name: str = "a mask") -> dict[str, Tensor]:
+    """How much each position of some maps counts in a region's guided Gram matrix: T², 1 on the mean.
 
     Args:
         mask: (1, 1, H, W), in [0, 1].
-        layer: of the network, with its geometry.
-        size: (h, w) of its map.
+        architecture: of the network.
+        layers: names.
         name: of the mask, for messages.
 
     Returns:
-        g = T² M / Σ T² (1, 1, h, w).
+        g = T² M / Σ T² (1, 1, h, w), by layer; T is that of `carried`.
 
     Raises:
-        InputError: no position sees more of the region than of what surrounds it.
+        InputError: on one of these maps no position belongs more to the region than to what surrounds it.
     """
-    t = carried(mask, layer, size)
-    if t.max() <= MOSTLY:
-        raise InputError(
-            f"{name} is lost at {layer.name}: each position there sees {layer.receptive_field} pixels of "
-            f"{mask.shape[-1]}×{mask.shape[-2]}, and none of them mostly the region: give a larger region, a larger "
-            f"size, or fewer style layers, without {layer.name}"
-        )
-    return t.square() / t.square().mean()
+    made = carried(mask, architecture, layers)
+    for layer, t in made.items():
+        if t.max() <= MOSTLY:
+            raise InputError(
+                f"{name} is lost at {layer}, where a position sees {architecture.layers[layer].receptive_field} of "
+                f"{mask.shape[-1]}×{mask.shape[-2]} pixels and none sees mostly the region: give a larger region, a "
+                f"larger size, or fewer style layers, without {layer}"
+            )
+    return {layer: t.square() / t.square().mean() for layer, t in made.items()}
 
 
 def guided_gram(features: Tensor, t: Tensor) -> Tensor:
@@ -402,7 +394,7 @@ def counting(guide: Tensor) -> Tensor:
     """The positions that belong to a region, where each counts fully or not at all.
 
     Args:
-        guide: (1, 1, H, W), as `guide` makes it.
+        guide: (1, 1, H, W), as `guides` makes it.
 
     Returns:
         The numbers (M',) of those whose T is above half of the largest.
@@ -466,7 +458,7 @@ class Statistic:
 
         Args:
             features: (1, N, H, W).
-            guide: (1, 1, H, W), as `guide` makes it.
+            guide: (1, 1, H, W), as `guides` makes it.
         """
         return self.describe(features, guide) if self.is_mean else self.describe(chosen(features, counting(guide)))
 

@@ -1,5 +1,7 @@
 """Masks on their way to the maps, and what a region's style is: by brute force, NumPy and finite differences."""
 
+from itertools import product
+
 import numpy as np
 import pytest
 import torch
@@ -10,8 +12,8 @@ from nstlib.architecture import BACKBONES, Architecture, vgg
 from nstlib.backbone import Backbone
 from nstlib.engine import FeaturesInBands
 from nstlib.errors import InputError
-from nstlib.loss import Objective, divide_strength, guides_of, style_terms
-from nstlib.style import STATISTICS, carried, gram, guide, guided_gram, guided_sum, raw_moments
+from nstlib.loss import Objective, divide_strength, style_terms
+from nstlib.style import STATISTICS, carried, gram, guided_gram, guided_sum, guides, raw_moments
 
 TINY = Architecture("tiny", vgg((2, 2, 2), (1, 1, 1)), content_layers=("relu2_1",), style_layers=("relu1_1",))
 WITHOUT_NEIGHBOURS = [name for name, kind in STATISTICS.items() if not kind.knows_neighbours]
@@ -27,49 +29,72 @@ def half(size, left=True):
 # --- from a picture to a map ---------------------------------------------------------------------
 
 
+def seen(spec, mask):
+    """A mask (H, W) one layer further down: the mean of each window, as far as it lies in the picture."""
+    if spec.kernel == 1:
+        return mask
+    h, w = (spec.outputs(side) for side in mask.shape)
+    found = np.empty((h, w))
+    for y, x in product(range(h), range(w)):
+        top, left = y * spec.step - spec.padding, x * spec.step - spec.padding
+        found[y, x] = mask[max(top, 0) : top + spec.kernel, max(left, 0) : left + spec.kernel].mean()
+    return found
+
+
+@pytest.mark.parametrize("name", ["pocket", "squeezenet1_0"])
+def test_a_mask_goes_the_way_of_the_picture(name, rng):
+    """Layer by layer, by loops; and its size is that of the maps."""
+    architecture = BACKBONES[name]
+    mask = torch.rand(1, 1, 75, 102, generator=rng, dtype=torch.float64)
+    found = carried(mask, architecture, architecture.style_layers)
+    expected = mask[0, 0].numpy()
+    for spec in architecture.until(architecture.style_layers[-1]):
+        expected = seen(spec, expected)
+        if spec.name in architecture.style_layers:
+            assert found[spec.name].shape[-2:] == architecture.map_size(spec.name, (75, 102))[1:]
+            np.testing.assert_allclose(found.pop(spec.name)[0, 0], expected, rtol=1e-9)
+    assert not found
+
+
 @pytest.mark.parametrize("layer", ["relu1_1", "pool1", "relu2_1", "conv3_1", "pool3"])
-def test_a_position_belongs_by_what_it_sees(layer, rng):
+def test_a_position_belongs_wholly_where_it_sees_nothing_else(layer, rng):
     """What it sees is asked of the network itself: the pixels that its value has a slope on."""
     backbone = Backbone(TINY, pooling="average").double()
     for parameter in backbone.parameters():
         parameter.data.fill_(0.1)  # nothing is cut off by a ReLU
-    image, mask = picture(rng, (18, 22)).abs() + 0.6, torch.rand(1, 1, 18, 22, generator=rng, dtype=torch.float64)
-    leaf = image.clone().requires_grad_()
+    leaf, mask = picture(rng, (18, 22)).requires_grad_(), half((18, 22))
     features = backbone(leaf, [layer])[layer]
-    h, w = features.shape[-2:]
-    found = carried(mask, TINY.layers[layer], (h, w))
-    for y in range(h):
-        for x in range(w):
-            (slope,) = torch.autograd.grad(features[0, 0, y, x], leaf, retain_graph=True)
-            seen = slope[0].abs().sum(0) > 0
-            assert float(found[0, 0, y, x]) == pytest.approx(float(mask[0, 0][seen].mean()), abs=1e-12)
+    t = carried(mask, TINY, [layer])[layer][0, 0]
+    for y, x in product(*map(range, features.shape[-2:])):
+        (slope,) = torch.autograd.grad(features[0, 0, y, x], leaf, retain_graph=True)
+        inside = mask[0, 0][slope[0].abs().sum(0) > 0]
+        assert (t[y, x] == 1, t[y, x] == 0) == ((inside == 1).all(), (inside == 0).all())
 
 
 @pytest.mark.parametrize("name", BACKBONES)
 def test_masks_that_fill_a_picture_fill_its_maps(name, rng):
     architecture, size = BACKBONES[name], (75, 101)
     mask = torch.rand(1, 1, *size, generator=rng)
+    one, other, whole = (
+        carried(m, architecture, architecture.style_layers) for m in (mask, 1 - mask, torch.ones_like(mask))
+    )
     for layer in architecture.style_layers:
-        shape = architecture.map_size(layer, size)[1:]
-        t = [carried(m, architecture.layers[layer], shape) for m in (mask, 1 - mask, torch.ones_like(mask))]
-        assert t[0].shape == (1, 1, *shape)
-        np.testing.assert_allclose(t[0] + t[1], 1, atol=1e-6)
-        np.testing.assert_array_equal(t[2], 1)
+        np.testing.assert_allclose(one[layer] + other[layer], 1, atol=1e-6)
+        np.testing.assert_array_equal(whole[layer], 1)
 
 
 def test_a_guide_weighs_by_the_square(rng):
-    mask, layer = torch.rand(1, 1, 40, 30, generator=rng), BACKBONES["pocket"].layers["relu2_1"]
-    t = carried(mask, layer, (20, 15)).double().numpy()
-    np.testing.assert_allclose(guide(mask, layer, (20, 15)), t**2 * t.size / (t**2).sum(), rtol=1e-5)
+    mask, pocket = torch.rand(1, 1, 40, 30, generator=rng), BACKBONES["pocket"]
+    t = carried(mask, pocket, ["relu2_1"])["relu2_1"].double().numpy()
+    np.testing.assert_allclose(guides(mask, pocket, ["relu2_1"])["relu2_1"], t**2 * t.size / (t**2).sum(), rtol=1e-5)
 
 
 def test_a_region_that_no_position_sees_mostly_is_lost():
     mask = torch.zeros(1, 1, 64, 64)
-    mask[..., 20:32, 20:32] = 1
-    layers = BACKBONES["pocket"].layers
-    guide(mask, layers["relu1_1"], (64, 64))
-    with pytest.raises(InputError, match=r"the sky is lost at relu3_3: each position there sees 40 pixels of 64×64"):
-        guide(mask, layers["relu3_3"], (16, 16), "the sky")
+    mask[..., 20:29, 20:29] = 1
+    guides(mask, BACKBONES["pocket"], ["relu1_1", "relu2_1"])
+    with pytest.raises(InputError, match="the sky is lost at relu3_3, where a position sees 40 of 64×64 pixels"):
+        guides(mask, BACKBONES["pocket"], ["relu1_1", "relu3_3"], "the sky")
 
 
 # --- what a region's style is --------------------------------------------------------------------
@@ -88,7 +113,7 @@ def test_the_edge_of_a_region_counts_for_little():
     image[..., 80:] *= 0.2  # another look on the right
     for layer, most in {"relu1_1": 0.02, "relu2_1": 0.05, "relu3_1": 0.12}.items():
         features = backbone(image, [layer])[layer]
-        t = carried(half((96, 160)), backbone.layers[layer], features.shape[-2:])
+        t = carried(half((96, 160)), backbone.architecture, [layer])[layer]
         inner = gram(features[..., t[0, 0, 0] == 1])
         guided, whole = (float((g - inner).norm() / inner.norm()) for g in (guided_gram(features, t), gram(features)))
         assert guided < most and 3 * guided < whole, layer
@@ -166,11 +191,11 @@ def test_the_engine_goes_by_sums_as_autograd_does(statistic, rng):
 def test_targets_in_bands_are_the_networks(rng, monkeypatch):
     backbone, style = network("pocket"), picture(rng, (90, 70))
     mask = torch.rand(1, 1, 90, 70, generator=rng, dtype=torch.float64)
-    guides = guides_of(backbone.architecture, mask, ["relu1_1", "relu4_1"])
-    whole = backbone(style, guides, gram, guides)
+    made = guides(mask, backbone.architecture, ["relu1_1", "relu4_1"])
+    whole = backbone(style, made, gram, made)
     monkeypatch.setattr("nstlib.memory.BAND_BYTES", 2**14)
-    found = FeaturesInBands(backbone)(style, guides, gram, guides)
-    for layer in guides:
+    found = FeaturesInBands(backbone)(style, made, gram, made)
+    for layer in made:
         np.testing.assert_allclose(found[layer], whole[layer], rtol=1e-9)
 
 

@@ -182,7 +182,7 @@ def flags(name: str, value: Any) -> list[str]:
     if name == "recipe":
         return ["--recipe", value]
     record = Settings if name in {one.name for one in fields(Settings)} else Recipe
-    rule = rule_of(record, name)
+    rule: Any = rule_of(record, name)
     if name in PER_STYLE:
         return [word for one in value for word in (PER_STYLE[name], rule.rule.items[0].show(one))]
     return [f"--{name.replace('_', '-')}", rule.show(value)]
