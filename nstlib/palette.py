@@ -10,7 +10,7 @@ Gatys, Bethge, Hertzmann & Shechtman 2016, "Preserving Color in Neural Artistic 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import cached_property
 
 import torch
@@ -167,7 +167,8 @@ class Colors:
             the content the styles' colours, and nothing is painted.
         content: the picture, at the result's size; None only with "style".
         styles: the pictures; where they have a mask, it says what of them is style.
-        masks: for each style (1, 1, H, W), where in the content it paints; None for everywhere.
+        masks: for each style (1, 1, H, W), where in the content it paints; None for everywhere. Where none does, the
+            content stays as it is.
         shares: of the styles; they add up to 1.
     """
 
@@ -209,22 +210,27 @@ class Colors:
         )
 
     def finish(self, image: Tensor) -> Tensor:
-        """What is handed out of a run's image (1, 3, H, W): the picture in its colours."""
-        if self.original is None or self.color not in ("luminance", "after", "only"):
+        """A run's image (1, 3, H, W) as it is handed out: in its colours, and the content where nobody paints."""
+        kept = self.color in ("style", *COLOR_MAPS)
+        if self.original is None or not self.styles or (kept and any(mask is None for mask in self.masks)):
             return image
         content = resize(self.original, (image.shape[-2], image.shape[-1])).to(image)
-        if self.color == "luminance":
-            return with_luminance(content, luminance(image)).clamp(0, 1)
         parts = self.parts(content)
+        covered = total(parts)
+        if self.color == "only":
+            return (content + total(list(self.moves(content, parts)))).clamp(0, 1)
+        if self.color == "luminance":
+            image = with_luminance(content, luminance(image))
         if self.color == "after":
-            covered = total(parts)
-            return (image + covered * (recolor(image, content, mask=covered, like_mask=covered) - image)).clamp(0, 1)
-        moves = [
-            part * (recolor(content, style.pixels.to(image), mask=part, like_mask=style.mask) - content)
-            for part, style, share in zip(parts, self.styles, self.shares, strict=True)
-            if share
-        ]
-        return (content + total(moves)).clamp(0, 1)
+            image = recolor(image, content, mask=covered, like_mask=covered)
+        return (content + covered * (image - content)).clamp(0, 1)
+
+    def moves(self, content: Tensor, parts: Sequence[Tensor]) -> Iterator[Tensor]:
+        """What each style's colours change of the content, (1, 3, H, W) each."""
+        for part, style, share in zip(parts, self.styles, self.shares, strict=True):
+            if share:
+                like = style.pixels.to(content)
+                yield part * (recolor(content, like, mask=part, like_mask=style.mask) - content)
 
     def parts(self, image: Tensor) -> list[Tensor]:
         """How much of each pixel of an image is each style's, (1, 1, H, W) each; together at most 1."""

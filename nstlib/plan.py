@@ -88,7 +88,7 @@ class Settings:
         None,
         Maybe(Tuple("one mask per style picture: a picture, alpha, rest or None", (MASK,), sign="\n")),
         "where in the content each style paints: a picture (white is here), alpha (where the content is opaque), "
-        "rest (where the others are not) or none (everywhere)",
+        "rest (where the others do not) or none (everywhere)",
     )
     style_masks: tuple[str | None, ...] | None = field(
         None,

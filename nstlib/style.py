@@ -338,7 +338,8 @@ def carried(mask: Tensor, architecture: Architecture, layers: Iterable[str]) -> 
     Returns:
         T (1, 1, h, w) in [0, 1], by layer, in the network's order.
     """
-    wanted, found, t = set(layers), {}, mask
+    wanted, t = set(layers), mask
+    found: dict[str, Tensor] = {}
     for spec in architecture.specs:
         if wanted <= found.keys():
             break

@@ -182,6 +182,16 @@ def test_each_style_takes_the_colours_of_its_region(photograph, painting):
     assert not torch.equal(*made.dyed)
 
 
+@pytest.mark.parametrize("color", ["style", "luminance", "pca", "after"])
+def test_where_nobody_paints_the_content_stays(color, photograph, painting):
+    left = torch.zeros(1, 1, *photograph.shape[-2:])
+    left[..., :60] = 1
+    image = photograph.flip(1) * 0.5 + 0.2
+    made = colors(color, photograph, painting, masks=[left]).finish(image)
+    np.testing.assert_allclose(made[..., 60:], photograph[..., 60:], atol=1e-6)
+    assert (made[..., :60] - photograph[..., :60]).abs().mean() > 0.05
+
+
 def test_a_result_can_be_recoloured_after(photograph, painting):
     image = painting[..., :100, :120] * 0.5 + 0.2  # nothing needs to be cut off
     made = colors("after", 0.3 + photograph * 0.4, painting).finish(image)

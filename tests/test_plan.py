@@ -381,7 +381,7 @@ def test_a_styles_transparent_part_is_no_style(statistic):
 def test_a_style_with_hardly_anything_in_it_is_refused(pictures):
     mask = torch.zeros(1, 1, 64, 56)
     mask[..., :3, :3] = 1
-    with pytest.raises(nst.InputError, match=r"the mask that says what of style 1 is painted is lost at relu2_1"):
+    with pytest.raises(nst.InputError, match=r"the mask that says what of style 1 is painted is lost at relu3_1"):
         prepare(pictures[0], [masked(pictures[1], mask)], **SMALL)
     with pytest.raises(nst.InputError, match="patches cannot leave out"):
         prepare(pictures[0], [masked(pictures[1], 1 - mask)], **SMALL, statistic="patches")
@@ -483,13 +483,13 @@ def test_colours_need_two_pictures(pictures):
 
 def test_a_mask_that_a_coarse_scale_loses_is_refused_before_the_fine_one_is_painted(pictures):
     patch = torch.zeros(48, 64)
-    patch[10:15, 10:15] = 1
+    patch[10:16, 10:16] = 1
     prepare(*split(pictures), **SHALLOW, masks=patch)
     with pytest.raises(
         nst.InputError,
-        match=r"where of style 1 is painted is lost at relu2_1, where a position sees 10 of 34×26 pixels",
+        match=r"where of style 1 is painted is lost at relu2_1, where a position sees 10 of 44×33 pixels",
     ):
-        prepare(*split(pictures), **SHALLOW, masks=patch, pyramid=((34, 2),))
+        prepare(*split(pictures), **SHALLOW, masks=patch, pyramid=((44, 2),))
 
 
 def test_masks_shrink_with_the_result(pictures):

@@ -62,7 +62,7 @@ def test_a_position_belongs_wholly_where_it_sees_nothing_else(layer, rng):
     backbone = Backbone(TINY, pooling="average").double()
     for parameter in backbone.parameters():
         parameter.data.fill_(0.1)  # nothing is cut off by a ReLU
-    leaf, mask = picture(rng, (18, 22)).requires_grad_(), half((18, 22))
+    leaf, mask = (0.6 + picture(rng, (18, 22)) / 3).requires_grad_(), half((18, 22))
     features = backbone(leaf, [layer])[layer]
     t = carried(mask, TINY, [layer])[layer][0, 0]
     for y, x in product(*map(range, features.shape[-2:])):

@@ -102,7 +102,7 @@ def test_a_control_changes_the_picture_where_it_says(content, style):
     options = {**SMALL, "style_layers": ["relu1_1", "relu2_1"], "precision": "float32"}
     here = nst.stylize(content, style, masks=LEFT, **options).image
     moved = (here - content).abs().amax(1)[0]
-    assert moved[:, 44:].max() < 0.05 < moved[:, :20].mean()
+    assert moved[:, 30:].max() < 1e-6 and moved[:, :30].mean() > 0.1
 
 
 def test_by_luminance_the_contents_chroma_stays(content, style):
@@ -126,7 +126,8 @@ def test_the_result_has_the_contents_colours(content, style):
 def test_colours_only_paint_nothing(content, style):
     result = nst.stylize(content, style, color="only", **SMALL)
     assert result.evaluations == 1 and not result.unchanged
-    assert torch.equal(result.image, recolor(content, style).clamp(0, 1))
+    plan = nst.prepare(content, style, color="only", **SMALL)
+    assert torch.allclose(result.image, recolor(content, plan.styles[0].pixels).clamp(0, 1), atol=1e-6)
 
 
 def test_a_checkpoint_of_another_mask_is_refused(content, style, tmp_path):
@@ -135,7 +136,7 @@ def test_a_checkpoint_of_another_mask_is_refused(content, style, tmp_path):
     for other, words in (({"masks": 1 - LEFT}, "another mask 1"), ({}, "another mask 1")):
         with pytest.raises(nst.InputError, match=words):
             nst.stylize(content, style, **options, **other)
-    with pytest.raises(nst.InputError, match="another style mask 1"):
+    with pytest.raises(nst.InputError, match="another style"):
         nst.stylize(content, style, masks=LEFT, style_masks=torch.ones(64, 56), **options)
 
 
