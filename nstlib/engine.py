@@ -25,31 +25,40 @@ from .memory import Cost, Way, costs_of, peak, peak_to_describe, ways, ways_to_d
 
 __all__ = ["Engine", "FeaturesInBands", "View", "captured"]
 
-Describe = Callable[..., Tensor]  # of a map (1, N, h, w), and of a guide beside it where there is one
+Describe = Callable[
+    ..., Tensor
+]  # of a map (1, N, h, w), and of what is to be known of its rows where there is anything
+
+
+class Region(Protocol):
+    """What is to be known of a map's positions, for any rows of it."""
+
+    def rows(self, rows: Rows) -> Region:
+        """The same for some rows of the map."""
 
 
 class Looker(Protocol):
     """What the engine asks of a term, whose value is weight · judge(describe(map)).
 
     describe: a map (1, N, h, w) → a mean over its positions, so that those of bands can be averaged; None if the term
-    has to see the map whole, and then judge takes the map itself. guide: (1, R, h, w), what is handed to describe
-    beside the map, its rows beside those of the map; None for nothing.
+    has to see the map whole, and then judge takes the map itself. regions: of the map, which describe takes beside it,
+    those of a band's rows beside the band; None for none.
     """
 
     weight: float
     layer: str
     describe: Describe | None
-    guide: Tensor | None
+    regions: Region | None
     judge: Callable[[Tensor], Tensor]
 
 
 @dataclass(frozen=True)
 class View:
-    """A layer, and what is to be said of its map, with which guide beside it; None for the map itself."""
+    """A layer, and what is to be said of its map, with which regions beside it; None for the map itself."""
 
     layer: str
     describe: Describe | None
-    guide: Tensor | None = None
+    regions: Region | None = None
 
 
 class Engine:
@@ -243,8 +252,8 @@ def tell(view: View, features: Tensor, step: Slice) -> Tensor:
     """What a view says of a band's own rows (1, N, owns, w) of a map: its share of a mean, or the rows themselves."""
     if view.describe is None:
         return features
-    guide = () if view.guide is None else (view.guide[..., slice(*step.owns), :],)
-    return step.share * view.describe(features, *guide)
+    regions = () if view.regions is None else (view.regions.rows(step.owns),)
+    return step.share * view.describe(features, *regions)
 
 
 def walk_back(band: Sequence[Slice], gradient: Tensor | None, slopes: Sequence[Tensor], tape: list) -> Tensor:
@@ -306,19 +315,19 @@ class FeaturesInBands:
         image: Tensor,
         layers: Iterable[str],
         describe: Describe | None = None,
-        guides: Mapping[str, Tensor] | None = None,
+        regions: Mapping[str, Region] | None = None,
     ) -> dict[str, Tensor]:
         """Maps by layer, or what `describe`, a mean over positions, says of each; as `Backbone.forward`.
 
         Args:
             image: (1, 3, H, W), sRGB in [0, 1].
             layers: names such as "relu4_2".
-            describe: a map (1, N, h, w), and its guide if there are any → what is wanted of it; None for the map.
-            guides: by layer (1, 1, h, w); None for none.
+            describe: a map (1, N, h, w), and its regions if there are any → what is wanted of it; None for the map.
+            regions: by layer, what `describe` takes beside the map; None for nothing.
         """
         wanted = self.backbone.check_layers(layers)
         self.backbone.check_size(image.shape[-2:], wanted[-1])
-        engine = Engine(self.backbone, [View(layer, describe, (guides or {}).get(layer)) for layer in wanted])
+        engine = Engine(self.backbone, [View(layer, describe, (regions or {}).get(layer)) for layer in wanted])
         return dict(zip(wanted, engine.describe(image), strict=True))
 
 

@@ -21,7 +21,7 @@ from .architecture import Architecture
 from .backbone import Backbone
 from .engine import Engine, captured
 from .errors import InputError, choose
-from .style import STATISTICS, Statistic, chosen, counting, guides
+from .style import STATISTICS, Regions, Statistic, chosen, guides
 
 __all__ = [
     "CONTENT_REDUCTIONS",
@@ -58,15 +58,15 @@ class Features(Protocol):
         image: Tensor,
         layers: Iterable[str],
         describe: Callable[..., Tensor] | None = None,
-        guides: Mapping[str, Tensor] | None = None,
+        regions: Mapping[str, Regions] | None = None,
     ) -> dict[str, Tensor]:
         """The map of each layer, or what `describe` says of it, as `Backbone.forward`.
 
         Args:
             image: (1, 3, H, W), sRGB in [0, 1].
             layers: names such as "relu4_2".
-            describe: a map (1, N, h, w), and its guide if there are any → its description; None for the map itself.
-            guides: by layer (1, 1, h, w).
+            describe: a map (1, N, h, w), and its regions if there are any → its description; None for the map itself.
+            regions: of each map, by layer.
         """
 
 
@@ -139,8 +139,7 @@ class Term:
         layer: whose map it looks at; None for the image itself.
         judge: what it looks at → a number; or, if `describe` is given, the description of it → a number.
         describe: a map (1, N, H, W) → a mean over its positions, which can be taken of a part of the map at a time.
-        guide: (1, R, H, W), what `describe` is called with beside the map: how much each position counts in each of R
-            regions; None for none.
+        regions: of the map, which `describe` is called with beside it; None for none.
     """
 
     kind: str
@@ -148,7 +147,7 @@ class Term:
     layer: str | None
     judge: Callable[[Tensor], Tensor]
     describe: Callable[..., Tensor] | None = None
-    guide: Tensor | None = None
+    regions: Regions | None = None
 
     @property
     def name(self) -> str:
@@ -161,8 +160,8 @@ class Term:
         Args:
             x: the map (1, N, H, W), or the image (1, 3, H, W).
         """
-        guide = () if self.guide is None else (self.guide,)
-        return self.judge(self.describe(x, *guide) if self.describe else x)
+        regions = () if self.regions is None else (self.regions,)
+        return self.judge(self.describe(x, *regions) if self.describe else x)
 
 
 def by_kind(terms: Mapping[str, float]) -> dict[str, float]:
@@ -274,7 +273,8 @@ def style_terms(
             mask = torch.ones_like(style[:, :1])
         if not wanted or mask is None:
             return backbone(style, wanted, kind.describe) if wanted else {}
-        return backbone(style, wanted, kind.within, guides(mask, backbone.architecture, wanted))
+        made = guides(mask, backbone.architecture, wanted)
+        return backbone(style, wanted, kind.within, {layer: Regions(weights) for layer, weights in made.items()})
 
     described = [describe(*each) for each in zip(styles, masks, speaks, strict=True)]
 
@@ -285,7 +285,7 @@ def style_terms(
         if everywhere is None:
             return Term("style", weight * layers[layer], layer, comparison(kind, targets, strengths), kind.mean)
         masks = [everywhere if region is None else region for region in where]
-        made = torch.cat([guides(mask, backbone.architecture, [layer])[layer] for mask in masks], 1)
+        made = Regions(torch.cat([guides(mask, backbone.architecture, [layer])[layer] for mask in masks], 1))
         return regional_term(kind, weight * layers[layer], layer, targets, strengths, made)
 
     known = dict.fromkeys(name for one in described for name in one)
@@ -328,7 +328,7 @@ def comparison(kind: Statistic, targets: Sequence[Tensor], strengths: Sequence[f
 
 
 def regional_term(
-    kind: Statistic, weight: float, layer: str, targets: Sequence[Tensor], strengths: Sequence[float], guides: Tensor
+    kind: Statistic, weight: float, layer: str, targets: Sequence[Tensor], strengths: Sequence[float], regions: Regions
 ) -> Term:
     """A layer's style, each region's compared with its own target.
 
@@ -338,18 +338,14 @@ def regional_term(
         layer: its name.
         targets: the description of each region's style.
         strengths: what each region's distance is multiplied with.
-        guides: (1, R, h, w), how much each position counts in each region.
+        regions: as many, of the layer's map.
     """
-    places = [] if kind.is_mean else [counting(one) for one in guides.split(1, 1)]
-
-    def describe(features: Tensor, guides: Tensor) -> Tensor:
-        return torch.stack([kind.describe(features, one) for one in guides.split(1, 1)])
 
     def judge(seen: Tensor) -> Tensor:
-        values = seen if kind.is_mean else (kind.describe(chosen(seen, place)) for place in places)
+        values = seen if kind.regional else (kind.describe(chosen(seen, places)) for places in regions.members)
         return total(*(s * kind.distance(v, t) for s, v, t in zip(strengths, values, targets, strict=True)))
 
-    return Term("style", weight, layer, judge, *((describe, guides) if kind.is_mean else ()))
+    return Term("style", weight, layer, judge, *((kind.regional, regions) if kind.regional else ()))
 
 
 def tv_term(

@@ -21,7 +21,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
-from functools import lru_cache
+from functools import cached_property, lru_cache
 
 import torch
 from torch import Tensor
@@ -33,12 +33,12 @@ from .errors import InputError
 
 __all__ = [
     "STATISTICS",
+    "Regions",
     "Statistic",
     "carried",
     "covariance",
     "gram",
     "guided_gram",
-    "guided_sum",
     "guides",
     "mean_std",
     "moments",
@@ -66,58 +66,51 @@ def positions(features: Tensor, dtype: torch.dtype | None = None) -> Tensor:
 
 
 class MeanOuterProduct(torch.autograd.Function):
-    """F → F diag(g) Fᵀ / M, summed in float32 at least; g = 1 for the plain mean.
+    """F → F Fᵀ / M, summed in float32 at least.
 
-    Autograd would go back through both factors; as the product is symmetric, one product (D + Dᵀ) F diag(g) / M does.
-    Of a map in half precision no copy in single precision is made, but for a part at a time.
+    Autograd would go back through both factors; as F Fᵀ is symmetric, one product (D + Dᵀ) F / M does. Of a map in
+    half precision no copy in single precision is made, but for a part at a time.
     """
 
     @staticmethod
-    def forward(ctx: FunctionCtx, f: Tensor, g: Tensor | None = None) -> Tensor:
-        """F diag(g) Fᵀ / M (N, N).
+    def forward(ctx: FunctionCtx, f: Tensor) -> Tensor:
+        """F Fᵀ / M (N, N).
 
         Args:
-            ctx: keeps F and g for the way back.
+            ctx: keeps F for the way back.
             f: F (N, M).
-            g: (M,), how much each position counts; None for 1 each.
         """
-        ctx.save_for_backward(*((f,) if g is None else (f, g)))
+        ctx.save_for_backward(f)
         exact = torch.promote_types(f.dtype, torch.float32)
         if f.dtype == exact:
-            return (f if g is None else f * g) @ f.T / f.shape[1]
-        r, most = f.new_zeros(len(f), len(f), dtype=exact), max(1, 2**18 // len(f))
-        for i, part in enumerate(f.split(most, dim=1)):
+            return f @ f.T / f.shape[1]
+        r = f.new_zeros(len(f), len(f), dtype=exact)
+        for part in f.split(max(1, 2**18 // len(f)), dim=1):
             part = part.to(exact)
-            r.addmm_(part if g is None else part * g[i * most : (i + 1) * most], part.T)
+            r.addmm_(part, part.T)
         return r / f.shape[1]
 
     @staticmethod
-    def backward(ctx: BackwardCFunction, d: Tensor) -> tuple[Tensor, None]:
+    def backward(ctx: BackwardCFunction, d: Tensor) -> Tensor:
         """The gradient (N, M) with respect to F.
 
         Args:
-            ctx: holds F (N, M) and g (M,).
-            d: the gradient (N, N) with respect to F diag(g) Fᵀ / M.
+            ctx: holds F (N, M).
+            d: the gradient (N, N) with respect to F Fᵀ / M.
         """
-        f, g = (*ctx.saved_tensors, None)[:2]
+        (f,) = ctx.saved_tensors
         d = ((d + d.T) / f.shape[1]).to(f.dtype)
-        back = d @ f if f.is_contiguous() else (f.T @ d).T  # keeps the layout of a map whose channels are last
-        return back if g is None else back.mul_(g), None
+        return d @ f if f.is_contiguous() else (f.T @ d).T  # keeps the layout of a map whose channels are last
 
 
-def gram(features: Tensor, guide: Tensor | None = None) -> Tensor:
-    """The Gram matrix R / M (N, N) of a feature map (Gatys et al. 2016, equation 3).
-
-    Args:
-        features: (1, N, H, W).
-        guide: (1, 1, H, W), how much each position counts, 1 on the mean; None for 1 each. See `guides`.
+def gram(features: Tensor) -> Tensor:
+    """The Gram matrix R / M (N, N) of a feature map (1, N, H, W) (Gatys et al. 2016, equation 3).
 
     >>> gram(torch.ones(1, 2, 3, 3))
     tensor([[1., 1.],
             [1., 1.]])
     """
-    f = positions(features, torch.promote_types(features.dtype, torch.bfloat16))  # (N, M)
-    return MeanOuterProduct.apply(f, None if guide is None else guide.flatten().to(f.dtype))
+    return MeanOuterProduct.apply(positions(features, torch.promote_types(features.dtype, torch.bfloat16)))
 
 
 def covariance(features: Tensor) -> Tensor:
@@ -140,38 +133,10 @@ def moments(features: Tensor) -> Tensor:
     return torch.cat([f.mean(1, keepdim=True), covariance(features)], dim=1)
 
 
-def raw_moments(features: Tensor, guide: Tensor | None = None) -> Tensor:
-    """Mean and Gram matrix side by side (N, 1 + N).
-
-    Args:
-        features: (1, N, H, W).
-        guide: as for `gram`.
-    """
-    return torch.cat([mean(features, guide), gram(features, guide)], dim=1)
-
-
-def mean(features: Tensor, guide: Tensor | None = None) -> Tensor:
-    """The mean of each channel (N, 1).
-
-    Args:
-        features: (1, N, H, W).
-        guide: as for `gram`.
-    """
+def raw_moments(features: Tensor) -> Tensor:
+    """Mean and Gram matrix side by side (N, 1 + N)."""
     f = positions(features)
-    return (f if guide is None else f * guide.flatten().to(f.dtype)).mean(1, keepdim=True)
-
-
-def guided_sum(features: Tensor, guide: Tensor) -> Tensor:
-    """A region's mean beside the Gram matrix of the whole map (N, 1 + N): the guided sum of Gatys et al. 2017.
-
-    Cheaper than a Gram matrix for each region, and it says less: which features occur in the region, not which occur
-    together there.
-
-    Args:
-        features: (1, N, H, W).
-        guide: (1, 1, H, W), as for `gram`.
-    """
-    return torch.cat([mean(features, guide), gram(features)], dim=1)
+    return torch.cat([f.mean(1, keepdim=True), gram(features)], dim=1)
 
 
 @lru_cache(maxsize=64)
@@ -388,29 +353,164 @@ def guided_gram(features: Tensor, t: Tensor) -> Tensor:
     tensor([[1., 2.],
             [2., 4.]])
     """
-    return gram(features, t.square() / t.square().mean())
+    weights = t.square() / t.square().sum()
+    return (positions(features) * weights.flatten()) @ positions(features).T
 
 
-def counting(guide: Tensor) -> Tensor:
-    """The positions that belong to a region, where each counts fully or not at all.
+class Regions:
+    """How much each position of a map counts in each of some regions.
 
     Args:
-        guide: (1, 1, H, W), as `guides` makes it.
-
-    Returns:
-        The numbers (M',) of those whose T is above half of the largest.
+        weights: g (1, R, h, w), 1 on the mean over the whole map; `guides` makes them of masks.
     """
-    return (guide.flatten() > MOSTLY**2 * guide.max()).nonzero().flatten()
+
+    def __init__(self, weights: Tensor):
+        self.weights = weights
+        self.parts: dict[tuple[int, int], Regions] = {}
+
+    def rows(self, rows: tuple[int, int]) -> Regions:
+        """The same for some rows of the map.
+
+        Args:
+            rows: the first, and one past the last.
+        """
+        if rows not in self.parts:
+            self.parts[rows] = Regions(self.weights[..., slice(*rows), :])
+        return self.parts[rows]
+
+    @cached_property
+    def flat(self) -> Tensor:
+        """g (R, M)."""
+        return self.weights.flatten(2)[0]
+
+    @cached_property
+    def groups(self) -> list[tuple[Tensor, list[tuple[int, float, Tensor | None]]]]:
+        """The positions (M',) that belong to the same regions, for each such set of regions; those of none left out.
+
+        With (region, weight of all, weights (M', 1)): the second None where all weigh the same, as in the midst of a
+        region, and the first 1 where they do not. So that each position is gone through once, in its own regions only.
+        """
+        numbers = range(len(self.flat))
+        sets = sum((self.flat[r] > 0).long() << r for r in numbers)
+        groups = []
+        for members in sets.unique().tolist():
+            places = (sets == members).nonzero().flatten()
+            weights = [(r, self.flat[r, places, None]) for r in numbers if members >> r & 1]
+            even = [(r, float(w[0]), None) if bool((w == w[0]).all()) else (r, 1.0, w) for r, w in weights]
+            groups += [(places, even)] if even else []
+        return groups
+
+    @cached_property
+    def members(self) -> list[Tensor]:
+        """By region, the positions (M',) that belong to it where each counts fully or not at all.
+
+        They are those whose T is above half of the largest.
+        """
+        return [(g > MOSTLY**2 * g.max()).nonzero().flatten() for g in self.flat]
 
 
-def chosen(features: Tensor, positions: Tensor) -> Tensor:
+class RegionalOuterProducts(torch.autograd.Function):
+    """F → F diag(g) Fᵀ / M of each region, summed in float32 at least; as `MeanOuterProduct`, which is g = 1."""
+
+    @staticmethod
+    def forward(ctx: FunctionCtx, f: Tensor, regions: Regions) -> Tensor:
+        """F diag(g) Fᵀ / M (R, N, N).
+
+        Args:
+            ctx: keeps F and the regions for the way back.
+            f: F (N, M).
+            regions: R of them, over M positions.
+        """
+        ctx.save_for_backward(f)
+        ctx.regions = regions  # type: ignore[attr-defined]  # what is no tensor is kept so
+        exact, most = torch.promote_types(f.dtype, torch.float32), max(1, 2**18 // len(f))
+        r = f.new_zeros(len(regions.flat), len(f), len(f), dtype=exact)
+        for places, weights in regions.groups:
+            for i, some in enumerate(places.split(most)):
+                x = f.T.index_select(0, some).to(exact)  # (M', N)
+                for number, all_, each in weights:
+                    y = x if each is None else x * each[i * most : (i + 1) * most].to(exact)
+                    r[number].addmm_(y.T, x, alpha=all_)
+        return r / f.shape[1]
+
+    @staticmethod
+    def backward(ctx: BackwardCFunction, d: Tensor) -> tuple[Tensor, None]:
+        """The gradient (N, M) with respect to F.
+
+        Args:
+            ctx: holds F (N, M) and the regions.
+            d: the gradient (R, N, N) with respect to what `forward` returns.
+        """
+        (f,) = ctx.saved_tensors
+        groups = ctx.regions.groups
+        d = (d + d.mT) / f.shape[1]
+        full = sum(len(places) for places, _ in groups) == f.shape[1]
+        back = (torch.empty_like if full else torch.zeros_like)(f.T)  # (M, N)
+        for places, weights in groups:
+            x, g = f.T.index_select(0, places), None
+            for number, all_, each in weights:
+                y = x @ (all_ * d[number]).to(f.dtype)
+                y = y if each is None else y.mul_(each)
+                g = y if g is None else g.add_(y)
+            back.index_copy_(0, places, g)
+        return back.T, None
+
+
+def region_grams(features: Tensor, regions: Regions) -> Tensor:
+    """The guided Gram matrix of each region (R, N, N).
+
+    Args:
+        features: (1, N, H, W).
+        regions: R of them, over the same positions.
+    """
+    return RegionalOuterProducts.apply(
+        positions(features, torch.promote_types(features.dtype, torch.bfloat16)), regions
+    )
+
+
+def region_means(features: Tensor, regions: Regions) -> Tensor:
+    """The mean of each channel in each region (R, N, 1).
+
+    Args:
+        features: (1, N, H, W).
+        regions: R of them, over the same positions.
+    """
+    f = positions(features)
+    return (regions.flat.to(f.dtype) @ f.T / f.shape[1])[:, :, None]
+
+
+def region_moments(features: Tensor, regions: Regions) -> Tensor:
+    """`raw_moments` of each region (R, N, 1 + N).
+
+    Args:
+        features: (1, N, H, W).
+        regions: R of them, over the same positions.
+    """
+    return torch.cat([region_means(features, regions), region_grams(features, regions)], dim=2)
+
+
+def guided_sums(features: Tensor, regions: Regions) -> Tensor:
+    """Each region's mean beside the Gram matrix of the whole map (R, N, 1 + N): Gatys et al. 2017, "Guided Sums".
+
+    Cheaper than a Gram matrix for each region, and it says less: which features occur in the region, not which occur
+    together there.
+
+    Args:
+        features: (1, N, H, W).
+        regions: R of them, over the same positions.
+    """
+    means = region_means(features, regions)
+    return torch.cat([means, gram(features).expand(len(means), -1, -1)], dim=2)
+
+
+def chosen(features: Tensor, places: Tensor) -> Tensor:
     """Some positions of a map in a row (1, N, 1, M').
 
     Args:
         features: (1, N, H, W).
-        positions: their numbers (M',).
+        places: their numbers (M',).
     """
-    return features.flatten(2)[:, :, None, positions]
+    return features.flatten(2)[:, :, None, places]
 
 
 @dataclass(frozen=True)
@@ -419,8 +519,7 @@ class Statistic:
 
     Attributes:
         name: as recipes call it.
-        describe: a feature map (1, N, H, W) → a tensor, in float32 (float64 stays). One that is a mean over positions
-            takes a guide (1, 1, H, W) beside it, which says how much each position counts, 1 on the mean.
+        describe: a feature map (1, N, H, W) → a tensor, in float32 (float64 stays).
         distance: two such tensors, of an image and of the style → a number ≥ 0.
         source: the formula, or where it comes from.
         power: the power of the features' scale that the distance grows with; None where it adds several.
@@ -428,11 +527,13 @@ class Statistic:
         copies: where it is not: how many times the map it holds, in float32, at its worst moment.
         kept: how many times the map a target takes.
         least: rows and columns that a map must have.
+        regional: where it is a mean: a map and its `Regions` → the descriptions of these regions, side by side; None if
+            positions count fully or not at all, and the map must be seen whole.
         unit: for the Gram family, what E = Σ (ΔR)² / (4 N² M²) is multiplied with, for N channels.
     """
 
     name: str
-    describe: Callable[..., Tensor]
+    describe: Callable[[Tensor], Tensor]
     distance: Callable[[Tensor, Tensor], Tensor]
     source: str
     power: int | None
@@ -440,10 +541,11 @@ class Statistic:
     copies: int = 0
     kept: int = 0
     least: int = 2
+    regional: Callable[[Tensor, Regions], Tensor] | None = None
     unit: Callable[[int], float] | None = None
 
     @property
-    def mean(self) -> Callable[..., Tensor] | None:
+    def mean(self) -> Callable[[Tensor], Tensor] | None:
         """`describe`, if it is a mean over positions."""
         return self.describe if self.is_mean else None
 
@@ -452,19 +554,19 @@ class Statistic:
         """Whether it asks for positions side by side, so that none can be left out."""
         return self.least > 2
 
-    def within(self, features: Tensor, guide: Tensor) -> Tensor:
-        """The description of a region.
-
-        A mean over positions weighs them. All others take those that count, each as much as the next.
+    def within(self, features: Tensor, regions: Regions) -> Tensor:
+        """The description of the first region.
 
         Args:
             features: (1, N, H, W).
-            guide: (1, 1, H, W), as `guides` makes it.
+            regions: over the same positions.
         """
-        return self.describe(features, guide) if self.is_mean else self.describe(chosen(features, counting(guide)))
+        if self.regional:
+            return self.regional(features, regions)[0]
+        return self.describe(chosen(features, regions.members[0]))
 
     def summed(self) -> Statistic:
-        """The one that compares guided sums: `guided_sum` in place of a Gram matrix.
+        """The one that compares guided sums in place of guided Gram matrices.
 
         Raises:
             InputError: it compares no Gram matrices.
@@ -479,7 +581,7 @@ class Statistic:
             parts = zip(value.split([1, len(value)], 1), target.split([1, len(target)], 1), strict=True)
             return torch.stack([self.distance(*both) for both in parts]).sum()
 
-        return replace(self, describe=guided_sum, distance=distance)
+        return replace(self, regional=guided_sums, distance=distance)
 
     def complete(self, seen: Tensor) -> Tensor:
         """The description of a map.
@@ -500,6 +602,7 @@ STATISTICS: dict[str, Statistic] = {
             "‖ΔR‖² / ‖R_style‖²: the same meaning on every layer and network",
             power=0,
             is_mean=True,
+            regional=region_grams,
         ),
         Statistic(
             "gram-e",
@@ -508,10 +611,20 @@ STATISTICS: dict[str, Statistic] = {
             "E, Gatys et al. 2016, equation 4",
             power=4,
             is_mean=True,
+            regional=region_grams,
             unit=lambda n: 1,
         ),
-        Statistic("gram-4e", gram, mean_square, "4E", power=4, is_mean=True, unit=lambda n: 4),
-        Statistic("gram-4e/n2", gram, mean_square_over_n2, "4E/N²", power=4, is_mean=True, unit=lambda n: 4 / n**2),
+        Statistic("gram-4e", gram, mean_square, "4E", power=4, is_mean=True, regional=region_grams, unit=lambda n: 4),
+        Statistic(
+            "gram-4e/n2",
+            gram,
+            mean_square_over_n2,
+            "4E/N²",
+            power=4,
+            is_mean=True,
+            regional=region_grams,
+            unit=lambda n: 4 / n**2,
+        ),
         Statistic("covariance", covariance, mean_square, "4E of the centred features", power=4, copies=2),
         Statistic("mean-std", mean_std, sum_over_channels, "Li et al. 2017, equation 11", power=2, copies=2),
         Statistic(
@@ -529,6 +642,7 @@ STATISTICS: dict[str, Statistic] = {
             "Li et al. 2017, polynomial kernel of degree 2",
             power=None,
             is_mean=True,
+            regional=region_moments,
         ),
         Statistic(
             "sliced", sliced, quantile_square, "Heitz et al. 2021, sliced Wasserstein", power=2, copies=5, kept=1

@@ -14,6 +14,7 @@ from torch.nn import functional as F
 
 import nstlib as nst
 from nstlib.plan import Settings, prepare
+from nstlib.style import Regions
 from nstlib.transfer import Transfer, paint
 
 MEAN, STD = torch.tensor([0.485, 0.456, 0.406]).view(1, 3, 1, 1), torch.tensor([0.229, 0.224, 0.225]).view(1, 3, 1, 1)
@@ -208,7 +209,7 @@ ARRIVALS = {
     ),
     "guidance": (
         {"guidance": "sum", "masks": [LEFT], "style_layers": "relu1_1"},
-        lambda p: p.objective().terms[-1].describe(torch.ones(1, 24, 8, 8), torch.ones(1, 1, 8, 8)).shape,
+        lambda p: p.objective().terms[-1].describe(torch.ones(1, 24, 8, 8), Regions(torch.ones(1, 1, 8, 8))).shape,
         (1, 24, 25),
     ),
     "color": ({"color": "luminance"}, lambda p: float(p.first_image((48, 64)).std(1).max()), near(0, abs=1e-6)),
@@ -494,7 +495,7 @@ def test_a_mask_that_a_coarse_scale_loses_is_refused_before_the_fine_one_is_pain
 
 def test_masks_shrink_with_the_result(pictures):
     plan = prepare(*split(pictures), **SHALLOW, masks=LEFT, pyramid=((48, 2),))
-    guides = [plan.terms(stage.size)[-1].guide for stage in plan.stages]
+    guides = [plan.terms(stage.size)[-1].regions.weights for stage in plan.stages]
     assert [g.shape for g in guides] == [(1, 1, 18, 24), (1, 1, 24, 32)]
 
 

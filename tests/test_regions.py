@@ -13,7 +13,7 @@ from nstlib.backbone import Backbone
 from nstlib.engine import FeaturesInBands
 from nstlib.errors import InputError
 from nstlib.loss import Objective, divide_strength, style_terms
-from nstlib.style import STATISTICS, carried, gram, guided_gram, guided_sum, guides, raw_moments
+from nstlib.style import STATISTICS, Regions, carried, gram, guided_gram, guided_sums, guides, region_grams
 
 TINY = Architecture("tiny", vgg((2, 2, 2), (1, 1, 1)), content_layers=("relu2_1",), style_layers=("relu1_1",))
 WITHOUT_NEIGHBOURS = [name for name, kind in STATISTICS.items() if not kind.knows_neighbours]
@@ -119,31 +119,50 @@ def test_the_edge_of_a_region_counts_for_little():
         assert guided < most and 3 * guided < whole, layer
 
 
-def test_guided_statistics_are_those_of_numpy(rng):
-    features = torch.randn(1, 4, 6, 7, generator=rng, dtype=torch.float64)
-    t = torch.rand(1, 1, 6, 7, generator=rng, dtype=torch.float64)
-    f, w = features[0].flatten(1).numpy(), t.flatten().numpy() ** 2
-    w /= w.sum()
-    expected, mean = np.einsum("im,jm,m->ij", f, f, w), (f * w).sum(1)
-    np.testing.assert_allclose(guided_gram(features, t), expected, rtol=1e-12)
-    g = t.square() / t.square().mean()
-    np.testing.assert_allclose(raw_moments(features, g), np.c_[mean, expected], rtol=1e-12)
-    np.testing.assert_allclose(guided_sum(features, g), np.c_[mean, f @ f.T / 42], rtol=1e-12)
+def three(rng, size=(6, 7)):
+    """T of three regions that meet, overlap and leave something out (1, 3, H, W), two of them hard in their midst."""
+    t = torch.zeros(1, 3, *size, dtype=torch.float64)
+    t[:, 0, :3], t[:, 1, 3:, :5] = 1, 1
+    t[:, 0, 3] = 0.4
+    t[:, 2] = torch.rand(size, generator=rng, dtype=torch.float64) * (torch.rand(size, generator=rng) > 0.5)
+    t[..., -1, -1] = 0
+    return t
 
 
-def test_the_gradient_of_a_guided_gram_matrix(rng, check_gradient):
-    t = torch.rand(1, 1, 3, 4, generator=rng, dtype=torch.float64)
-    for kept in (torch.contiguous_format, torch.channels_last):
-        features = torch.randn(1, 3, 3, 4, generator=rng, dtype=torch.float64)
-        check_gradient(lambda f, k=kept: guided_gram(f.contiguous(memory_format=k), t).square().sum(), features)
+def test_regional_statistics_are_those_of_numpy(rng):
+    features, t = torch.randn(1, 4, 6, 7, generator=rng, dtype=torch.float64), three(rng)
+    f, w = features[0].flatten(1).numpy(), t[0].flatten(1).numpy() ** 2
+    w /= w.sum(1, keepdims=True)
+    expected, means = np.einsum("im,jm,rm->rij", f, f, w), np.einsum("im,rm->ri", f, w)[:, :, None]
+    regions = Regions(t.square() / t.square().mean((2, 3), keepdim=True))
+    for number in range(3):
+        np.testing.assert_allclose(guided_gram(features, t[:, [number]]), expected[number], rtol=1e-12)
+    whole = np.broadcast_to(f @ f.T / 42, expected.shape)
+    np.testing.assert_allclose(region_grams(features, regions), expected, rtol=1e-12)
+    np.testing.assert_allclose(STATISTICS["mmd"].regional(features, regions), np.c_["2", means, expected], rtol=1e-12)
+    np.testing.assert_allclose(guided_sums(features, regions), np.c_["2", means, whole], rtol=1e-12)
+
+
+def test_the_gradients_of_regional_statistics(rng, check_gradient):
+    t = three(rng, (4, 5))
+    regions = Regions(t.square() / t.square().mean((2, 3), keepdim=True))
+    features, number = torch.randn(1, 3, 4, 5, generator=rng, dtype=torch.float64), torch.arange(1.0, 4).view(3, 1, 1)
+    for describe in (region_grams, STATISTICS["mmd"].regional, guided_sums):
+        for kept in (torch.contiguous_format, torch.channels_last):
+
+            def loss(f, k=kept, describe=describe):
+                return (number * describe(f.contiguous(memory_format=k), regions).square()).sum()
+
+            check_gradient(loss, features)
+    check_gradient(lambda f: guided_gram(f, t[:, :1]).square().sum(), features)
 
 
 def test_half_precision_sums_in_single(rng):
     features = torch.randn(1, 24, 200, 200, generator=rng).bfloat16()
-    t = torch.rand(1, 1, 200, 200, generator=rng)
-    found = guided_gram(features, t)
+    weights = torch.rand(1, 2, 200, 200, generator=rng)
+    found = region_grams(features, Regions(weights))
     assert found.dtype == torch.float32
-    assert error(found, guided_gram(features.double(), t.double())) < 5e-3
+    assert error(found, region_grams(features.float(), Regions(weights))) < 1e-5
 
 
 # --- terms ---------------------------------------------------------------------------------------
@@ -191,10 +210,11 @@ def test_the_engine_goes_by_sums_as_autograd_does(statistic, rng):
 def test_targets_in_bands_are_the_networks(rng, monkeypatch):
     backbone, style = network("pocket"), picture(rng, (90, 70))
     mask = torch.rand(1, 1, 90, 70, generator=rng, dtype=torch.float64)
-    made = guides(mask, backbone.architecture, ["relu1_1", "relu4_1"])
-    whole = backbone(style, made, gram, made)
+    weights = guides(mask, backbone.architecture, ["relu1_1", "relu4_1"])
+    made = {layer: Regions(torch.cat([w, 0 * w + 1], 1)) for layer, w in weights.items()}
+    whole = backbone(style, made, region_grams, made)
     monkeypatch.setattr("nstlib.memory.BAND_BYTES", 2**14)
-    found = FeaturesInBands(backbone)(style, made, gram, made)
+    found = FeaturesInBands(backbone)(style, made, region_grams, made)
     for layer in made:
         np.testing.assert_allclose(found[layer], whole[layer], rtol=1e-9)
 
