@@ -17,7 +17,7 @@ import os
 import re
 import threading
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, field, fields, replace
 from importlib.util import find_spec
 from itertools import product
@@ -437,6 +437,8 @@ def checked_folder(folder: Any) -> Path:
         raise InputError(f"{brief(folder)} names no folder: give one for the pictures, such as 'sweep'")
     place = Path(os.path.expanduser(folder))
     try:
+        with suppress(FileNotFoundError, NotADirectoryError):
+            place.lstat()  # a name that is too long fails here
         there = next(one for one in (place, *place.absolute().parents) if os.path.lexists(one))
         if not there.is_dir():
             raise InputError(f"'{there}' is no folder: give the name of a new one")
@@ -547,7 +549,9 @@ def keep(path: Path, data: bytes) -> None:
             file.write(data)
     except OSError as error:
         why = error.strerror or one_line(error)
-        raise InputError(f"'{path}' could not be written ({why}): make room, and the same call goes on") from None
+        raise InputError(
+            f"'{one_line(path)}' could not be written ({why}): make room, and the same call goes on"
+        ) from None
 
 
 def keep_table(folder: Path, points: Sequence[Point]) -> None:
@@ -593,7 +597,8 @@ def contact_sheet(found: Sweep) -> Figure:
     axes = {"pictures": [", ".join(map(short_name, filter(None, point.pair))) for point in points]}
     axes |= {name: [point.values[name] for point in points] for name in points[0].values}
     several = [name for name in axes if len(set(axes[name])) > 1] or [*axes][-1:]
-    title = " × ".join(several)
+    alone = "" if "pictures" in several else f"{axes['pictures'][0]}: "
+    title = alone + " × ".join(several)
     *down, right = several
     columns = list(dict.fromkeys(axes[right]))
     images = [thumbnail(point) for point in points]
