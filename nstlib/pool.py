@@ -262,7 +262,7 @@ def elsewhere(
     """
     from distributed import as_completed
 
-    waiting, asked, ended = deque(items), dict[str, tuple[Any, Item]](), as_completed()
+    waiting, asked, ended = deque(items), dict[str, tuple[Any, Item]](), as_completed(loop=client.loop)
 
     def ask() -> None:
         """Keep all workers busy, those that joined meanwhile too; no more, since the items lie on the scheduler."""

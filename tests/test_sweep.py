@@ -19,6 +19,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from deeds import act
 
 import nstlib as nst
 from nstlib import cli, pool, sweeps
@@ -55,6 +56,7 @@ def painted(monkeypatch):
                 yield task, Outcome(None, str(error))
 
     monkeypatch.setattr(sweeps, "here", serially)
+    monkeypatch.setattr(sweeps, "SHEET_DPI", 50)
     return order
 
 
@@ -95,7 +97,7 @@ def test_the_table_and_the_contact_sheet(pictures, painted):
     labels = [axis.get_ylabel() for axis in figure.axes], [axis.get_xlabel() for axis in figure.axes]
     assert labels == (["0.5", "", "2", ""], ["", "", "adam", "lbfgs"])
     assert figure.get_suptitle() == "content, style: style_weight × optimizer"
-    assert nst.load_image("sweep/contact.png").pixels.shape[-1] > 800
+    assert nst.load_image("sweep/contact.png").pixels.shape[-1] > 300
     assert "contact sheet" in found._repr_html_() and repr(found).startswith("4 of 4 pictures")
 
 
@@ -183,7 +185,7 @@ def test_a_point_that_fails_says_why_and_is_tried_again(pictures, painted, monke
     assert failed.failure == "the paint is dry" and failed.values == {"style_weight": "2", "optimizer": "lbfgs"}
     assert "1 failed" in repr(found) and "the paint is dry" in repr(found)
     assert [row["failure"] for row in found.table] == ["", "", "", "the paint is dry"] and not failed.path.exists()
-    assert nst.load_image("sweep/contact.png").pixels.shape[-1] > 800
+    assert nst.load_image("sweep/contact.png").pixels.shape[-1] > 300
     monkeypatch.setattr(sweeps, "carry_out", real)
     assert not sweep().failures and len(painted) == 5
 
@@ -296,21 +298,6 @@ def test_cores_and_memory_are_divided(pictures, painted, monkeypatch):
 # --- processes -----------------------------------------------------------------------------------
 
 
-def act(deed):
-    """A piece of work that ends as it says."""
-    kind, value = deed
-    if kind == "raise":
-        raise InputError(value)
-    if kind == "die" or (kind == "die once" and not os.path.exists(value)):
-        open(value, "w").close()
-        os.kill(os.getpid(), signal.SIGKILL)
-    if kind == "threads":
-        return torch.get_num_threads()
-    if kind == "interrupt":
-        os.kill(os.getpid(), signal.SIGINT)
-    return value
-
-
 @pytest.fixture
 def path_of_tests(monkeypatch):
     """The processes can import this file."""
@@ -322,7 +309,7 @@ def test_a_process_that_dies_costs_only_its_own(tmp_path, path_of_tests):
     deeds = [("die", f"{tmp_path}/a"), ("raise", "no paint"), ("die once", f"{tmp_path}/b"), ("interrupt", 9)]
     found = dict(here(act, [*deeds, *innocent, ("threads", 0)], processes=2, threads=3))
     assert [found[deed] for deed in innocent] == [Outcome(n) for _, n in innocent]
-    assert found["raise", "no paint"] == Outcome(None, "no paint")
+    assert found["raise", "no paint"] == Outcome(None, "ValueError: no paint")
     assert found[deeds[2]] == Outcome(f"{tmp_path}/b"), "tried once more"
     assert found[deeds[0]].died and "its process was ended by signal 9" in found[deeds[0]].failure
     assert found["interrupt", 9] == Outcome(9) and found["threads", 0] == Outcome(3)
@@ -367,7 +354,7 @@ def wait_for(condition, seconds=120):
 @pytest.mark.skipif(not hasattr(os, "killpg"), reason="needs process groups")
 def test_a_real_sweep_whose_process_is_killed_and_which_is_interrupted(pictures):
     """Ctrl-C in a terminal goes to all processes of the group; and one of them may be killed at any time."""
-    run = begin(40)
+    run = begin(20)
     wait_for(lambda: list((pictures / "sweep").glob("*seed*.png")))
     os.kill(wait_for(lambda: children(run.pid))[0], signal.SIGKILL)
     wait_for(lambda: len(list((pictures / "sweep").glob("*seed*.png"))) >= 2)
@@ -377,7 +364,7 @@ def test_a_real_sweep_whose_process_is_killed_and_which_is_interrupted(pictures)
     assert not out and err.count("Traceback") == 1, "the processes were silent"
     assert f"stopped: {len(done)} of 6 pictures are in 'sweep', and the same call goes on from there" in err
     assert not children(run.pid)
-    run = begin(40)
+    run = begin(20)
     out, err = run.communicate(timeout=120)
     assert out.startswith("6 of 6 pictures") and not err, err
     assert len(list((pictures / "sweep").glob("*seed*.png"))) == 6
@@ -393,7 +380,7 @@ def test_a_worker_of_a_cluster_is_killed_and_nothing_is_lost_or_done_twice(pictu
     writes, real = Counter(), sweeps.keep
     monkeypatch.setattr(sweeps, "keep", lambda path, data: (writes.update([path.name]), real(path, data)))
     monkeypatch.chdir(pictures)
-    count = 8
+    count = 6
     with distributed.LocalCluster(2, threads_per_worker=1, dashboard_address=None, silence_logs=50) as cluster:
         with distributed.Client(cluster, set_as_default=False) as client:
             victim, survivor = client.run(os.getpid).values()
@@ -402,10 +389,10 @@ def test_a_worker_of_a_cluster_is_killed_and_nothing_is_lost_or_done_twice(pictu
             wait_for(lambda: list((pictures / "sweep").glob("*seed*.png")))
             os.kill(victim, signal.SIGKILL)
 
-        killer = threading.Thread(target=kill_in_mid_run)
+        killer = threading.Thread(target=kill_in_mid_run, daemon=True)
         killer.start()
         found = nst.sweep(
-            {"seed": list(range(count))}, PAIRS, scheduler=cluster.scheduler_address, size=64, evaluations=60,
+            {"seed": list(range(count))}, PAIRS, scheduler=cluster.scheduler_address, size=64, evaluations=30,
             start="noise", optimizer="adam", device="cpu",
         )  # fmt: skip
         killer.join()
@@ -414,7 +401,7 @@ def test_a_worker_of_a_cluster_is_killed_and_nothing_is_lost_or_done_twice(pictu
     assert victim not in pids and survivor in pids, "the kill was real"
     assert not found.failures and len(found.points) == count
     assert {name: n for name, n in writes.items() if "seed" in name} == {p.path.name: 1 for p in found.points}
-    assert nst.sweep({"seed": list(range(count))}, PAIRS, size=64, evaluations=60, start="noise", optimizer="adam")
+    assert nst.sweep({"seed": list(range(count))}, PAIRS, size=64, evaluations=30, start="noise", optimizer="adam")
     assert sum(n for name, n in writes.items() if "seed" in name) == count, "nothing is left to do on this machine"
 
 
