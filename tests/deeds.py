@@ -5,7 +5,7 @@ import signal
 
 
 def act(deed):
-    """Do (kind, value): "raise", "die", "die once" (`value` names a file that remembers it), "interrupt", or nothing."""
+    """Do (kind, value): "raise", "die", "die once" (`value` is a file that remembers it), "interrupt", or nothing."""
     kind, value = deed
     if kind == "raise":
         raise ValueError(value)

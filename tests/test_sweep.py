@@ -304,6 +304,7 @@ def path_of_tests(monkeypatch):
     monkeypatch.syspath_prepend(os.path.dirname(__file__))
 
 
+@pytest.mark.slow
 def test_a_process_that_dies_costs_only_its_own(tmp_path, path_of_tests):
     innocent = [("return", n) for n in range(4)]
     deeds = [("die", f"{tmp_path}/a"), ("raise", "no paint"), ("die once", f"{tmp_path}/b"), ("interrupt", 9)]
@@ -315,6 +316,7 @@ def test_a_process_that_dies_costs_only_its_own(tmp_path, path_of_tests):
     assert found["interrupt", 9] == Outcome(9) and found["threads", 0] == Outcome(3)
 
 
+@pytest.mark.slow
 def test_whoever_stops_listening_ends_the_processes(path_of_tests):
     outcomes = abreast(act, [("return", 1)] * 3, 1, 1)
     assert next(outcomes) == (("return", 1), Outcome(1))
