@@ -36,7 +36,19 @@ from .interrupts import Stopped
 from .live import counting
 from .machine import choose_device, free_memory
 from .optimizers import Stop
-from .plan import FREE_SHARE, Plan, Settings, digest, is_name, prepare, settle, takes_options
+from .plan import (
+    ALPHA,
+    FREE_SHARE,
+    REST,
+    Plan,
+    Settings,
+    check_pictures,
+    digest,
+    is_name,
+    prepare,
+    settle,
+    takes_options,
+)
 from .pool import Outcome, cluster, cores, elsewhere, here
 from .recipe import STARTS, Recipe
 from .recipes import DEFAULT_RECIPE, RECIPES
@@ -154,9 +166,9 @@ class Task:
         """Of all that makes its picture what it is."""
         recipe = {name: value for name, value in self.recipe.to_dict().items() if name not in WORDS}
         settings = {name: value for name, value in vars(self.settings).items() if name not in HOW}
-        pictures = [source.fingerprint for source in self.sources]
-        if self.recipe.start not in STARTS:
-            pictures.append(Source.of(self.recipe.start).fingerprint)
+        masks = (*(self.settings.masks or ()), *(self.settings.style_masks or ()))
+        named = (name for name in (self.recipe.start, *masks) if name not in (*STARTS, ALPHA, REST, None))
+        pictures = [source.fingerprint for source in (*self.sources, *map(Source.of, named))]
         told = json.dumps([recipe, settings, pictures], sort_keys=True)
         return hashlib.sha256(told.encode()).hexdigest()[:10]
 
@@ -244,8 +256,8 @@ def sweep(
         folder: for the pictures, the table and the contact sheet: a new one, or that of a sweep.
         processes: how many paint at a time, sharing cores and memory; None for one on a GPU, and else for as many as
             there are cores and memory allows.
-        scheduler: the address of one of dask.distributed's; its workers paint then. Pictures travel to them, but a file
-            of weights or of the start must lie there at the same path.
+        scheduler: the address of one of dask.distributed's; its workers paint then. Pictures travel to them, but files
+            of weights, of masks and of a start must lie there at the same path.
         show: a bar: None for wherever somebody is watching, True for always, False for never.
         options: recipe, and fields of it and of the settings, the same at all points; see below.
 
@@ -397,6 +409,7 @@ def laid_out(
         with told_at(point.words):
             chosen = {"recipe": DEFAULT_RECIPE, **options, **here_}
             task = Task(number, point.words, pair, *settle(chosen.pop("recipe"), chosen))
+            check_pictures(chosen, pair[0].given, pair[1:])
         tasks.append(task)
         points.append(looked_up(replace(point, path=folder / f"{slug(point.words)}-{task.fingerprint}.png")))
     return tasks, points

@@ -151,6 +151,14 @@ def test_another_picture_of_the_same_name_is_painted(pictures, painted):
     assert len(painted) == 2 and before.points[0].path != after.points[0].path
 
 
+@pytest.mark.parametrize("option", [{"masks": ["other.png"]}, {"style_masks": ["other.png"]}, {"start": "other.png"}])
+def test_another_mask_or_start_of_the_same_name_is_painted(pictures, painted, rng, option):
+    nst.sweep({"style_weight": [1]}, PAIRS, **option, **QUICK)
+    nst.save_image(torch.rand(1, 3, 60, 50, generator=rng), "other.png")
+    nst.sweep({"style_weight": [1]}, PAIRS, **option, **QUICK)
+    assert len(painted) == 2
+
+
 def test_device_and_memory_make_no_other_picture(pictures, painted):
     sweep()
     sweep(memory=8e9, device="auto")
@@ -250,6 +258,8 @@ WRONG = [
     (ONE, PAIRS, {"folder": "style.png/x"}, "is no folder"),
     (ONE, PAIRS, {"folder": ""}, "names no folder"),
     (ONE, PAIRS, {"folder": None}, "names no folder"),
+    (ONE, PAIRS, {"guidance": "sum"}, "guidance has an effect only with masks"),
+    (ONE, PAIRS, {"masks": ["none.png"]}, "none.png"),
     (ONE, PAIRS, {"memory": 1000}, "at content, style, size=48: .* need"),
 ]
 
