@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -124,14 +125,19 @@ class Backbone(nn.Module):
                 return
 
     def forward(
-        self, image: Tensor, layers: Iterable[str], describe: Callable[[Tensor], Tensor] | None = None
+        self,
+        image: Tensor,
+        layers: Iterable[str],
+        describe: Callable[..., Tensor] | None = None,
+        regions: Mapping[str, Any] | None = None,
     ) -> dict[str, Tensor]:
         """Feature maps of an image, or what `describe` says of each.
 
         Args:
             image: (B, 3, H, W), sRGB in [0, 1].
             layers: names such as "relu4_2"; the network stops after the deepest.
-            describe: a map (B, N, h, w) → what is wanted of it; None for the map itself.
+            describe: a map (B, N, h, w), and its regions if there are any → what is wanted of it; None for the map.
+            regions: by layer, what `describe` takes beside the map; None for nothing.
 
         Returns:
             one map (B, N, H / stride, W / stride) per name, or its description, in the network's order.
@@ -142,7 +148,8 @@ class Backbone(nn.Module):
         wanted = self.check_layers(layers)
         self.check_size(image.shape[-2:], wanted[-1])
         maps = self.iterate(image, wanted[-1])
-        return {name: describe(x) if describe else x for name, x in maps if name in wanted}
+        beside = {name: (regions[name],) if regions else () for name in wanted}
+        return {name: describe(x, *beside[name]) if describe else x for name, x in maps if name in wanted}
 
     def check_layers(self, names: Iterable[str]) -> list[str]:
         """The given layers in the network's order, each once.

@@ -50,11 +50,10 @@ class Needs:
         backbone: its network.
         recipe: what is computed.
         precision: of the maps, "float32" or "bfloat16".
-        whole: whether style pictures must be seen whole, because of a mask.
     """
 
-    def __init__(self, backbone: Backbone, recipe: Recipe, precision: str, *, whole: bool = False):
-        self.backbone, self.recipe, self.whole = backbone, recipe, whole
+    def __init__(self, backbone: Backbone, recipe: Recipe, precision: str):
+        self.backbone, self.recipe = backbone, recipe
         self.statistic = STATISTICS[recipe.statistic]
         views = [View(layer, None) for layer in recipe.content_layers if recipe.content_weight]
         views += [View(layer, self.statistic.mean) for layer in recipe.style_layers if recipe.style_weight]
@@ -95,7 +94,7 @@ class Needs:
 
     def describe(self, size: Size) -> int:
         """Bytes at most while a style picture is described."""
-        if self.statistic.is_mean and not self.whole:
+        if self.statistic.is_mean:
             return int(ON_THE_WAY * self.describing.bytes_to_describe(size))
         # One layer after the other: a convolution's map, its ReLU's, and what the statistic makes of it.
         layers = self.backbone.architecture.layers

@@ -23,7 +23,7 @@ import click
 from .about import VERSION
 from .errors import InputError, choose
 from .outputs import check_apart, check_format, check_output, save_anywhere
-from .terminal import Bar, complete, say, say_wrong
+from .terminal import PER_STYLE, Bar, complete, say, say_wrong
 from .threads import wait_briefly
 
 if TYPE_CHECKING:
@@ -35,6 +35,13 @@ __all__ = ["main"]
 
 MADE_OF = ("name", "source", "note")  # fields of a recipe that are words about it
 NAMES_SHOWN = ("backbone", "statistic")  # fields whose help does not list their choices yet
+ONE_PER_STYLE = {  # what one of `PER_STYLE` is, and its help
+    "shares": ("NUMBER", "how much it counts"),
+    "style_scales": ("NUMBER", "its size"),
+    "masks": ("PICTURE", "where in the content it paints, white is here; or alpha, rest, none"),
+    "style_masks": ("PICTURE", "what of it is style; or alpha, rest, none"),
+    "own_layers": ("LAYERS", "the style layers on which it counts, such as relu1_1,relu2_1; or none"),
+}
 GIGABYTE = 1e9
 
 
@@ -67,7 +74,7 @@ def field_options() -> list[FieldOption]:
     from .recipes import DEFAULT_RECIPE, RECIPES
 
     made = [FieldOption(one, base) for base in (RECIPES[DEFAULT_RECIPE], Settings()) for one in fields(base)]
-    return [option for option in made if option.name not in (*MADE_OF, "memory", "shares", "style_scales")]
+    return [option for option in made if option.name not in (*MADE_OF, *PER_STYLE, "memory")]
 
 
 def run_options(command: Callable) -> Callable:
@@ -77,8 +84,10 @@ def run_options(command: Callable) -> Callable:
         click.option("--recipe", default=None, help="a name that `nst recipes` lists [kit]"),
         click.option("--set", multiple=True, metavar="FIELD=VALUE", help="any field, as `nst recipes NAME` shows it"),
         click.option("--memory", default=None, metavar="GB", help="gigabytes that the run may use [what is free]"),
-        click.option("--share", "shares", multiple=True, metavar="NUMBER", help="one per style: how much it counts"),
-        click.option("--style-scale", "style_scales", multiple=True, metavar="NUMBER", help="one per style: its size"),
+        *(
+            click.option(PER_STYLE[name], name, multiple=True, metavar=value, help=f"one per style: {help}")
+            for name, (value, help) in ONE_PER_STYLE.items()
+        ),
         click.option("--checkpoint", default=None, help="a file for the state; if it exists, the run goes on from it"),
         click.option("--force", is_flag=True, help="write over a file that nst did not make"),
         click.option("--quiet", is_flag=True, help="say nothing but errors"),
@@ -141,6 +150,8 @@ def stylize(pictures: tuple[str, ...], like: str | None, **options: Any) -> None
     from .result import read_facts
 
     facts = read_facts(like) if like else {}
+    if facts:
+        facts = beside(facts, like)
     if not pictures and facts:
         pictures = named_in(facts, like)
     if len(pictures) < 2:
@@ -189,7 +200,8 @@ def paint(
     from .transfer import carry_out
 
     given = parsed(options)
-    inputs = [name for name in (content, *styles, given.get("start"), given.get("weights")) if name]
+    masks = (*(given.get("masks") or ()), *(given.get("style_masks") or ()))
+    inputs = [name for name in (content, *styles, given.get("start"), given.get("weights"), *masks) if name]
     check_output(output, inputs, force)
     if checkpoint is not None:
         check_apart(checkpoint, [*inputs, output], "the checkpoint")
@@ -228,11 +240,24 @@ def parsed(options: Mapping[str, Any]) -> dict[str, Any]:
         if not equals:
             raise InputError(f"--set {text} names no value: write --set FIELD=VALUE, such as --set history=20")
         given[name.strip().replace("-", "_")] = value.strip()
-    texts = {name: value if isinstance(value, str) else ",".join(value) for name, value in given.items()}
-    made = {name: rule_for(name).parse(text) for name, text in texts.items()}
+    made = {name: parse(rule_for(name), text) for name, text in given.items()}
     if isinstance(made.get("memory"), int | float):
         made["memory"] *= GIGABYTE
     return made
+
+
+def parse(rule: Any, given: str | tuple[str, ...]) -> Any:
+    """What an option's text means; of one that was given once per style, the values in a row.
+
+    Args:
+        rule: of the field.
+        given: a text, or several.
+    """
+    if isinstance(given, str):
+        return rule.parse(given)
+    row = rule.rule  # of all the styles together; without it, "none" would mean none of them at all
+    made = [row.parse(text) for text in given]
+    return tuple(value for one in made for value in (one if isinstance(one, tuple) else (one,)))
 
 
 def rule_for(name: str) -> Any:
@@ -251,7 +276,7 @@ def rule_for(name: str) -> Any:
 
 
 def named_in(facts: Mapping[str, Any], path: str) -> tuple[str, ...]:
-    """Content and styles, as a picture's facts name them; files that are not here may lie beside the picture.
+    """Content and styles, as a picture's facts name them.
 
     Raises:
         InputError: there is no content, or no style: it was not made by `nst stylize`.
@@ -260,8 +285,25 @@ def named_in(facts: Mapping[str, Any], path: str) -> tuple[str, ...]:
     names = (facts.get("content"), *(styles if isinstance(styles, list) else ()))
     if len(names) < 2 or not all(isinstance(name, str) for name in names):
         raise InputError(f"'{path}' was not made from a content and a style picture: name both, or use nst texture")
-    beside = {name: Path(path).parent / name for name in names}
-    return tuple(str(p) if p.is_file() and not Path(name).exists() else name for name, p in beside.items())
+    return names
+
+
+def beside(facts: Mapping[str, Any], path: str) -> dict[str, Any]:
+    """A picture's facts, with the files that they name looked for beside it where they are not here.
+
+    Args:
+        facts: as `read_facts` reads them.
+        path: of the picture.
+    """
+
+    def found(name: Any) -> Any:
+        if isinstance(name, list):
+            return [found(one) for one in name]
+        if not isinstance(name, str) or Path(name).exists() or not (near := Path(path).parent / name).is_file():
+            return name
+        return str(near)
+
+    return {**facts, **{name: found(facts.get(name)) for name in ("content", "styles", "masks", "style_masks")}}
 
 
 @nst.command()
@@ -379,6 +421,10 @@ def story_of(facts: Mapping[str, Any]) -> Iterable[tuple[str, str]]:
     for number, style in enumerate(facts.get("styles") or ()):
         share = f", {shares[number]:.0%} of the style" if len(shares) > 1 else ""
         yield "style", f"{style or 'a picture from memory'}{share}"
+        for name in ("masks", "style_masks", "own_layers"):
+            if facts.get(name) and facts[name][number] is not None:
+                value = facts[name][number]
+                yield f"  {PER_STYLE[name].strip('-')}", value if isinstance(value, str) else ",".join(value)
     recipe = Recipe.from_dict(facts["recipe"])
     base = RECIPES.get(recipe.name, RECIPES[DEFAULT_RECIPE])
     named = "" if recipe.name == base.name else f"{recipe.name}, told by what differs from "

@@ -9,7 +9,7 @@ the tests compare with.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -23,30 +23,42 @@ from .errors import InputError
 from .layers import Rows, Slice, cut, divide, embed, select
 from .memory import Cost, Way, costs_of, peak, peak_to_describe, ways, ways_to_describe
 
-__all__ = ["Engine", "View", "captured", "features_in_bands"]
+__all__ = ["Engine", "FeaturesInBands", "View", "captured"]
 
-Describe = Callable[[Tensor], Tensor]
+Describe = Callable[
+    ..., Tensor
+]  # of a map (1, N, h, w), and of what is to be known of its rows where there is anything
+
+
+class Region(Protocol):
+    """What is to be known of a map's positions, for any rows of it."""
+
+    def rows(self, rows: Rows) -> Region:
+        """The same for some rows of the map."""
 
 
 class Looker(Protocol):
     """What the engine asks of a term, whose value is weight · judge(describe(map)).
 
     describe: a map (1, N, h, w) → a mean over its positions, so that those of bands can be averaged; None if the term
-    has to see the map whole, and then judge takes the map itself.
+    has to see the map whole, and then judge takes the map itself. regions: of the map, which describe takes beside it,
+    those of a band's rows beside the band; None for none.
     """
 
     weight: float
     layer: str
     describe: Describe | None
+    regions: Region | None
     judge: Callable[[Tensor], Tensor]
 
 
 @dataclass(frozen=True)
 class View:
-    """A layer, and what is to be said of its map; None for the map itself."""
+    """A layer, and what is to be said of its map, with which regions beside it; None for the map itself."""
 
     layer: str
     describe: Describe | None
+    regions: Region | None = None
 
 
 class Engine:
@@ -230,10 +242,18 @@ def look(
         if view.layer == step.name:
             leaf = features.detach().requires_grad_()
             with torch.set_grad_enabled(graph):
-                tells = step.share * view.describe(leaf) if view.describe else leaf
+                tells = tell(view, leaf, step)
             told[i] = tells.detach() if told[i] is None else told[i] + tells.detach()
             looks.append((i, leaf, tells))
     return looks
+
+
+def tell(view: View, features: Tensor, step: Slice) -> Tensor:
+    """What a view says of a band's own rows (1, N, owns, w) of a map: its share of a mean, or the rows themselves."""
+    if view.describe is None:
+        return features
+    regions = () if view.regions is None else (view.regions.rows(step.owns),)
+    return step.share * view.describe(features, *regions)
 
 
 def walk_back(band: Sequence[Slice], gradient: Tensor | None, slopes: Sequence[Tensor], tape: list) -> Tensor:
@@ -280,24 +300,35 @@ def add_rows(whole: Tensor | None, part: Tensor, rows: Rows, height: int) -> Ten
     return whole
 
 
-def features_in_bands(backbone: Backbone) -> Callable[..., dict[str, Tensor]]:
+class FeaturesInBands:
     """The backbone as it is called for targets, but working through the image in bands.
 
     Args:
         backbone: the network.
-
-    Returns:
-        (image, layers, describe) → {layer: map, or its description}, as `Backbone.forward`; `describe` must be a mean
-        over positions.
     """
 
-    def features(image: Tensor, layers: Iterable[str], describe: Describe | None = None) -> dict[str, Tensor]:
-        wanted = backbone.check_layers(layers)
-        backbone.check_size(image.shape[-2:], wanted[-1])
-        engine = Engine(backbone, [View(layer, describe) for layer in wanted])
-        return dict(zip(wanted, engine.describe(image), strict=True))
+    def __init__(self, backbone: Backbone):
+        self.backbone, self.architecture = backbone, backbone.architecture
 
-    return features
+    def __call__(
+        self,
+        image: Tensor,
+        layers: Iterable[str],
+        describe: Describe | None = None,
+        regions: Mapping[str, Region] | None = None,
+    ) -> dict[str, Tensor]:
+        """Maps by layer, or what `describe`, a mean over positions, says of each; as `Backbone.forward`.
+
+        Args:
+            image: (1, 3, H, W), sRGB in [0, 1].
+            layers: names such as "relu4_2".
+            describe: a map (1, N, h, w), and its regions if there are any → what is wanted of it; None for the map.
+            regions: by layer, what `describe` takes beside the map; None for nothing.
+        """
+        wanted = self.backbone.check_layers(layers)
+        self.backbone.check_size(image.shape[-2:], wanted[-1])
+        engine = Engine(self.backbone, [View(layer, describe, (regions or {}).get(layer)) for layer in wanted])
+        return dict(zip(wanted, engine.describe(image), strict=True))
 
 
 def captured(evaluate: Callable[[Tensor], object]) -> Callable[[Tensor], object]:

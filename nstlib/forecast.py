@@ -196,8 +196,8 @@ def foresee(plan: Plan, paces: Paces) -> Forecast:
         plan: that is to be carried out.
         paces: of this machine.
     """
-    stage, masked = plan.stages[-1], any(style.mask is not None for style in plan.styles)
-    needs = Needs(plan.backbone, plan.recipe, stage.precision, whole=masked)
+    stage = plan.stages[-1]
+    needs = Needs(plan.backbone, plan.recipe, stage.precision)
     taken = needs.taken(stage.size, [shape_of(style) for style in plan.styles], plan.budget)
     small = plan.recipe.side == "long" and max(stage.size) < plan.recipe.size
     return Forecast(stage.size, taken, paces.seconds(plan), not plan.budget.ample, small)

@@ -88,7 +88,7 @@ def progress_picture(progress: Progress | None, size: tuple[int, int]) -> str:
         size: (height, width) of the result, whose room is kept from the beginning.
     """
     height, width = fit(size, SIDE) if max(size) > SIDE else size
-    image = None if progress is None else small(progress.step.image)
+    image = None if progress is None else small(progress.image)
     return growing_html(image, told(progress), (width, height), JPEG)
 
 
@@ -205,7 +205,7 @@ class Place:
         Place.here = None
         error = getattr(done, "error_in_exec", None)
         if isinstance(error, Stopped) and self.progress is not None:
-            picture = small(self.progress.step.image)
+            picture = small(self.progress.image)
             self.put(picture_html(picture, told(self.progress)))
         else:
             self.handle.update({}, raw=True)

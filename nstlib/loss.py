@@ -7,9 +7,9 @@ Nothing is woven into the network: the objective runs it once, hands each term i
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property, partial
+from functools import cached_property
 from math import isclose
 from typing import Any, Protocol
 
@@ -17,13 +17,15 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from .architecture import Architecture
 from .backbone import Backbone
 from .engine import Engine, captured
 from .errors import InputError, choose
-from .style import STATISTICS, Statistic
+from .style import STATISTICS, Regions, Statistic, chosen, guides
 
 __all__ = [
     "CONTENT_REDUCTIONS",
+    "GUIDANCE",
     "TV_KINDS",
     "TV_REDUCTIONS",
     "Objective",
@@ -41,6 +43,7 @@ __all__ = [
 CONTENT_REDUCTIONS = {"mean": 2, "sum": 2, "relative": 0}
 TV_KINDS = {"l1": 1, "l2": 2, "isotropic": 1, "nine-point": 2}
 TV_REDUCTIONS = ("sum", "mean")
+GUIDANCE = ("gram", "sum")  # how the style of a region is compared
 
 Evaluation = tuple[Tensor, dict[str, Tensor], Tensor]  # total, terms by name, gradient (1, 3, H, W)
 
@@ -48,15 +51,22 @@ Evaluation = tuple[Tensor, dict[str, Tensor], Tensor]  # total, terms by name, g
 class Features(Protocol):
     """What targets are made with: a `Backbone`, or anything that is called like one."""
 
+    architecture: Architecture
+
     def __call__(
-        self, image: Tensor, layers: Iterable[str], describe: Callable[[Tensor], Tensor] | None = None
+        self,
+        image: Tensor,
+        layers: Iterable[str],
+        describe: Callable[..., Tensor] | None = None,
+        regions: Mapping[str, Regions] | None = None,
     ) -> dict[str, Tensor]:
         """The map of each layer, or what `describe` says of it, as `Backbone.forward`.
 
         Args:
             image: (1, 3, H, W), sRGB in [0, 1].
             layers: names such as "relu4_2".
-            describe: a map (1, N, h, w) → its description; None for the map itself.
+            describe: a map (1, N, h, w), and its regions if there are any → its description; None for the map itself.
+            regions: of each map, by layer.
         """
 
 
@@ -129,13 +139,15 @@ class Term:
         layer: whose map it looks at; None for the image itself.
         judge: what it looks at → a number; or, if `describe` is given, the description of it → a number.
         describe: a map (1, N, H, W) → a mean over its positions, which can be taken of a part of the map at a time.
+        regions: of the map, which `describe` is called with beside it; None for none.
     """
 
     kind: str
     weight: float
     layer: str | None
     judge: Callable[[Tensor], Tensor]
-    describe: Callable[[Tensor], Tensor] | None = None
+    describe: Callable[..., Tensor] | None = None
+    regions: Regions | None = None
 
     @property
     def name(self) -> str:
@@ -148,7 +160,8 @@ class Term:
         Args:
             x: the map (1, N, H, W), or the image (1, 3, H, W).
         """
-        return self.judge(self.describe(x) if self.describe else x)
+        regions = () if self.regions is None else (self.regions,)
+        return self.judge(self.describe(x, *regions) if self.describe else x)
 
 
 def by_kind(terms: Mapping[str, float]) -> dict[str, float]:
@@ -220,6 +233,9 @@ def style_terms(
     statistic: str = "gram-relative",
     shares: Iterable[float] | None = None,
     masks: Iterable[Tensor | None] | None = None,
+    regions: Iterable[Tensor | None] | None = None,
+    parts: Iterable[Iterable[str] | None] | None = None,
+    guidance: str = "gram",
 ) -> list[Term]:
     """One term per layer; several style images share it.
 
@@ -231,46 +247,105 @@ def style_terms(
         statistic: a name in `STATISTICS`.
         shares: one number per style image, equal if None; they are divided by their sum.
         masks: for each style image (1, 1, H, W), 1 where it is style and 0 where it is not, or None; None for none.
+        regions: for each style image a mask of the image that is painted, 1 where it has this style, all of one shape;
+            likewise.
+        parts: for each style image the names of the layers on which it counts, or None for all; None for all.
+        guidance: how a region's style is compared: "gram", by its guided Gram matrix, or "sum", by its guided sum.
 
     Raises:
-        InputError: another statistic, shares that do not fit, or a mask that leaves nothing of a layer's map.
+        InputError: another statistic or guidance, shares that do not fit, a mask that leaves nothing of a layer's map,
+            or a layer on which no style counts.
     """
     kind = STATISTICS[choose("style statistic", statistic, STATISTICS)]
+    kind = kind.summed() if choose("guidance", guidance, GUIDANCE) == "sum" else kind
     styles = list(styles)
     shares = divide_shares(len(styles), shares)
-    masks = [None] * len(styles) if masks is None else list(masks)
-    described = [
-        backbone(style, layers, kind.describe if mask is None else partial(describe_part, kind, mask))
-        for style, mask in zip(styles, masks, strict=True)
+    masks, regions = (list(given) if given else [None] * len(styles) for given in (masks, regions))
+    parts = [None] * len(styles) if parts is None else list(parts)
+    speaks = [
+        set(layers if part is None else part) if share else set() for part, share in zip(parts, shares, strict=True)
     ]
+    everywhere = next((torch.ones_like(region) for region in regions if region is not None), None)
+
+    def describe(style: Tensor, mask: Tensor | None, own: set[str]) -> dict[str, Tensor]:
+        wanted = [name for name in layers if name in own]
+        if mask is None and guidance == "sum":
+            mask = torch.ones_like(style[:, :1])
+        if not wanted or mask is None:
+            return backbone(style, wanted, kind.describe) if wanted else {}
+        made = guides(mask, backbone.architecture, wanted)
+        return backbone(style, wanted, kind.within, {layer: Regions(weights) for layer, weights in made.items()})
+
+    described = [describe(*each) for each in zip(styles, masks, speaks, strict=True)]
 
     def term(layer: str) -> Term:
-        targets = [(share, d[layer]) for share, d in zip(shares, described, strict=True) if share]
+        own = [i for i, one in enumerate(described) if layer in one]
+        targets, where = [described[i][layer] for i in own], [regions[i] for i in own]
+        strengths = divide_strength([shares[i] for i in own], where)
+        if everywhere is None:
+            return Term("style", weight * layers[layer], layer, comparison(kind, targets, strengths), kind.mean)
+        masks = [everywhere if region is None else region for region in where]
+        made = Regions(torch.cat([guides(mask, backbone.architecture, [layer])[layer] for mask in masks], 1))
+        return regional_term(kind, weight * layers[layer], layer, targets, strengths, made)
 
-        def judge(seen: Tensor) -> Tensor:
-            value = kind.complete(seen)
-            return total(*(share * kind.distance(value, target) for share, target in targets))
-
-        return Term("style", weight * layers[layer], layer, judge, kind.mean)
-
-    return [term(layer) for layer in described[0]]
+    known = dict.fromkeys(name for one in described for name in one)
+    if silent := [name for name in layers if name not in known]:
+        raise InputError(f"no style counts on {silent[0]}: give it to one of them, or leave it out of the style layers")
+    return [term(layer) for layer in known]
 
 
-def describe_part(kind: Statistic, mask: Tensor, features: Tensor) -> Tensor:
-    """What a statistic says of a part of a map.
+def divide_strength(shares: Sequence[float], regions: Sequence[Tensor | None]) -> list[float]:
+    """What each style's distance is multiplied with, so that a pixel is pulled alike however large its region is.
+
+    A region's statistic is a mean, so a pixel has the more say in it the smaller the region is. By share × area it
+    has as much as if that style had the whole picture; all together they come to the part of it that is covered.
 
     Args:
-        kind: of the statistic; one that asks for no neighbours.
-        mask: (1, 1, H, W), of the image, in [0, 1].
-        features: (1, N, h, w); the positions that lie in the mask by more than a half are described.
-
-    Raises:
-        InputError: fewer than two positions do.
+        shares: of the styles.
+        regions: a mask (1, 1, H, W) of the image for each; None for all of it.
     """
-    inside = F.interpolate(mask, features.shape[-2:], mode="area").flatten() > 0.5  # (h·w,)
-    if inside.sum() < 2:
-        raise InputError("hardly anything of a style picture is opaque: give a larger style_size, or a fuller picture")
-    return kind.describe(features.flatten(2)[:, :, None, inside])  # (1, N, 1, positions)
+    areas = [1.0 if region is None else float(region.mean()) for region in regions]
+    some = [region for region in regions if region is not None]
+    covered = float(total(*some).clamp(max=1).mean()) if len(some) == len(regions) else 1.0
+    weighed = [share * area for share, area in zip(shares, areas, strict=True)]
+    return [covered * one / sum(weighed) for one in weighed]
+
+
+def comparison(kind: Statistic, targets: Sequence[Tensor], strengths: Sequence[float]) -> Callable[[Tensor], Tensor]:
+    """What is seen of a map → its distance to some styles.
+
+    Args:
+        kind: of the statistic.
+        targets: the styles' descriptions.
+        strengths: one for each.
+    """
+
+    def judge(seen: Tensor) -> Tensor:
+        value = kind.complete(seen)
+        return total(*(s * kind.distance(value, target) for s, target in zip(strengths, targets, strict=True)))
+
+    return judge
+
+
+def regional_term(
+    kind: Statistic, weight: float, layer: str, targets: Sequence[Tensor], strengths: Sequence[float], regions: Regions
+) -> Term:
+    """A layer's style, each region's compared with its own target.
+
+    Args:
+        kind: of the statistic.
+        weight: of the term.
+        layer: its name.
+        targets: the description of each region's style.
+        strengths: what each region's distance is multiplied with.
+        regions: as many, of the layer's map.
+    """
+
+    def judge(seen: Tensor) -> Tensor:
+        values = seen if kind.regional else (kind.describe(chosen(seen, places)) for places in regions.members)
+        return total(*(s * kind.distance(v, t) for s, v, t in zip(strengths, values, targets, strict=True)))
+
+    return Term("style", weight, layer, judge, *((kind.regional, regions) if kind.regional else ()))
 
 
 def tv_term(

@@ -16,23 +16,27 @@ from torch import Tensor
 from .about import VERSION
 from .backbone import Backbone, load_backbone, normalize_activations
 from .budget import Budget, Needs
-from .engine import features_in_bands
+from .engine import FeaturesInBands
 from .errors import InputError, choose, nearest
 from .image import Picture, fit, load_image, resize
 from .loss import Features, Objective, Term, content_terms, divide_shares, style_terms, tv_term
 from .machine import choose_device, choose_precision, describe_device, free_memory
+from .palette import Colors, luminance
 from .recipe import SMALLEST, STARTS, Recipe
 from .recipes import DEFAULT_RECIPE, RECIPES
 from .result import FORMAT
 from .rules import Choice, Maybe, Number, Text, Tuple, accept, default_of, field
-from .style import STATISTICS
+from .style import MOSTLY, STATISTICS, guides
 
 __all__ = ["Plan", "Settings", "Stage", "options_of", "prepare"]
 
 ROUGH = 0.6  # of a mixed run's evaluations at full size, before float32 takes over (measured: tests/benchmarks, loss)
 NOISE = {"float32": 0.0, "bfloat16": 1e-2}  # relative error of a loss, see `lbfgs`
 FREE_SHARE = 0.9  # of what is free, what a run may take
-FROM_MEMORY = "(a picture from memory)"  # how a recipe calls a start that has no path
+FROM_MEMORY = "(a picture from memory)"  # how a recipe or a setting calls a picture that has no path
+MASKS = ("masks", "style_masks")  # settings that name pictures
+ALPHA, REST = "alpha", "rest"  # masks that need no picture: what is opaque, and what the other masks leave
+MASK = Maybe(Text("a path, alpha or rest"))
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -80,6 +84,28 @@ class Settings:
         Maybe(Tuple("one number above 0 per style picture", (Number(0, 64, above=True),), single=True)),
         "size of each style picture relative to style_size; none for 1",
     )
+    masks: tuple[str | None, ...] | None = field(
+        None,
+        Maybe(Tuple("one mask per style picture: a picture, alpha, rest or None", (MASK,), sign="\n")),
+        "where in the content each style paints: a picture (white is here), alpha (where the content is opaque), "
+        "rest (where the others do not) or none (everywhere)",
+    )
+    style_masks: tuple[str | None, ...] | None = field(
+        None,
+        Maybe(Tuple("one mask per style picture: a picture, alpha, rest or None", (MASK,), sign="\n")),
+        "what of each style picture is style, likewise; none for what is opaque",
+    )
+    own_layers: tuple[tuple[str, ...] | None, ...] | None = field(
+        None,
+        Maybe(
+            Tuple(
+                "for each style picture the names of some style layers, or None",
+                (Maybe(Tuple("", (Text("the name of a layer"),))),),
+                sign=";",
+            )
+        ),
+        "the style layers on which each style picture counts: shallow ones see strokes, deep ones forms; none for all",
+    )
 
     def __post_init__(self) -> None:
         accept(self)
@@ -119,6 +145,7 @@ class Plan:
         styles: the pictures, at their own sizes; none for a reconstruction of the content.
         start: the picture of a start that is neither content nor style nor noise.
         names: of content and styles, as they were given: None for one from memory.
+        masks: for each style (1, 1, H, W), where in the result it paints; None for everywhere.
         stages: the parts of the run.
         budget: how its memory is divided.
     """
@@ -132,6 +159,7 @@ class Plan:
     styles: tuple[Picture, ...]
     start: Picture | None
     names: tuple[str | None, ...]
+    masks: tuple[Tensor | None, ...]
     stages: tuple[Stage, ...]
     budget: Budget
 
@@ -148,6 +176,11 @@ class Plan:
     def shares(self) -> list[float] | None:
         """How much each style picture counts; they add up to 1."""
         return divide_shares(len(self.styles), self.settings.shares) if self.styles else None
+
+    @cached_property
+    def colors(self) -> Colors:
+        """The pictures in the colours in which they enter the run, and the way back for its result."""
+        return Colors(self.recipe.color, self.content, self.styles, self.masks, self.shares)
 
     @property
     def pictures(self) -> list[Picture]:
@@ -176,7 +209,7 @@ class Plan:
             "content": self.names[0],
             "styles": list(self.names[1:]),
             "shares": self.shares,
-            "style_scales": self.settings.style_scales and list(self.settings.style_scales),
+            **{name: listed(getattr(self.settings, name)) for name in ("style_scales", *MASKS, "own_layers")},
             "weights": self.settings.weights,
             "recipe": self.recipe.to_dict(),
         }
@@ -189,11 +222,14 @@ class Plan:
         given more.
         """
         words = ("name", "source", "note", "evaluations")
-        fields_ = {name: self.facts[name] for name in ("precision", "seed", "shares", "style_scales")}
+        fields_ = {name: self.facts[name] for name in ("precision", "seed", "shares", "style_scales", "own_layers")}
         fields_ |= {name: value for name, value in self.recipe.to_dict().items() if name not in words}
         pictures = {"content picture": self.content, "start picture": self.start}
         pictures |= {f"style picture {i}": style for i, style in enumerate(self.styles, 1)}
         digests = {name: digest(picture.pixels) for name, picture in pictures.items() if picture is not None}
+        masks = {"mask": self.masks, "style mask": [s.mask for s in self.styles] if self.settings.style_masks else ()}
+        for name, own in masks.items():
+            digests |= {f"{name} {i}": digest(mask) for i, mask in enumerate(own, 1) if mask is not None}
         digests["set of weights"] = digest(*self.backbone.state_dict().values())
         return {"fields": fields_, "digests": digests}
 
@@ -207,11 +243,13 @@ class Plan:
             (1, 3, *size), in [0, 1].
         """
         start = self.recipe.start
-        picture = self.content if start == "content" else self.styles[0] if start == "style" else self.start
-        if picture is not None:
-            return resize(picture.pixels, size)
-        noise = torch.randn(1, 3, *size, generator=torch.Generator().manual_seed(self.settings.seed))
-        return (self.backbone.get_buffer("mean").cpu() + self.recipe.noise * noise).clamp(0, 1)
+        if start == "noise":
+            noise = torch.randn(1, 3, *size, generator=torch.Generator().manual_seed(self.settings.seed))
+            return (self.backbone.get_buffer("mean").cpu() + self.recipe.noise * noise).clamp(0, 1)
+        if self.start is not None:
+            return resize(self.colors.enter(self.start.pixels), size)
+        content = self.colors.content if start == "content" else None
+        return resize(self.colors.dyed[0] if content is None else content, size)
 
     def objective(self, stage: Stage | None = None) -> Objective:
         """What is minimised in a stage, the last if None; every picture shrinks with the result."""
@@ -221,41 +259,58 @@ class Plan:
     def terms(self, size: tuple[int, int]) -> list[Term]:
         """Content, style and smoothness at a size (height, width)."""
         r, terms = self.recipe, []
-        in_bands: Features = features_in_bands(self.backbone)
-        if self.content is not None and r.content_weight:
-            content = resize(self.content.pixels, size).to(self.device)
+        in_bands: Features = FeaturesInBands(self.backbone)
+        if self.colors.content is not None and r.content_weight:
+            content = resize(self.colors.content, size).to(self.device)
             terms += content_terms(
                 in_bands, content, r.content_layers, weight=r.content_weight, reduction=r.content_reduction
             )
-        if self.styles and r.style_weight:
-            styles, masks = zip(*(self.shrunk(style, size) for style in self.styles), strict=True)
-            whole = not STATISTICS[r.statistic].is_mean or any(mask is not None for mask in masks)
+        if self.styles and r.style_weight and r.color != "only":
+            styles, masks = zip(*(self.shrunk(i, size) for i in range(len(self.styles))), strict=True)
             terms += style_terms(
-                self.backbone if whole else in_bands,
+                in_bands if STATISTICS[r.statistic].is_mean else self.backbone,
                 styles,
                 r.style_layers,
                 weight=r.style_weight,
                 statistic=r.statistic,
                 shares=self.shares,
                 masks=masks,
+                regions=[None if mask is None else resize(mask, size).to(self.device) for mask in self.masks],
+                parts=self.settings.own_layers,
+                guidance=r.guidance,
             )
         if r.tv_weight:
             space = self.backbone.normalize if r.tv_space == "network" else None
             terms.append(tv_term(r.tv_weight, r.tv_kind, r.tv_reduction, space))
         return terms
 
-    def shrunk(self, style: Picture, size: tuple[int, int]) -> tuple[Tensor, Tensor | None]:
+    def shrunk(self, number: int, size: tuple[int, int]) -> tuple[Tensor, Tensor | None]:
         """A style picture (1, 3, h, w) as it goes with a result, and its mask (1, 1, h, w) if it has one.
 
         Args:
-            style: at the size for the last stage.
+            number: of the style, from 0.
             size: (height, width) of the result.
         """
-        scale = size[0] / self.stages[-1].size[0]
-        h, w = style.pixels.shape[-2:]
+        scale, mask, pixels = size[0] / self.stages[-1].size[0], self.styles[number].mask, self.colors.dyed[number]
+        h, w = pixels.shape[-2:]
         shape = max(self.smallest, round(h * scale)), max(self.smallest, round(w * scale))
-        mask = None if style.mask is None else resize(style.mask, shape).to(self.device)
-        return resize(style.pixels, shape).to(self.device), mask
+        return resize(pixels, shape).to(self.device), None if mask is None else resize(mask, shape).to(self.device)
+
+    def check_masks(self) -> None:
+        """Refuse a mask of which nothing is left on a map, at any of the run's sizes.
+
+        Raises:
+            InputError: there is one; says which, and where.
+        """
+        for size in dict.fromkeys(stage.size for stage in self.stages):
+            for i, (mask, style) in enumerate(zip(self.masks, self.styles, strict=True)):
+                layers = (self.settings.own_layers and self.settings.own_layers[i]) or self.recipe.style_layers
+                own = None if style.mask is None else self.shrunk(i, size)[1]
+                where = None if mask is None else resize(mask, size)
+                for name, given in (("where", where), ("what", own)):
+                    if given is not None:
+                        whose = f"the mask that says {name} of style {i + 1} is painted"
+                        guides(given, self.backbone.architecture, layers, whose)
 
     def options(self, stage: Stage) -> dict[str, Any]:
         """The recipe's fields that its optimiser takes."""
@@ -280,21 +335,23 @@ def prepare(
     Raises:
         InputError: whatever does not fit, in one line.
     """
-    styles = list(styles) if isinstance(styles, list | tuple) else [styles]  # one alone may stand for a list of one
-    start = options.get("start")
-    recipe, settings = settle(recipe, options if start is None or is_name(start) else options | {"start": FROM_MEMORY})
+    styles = alone(styles)
+    sources = {name: alone(options.get(name)) for name in MASKS} | {"start": options.get("start")}
+    recipe, settings = settle(recipe, options | {name: named(one) for name, one in sources.items() if one is not None})
     check_pictures(options, content, styles)
     check_together(recipe, settings, content, styles)
     device = choose_device(settings.device)
     precision = choose_precision(settings.precision, device)
     backbone = ready_backbone(recipe, settings)
     smallest = smallest_side(backbone, recipe)
-    pictures = load_pictures(content, styles, start, recipe, settings, smallest)
+    pictures = load_pictures(content, styles, sources, recipe, settings, smallest)
     if recipe.normalized:
         normalize_activations(backbone, [picture.pixels for picture in pictures.all])
-    stages = divide_run(recipe, precision, pictures.shape or (recipe.size, recipe.size), smallest)
+    stages = divide_run(recipe, precision, pictures.content, smallest)
     budget = divide_memory(backbone, recipe, settings, stages[-1], pictures.styles, device)
-    return Plan(recipe, settings, device, precision, backbone.to(device), *pictures, tuple(stages), budget)
+    plan = Plan(recipe, settings, device, precision, backbone.to(device), *pictures, tuple(stages), budget)
+    plan.check_masks()
+    return plan
 
 
 def options_of(facts: Mapping[str, Any]) -> dict[str, Any]:
@@ -305,7 +362,7 @@ def options_of(facts: Mapping[str, Any]) -> dict[str, Any]:
     """
     if not facts:
         return {}
-    kept = ("seed", "shares", "style_scales", "weights", "precision")
+    kept = ("seed", "shares", "style_scales", *MASKS, "own_layers", "weights", "precision")
     options = {name: facts[name] for name in kept if facts.get(name) is not None}
     return options | {"recipe": Recipe.from_dict(facts["recipe"])}
 
@@ -313,6 +370,22 @@ def options_of(facts: Mapping[str, Any]) -> dict[str, Any]:
 def is_name(source: Any) -> bool:
     """Whether a picture is given by a name, a path or an address."""
     return isinstance(source, str | os.PathLike)
+
+
+def alone(sources: Any) -> Any:
+    """A list of pictures; one alone may stand for a list of one, and None stays."""
+    return list(sources) if isinstance(sources, list | tuple) else sources if sources is None else [sources]
+
+
+def named(source: Any) -> Any:
+    """A picture's name, or the names of several, with `FROM_MEMORY` for those that have none.
+
+    Args:
+        source: a name, a picture in any form, None, or a list of these.
+    """
+    if isinstance(source, list | tuple):
+        return tuple(named(one) for one in source)
+    return source if source is None or is_name(source) else FROM_MEMORY
 
 
 def settle(recipe: str | Recipe, options: Mapping[str, Any]) -> tuple[Recipe, Settings]:
@@ -352,8 +425,10 @@ def check_pictures(options: Mapping[str, Any], content: Any, styles: Sequence[An
         styles: as many as there are.
 
     Raises:
-        InputError: such a weight is above 0.
+        InputError: such a weight is above 0, or regions are to be compared in some way and there are none.
     """
+    if options.get("guidance") and all(options.get(name) is None for name in MASKS):
+        raise InputError("guidance has an effect only with masks: give masks, or leave guidance out")
     for name, given, what in (("content_weight", content is not None, "content"), ("style_weight", styles, "style")):
         if not given and options.get(name):
             raise InputError(f"{name} has an effect only with a {what} picture: give one, or leave {name} out")
@@ -383,9 +458,45 @@ def check_together(recipe: Recipe, settings: Settings, content: Any, styles: Seq
         )
     if styles:
         divide_shares(len(styles), settings.shares)
+    check_control(recipe, settings, content, len(styles))
     active = (content is not None and recipe.content_weight, styles and recipe.style_weight, recipe.tv_weight)
     if not any(active):
         raise InputError("all weights are 0, so at least one term is needed: nothing would be optimised")
+
+
+def check_control(recipe: Recipe, settings: Settings, content: Any, styles: int) -> None:
+    """Refuse colours, regions and layers that are not there.
+
+    Args:
+        recipe: what is computed.
+        settings: how.
+        content: None for none.
+        styles: how many there are.
+
+    Raises:
+        InputError: colours of a picture that was not given, a start that colours alone cannot have, sums of what has
+            none, other numbers of masks or own layers than styles, or a layer that is not the recipe's or no style's.
+    """
+    if recipe.color != "style" and (content is None or not styles):
+        raise InputError(f"color={recipe.color} needs a content and a style picture: give both, or leave color out")
+    if recipe.color == "only" and (recipe.start != "content" or not recipe.content_weight):
+        raise InputError("color=only paints nothing, it recolours the content: leave start and content_weight out")
+    if recipe.guidance == "sum" and (settings.masks or settings.style_masks):
+        STATISTICS[recipe.statistic].summed()
+    for name in (*MASKS, "own_layers"):
+        given = getattr(settings, name)
+        if given is not None and len(given) != styles:
+            raise InputError(f"{styles} style images and {len(given)} {name}: give one for each, none for no such")
+    if settings.own_layers is None:
+        return
+    known = dict.fromkeys(recipe.style_layers)
+    for layer in (layer for part in settings.own_layers for layer in part or ()):
+        if layer not in known:
+            raise InputError(
+                f"own_layers={layer}: {nearest(layer, known)}the recipe's style layers are {' '.join(known)}"
+            )
+    if silent := [n for n in known if not any(part is None or n in part for part in settings.own_layers)]:
+        raise InputError(f"no style counts on {silent[0]}: add it to own_layers, or leave it out of style_layers")
 
 
 def ready_backbone(recipe: Recipe, settings: Settings) -> Backbone:
@@ -435,27 +546,28 @@ class Pictures(NamedTuple):
     styles: tuple[Picture, ...]
     start: Picture | None
     names: tuple[str | None, ...]
+    masks: tuple[Tensor | None, ...]
 
     @property
     def all(self) -> list[Picture]:
         """Those that there are."""
         return [picture for picture in (self.content, *self.styles, self.start) if picture is not None]
 
-    @property
-    def shape(self) -> tuple[int, int] | None:
-        """(height, width) of the content, if there is one."""
-        return None if self.content is None else shape_of(self.content)
-
 
 def load_pictures(
-    content: Any | None, styles: Sequence[Any], start: Any, recipe: Recipe, settings: Settings, smallest: int
+    content: Any | None,
+    styles: Sequence[Any],
+    sources: Mapping[str, Any],
+    recipe: Recipe,
+    settings: Settings,
+    smallest: int,
 ) -> Pictures:
     """All pictures at the size at which the run needs them.
 
     Args:
         content: what `load_image` takes, or None.
         styles: as many.
-        start: the same, where the recipe's start is a picture from memory.
+        sources: start and masks as they were given, where they are no names.
         recipe: names sizes and start.
         settings: names the styles' scales.
         smallest: the least side of a picture.
@@ -469,13 +581,100 @@ def load_pictures(
 
     scales = settings.style_scales or (1.0,) * len(styles)
     sizes = [max(1, round((recipe.style_size or recipe.size) * scale)) for scale in scales]
-    begin = (
-        None if recipe.start in STARTS else load(start if recipe.start == FROM_MEMORY else recipe.start, recipe.size)
-    )
+    begin = None
+    if recipe.start not in STARTS:
+        begin = load(sources["start"] if recipe.start == FROM_MEMORY else recipe.start, recipe.size)
     painted = None if content is None else load(content, recipe.size)
-    cut = tuple(cut_out(load(style, size), recipe) for style, size in zip(styles, sizes, strict=True))
+    looks = [load(style, size) for style, size in zip(styles, sizes, strict=True)]
+    own = load_masks(sources["style_masks"], looks)
+    cut = tuple(cut_out(masked(look, mask), recipe) for look, mask in zip(looks, own, strict=True))
     names = tuple(name_of(given, made) for given, made in zip((content, *styles), (painted, *cut), strict=True))
-    return Pictures(painted, cut, begin, names)
+    canvas = painted or Picture(torch.zeros(1, 3, recipe.size, recipe.size), source="the canvas")
+    masks = load_masks(sources["masks"], [canvas] * len(styles))
+    if any(mask is not None for mask in masks) and STATISTICS[recipe.statistic].knows_neighbours:
+        raise InputError(f"{recipe.statistic} compares neighbours, so it knows no masks: choose another statistic")
+    return Pictures(painted, cut, begin, names, masks)
+
+
+def load_masks(sources: Any, over: Sequence[Picture]) -> tuple[Tensor | None, ...]:
+    """Masks (1, 1, H, W) in [0, 1], each of the size of the picture that it lies over, or None.
+
+    Args:
+        sources: a picture, `ALPHA`, `REST` or None for each; None for none.
+        over: the pictures.
+
+    Raises:
+        InputError: a mask that cannot be loaded, has another shape than its picture, or leaves nothing of it.
+    """
+    if sources is None:
+        return (None,) * len(over)
+    plain = [one for one in sources if one is not None and not is_word(one, REST)]
+    if any(is_word(one, REST) for one in sources) and not plain:
+        raise InputError("rest is what other masks leave, and there is none: give another style a mask")
+
+    def load(source: Any, picture: Picture) -> Tensor | None:
+        if source is None:
+            return None
+        if is_word(source, REST):
+            return filled(
+                (1 - torch.cat([load_mask(one, picture) for one in plain]).sum(0, keepdim=True)).clamp(0, 1), "the rest"
+            )
+        return filled(load_mask(source, picture), f"the mask {source!r}" if is_name(source) else "a mask")
+
+    return tuple(load(source, picture) for source, picture in zip(sources, over, strict=True))
+
+
+def is_word(source: Any, word: str) -> bool:
+    """Whether a mask is given by this word."""
+    return isinstance(source, str) and source == word
+
+
+def load_mask(source: Any, over: Picture) -> Tensor:
+    """A mask (1, 1, H, W) of a picture's size: its transparency if it has any, else how bright it is.
+
+    Args:
+        source: a picture in any form, or `ALPHA`.
+        over: the picture that it lies over.
+
+    Raises:
+        InputError: it cannot be loaded, or has another shape than the picture.
+    """
+    (height, width), mask = shape_of(over), over.mask
+    if is_word(source, ALPHA):
+        if mask is None:
+            raise InputError(
+                f"{over.source} is opaque all over, so alpha is no mask: give a picture, white where it is"
+            )
+        return mask
+    if is_name(source) and os.fspath(source) == FROM_MEMORY:
+        raise InputError("a mask was a picture from memory, which no file names: give the mask anew")
+    made = load_image(source, max(height, width), enlarge=True)
+    if max(abs(a - b) for a, b in zip(shape_of(made), (height, width), strict=True)) > 1:
+        raise InputError(
+            f"the mask {made.source} and {over.source}, over which it lies, have other shapes ({made.pixels.shape[-1]}×"
+            f"{made.pixels.shape[-2]} and {width}×{height} at one size): cut both alike"
+        )
+    return resize(luminance(made.pixels) if made.mask is None else made.mask, (height, width)).clamp(0, 1)
+
+
+def filled(mask: Tensor, name: str) -> Tensor:
+    """A mask in which there is something.
+
+    Args:
+        mask: (1, 1, H, W).
+        name: for the message.
+
+    Raises:
+        InputError: it is black, or nearly so, everywhere.
+    """
+    if mask.max() <= MOSTLY:
+        raise InputError(f"{name} is dark everywhere, and white says where it holds: invert it, or leave it out")
+    return mask
+
+
+def masked(picture: Picture, mask: Tensor | None) -> Picture:
+    """A picture of which only that is left which a mask (1, 1, H, W) shows, of what its own leaves."""
+    return picture if mask is None else replace(picture, mask=mask if picture.mask is None else mask * picture.mask)
 
 
 def divide_memory(
@@ -500,19 +699,22 @@ def divide_memory(
         InputError: the run does not fit, however frugally.
     """
     memory = FREE_SHARE * free_memory(device) if settings.memory is None else settings.memory
-    needs = Needs(backbone, recipe, stage.precision, whole=any(style.mask is not None for style in styles))
+    needs = Needs(backbone, recipe, stage.precision)
     return needs.divide(stage.size, [shape_of(style) for style in styles], memory)
 
 
-def divide_run(recipe: Recipe, precision: str, shape: tuple[int, int], smallest: int) -> list[Stage]:
+def divide_run(recipe: Recipe, precision: str, content: Picture | None, smallest: int) -> list[Stage]:
     """Coarse to fine; a mixed run of L-BFGS ends in float32 (Adam averages the noise of half precision).
 
     Args:
         recipe: names the scales and their evaluations.
         precision: "float32", "bfloat16" or "mixed".
-        shape: (height, width) of the result.
+        content: the picture, of the result's size; None for a square.
         smallest: the least side of a scale, in pixels.
     """
+    shape = (recipe.size, recipe.size) if content is None else shape_of(content)
+    if recipe.color == "only":  # there is nothing to paint
+        return [Stage(shape, 1, "bfloat16" if precision == "mixed" else precision)]
     coarse = [(fit(shape, size, recipe.side), n) for size, n in recipe.scales() if size < recipe.size]
     coarse = [(size, n) for size, n in coarse if min(size) >= smallest and size[0] < shape[0]]
     half = "bfloat16" if precision == "mixed" else precision
@@ -523,7 +725,7 @@ def divide_run(recipe: Recipe, precision: str, shape: tuple[int, int], smallest:
 
 
 def cut_out(style: Picture, recipe: Recipe) -> Picture:
-    """A style picture whose transparent part is no style: its mask leaves that out.
+    """A style picture whose transparent or masked part is no style: its mask leaves that out.
 
     What lies under it, white as a picture is loaded, becomes the mean colour of the rest, so that no edge is seen at
     the border.
@@ -537,15 +739,15 @@ def cut_out(style: Picture, recipe: Recipe) -> Picture:
     """
     if style.mask is None:
         return style
-    if STATISTICS[recipe.statistic].least > 2:
+    if STATISTICS[recipe.statistic].knows_neighbours:
         raise InputError(
-            f"'{style.source}' has transparent parts, which {recipe.statistic} cannot leave out: "
+            f"'{style.source}' has transparent or masked parts, which {recipe.statistic} cannot leave out: "
             "save it without transparency, or choose another statistic"
         )
     mean = (style.pixels * style.mask).sum((2, 3), keepdim=True) / style.mask.sum().clamp_min(1e-6)
     filled = (style.pixels + (1 - style.mask) * (mean - 1)).clamp(0, 1)
     notes = tuple(note for note in style.notes if "transparent" not in note)
-    return replace(style, pixels=filled, notes=(*notes, "its transparent part is no style"))
+    return replace(style, pixels=filled, notes=(*notes, "a part of it is no style"))
 
 
 def shape_of(picture: Picture) -> tuple[int, int]:
@@ -563,6 +765,11 @@ def name_of(given: Any, picture: Picture | None) -> str | None:
     if is_name(given):
         return os.fspath(given)
     return None if picture is None else picture.source
+
+
+def listed(values: Any) -> Any:
+    """Lists for tuples, as JSON has them."""
+    return [listed(value) for value in values] if isinstance(values, tuple) else values
 
 
 def digest(*tensors: Tensor) -> str:

@@ -13,8 +13,9 @@ from typing import Any
 
 from .architecture import BACKBONES
 from .errors import InputError, choose, nearest
-from .loss import CONTENT_REDUCTIONS, TV_KINDS, TV_REDUCTIONS
+from .loss import CONTENT_REDUCTIONS, GUIDANCE, TV_KINDS, TV_REDUCTIONS
 from .optimizers import OPTIMIZERS, Bounds
+from .palette import COLORS
 from .rules import Choice, Either, Flag, Maybe, Number, Text, Tuple, Weighted, accept, field
 from .show import table_html
 from .style import STATISTICS
@@ -91,6 +92,16 @@ class Recipe:
         "gram-relative", Choice(STATISTICS), "what is compared of the style", only=("style_weight", ...)
     )
     style_weight: float = field(1.0, WEIGHT, "weight of the style term (beta)")
+    guidance: str = field(
+        "gram", Choice(GUIDANCE), "with masks, what is compared of a region: gram (guided Gram matrix) or sum (cheaper)"
+    )
+
+    color: str = field(
+        "style",
+        Choice(COLORS),
+        "colours of the style; or of the content, by luminance (only brightness is painted), by cholesky, pca or "
+        "transport (styles recoloured before) or after (the result is); or only colours, nothing painted",
+    )
 
     tv_weight: float = field(0.0, WEIGHT, "weight of the total-variation term (gamma)")
     tv_kind: str = field(

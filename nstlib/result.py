@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
@@ -63,6 +63,7 @@ class Progress:
         evaluations: of the run's budget, those that are done.
         total: that budget, all scales together.
         trouble: what went wrong on the side (see `Run.trouble`); "" if nothing did.
+        finish: the optimiser's image (1, 3, H, W) → the picture in the colours that the recipe asks for.
     """
 
     step: Step
@@ -73,6 +74,12 @@ class Progress:
     evaluations: int
     total: int
     trouble: str = ""
+    finish: Callable[[Tensor], Tensor] = field(default=lambda image: image, repr=False, compare=False)
+
+    @property
+    def image(self) -> Tensor:
+        """The picture so far (1, 3, H, W)."""
+        return self.finish(self.step.image)
 
 
 @dataclass(frozen=True)

@@ -13,22 +13,41 @@ Three normalisations of the Gram loss are in use, and a weight made for one mean
     E      Σ (ΔR)² / (4 N² M²)    the papers
     4E     Σ (ΔR)² / (N² M²)      mean square of R / M; or sum of squares of R / (N M)
     4E/N²  Σ (ΔR)² / (N⁴ M²)      mean square of R / (N M): divides by N twice, which all but mutes deep layers
+
+A region of the picture has a style of its own: a mask over the picture is carried to each map (`carried`), and the
+positions count as much as they see of it (`guided_gram`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
-from functools import lru_cache
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+from functools import cached_property, lru_cache
 
 import torch
 from torch import Tensor
 from torch.autograd.function import BackwardCFunction, FunctionCtx
 from torch.nn import functional as F
 
+from .architecture import Architecture
 from .errors import InputError
 
-__all__ = ["STATISTICS", "Statistic", "covariance", "gram", "mean_std", "moments", "patches", "sliced"]
+__all__ = [
+    "STATISTICS",
+    "Regions",
+    "Statistic",
+    "carried",
+    "covariance",
+    "gram",
+    "guided_gram",
+    "guides",
+    "mean_std",
+    "moments",
+    "patches",
+    "sliced",
+]
+
+MOSTLY = 0.5  # of what a position sees: if no position sees more of a region, the region is lost on its map
 
 
 def positions(features: Tensor, dtype: torch.dtype | None = None) -> Tensor:
@@ -265,6 +284,236 @@ def nearest_patch(value: Tensor, target: Tensor, rows: int = 2048) -> Tensor:
     return (value - target[best]).square().mean()
 
 
+# --- regions -------------------------------------------------------------------------------------
+
+
+def carried(mask: Tensor, architecture: Architecture, layers: Iterable[str]) -> dict[str, Tensor]:
+    """A mask over a picture, carried down to some maps: how far each position belongs to the region.
+
+    The mask goes the way of the picture, through the same kernels and strides, and each position takes the mean of
+    what it sees there; what is outside the picture does not count. So T is the share of the ways from a position back
+    to the picture that end in the region, which lie more densely in the middle of its receptive field than at its rim
+    (Luo et al. 2016, "Understanding the Effective Receptive Field"): 1 where it sees nothing but the region, 0 where it
+    sees nothing of it. Masks that add up to 1 do so on every map.
+
+    Args:
+        mask: (1, 1, H, W), in [0, 1].
+        architecture: of the network.
+        layers: names.
+
+    Returns:
+        T (1, 1, h, w) in [0, 1], by layer, in the network's order.
+    """
+    wanted, t = set(layers), mask
+    found: dict[str, Tensor] = {}
+    for spec in architecture.specs:
+        if wanted <= found.keys():
+            break
+        if spec.kernel > 1:
+            t = F.avg_pool2d(t, spec.kernel, spec.step, spec.padding, spec.rounds_up, count_include_pad=False)
+        if spec.name in wanted:
+            found[spec.name] = t
+    return found
+
+
+def guides(mask: Tensor, architecture: Architecture, layers: Iterable[str], name: str = "a mask") -> dict[str, Tensor]:
+    """How much each position of some maps counts in a region's guided Gram matrix: T², 1 on the mean.
+
+    Args:
+        mask: (1, 1, H, W), in [0, 1].
+        architecture: of the network.
+        layers: names.
+        name: of the mask, for messages.
+
+    Returns:
+        g = T² M / Σ T² (1, 1, h, w), by layer; T is that of `carried`.
+
+    Raises:
+        InputError: on one of these maps no position belongs more to the region than to what surrounds it.
+    """
+    made = carried(mask, architecture, layers)
+    for layer, t in made.items():
+        if t.max() <= MOSTLY:
+            raise InputError(
+                f"{name} is lost at {layer}, where a position sees {architecture.layers[layer].receptive_field} of "
+                f"{mask.shape[-1]}×{mask.shape[-2]} pixels and none sees mostly the region: give a larger region, a "
+                f"larger size, or fewer style layers, without {layer}"
+            )
+    return {layer: t.square() / t.square().mean() for layer, t in made.items()}
+
+
+def guided_gram(features: Tensor, t: Tensor) -> Tensor:
+    """A region's Gram matrix (N, N): Σ T_i² F_i F_iᵀ / Σ T_i² (Gatys et al. 2017, "Controlling Perceptual Factors").
+
+    Args:
+        features: (1, N, H, W).
+        t: T (1, 1, H, W), how far each position belongs to the region, in [0, 1]: `carried` makes it of a mask.
+
+    >>> features = torch.tensor([[[[1.0, 9.0]], [[2.0, 9.0]]]])
+    >>> guided_gram(features, torch.tensor([[[[1.0, 0.0]]]]))
+    tensor([[1., 2.],
+            [2., 4.]])
+    """
+    weights = t.square() / t.square().sum()
+    return (positions(features) * weights.flatten()) @ positions(features).T
+
+
+class Regions:
+    """How much each position of a map counts in each of some regions.
+
+    Args:
+        weights: g (1, R, h, w), 1 on the mean over the whole map; `guides` makes them of masks.
+    """
+
+    def __init__(self, weights: Tensor):
+        self.weights = weights
+        self.parts: dict[tuple[int, int], Regions] = {}
+
+    def rows(self, rows: tuple[int, int]) -> Regions:
+        """The same for some rows of the map.
+
+        Args:
+            rows: the first, and one past the last.
+        """
+        if rows not in self.parts:
+            self.parts[rows] = Regions(self.weights[..., slice(*rows), :])
+        return self.parts[rows]
+
+    @cached_property
+    def flat(self) -> Tensor:
+        """g (R, M)."""
+        return self.weights.flatten(2)[0]
+
+    @cached_property
+    def groups(self) -> list[tuple[Tensor, list[tuple[int, float, Tensor | None]]]]:
+        """The positions (M',) that belong to the same regions, for each such set of regions; those of none left out.
+
+        With (region, weight of all, weights (M', 1)): the second None where all weigh the same, as in the midst of a
+        region, and the first 1 where they do not. So that each position is gone through once, in its own regions only.
+        """
+        numbers = range(len(self.flat))
+        sets = sum((self.flat[r] > 0).long() << r for r in numbers)
+        groups = []
+        for members in sets.unique().tolist():
+            places = (sets == members).nonzero().flatten()
+            weights = [(r, self.flat[r, places, None]) for r in numbers if members >> r & 1]
+            even = [(r, float(w[0]), None) if bool((w == w[0]).all()) else (r, 1.0, w) for r, w in weights]
+            groups += [(places, even)] if even else []
+        return groups
+
+    @cached_property
+    def members(self) -> list[Tensor]:
+        """By region, the positions (M',) that belong to it where each counts fully or not at all.
+
+        They are those whose T is above half of the largest.
+        """
+        return [(g > MOSTLY**2 * g.max()).nonzero().flatten() for g in self.flat]
+
+
+class RegionalOuterProducts(torch.autograd.Function):
+    """F → F diag(g) Fᵀ / M of each region, summed in float32 at least; as `MeanOuterProduct`, which is g = 1."""
+
+    @staticmethod
+    def forward(ctx: FunctionCtx, f: Tensor, regions: Regions) -> Tensor:
+        """F diag(g) Fᵀ / M (R, N, N).
+
+        Args:
+            ctx: keeps F and the regions for the way back.
+            f: F (N, M).
+            regions: R of them, over M positions.
+        """
+        ctx.save_for_backward(f)
+        ctx.regions = regions  # type: ignore[attr-defined]  # what is no tensor is kept so
+        exact, most = torch.promote_types(f.dtype, torch.float32), max(1, 2**18 // len(f))
+        r = f.new_zeros(len(regions.flat), len(f), len(f), dtype=exact)
+        for places, weights in regions.groups:
+            for i, some in enumerate(places.split(most)):
+                x = f.T.index_select(0, some).to(exact)  # (M', N)
+                for number, all_, each in weights:
+                    y = x if each is None else x * each[i * most : (i + 1) * most].to(exact)
+                    r[number].addmm_(y.T, x, alpha=all_)
+        return r / f.shape[1]
+
+    @staticmethod
+    def backward(ctx: BackwardCFunction, d: Tensor) -> tuple[Tensor, None]:
+        """The gradient (N, M) with respect to F.
+
+        Args:
+            ctx: holds F (N, M) and the regions.
+            d: the gradient (R, N, N) with respect to what `forward` returns.
+        """
+        (f,) = ctx.saved_tensors
+        groups = ctx.regions.groups
+        d = (d + d.mT) / f.shape[1]
+        full = sum(len(places) for places, _ in groups) == f.shape[1]
+        back = (torch.empty_like if full else torch.zeros_like)(f.T)  # (M, N)
+        for places, weights in groups:
+            x, g = f.T.index_select(0, places), None
+            for number, all_, each in weights:
+                y = x @ (all_ * d[number]).to(f.dtype)
+                y = y if each is None else y.mul_(each)
+                g = y if g is None else g.add_(y)
+            back.index_copy_(0, places, g)
+        return back.T, None
+
+
+def region_grams(features: Tensor, regions: Regions) -> Tensor:
+    """The guided Gram matrix of each region (R, N, N).
+
+    Args:
+        features: (1, N, H, W).
+        regions: R of them, over the same positions.
+    """
+    return RegionalOuterProducts.apply(
+        positions(features, torch.promote_types(features.dtype, torch.bfloat16)), regions
+    )
+
+
+def region_means(features: Tensor, regions: Regions) -> Tensor:
+    """The mean of each channel in each region (R, N, 1).
+
+    Args:
+        features: (1, N, H, W).
+        regions: R of them, over the same positions.
+    """
+    f = positions(features)
+    return (regions.flat.to(f.dtype) @ f.T / f.shape[1])[:, :, None]
+
+
+def region_moments(features: Tensor, regions: Regions) -> Tensor:
+    """`raw_moments` of each region (R, N, 1 + N).
+
+    Args:
+        features: (1, N, H, W).
+        regions: R of them, over the same positions.
+    """
+    return torch.cat([region_means(features, regions), region_grams(features, regions)], dim=2)
+
+
+def guided_sums(features: Tensor, regions: Regions) -> Tensor:
+    """Each region's mean beside the Gram matrix of the whole map (R, N, 1 + N): Gatys et al. 2017, "Guided Sums".
+
+    Cheaper than a Gram matrix for each region, and it says less: which features occur in the region, not which occur
+    together there.
+
+    Args:
+        features: (1, N, H, W).
+        regions: R of them, over the same positions.
+    """
+    means = region_means(features, regions)
+    return torch.cat([means, gram(features).expand(len(means), -1, -1)], dim=2)
+
+
+def chosen(features: Tensor, places: Tensor) -> Tensor:
+    """Some positions of a map in a row (1, N, 1, M').
+
+    Args:
+        features: (1, N, H, W).
+        places: their numbers (M',).
+    """
+    return features.flatten(2)[:, :, None, places]
+
+
 @dataclass(frozen=True)
 class Statistic:
     """A way to describe style, and what is known of it.
@@ -279,6 +528,8 @@ class Statistic:
         copies: where it is not: how many times the map it holds, in float32, at its worst moment.
         kept: how many times the map a target takes.
         least: rows and columns that a map must have.
+        regional: where it is a mean: a map and its `Regions` → the descriptions of these regions, side by side; None if
+            positions count fully or not at all, and the map must be seen whole.
         unit: for the Gram family, what E = Σ (ΔR)² / (4 N² M²) is multiplied with, for N channels.
     """
 
@@ -291,12 +542,47 @@ class Statistic:
     copies: int = 0
     kept: int = 0
     least: int = 2
+    regional: Callable[[Tensor, Regions], Tensor] | None = None
     unit: Callable[[int], float] | None = None
 
     @property
     def mean(self) -> Callable[[Tensor], Tensor] | None:
         """`describe`, if it is a mean over positions."""
         return self.describe if self.is_mean else None
+
+    @property
+    def knows_neighbours(self) -> bool:
+        """Whether it asks for positions side by side, so that none can be left out."""
+        return self.least > 2
+
+    def within(self, features: Tensor, regions: Regions) -> Tensor:
+        """The description of the first region.
+
+        Args:
+            features: (1, N, H, W).
+            regions: over the same positions.
+        """
+        if self.regional:
+            return self.regional(features, regions)[0]
+        return self.describe(chosen(features, regions.members[0]))
+
+    def summed(self) -> Statistic:
+        """The one that compares guided sums in place of guided Gram matrices.
+
+        Raises:
+            InputError: it compares no Gram matrices.
+        """
+        if self.describe is not gram:
+            raise InputError(
+                f"guidance=sum compares Gram matrices, and {self.name} has none: leave it out, or choose another "
+                "statistic, such as gram-relative"
+            )
+
+        def distance(value: Tensor, target: Tensor) -> Tensor:
+            parts = zip(value.split([1, len(value)], 1), target.split([1, len(target)], 1), strict=True)
+            return torch.stack([self.distance(*both) for both in parts]).sum()
+
+        return replace(self, regional=guided_sums, distance=distance)
 
     def complete(self, seen: Tensor) -> Tensor:
         """The description of a map.
@@ -317,6 +603,7 @@ STATISTICS: dict[str, Statistic] = {
             "‖ΔR‖² / ‖R_style‖²: the same meaning on every layer and network",
             power=0,
             is_mean=True,
+            regional=region_grams,
         ),
         Statistic(
             "gram-e",
@@ -325,10 +612,20 @@ STATISTICS: dict[str, Statistic] = {
             "E, Gatys et al. 2016, equation 4",
             power=4,
             is_mean=True,
+            regional=region_grams,
             unit=lambda n: 1,
         ),
-        Statistic("gram-4e", gram, mean_square, "4E", power=4, is_mean=True, unit=lambda n: 4),
-        Statistic("gram-4e/n2", gram, mean_square_over_n2, "4E/N²", power=4, is_mean=True, unit=lambda n: 4 / n**2),
+        Statistic("gram-4e", gram, mean_square, "4E", power=4, is_mean=True, regional=region_grams, unit=lambda n: 4),
+        Statistic(
+            "gram-4e/n2",
+            gram,
+            mean_square_over_n2,
+            "4E/N²",
+            power=4,
+            is_mean=True,
+            regional=region_grams,
+            unit=lambda n: 4 / n**2,
+        ),
         Statistic("covariance", covariance, mean_square, "4E of the centred features", power=4, copies=2),
         Statistic("mean-std", mean_std, sum_over_channels, "Li et al. 2017, equation 11", power=2, copies=2),
         Statistic(
@@ -346,6 +643,7 @@ STATISTICS: dict[str, Statistic] = {
             "Li et al. 2017, polynomial kernel of degree 2",
             power=None,
             is_mean=True,
+            regional=region_moments,
         ),
         Statistic(
             "sliced", sliced, quantile_square, "Heitz et al. 2021, sliced Wasserstein", power=2, copies=5, kept=1

@@ -12,7 +12,16 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from .result import Progress
 
-__all__ = ["Bar", "complete", "say", "say_wrong"]
+__all__ = ["PER_STYLE", "Bar", "complete", "say", "say_wrong"]
+
+# Settings that hold one value per style, and the option that gives one of them; it is repeated.
+PER_STYLE = {
+    "shares": "--share",
+    "style_scales": "--style-scale",
+    "masks": "--mask",
+    "style_masks": "--style-mask",
+    "own_layers": "--own-layers",
+}
 
 
 def say(text: str) -> None:

@@ -346,9 +346,8 @@ def report(plan: Plan, run: Run, step: Step) -> Progress:
     left = (1 - done) * (run.seconds - first.seconds) / since if since > 0 and len(run.history) > 1 else None
     budgets = [stage.evaluations for stage in plan.stages]
     evaluations = sum(budgets[: run.stage]) + step.evaluations
-    return Progress(
-        step, stage.size, done, run.seconds, 0.0 if done == 1 else left, evaluations, sum(budgets), run.trouble
-    )
+    told = step, stage.size, done, run.seconds, 0.0 if done == 1 else left, evaluations, sum(budgets), run.trouble
+    return Progress(*told, plan.colors.finish)
 
 
 def collect(plan: Plan, run: Run, stopped: Stop = Stop.LEFT) -> Result:
@@ -365,11 +364,12 @@ def collect(plan: Plan, run: Run, stopped: Stop = Stop.LEFT) -> Result:
     if run.best is None:
         raise InputError("no step was taken yet: loop over the transfer first, `for progress in transfer: ...`")
     stopped = run.stop or stopped
-    image = run.best.image.detach().float().cpu().clamp(0, 1)
-    start = plan.first_image((image.shape[-2], image.shape[-1]))
+    painted = run.best.image.detach().float().cpu()
+    start = plan.first_image((painted.shape[-2], painted.shape[-1]))
+    unchanged = bool((painted.clamp(0, 1) - start).abs().max() < HALF_A_LEVEL)
     facts = {**plan.facts, "seconds": round(run.seconds, 2), "stopped": str(stopped), "loss": run.best.loss}
     return Result(
-        image,
+        plan.colors.finish(painted).clamp(0, 1),
         tuple(run.history),
         plan.recipe,
         plan.settings.seed,
@@ -378,7 +378,7 @@ def collect(plan: Plan, run: Run, stopped: Stop = Stop.LEFT) -> Result:
         stopped,
         (*plan.notes, *filter(None, (run.trouble, run.note))),
         facts,
-        bool((image - start).abs().max() < HALF_A_LEVEL),
+        unchanged and plan.recipe.color != "only",
     )
 
 

@@ -91,6 +91,10 @@ OPTIONS = (
     *("--style-layers relu1_1=x", "--share -1", "--share nan", "--share 0", "--like none.png", "--like content.png"),
     *("--bounds a,b", "--bounds 0", "--backbone resnet50", "--optimizer sgd", "--start none.png", "--scales 0"),
     *("--scales 99", "--style-size 0", "--style-scale 0", "--nonsense", "--checkpoint /dev/full"),
+    *("--color x", "--color only --start noise", "--guidance sum", "--guidance x", "--mask none.png", "--mask folder"),
+    *("--mask rest", "--mask alpha", "--mask half.png", "--mask nan.tiff", "--mask stamp.png", "--mask thread.png"),
+    *("--mask clear.png", "--mask content.png --mask content.png", "--style-mask none.png", "--style-mask alpha"),
+    *("--style-mask rest", "--own-layers x", "--own-layers relu1_1", "--own-layers ,", "--set masks=none.png"),
     *("--checkpoint folder", "--checkpoint no/x.pt", "--smoothness -1", "--rate 0.1", "--recipe x", "--memory 1,5"),
 )
 OTHERS = (

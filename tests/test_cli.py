@@ -15,6 +15,7 @@ import nbformat
 import pytest
 import torch
 from click.testing import CliRunner
+from PIL import Image
 
 import nstlib as nst
 from nstlib import cli
@@ -22,6 +23,7 @@ from nstlib.budget import Needs
 from nstlib.forecast import Paces
 from nstlib.machine import choose_precision
 from nstlib.plan import Settings
+from nstlib.terminal import PER_STYLE
 
 QUICK = ["--size", "48", "--evaluations", "4", "--device", "cpu"]
 
@@ -135,6 +137,40 @@ def test_several_styles_and_a_checkpoint(pictures, call):
     assert (pictures / "state.pt").exists()
 
 
+def test_a_picture_tells_its_masks_colours_and_layers_and_is_made_again_by_them(pictures, call, monkeypatch):
+    mask = Image.new("L", (96, 80))
+    mask.paste(255, (0, 0, 60, 80))
+    mask.save("left, or so.png")
+    given = ["--mask", "left, or so.png", "--mask", "rest", "--style-mask", "none", "--style-mask", "left, or so.png"]
+    layers = ["--style-layers", "relu1_1,relu2_1", "--own-layers", "none", "--own-layers", "relu1_1,relu2_1"]
+    for name in ("style.png", "other.png"):
+        Image.open(name).resize((96, 80)).save(name)
+    Image.open("content.png").resize((96, 80)).save("content.png")
+    arguments = ["stylize", "content.png", "style.png", "other.png", "-o", "out.png", *given, *layers]
+    assert call(*arguments, "--color", "luminance", *QUICK)[0] == 0
+    facts = json.loads(call("show", "out.png", "--json")[1])
+    assert facts["masks"] == ["left, or so.png", "rest"] and facts["style_masks"] == [None, "left, or so.png"]
+    assert facts["own_layers"] == [None, ["relu1_1", "relu2_1"]] and facts["recipe"]["color"] == "luminance"
+    told = [line.split(maxsplit=1) for line in call("show", "out.png")[1].splitlines()]
+    for line in (["mask", "left, or so.png"], ["mask", "rest"], ["style-mask", "left, or so.png"]):
+        assert line in told
+    assert ["own-layers", "relu1_1,relu2_1"] in told and ["color", "luminance, not style"] in told
+    (pictures / "elsewhere").mkdir()
+    monkeypatch.chdir(pictures / "elsewhere")
+    assert call("stylize", "--like", "../out.png", "-o", "again.png", "--quiet")[0] == 0
+    assert torch.equal(nst.load_image("again.png").pixels, nst.load_image("../out.png").pixels)
+
+
+def test_colours_only_is_no_picture_that_nothing_was_done_to(pictures, call):
+    assert call(*GOOD, "--color", "only", *QUICK)[0] == 0
+    assert not torch.equal(nst.load_image("new.png").pixels, nst.load_image("content.png", 48).pixels)
+
+
+def test_a_mask_is_not_written_over(pictures, call):
+    status, _, err = call("stylize", "content.png", "style.png", "--mask", "other.png", "-o", "other.png", "--force")
+    assert status == 2 and "other.png" in err
+
+
 def test_texture(pictures, call):
     status, _, _ = call("texture", "style.png", "-o", "t.png", "--size", "40", "--evaluations", "3", "--quiet")
     assert status == 0
@@ -193,6 +229,16 @@ GOOD = ["stylize", "content.png", "style.png", "-o", "new.png"]
         ([*GOOD, "--like", "style.png"], "does not say how it was made"),
         ([*GOOD, "--weights", "none.safetensors"], "none.safetensors"),
         ([*GOOD, "--checkpoint", "nowhere/state.pt"], "nowhere"),
+        ([*GOOD, "--color", "luminence"], "did you mean 'luminance'"),
+        ([*GOOD, "--mask", "nothing.png"], "nothing.png"),
+        ([*GOOD, "--mask", "rest"], "rest is what other masks leave"),
+        ([*GOOD, "--mask", "alpha"], "content.png is opaque all over"),
+        ([*GOOD, "--mask", "none", "--mask", "none"], "1 style images and 2 masks"),
+        ([*GOOD, "--style-mask", "alpha"], "style.png is opaque all over"),
+        ([*GOOD, "--own-layers", "relu1_2"], "own_layers=relu1_2: did you mean"),
+        ([*GOOD, "--own-layers", "relu1_1"], "no style counts on relu2_1"),
+        ([*GOOD, "--guidance", "sum"], "guidance has an effect only with masks"),
+        (["texture", "style.png", "-o", "new.png", "--color", "only"], "color=only needs a content"),
         (["stilyze", "content.png"], "stilyze"),
         (["show", "text.png"], "text.png"),
         (["recipes", "kti"], "kit"),
@@ -272,7 +318,7 @@ def test_doctor_counts_the_memory_that_is_free(call, paces, monkeypatch):
 def test_options_read_the_library():
     """Every field has an option that shows the field's own help and default."""
     shown = " ".join(CliRunner().invoke(cli.nst, ["stylize", "--help"]).output.split())
-    told_otherwise = {"memory", "shares", "style_scales", *cli.MADE_OF}
+    told_otherwise = {"memory", *PER_STYLE, *cli.MADE_OF}
     for record in (nst.RECIPES[nst.DEFAULT_RECIPE], Settings()):
         for one in dataclasses.fields(record):
             if one.name not in told_otherwise:

@@ -10,7 +10,7 @@ from plain import BANDED, LiveBytes, balanced, both_kinds, by_autograd, error, l
 
 from nstlib.architecture import BACKBONES
 from nstlib.backbone import load_backbone
-from nstlib.engine import Engine, captured, features_in_bands, never_waits
+from nstlib.engine import Engine, FeaturesInBands, captured, never_waits
 from nstlib.errors import InputError
 from nstlib.image import load_image
 from nstlib.loss import TV_KINDS, Objective, Term, content_terms, style_terms, tv_term
@@ -279,7 +279,7 @@ def test_features_in_bands_are_the_networks(name, describe, band, rng, monkeypat
         monkeypatch.setattr("nstlib.memory.BAND_BYTES", band)
     expected = backbone(image, layers, describe)
     seen = describe and (lambda f: parts.append(f.shape[-2]) or describe(f))
-    found = features_in_bands(backbone)(image, layers, seen)
+    found = FeaturesInBands(backbone)(image, layers, seen)
     assert list(found) == list(expected) and all(x.shape == expected[n].shape for n, x in found.items())
     assert max(error(found[n], expected[n]) for n in layers) < 1e-10
     assert not any(x.requires_grad for x in found.values())
@@ -288,7 +288,7 @@ def test_features_in_bands_are_the_networks(name, describe, band, rng, monkeypat
 
 def test_features_in_bands_refuse_what_the_network_refuses(rng):
     backbone = network("pocket")
-    features = features_in_bands(backbone)
+    features = FeaturesInBands(backbone)
     with pytest.raises(InputError, match="relu9_1 is not in pocket"):
         features(picture(rng), ["relu9_1"])
     with pytest.raises(InputError, match="no layer was named"):

@@ -5,7 +5,7 @@ import torch
 from plain import LiveBytes, limits, network, picture
 
 from nstlib.architecture import BACKBONES
-from nstlib.engine import Engine, View, features_in_bands
+from nstlib.engine import Engine, FeaturesInBands, View
 from nstlib.errors import InputError
 from nstlib.loss import content_terms, style_terms
 from nstlib.style import gram
@@ -119,7 +119,7 @@ def test_a_descriptions_bytes_are_near_those_that_live(name, layers, size, descr
     """With the weights' copies, which are made for it, and the maps that it returns."""
     backbone, image = network(name).float(), picture(rng, size, torch.float32)
     with LiveBytes() as measured:
-        features_in_bands(backbone)(image, layers, describe)
+        FeaturesInBands(backbone)(image, layers, describe)
     told = Engine(backbone, [View(layer, describe) for layer in layers]).bytes_to_describe(size)
     assert 0.9 * measured.most <= told <= 1.8 * measured.most
 

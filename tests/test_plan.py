@@ -14,6 +14,7 @@ from torch.nn import functional as F
 
 import nstlib as nst
 from nstlib.plan import Settings, prepare
+from nstlib.style import Regions
 from nstlib.transfer import Transfer, paint
 
 MEAN, STD = torch.tensor([0.485, 0.456, 0.406]).view(1, 3, 1, 1), torch.tensor([0.229, 0.224, 0.225]).view(1, 3, 1, 1)
@@ -166,6 +167,8 @@ def tv_by_hand(power, reduction, scale=1.0):
 
 
 ADAM, FREE = {"optimizer": "adam"}, {"optimizer": "adam", "bounds": None}
+LEFT = torch.zeros(48, 64)
+LEFT[:, :40] = 1
 NETWORK = {"tv_weight": 1.0, "tv_space": "network"}
 
 ARRIVALS = {
@@ -204,6 +207,12 @@ ARRIVALS = {
         lambda p: float(p.objective()(p.content.pixels)[1]["style relu1_1"]),
         lambda p: near(gram_by_hand(p)),
     ),
+    "guidance": (
+        {"guidance": "sum", "masks": [LEFT], "style_layers": "relu1_1"},
+        lambda p: p.objective().terms[-1].describe(torch.ones(1, 24, 8, 8), Regions(torch.ones(1, 1, 8, 8))).shape,
+        (1, 24, 25),
+    ),
+    "color": ({"color": "luminance"}, lambda p: float(p.first_image((48, 64)).std(1).max()), near(0, abs=1e-6)),
     "tv_weight": ({"tv_weight": 0.3}, weights_of("tv"), {None: 0.3}),
     "tv_kind": ({"tv_weight": 1.0, "tv_kind": "l1"}, total("tv"), lambda p: near(tv_by_hand(1, "mean")(p))),
     "tv_reduction": ({"tv_weight": 1.0, "tv_reduction": "sum"}, total("tv"), lambda p: near(tv_by_hand(2, "sum")(p))),
@@ -250,7 +259,30 @@ SETTINGS = {
     ),
     "shares": ({"shares": (3, 1)}, lambda p: p.shares, [0.75, 0.25]),
     "style_scales": ({"style_scales": (1, 0.75)}, lambda p: [max(s.pixels.shape) for s in p.styles], [64, 48]),
+    "masks": (
+        {"masks": (LEFT, "rest"), "style_layers": "relu1_1"},
+        lambda p: [float(mask.mean()) for mask in p.masks],
+        [0.625, 0.375],
+    ),
+    "style_masks": (
+        {"style_masks": (torch.ones(64, 56), None)},
+        lambda p: [s.mask is not None and float(s.mask.mean()) for s in p.styles],
+        [1.0, False],
+    ),
+    "own_layers": (
+        {"own_layers": (["relu1_1", "relu2_1"], ["relu3_1"]), "style_layers": ["relu1_1", "relu2_1", "relu3_1"]},
+        lambda p: style_alone(p, 0, "relu1_1") and style_alone(p, 0, "relu2_1") and style_alone(p, 1, "relu3_1"),
+        True,
+    ),
 }
+PER_STYLE = ("shares", "style_scales", "masks", "style_masks", "own_layers")
+
+
+def style_alone(plan, number, layer):
+    """Whether a layer's term is at 0 where the image has the layer's map of one style, and nowhere else."""
+    term = next(t for t in plan.objective().terms if t.layer == layer and t.kind == "style")
+    losses = [float(term.loss(plan.backbone(s.pixels, [layer])[layer])) for s in plan.styles]
+    return losses[number] < 1e-9 < losses[1 - number]
 
 
 def gram_by_hand(plan):
@@ -271,7 +303,7 @@ def noise_by_hand(seed):
 @pytest.mark.parametrize("name", [*ARRIVALS, *SETTINGS])
 def test_a_field_arrives(pictures, name):
     options, observe, expected = (ARRIVALS | SETTINGS)[name]
-    styles = pictures[1:] if name in ("shares", "style_scales") else pictures[1:2]
+    styles = pictures[1:] if name in PER_STYLE else pictures[1:2]
     plan = prepare(pictures[0], styles, **{**SMALL, **options})
     observed = observe(plan)
     assert observed == (expected(plan) if callable(expected) and not hasattr(expected, "rel") else expected)
@@ -350,8 +382,8 @@ def test_a_styles_transparent_part_is_no_style(statistic):
 def test_a_style_with_hardly_anything_in_it_is_refused(pictures):
     mask = torch.zeros(1, 1, 64, 56)
     mask[..., :3, :3] = 1
-    with pytest.raises(nst.InputError, match="hardly anything of a style picture is opaque"):
-        prepare(pictures[0], [masked(pictures[1], mask)], **SMALL).objective()
+    with pytest.raises(nst.InputError, match=r"the mask that says what of style 1 is painted is lost at relu3_1"):
+        prepare(pictures[0], [masked(pictures[1], mask)], **SMALL)
     with pytest.raises(nst.InputError, match="patches cannot leave out"):
         prepare(pictures[0], [masked(pictures[1], 1 - mask)], **SMALL, statistic="patches")
 
@@ -374,3 +406,100 @@ def test_a_plan_is_frozen_and_a_transfer_holds_one(pictures):
 def test_numbers_of_numpy_are_numbers(pictures):
     plan = prepare(*split(pictures), **{**SMALL, "size": np.int64(64)}, content_weight=np.float32(0.5))
     assert plan.recipe.size == 64 and type(plan.recipe.size) is int
+
+
+# --- masks ---------------------------------------------------------------------------------------
+
+SHALLOW = {**SMALL, "style_layers": ["relu1_1", "relu2_1"]}
+
+
+def test_a_mask_may_come_in_any_form(pictures, tmp_path):
+    nst.save_image(LEFT.expand(1, 3, -1, -1), tmp_path / "left.png")
+    cut_out = torch.cat([torch.rand(3, 48, 64), LEFT[None]])[None]  # what is opaque counts, whatever its colours
+    for given in (
+        LEFT,
+        LEFT.bool().numpy(),
+        LEFT.numpy(),
+        tmp_path / "left.png",
+        [str(tmp_path / "left.png")],
+        cut_out,
+    ):
+        plan = prepare(*split(pictures), **SHALLOW, masks=given)
+        assert torch.equal(plan.masks[0], LEFT[None, None])
+    half = F.interpolate(LEFT[None, None], (24, 32), mode="area")[0, 0]
+    assert float((prepare(*split(pictures), **SHALLOW, masks=half).masks[0] - LEFT).abs().mean()) < 0.03
+
+
+def test_what_is_opaque_can_be_a_mask(pictures):
+    content = masked(pictures[0], LEFT)
+    plan = prepare(content, [pictures[1], pictures[2]], **SHALLOW, masks=["alpha", "rest"])
+    assert torch.equal(plan.masks[0], LEFT[None, None]) and torch.equal(plan.masks[1], 1 - LEFT[None, None])
+    assert prepare(content, pictures[1:2], **SHALLOW).masks == (None,)  # not by itself
+
+
+def test_a_styles_mask_leaves_out_what_its_transparency_leaves_out(pictures):
+    upper = torch.zeros(64, 56)
+    upper[:40] = 1
+    left = torch.zeros(1, 1, 64, 56)
+    left[..., :30] = 1
+    plan = prepare(pictures[0], masked(pictures[1], left), **SHALLOW, style_masks=upper)
+    assert torch.equal(plan.styles[0].mask, left * upper)
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"masks": torch.zeros(48, 64)}, "a mask is dark everywhere, and white says where it holds"),
+        ({"masks": [LEFT, LEFT]}, "1 style images and 2 masks"),
+        ({"masks": []}, "1 style images and 0 masks"),
+        ({"masks": LEFT.T}, r"other shapes \(64×85 and 64×48 at one size\)|cut both alike"),
+        ({"masks": 5}, "cannot load a picture from int"),
+        ({"masks": "nowhere.png"}, "nowhere.png"),
+        ({"masks": "rest"}, "rest is what other masks leave, and there is none"),
+        ({"masks": "alpha"}, "opaque all over, so alpha is no mask"),
+        ({"masks": LEFT, "statistic": "patches"}, "patches compares neighbours, so it knows no masks"),
+        ({"style_masks": torch.ones(64, 56), "statistic": "patches"}, "patches cannot leave out"),
+        ({"masks": "(a picture from memory)"}, "a mask was a picture from memory"),
+        ({"masks": LEFT, "guidance": "sum", "statistic": "mean-std"}, "guidance=sum compares Gram matrices"),
+        ({"guidance": "sum"}, "guidance has an effect only with masks"),
+        ({"own_layers": [["relu1_1"], ["relu2_1"]]}, "1 style images and 2 own_layers"),
+        ({"own_layers": [["relu1_1"]]}, "no style counts on relu2_1"),
+        ({"own_layers": [["relu1_1", "relu2_2"]]}, "own_layers=relu2_2: did you mean 'relu2_1'"),
+        ({"own_layers": "relu1_1"}, "own_layers"),
+        ({"color": "only", "start": "noise"}, "color=only paints nothing"),
+        ({"color": "only", "content_weight": 0.0}, "color=only paints nothing"),
+    ],
+)
+def test_controls_that_cannot_be_are_refused_before_any_work(pictures, options, words):
+    with pytest.raises(nst.InputError, match=words):
+        prepare(*split(pictures), **(SHALLOW | options))
+
+
+def test_colours_need_two_pictures(pictures):
+    with pytest.raises(nst.InputError, match="color=pca needs a content and a style picture"):
+        prepare(None, pictures[1:2], **SMALL, start="noise", color="pca")
+    with pytest.raises(nst.InputError, match="color=only needs a content and a style picture"):
+        prepare(pictures[0], [], **SMALL, color="only")
+
+
+def test_a_mask_that_a_coarse_scale_loses_is_refused_before_the_fine_one_is_painted(pictures):
+    patch = torch.zeros(48, 64)
+    patch[10:16, 10:16] = 1
+    prepare(*split(pictures), **SHALLOW, masks=patch)
+    with pytest.raises(
+        nst.InputError,
+        match=r"where of style 1 is painted is lost at relu2_1, where a position sees 10 of 44×33 pixels",
+    ):
+        prepare(*split(pictures), **SHALLOW, masks=patch, pyramid=((44, 2),))
+
+
+def test_masks_shrink_with_the_result(pictures):
+    plan = prepare(*split(pictures), **SHALLOW, masks=LEFT, pyramid=((48, 2),))
+    guides = [plan.terms(stage.size)[-1].regions.weights for stage in plan.stages]
+    assert [g.shape for g in guides] == [(1, 1, 18, 24), (1, 1, 24, 32)]
+
+
+def test_colours_only_takes_no_more_than_a_look(pictures):
+    plan = prepare(*split(pictures), **SMALL, color="only", pyramid=((48, 2),))
+    assert [(s.size, s.evaluations) for s in plan.stages] == [((48, 64), 1)]
+    assert {term.kind for term in plan.objective().terms} == {"content"}

@@ -11,6 +11,7 @@ import sys
 import threading
 from dataclasses import fields, replace
 from datetime import datetime, timezone
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -58,12 +59,15 @@ def png(width=48, height=40, seed=0):
 # --- choices -------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("choices", [SMALL, TWO, replace(SMALL, more={"tv_weight": 0.5, "style_weight": 0.0})])
+@pytest.mark.parametrize(
+    "choices",
+    [SMALL, TWO, replace(SMALL, color="luminance"), replace(SMALL, more={"tv_weight": 0.5, "style_weight": 0.0})],
+)
 def test_choices_arrive_in_the_plan_and_come_back_from_its_facts(choices):
     plan = nst.prepare(choices.content, list(choices.styles), **choices.options())
     recipe = plan.recipe
-    held = (recipe.size, recipe.evaluations, recipe.start, recipe.backbone)
-    assert held == (choices.size, choices.evaluations, choices.start, choices.backbone)
+    held = (recipe.size, recipe.evaluations, recipe.start, recipe.backbone, recipe.color)
+    assert held == (choices.size, choices.evaluations, choices.start, choices.backbone, choices.color)
     assert recipe.style_weight == choices.more.get("style_weight", choices.strength)
     assert plan.settings.seed == choices.seed
     assert plan.settings.style_scales in (None, (choices.stroke,) * len(choices.styles))
@@ -71,6 +75,24 @@ def test_choices_arrive_in_the_plan_and_come_back_from_its_facts(choices):
     back = Choices.of(json.loads(json.dumps(plan.facts)))
     weights = np.array(choices.shares) / sum(choices.shares)
     assert back.shares == pytest.approx(weights) and replace(back, shares=choices.shares) == choices
+
+
+def test_masks_and_layers_of_a_picture_come_back_and_go_when_its_styles_do(folder):
+    Image.new("L", (64, 44), 255).save(folder / "all.png")
+    own = {"masks": ("all.png", None), "own_layers": (("relu1_1",), None), "style_layers": {"relu1_1": 1.0}}
+    chosen = replace(TWO, more=own, start="content")
+    plan = nst.prepare(chosen.content, list(chosen.styles), **chosen.options())
+    back = Choices.of(json.loads(json.dumps(plan.facts)))
+    assert {name: back.more[name] for name in ("masks", "own_layers")} == {n: own[n] for n in ("masks", "own_layers")}
+    words = shlex.split(back.command("out.png"))
+    pairs = list(pairwise(words))
+    for pair in (("--mask", "all.png"), ("--mask", "none"), ("--own-layers", "relu1_1"), ("--own-layers", "none")):
+        assert pair in pairs
+    assert not {"masks", "own_layers"} & set(replace(back, styles=("style/mosaic",), shares=(1.0,)).options())
+
+
+def test_another_recipe_leaves_the_colours():
+    assert replace(SMALL, color="after").by("gatys2016").color == "after"
 
 
 def test_what_a_recipe_says_anyway_is_no_option():

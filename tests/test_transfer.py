@@ -7,7 +7,9 @@ import pytest
 import torch
 
 import nstlib as nst
+from nstlib.engine import Engine
 from nstlib.optimizers import Stop
+from nstlib.palette import recolor
 from nstlib.plan import Settings
 from nstlib.result import read_facts
 from nstlib.transfer import Transfer
@@ -41,6 +43,101 @@ def test_seed_and_recipe_repeat_a_result_bit_for_bit(content, style):
     first, second, other = (nst.stylize(content, style, start="noise", seed=s, **SMALL).image for s in (3, 3, 4))
     assert torch.equal(first, second)
     assert not torch.equal(first, other)
+
+
+# --- control -------------------------------------------------------------------------------------
+
+LEFT = torch.zeros(48, 48)
+LEFT[:, :30] = 1
+CONTROLS = {
+    "luminance": {"color": "luminance"},
+    "before": {"color": "transport"},
+    "after": {"color": "after"},
+    "regions": {"masks": [LEFT, "rest"], "style_layers": ["relu1_1", "relu2_1"]},
+    "sums": {"masks": [LEFT, "rest"], "style_layers": ["relu1_1", "relu2_1"], "guidance": "sum"},
+    "layers": {"own_layers": [["relu1_1"], ["relu2_1"]], "style_layers": ["relu1_1", "relu2_1"]},
+    "all": {
+        "color": "pca",
+        "masks": [LEFT, None],
+        "own_layers": [["relu1_1"], None],
+        "style_layers": ["relu1_1", "relu2_1"],
+    },
+}
+
+
+@pytest.mark.parametrize("precision", ["float32", "mixed"])
+@pytest.mark.parametrize("name", CONTROLS)
+def test_every_control_goes_with_scales_checkpoints_and_both_precisions(
+    content, style, tmp_path, monkeypatch, name, precision
+):
+    monkeypatch.setattr("nstlib.transfer.CHECKPOINT_SECONDS", 0.0)
+    styles = [style, style.flip(1)]
+    options = {**SMALL, **CONTROLS[name], "pyramid": ((40, 4),), "precision": precision}
+    whole = nst.stylize(content, *styles, **options)
+    assert whole.history[-1].loss < 0.7 * next(r for r in whole.history if r.size == (48, 48)).loss
+    path = tmp_path / "state.pt"
+    for count, _ in enumerate(Transfer(content, styles, checkpoint=path, **options), start=1):
+        if count == 6:
+            break
+    assert torch.equal(nst.stylize(content, *styles, checkpoint=path, **options).image, whole.image)
+
+
+@pytest.mark.parametrize("name", ["regions", "layers"])
+def test_little_memory_changes_nothing_but_speed(content, style, monkeypatch, name):
+    """In bands, and with maps computed twice, to rounding."""
+    options = {**SMALL, **CONTROLS[name], "precision": "float32"}
+    plan = nst.prepare(content, [style, style.flip(1)], **options)
+    objective, image = plan.objective(), content.flip(3)
+    value, _, gradient = objective.value_and_gradient(image)
+    monkeypatch.setattr("nstlib.memory.BAND_BYTES", 2**14)
+    monkeypatch.setattr("nstlib.memory.LEAN_BAND_BYTES", (2**13,))
+    frugal = plan.objective()
+    frugal.memory = int(1.1 * Engine(plan.backbone, objective.terms).least((48, 48)))
+    found, _, slope = frugal.value_and_gradient(image)
+    assert found.item() == pytest.approx(value.item(), rel=1e-5)
+    assert (slope - gradient).abs().max() < 1e-4 * gradient.abs().max()
+
+
+def test_a_control_changes_the_picture_where_it_says(content, style):
+    options = {**SMALL, "style_layers": ["relu1_1", "relu2_1"], "precision": "float32"}
+    here = nst.stylize(content, style, masks=LEFT, **options).image
+    moved = (here - content).abs().amax(1)[0]
+    assert moved[:, 30:].max() < 1e-6 and moved[:, :30].mean() > 0.1
+
+
+def test_by_luminance_the_contents_chroma_stays(content, style):
+    content = 0.3 + 0.4 * content  # nothing is cut off
+    progress = []
+    result = nst.stylize(content, style, color="luminance", on_progress=progress.append, **SMALL)
+    chroma = [(x - x.mean(1, keepdim=True)) for x in (result.image, content)]
+    inside = ((result.image > 0) & (result.image < 1)).all(1, keepdim=True)
+    assert ((chroma[0] - chroma[1]) * inside).abs().max() < 1e-5 and inside.float().mean() > 0.5
+    assert not result.unchanged
+    assert torch.equal(progress[-1].image, result.image)  # what is shown on the way is what is handed out
+
+
+def test_the_result_has_the_contents_colours(content, style):
+    result = nst.stylize(content, style, color="after", **SMALL)
+    for image, other in ((result.image, content),):
+        assert (image.mean((2, 3)) - other.mean((2, 3))).abs().max() < 0.02
+        assert image.std((2, 3)) == pytest.approx(other.std((2, 3)), abs=0.03)
+
+
+def test_colours_only_paint_nothing(content, style):
+    result = nst.stylize(content, style, color="only", **SMALL)
+    assert result.evaluations == 1 and not result.unchanged
+    plan = nst.prepare(content, style, color="only", **SMALL)
+    assert torch.allclose(result.image, recolor(content, plan.styles[0].pixels).clamp(0, 1), atol=1e-6)
+
+
+def test_a_checkpoint_of_another_mask_is_refused(content, style, tmp_path):
+    options = {**SMALL, "style_layers": "relu1_1", "checkpoint": tmp_path / "state.pt"}
+    nst.stylize(content, style, masks=LEFT, **options)
+    for other, words in (({"masks": 1 - LEFT}, "another mask 1"), ({}, "another mask 1")):
+        with pytest.raises(nst.InputError, match=words):
+            nst.stylize(content, style, **options, **other)
+    with pytest.raises(nst.InputError, match="another style"):
+        nst.stylize(content, style, masks=LEFT, style_masks=torch.ones(64, 56), **options)
 
 
 def test_random_weights_follow_the_seed_and_leave_the_callers_random_state_alone(content, style):

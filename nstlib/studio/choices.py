@@ -15,10 +15,11 @@ from ..plan import Settings
 from ..recipe import Recipe
 from ..recipes import DEFAULT_RECIPE, RECIPES
 from ..rules import rule_of
+from ..terminal import PER_STYLE
 
 __all__ = ["Choices"]
 
-HELD = ("backbone", "start", "size", "evaluations")  # fields of a recipe that have a control of their own
+HELD = ("backbone", "start", "size", "evaluations", "color")  # fields of a recipe that have a control of their own
 WORDS = ("name", "source", "note")  # fields of a recipe that are words about it
 
 
@@ -37,6 +38,7 @@ class Choices:
         stroke: size of the style pictures in units of the result's; larger pictures give larger strokes.
         size: of the result's long side, in pixels.
         evaluations: of loss and gradient, at full size.
+        color: whose colours the result has.
         seed: of all that is random.
         more: fields of a recipe or of the settings that no control shows, from a picture that was made elsewhere.
     """
@@ -51,6 +53,7 @@ class Choices:
     stroke: float = 1.0
     size: int = 384
     evaluations: int = RECIPES[DEFAULT_RECIPE].evaluations
+    color: str = RECIPES[DEFAULT_RECIPE].color
     seed: int = 0
     more: Mapping[str, Any] = field(default_factory=dict)
 
@@ -71,7 +74,7 @@ class Choices:
             recipe: a name in `RECIPES`.
         """
         theirs = RECIPES[recipe]
-        own = {name: getattr(theirs, name) for name in HELD if name != "size"}
+        own = {name: getattr(theirs, name) for name in HELD if name not in ("size", "color")}
         return replace(self, recipe=recipe, strength=1.0, more={}, **own)
 
     def options(self) -> dict[str, Any]:
@@ -87,7 +90,9 @@ class Choices:
             made["style_scales"] = (self.stroke,) * len(self.styles)
         if self.seed:
             made["seed"] = self.seed
-        return made | dict(self.more)
+        # One value per style, of a picture that had as many.
+        count = len(self.styles)
+        return made | {n: v for n, v in self.more.items() if n not in PER_STYLE or len(v) == count}
 
     def code(self, output: str) -> str:
         """A cell that paints it.
@@ -136,8 +141,9 @@ class Choices:
         scales, shares = facts.get("style_scales") or (1.0,), facts.get("shares") or (1.0,) * len(names[1:])
         if len(set(scales)) > 1:
             more["style_scales"] = tuple(scales)
-        if facts.get("weights"):
-            more["weights"] = facts["weights"]
+        named = ("masks", "style_masks", "own_layers", "weights")
+        settings = Settings(**{name: facts[name] for name in named if facts.get(name)})
+        more |= {name: getattr(settings, name) for name in named if facts.get(name)}
         return cls(
             content=names[0],
             styles=names[1:],
@@ -175,8 +181,8 @@ def flags(name: str, value: Any) -> list[str]:
     """
     if name == "recipe":
         return ["--recipe", value]
-    if name in ("shares", "style_scales"):
-        flag = {"shares": "--share", "style_scales": "--style-scale"}[name]
-        return [word for one in value for word in (flag, f"{one!r}".removesuffix(".0"))]
     record = Settings if name in {one.name for one in fields(Settings)} else Recipe
-    return [f"--{name.replace('_', '-')}", rule_of(record, name).show(value)]
+    rule: Any = rule_of(record, name)
+    if name in PER_STYLE:
+        return [word for one in value for word in (PER_STYLE[name], rule.rule.items[0].show(one))]
+    return [f"--{name.replace('_', '-')}", rule.show(value)]

@@ -11,6 +11,7 @@ from ..architecture import BACKBONES
 from ..errors import InputError
 from ..files import short_name
 from ..gallery import assets, paintings
+from ..palette import COLORS
 from ..recipe import STARTS
 from ..recipes import RECIPES
 from ..uploads import keep_upload, own_pictures, uploads
@@ -30,6 +31,15 @@ STYLES = 3  # how many may be mixed
 SIZES = (128, 192, 256, 320, 384, 512, 640, 768, 1024, 1536, 2048)
 STRENGTHS = (0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 20.0)
 STROKES = (0.25, 0.35, 0.5, 0.7, 1.0, 1.4, 2.0)
+COLOURS = {
+    "style": "the style's",
+    "luminance": "the content's: paint brightness only",
+    "cholesky": "the content's: style recoloured (Cholesky)",
+    "pca": "the content's: style recoloured (PCA)",
+    "transport": "the content's: style recoloured (transport)",
+    "after": "the content's: result recoloured",
+    "only": "the style's, and nothing painted",
+}
 BESIDE_PAINT = ("size", "evaluations")  # what the time depends on stands beside the button that takes it
 
 
@@ -98,6 +108,7 @@ class Controls:
             "recipe": Dropdown(options=list(RECIPES), **named("Recipe")),
             "backbone": Dropdown(options=networks, **named("Network")),
             "start": Dropdown(options=[(name, name) for name in STARTS], **named("Start from")),
+            "color": Dropdown(options=[(COLOURS[name], name) for name in COLORS], **named("Colours")),
             "seed": BoundedIntText(0, min=0, max=2**63 - 1, **named("Seed")),
         }
         for name, knob in self.knobs.items():

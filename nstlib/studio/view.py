@@ -196,7 +196,7 @@ class Studio:
         """See `Watcher`."""
         now, self.done = time.monotonic(), progress.done
         if now - self.drawn > FRAME_SECONDS:
-            grown = drawing.small(to_pil(progress.step.image)), f"{canvas.choices.title}, growing"
+            grown = drawing.small(to_pil(progress.image)), f"{canvas.choices.title}, growing"
             self.desk.measure(progress)
             self.easel.show(self.easel.left, grown)
             self.drawn = time.monotonic()

@@ -7,6 +7,7 @@ peak         share of the machine's measured peak
 profile      where the time of one evaluation goes
 growth       seconds per megapixel from small to large
 pocket       the kit's small network beside VGG-19
+control      an evaluation with regions, layers and colours under control, beside one without
 stylize      the default `nst.stylize`, on all cores
 busy         the loop beside programs that want the cores too
 smooth       evaluations that L-BFGS needs with its smoothing, over those without
@@ -18,6 +19,7 @@ import statistics
 import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -320,6 +322,33 @@ def pocket(plan: Plan) -> list[Row]:
     return sheet.rows
 
 
+def control(plan: Plan) -> list[Row]:
+    """An evaluation of two styles with each control, beside one without, in alternation; `pocket`, both precisions."""
+    sheet, problem = Sheet("control"), plan.problem()
+    left = torch.zeros(plan.size, plan.size)
+    left[:, : plan.size // 2] = 1
+    left[: plan.size // 4] = 1 - left[: plan.size // 4]
+    layers = BACKBONES["pocket"].style_layers
+    controls: dict[str, dict] = {
+        "two styles": {},
+        "in two regions": {"masks": [left, "rest"]},
+        "by sums": {"masks": [left, "rest"], "guidance": "sum"},
+        "on layers of their own": {"own_layers": [layers[:3], layers[3:]]},
+        "by luminance": {"color": "luminance"},
+    }
+    for precision in ("bfloat16", "float32"):
+        options = {"size": plan.size, "device": plan.device, "precision": precision}
+        styles = [problem.style, problem.style.flip(1)]
+        made = {who: prepare(problem.content, styles, **options, **own) for who, own in controls.items()}
+        objectives = {who: one.objective() for who, one in made.items()}
+        calls = {who: partial(one.value_and_gradient, problem.mixed) for who, one in objectives.items()}
+        samples = alternate(calls, 9, plan.device)
+        for who, seconds in samples.items():
+            sheet.add(plan.size, who, "seconds per evaluation", "s", seconds, precision)
+        sheet.add_ratios(plan.size, samples, "two styles", f"ratio in {precision}")
+    return sheet.rows
+
+
 def stylize(plan: Plan) -> list[Row]:
     """Wall seconds of the default `nst.stylize` after imports, on all cores, in fresh processes."""
     sheet = Sheet("stylize")
@@ -415,5 +444,5 @@ def shares_of_evaluations(plan: Plan, network: str, start: str, content: str, st
 
 
 EXPERIMENTS: dict[str, Callable[[Plan], list[Row]]] = {
-    e.__name__: e for e in (evaluation, memory, loss, peak, profile, growth, pocket, stylize, busy, smooth)
+    e.__name__: e for e in (evaluation, memory, loss, peak, profile, growth, pocket, control, stylize, busy, smooth)
 }
