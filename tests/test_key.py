@@ -33,3 +33,9 @@ def test_the_command_prints_it():
 def test_an_unknown_lesson_is_named_with_the_nearest():
     with pytest.raises(InputError, match="04"):
         answer_key("o4")
+
+
+def test_each_exercise_is_asked_by_a_lesson():
+    asked = {name for number in LESSONS for name in asked_in(number)}
+    # The placement test asks for its questions by a list of its own.
+    assert {name for name in EXERCISES if name not in asked and not name.startswith("00.place")} == set()

@@ -169,7 +169,7 @@ FIGURES = {
         ["before 100%, after 0%"],
         True,
     ),
-    "two loops": (lambda **k: plot.two_loops([1, 2], S, Y, step=3, **k), ["γ = 0.4"], False),
+    "two loops": (lambda **k: plot.two_loops([1, 2], S, Y, step=3, **k), ["= 0.277 of the youngest"], False),
 }
 
 

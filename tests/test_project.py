@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 import yaml
 from click.testing import CliRunner
+from PIL import Image
 
 import nstlib
 from nstlib import LESSONS, cli, course
@@ -144,6 +145,12 @@ def test_the_map_is_the_modules_own_first_lines():
 def test_the_readme_lists_the_lessons():
     rows = re.findall(r"^\| \[(\w+) ([^\]]+)\]\(notebooks/(\w+)\.ipynb\) \| (\d+) \|", README, re.MULTILINE)
     assert rows == [(row.number, row.title, row.stem, str(row.minutes)) for row in LESSONS.values()]
+
+
+def test_the_readmes_map_is_of_these_lessons():
+    with Image.open(ROOT / ".github" / "routes.png") as image:
+        assert image.text["Description"] == nstlib.routes().alt, "run: uv run data/make_map.py"
+    assert "](.github/routes.png)" in README
 
 
 @pytest.mark.parametrize("command", COMMANDS)

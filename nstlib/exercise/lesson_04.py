@@ -118,10 +118,19 @@ EXERCISES = (
             (lambda f, t: square(f, t) / 4 / f.shape[1] ** 4, "N² times too small: did you divide twice?"),
             (lambda f, t: (raw(f) - raw(t)).square().mean() / 4, NO_M),
             (lambda f, t: (raw(f) - raw(t)).square().mean() / area(f) ** 2 / 4, OWN_M),
-            (lambda f, t: (raw(f) - raw(t)).square().mean() / area(t) ** 2 / 4, OWN_M),
-            (lambda f, t: (raw(f) - raw(t)).square().mean() / area(f) / area(t) / 4, OWN_M),
+            (
+                lambda f, t: (raw(f) - raw(t)).square().mean() / area(t) ** 2 / 4,
+                "You divide both by the style map's positions: each R by its own, before you subtract.",
+            ),
+            (
+                lambda f, t: (raw(f) - raw(t)).square().mean() / area(f) / area(t) / 4,
+                "You divide the difference by both numbers of positions: each R by its own, before you subtract.",
+            ),
             (lambda f, t: style_loss("gram-e")(f, t) / area(f) ** 2, PAPERS_M),
-            (lambda f, t: (gram(f) / area(f) - gram(t) / area(t)).square().mean() / 4, PAPERS_M),
+            (
+                lambda f, t: (gram(f) / area(f) - gram(t) / area(t)).square().mean() / 4,
+                "You divide each R by its positions twice: R/M is the Gram matrix already.",
+            ),
             (lambda f, t: style_loss("gram-e")(f, t).sqrt(), ROOT),
             (lambda f, t: (gram(f) - gram(t)).abs().mean() / 4, ABSOLUTE),
         ),
@@ -344,7 +353,7 @@ EXERCISES = (
                 "Pieces of the picture, thrown together.",
                 "A piece is far larger than 3 × 3 pixels: that takes depth.",
             ),
-            "d": ("Grey noise: it sees no colour.", "Its input are the three colours: it sees little else."),
+            "d": ("Grey noise: it sees no colour.", "Its inputs are the three colours: it sees little else."),
         },
     ),
 )
