@@ -170,15 +170,12 @@ EXERCISES = (
     Choice(
         name="09.deep",
         question="The sky's edge is 5 pixels soft. How much of the map of relu5_1 sees both sky and town?",
-        answer="d",
+        answer="c",
         options={
-            "a": (
-                "About 5 %, as at the top.",
-                "Each layer looks at windows of the last: the edge gets wider all the way.",
-            ),
-            "b": ("About 10 %.", "Each position sees a good part of the picture there: more do."),
-            "c": ("About 25 %.", "More: a position sees a good part of the picture there."),
-            "d": ("More than 40 %.", "Right. At this depth the seam is a large part of the map."),
+            "a": ("About 3 %, as at the top.", "Each layer looks at windows of the last: the edge widens all the way."),
+            "b": ("About 10 %.", "That is so at relu3_1: two poolings and more windows follow."),
+            "c": ("About 30 %.", "Right. At this depth the seam is a good part of the map."),
+            "d": ("More than half.", "It would be, had each position only a few neighbours: the map is 24 wide."),
         },
     ),
     Code(
@@ -238,7 +235,7 @@ EXERCISES = (
         answer="a",
         options={
             "a": (
-                "The woodcut's large shapes, laid in small stones.",
+                "The woodcut's large shapes, in the small grain of the mosaic.",
                 "Right. A shallow position sees a stone, and a deep one a wave.",
             ),
             "b": (
