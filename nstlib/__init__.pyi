@@ -63,6 +63,8 @@ from .style import Statistic as Statistic
 from .style import covariance as covariance
 from .style import gram as gram
 from .style import mean_std as mean_std
+from .sweeps import Sweep as Sweep
+from .sweeps import sweep as sweep
 from .transfer import Transfer as Transfer
 from .transfer import reconstruct_content as reconstruct_content
 from .transfer import reconstruct_style as reconstruct_style

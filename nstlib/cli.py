@@ -22,6 +22,7 @@ import click
 
 from .about import VERSION
 from .errors import InputError, choose
+from .interrupts import Stopped
 from .outputs import check_apart, check_format, check_output, save_anywhere
 from .terminal import PER_STYLE, Bar, complete, say, say_wrong
 from .threads import wait_briefly
@@ -81,15 +82,23 @@ def run_options(command: Callable) -> Callable:
     """The options of `stylize` and `texture` that are no fields, or are told otherwise here."""
     for option in (
         click.option("-o", "--output", required=True, help="the picture to write: .png, .jpg or .webp"),
+        click.option("--checkpoint", default=None, help="a file for the state; if it exists, the run goes on from it"),
+        click.option("--force", is_flag=True, help="write over a file that nst did not make"),
+    ):
+        command = option(command)
+    return recipe_options(command)
+
+
+def recipe_options(command: Callable) -> Callable:
+    """The options of whatever paints that are no fields, or are told otherwise here."""
+    for option in (
         click.option("--recipe", default=None, help="a name that `nst recipes` lists [kit]"),
         click.option("--set", multiple=True, metavar="FIELD=VALUE", help="any field, as `nst recipes NAME` shows it"),
-        click.option("--memory", default=None, metavar="GB", help="gigabytes that the run may use [what is free]"),
+        click.option("--memory", default=None, metavar="GB", help="gigabytes that a run may use [what is free]"),
         *(
             click.option(PER_STYLE[name], name, multiple=True, metavar=value, help=f"one per style: {help}")
             for name, (value, help) in ONE_PER_STYLE.items()
         ),
-        click.option("--checkpoint", default=None, help="a file for the state; if it exists, the run goes on from it"),
-        click.option("--force", is_flag=True, help="write over a file that nst did not make"),
         click.option("--quiet", is_flag=True, help="say nothing but errors"),
     ):
         command = option(command)
@@ -172,6 +181,63 @@ def texture(styles: tuple[str, ...], **options: Any) -> None:
     paint(None, styles, TEXTURE, **options)
 
 
+@nst.command(cls=FieldCommand)
+@click.option("--pair", "pairs", nargs=2, multiple=True, metavar="CONTENT STYLE", help="pictures; repeat it for more")
+@click.option(
+    "--grid", "axes", multiple=True, metavar="FIELD=VALUE,VALUE,…", help='";" separates values that hold commas; repeat'
+)
+@click.option("-o", "--output", required=True, help="the folder to write: a new one, or that of a sweep")
+@click.option("--processes", type=int, default=None, help="how many paint at a time [one for each core, one on a GPU]")
+@click.option(
+    "--scheduler", default=None, metavar="ADDRESS", help="paint on the workers of a dask.distributed scheduler"
+)
+@recipe_options
+def sweep(
+    pairs: tuple[tuple[str, str], ...],
+    axes: tuple[str, ...],
+    output: str,
+    processes: int | None,
+    scheduler: str | None,
+    quiet: bool,
+    **options: Any,
+) -> None:
+    """Paint every pair of pictures with every combination of values, in processes side by side.
+
+    The same command goes on where it was left. The folder gets a contact sheet and a table, too.
+    """
+    from .sweeps import sweep
+
+    grid = dict(map(values_of, axes))
+    if len(grid) < len(axes):
+        raise InputError("a field is swept twice: give --grid once for each, with all its values")
+    where = {"folder": output, "processes": processes, "scheduler": scheduler, "show": False if quiet else None}
+    try:
+        found = sweep(grid, pairs, **where, **parsed(options))
+    except Stopped as stopped:
+        raise Interrupted(str(stopped)) from None
+    if found.failures:
+        raise Trouble(repr(found))
+    if not quiet:
+        say(repr(found))
+
+
+def values_of(text: str) -> tuple[str, list[Any]]:
+    """A field and its values, as `--grid` gives them.
+
+    Args:
+        text: such as "style_weight=0.5,1,2".
+
+    Raises:
+        InputError: there is no value, or no such field.
+    """
+    name, _, values = text.partition("=")
+    name, sign = name.strip().replace("-", "_"), ";" if ";" in values else ","
+    parts = [part.strip() for part in values.split(sign) if part.strip()]
+    if not parts:
+        raise InputError(f"--grid {text} names no values: write --grid FIELD=VALUE,VALUE, such as style_weight=0.5,1,2")
+    return name, [rule_for(name).parse(part) for part in parts]
+
+
 def paint(
     content: str | None,
     styles: tuple[str, ...],
@@ -223,9 +289,15 @@ def paint(
 
 
 class Trouble(click.ClickException):
-    """A picture was saved, but not as it was asked for."""
+    """Something was saved, but not as it was asked for."""
 
     exit_code = 1
+
+
+class Interrupted(Trouble):
+    """An interrupt, and what it left."""
+
+    exit_code = 130
 
 
 def parsed(options: Mapping[str, Any]) -> dict[str, Any]:

@@ -6,6 +6,7 @@ never silent: `Picture.notes` tells it in words. Every mistake is an `InputError
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import warnings
@@ -30,7 +31,17 @@ from .files import whole
 from .gallery import FORMATS, read_picture, shown
 from .show import picture_html
 
-__all__ = ["Picture", "check_writable", "fit", "load_image", "read_metadata", "resize", "save_image", "to_pil"]
+__all__ = [
+    "Picture",
+    "check_writable",
+    "encode_image",
+    "fit",
+    "load_image",
+    "read_metadata",
+    "resize",
+    "save_image",
+    "to_pil",
+]
 
 SIDES = ("long", "short", "height")
 
@@ -195,17 +206,40 @@ def save_image(
         InputError: the path cannot be written, or the tensor is no picture.
     """
     path = check_writable(path)
-    if not 1 <= quality <= 100:
-        raise InputError(f"quality {quality} is out of range: give 1 (small file) to 100 (best)")
-    image, kind = to_pil(tensor), FORMATS[path.suffix.lower()]
-    options = save_options(kind, {str(key): str(value) for key, value in (metadata or {}).items()})
+    kind = FORMATS[path.suffix.lower()]
     try:
+        data = encode_image(tensor, kind, metadata, quality)
         with whole(path) as file:
-            image.save(file, kind, quality=quality, **options)
+            file.write(data)
+    except InputError:
+        raise
     except (OSError, ValueError) as error:
         advice = "make room there, or choose another folder" if kind == "PNG" else "try a .png, or another folder"
         raise InputError(f"'{path}' could not be written ({one_line(error)}): {advice}") from error
     return path
+
+
+def encode_image(
+    tensor: Tensor, kind: str = "PNG", metadata: Mapping[str, str] | None = None, quality: int = 95
+) -> bytes:
+    """A picture as the bytes of a file.
+
+    Args:
+        tensor: (1, 3, H, W) or (3, H, W), sRGB in [0, 1].
+        kind: "PNG", "JPEG" or "WEBP".
+        metadata: as for `save_image`.
+        quality: likewise.
+
+    Raises:
+        InputError: the tensor is no picture, or the quality is out of range.
+        ValueError: the format cannot hold it; Pillow says so as an OSError, too.
+    """
+    if not 1 <= quality <= 100:
+        raise InputError(f"quality {quality} is out of range: give 1 (small file) to 100 (best)")
+    image, file = to_pil(tensor), io.BytesIO()
+    options = save_options(kind, {str(key): str(value) for key, value in (metadata or {}).items()})
+    image.save(file, kind, quality=quality, **options)
+    return file.getvalue()
 
 
 def read_metadata(path: str | os.PathLike[str]) -> dict[str, str]:

@@ -12,7 +12,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
 from .errors import InputError
@@ -20,7 +20,7 @@ from .image import fit, resize, to_pil
 from .interrupts import Stopped, notebook
 from .result import Progress, Result, duration
 from .show import bar_html, growing_html, picture_html
-from .terminal import Bar
+from .terminal import Bar, tqdm_bar
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Pace",
+    "counting",
     "last",
     "notebook",
     "one_line_for_an_interrupt",
@@ -123,8 +124,51 @@ def watching(show: bool | None, size: tuple[int, int]) -> AbstractContextManager
     """
     if show is not False and (shell := notebook()) is not None:
         return InCell(shell, size)
+    return Bar(quiet(show))
+
+
+def quiet(show: bool | None) -> bool:
+    """Whether a terminal gets no bar.
+
+    Args:
+        show: as for `watching`.
+    """
     terminal = sys.stderr is not None and sys.stderr.isatty()
-    return Bar(quiet=show is False or not (show or terminal))
+    return show is False or not (show or terminal)
+
+
+@contextmanager
+def counting(show: bool | None, done: int, total: int) -> Iterator[Callable[[str], None]]:
+    """What is told of each of several things that is done, in words; shown where `watching` would show a run.
+
+    Args:
+        show: as for `watching`.
+        done: how many are done already.
+        total: how many there are.
+    """
+    shell = notebook() if show is not False else None
+    place = None if shell is None else Place.of(shell)
+    bar = None if place else tqdm_bar(quiet(show), initial=done, total=total, unit="picture")
+
+    def put(words: str) -> None:
+        if place:
+            place.put(bar_html(done / total, f"{done} of {total} {words}"))
+
+    def tell(words: str) -> None:
+        nonlocal done
+        done += 1
+        put(words)
+        if bar is not None:
+            with suppress(OSError):  # the terminal is gone
+                bar.set_postfix_str(words, refresh=False)
+                bar.update()
+
+    put("")
+    try:
+        yield tell
+    finally:
+        if bar is not None:
+            bar.close()
 
 
 class InCell:

@@ -13,7 +13,7 @@ from typing import Any
 from torch import Tensor
 
 from .errors import InputError
-from .image import read_metadata, save_image, to_pil
+from .image import encode_image, read_metadata, save_image, to_pil
 from .loss import by_kind
 from .optimizers import Step, Stop
 from .recipe import Recipe
@@ -138,7 +138,16 @@ class Result:
         Raises:
             InputError: it cannot be written there.
         """
-        return save_image(self.image, path, {METADATA_KEY: json.dumps(dict(self.facts), ensure_ascii=False)})
+        return save_image(self.image, path, self.metadata)
+
+    def encoded(self) -> bytes:
+        """The PNG that `save` writes, for whoever writes it elsewhere."""
+        return encode_image(self.image, metadata=self.metadata)
+
+    @property
+    def metadata(self) -> dict[str, str]:
+        """The facts, as they travel inside the file."""
+        return {METADATA_KEY: json.dumps(dict(self.facts), ensure_ascii=False)}
 
 
 def evaluations_of(history: Sequence[Record]) -> int:

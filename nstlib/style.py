@@ -23,6 +23,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -358,6 +359,31 @@ def guided_gram(features: Tensor, t: Tensor) -> Tensor:
     return (positions(features) * weights.flatten()) @ positions(features).T
 
 
+class Group(NamedTuple):
+    """Positions that belong to the same regions.
+
+    Attributes:
+        places: their numbers (M',).
+        even: by region, the weight of all of them, where it is one, as in a region's midst.
+        uneven: by region, the weight of each (M', 1), elsewhere.
+    """
+
+    places: Tensor
+    even: dict[int, float]
+    uneven: dict[int, Tensor]
+
+    def pull(self, x: Tensor, d: Tensor) -> Tensor:
+        """The gradient (M', N) with respect to the positions' features.
+
+        Args:
+            x: these (M', N).
+            d: D + Dᵀ (R, N, N), of the gradient with respect to each region's F diag(g) Fᵀ.
+        """
+        parts = [x @ total([weight * d[r] for r, weight in self.even.items()]).to(x.dtype)] if self.even else []
+        parts += [(x @ d[r].to(x.dtype)).mul_(weights) for r, weights in self.uneven.items()]
+        return total(parts) if parts else torch.zeros_like(x)
+
+
 class Regions:
     """How much each position of a map counts in each of some regions.
 
@@ -385,21 +411,20 @@ class Regions:
         return self.weights.flatten(2)[0]
 
     @cached_property
-    def groups(self) -> list[tuple[Tensor, list[tuple[int, float, Tensor | None]]]]:
-        """The positions (M',) that belong to the same regions, for each such set of regions; those of none left out.
+    def groups(self) -> list[Group]:
+        """The positions that belong to the same regions, for each such set of regions, the largest first.
 
-        With (region, weight of all, weights (M', 1)): the second None where all weigh the same, as in the midst of a
-        region, and the first 1 where they do not. So that each position is gone through once, in its own regions only.
+        So each position is gone through once, in its own regions only.
         """
         numbers = range(len(self.flat))
-        sets = sum((self.flat[r] > 0).long() << r for r in numbers)
+        sets = torch.stack([(self.flat[r] > 0).long() << r for r in numbers]).sum(0)
         groups = []
         for members in sets.unique().tolist():
             places = (sets == members).nonzero().flatten()
-            weights = [(r, self.flat[r, places, None]) for r in numbers if members >> r & 1]
-            even = [(r, float(w[0]), None) if bool((w == w[0]).all()) else (r, 1.0, w) for r, w in weights]
-            groups += [(places, even)] if even else []
-        return groups
+            own = {r: self.flat[r, places] for r in numbers if members >> r & 1}
+            even = {r: float(w[0]) for r, w in own.items() if bool((w == w[0]).all())}
+            groups.append(Group(places, even, {r: w[:, None] for r, w in own.items() if r not in even}))
+        return sorted(groups, key=lambda group: -len(group.places))
 
     @cached_property
     def members(self) -> list[Tensor]:
@@ -426,12 +451,13 @@ class RegionalOuterProducts(torch.autograd.Function):
         ctx.regions = regions  # type: ignore[attr-defined]  # what is no tensor is kept so
         exact, most = torch.promote_types(f.dtype, torch.float32), max(1, 2**18 // len(f))
         r = f.new_zeros(len(regions.flat), len(f), len(f), dtype=exact)
-        for places, weights in regions.groups:
-            for i, some in enumerate(places.split(most)):
-                x = f.T.index_select(0, some).to(exact)  # (M', N)
-                for number, all_, each in weights:
-                    y = x if each is None else x * each[i * most : (i + 1) * most].to(exact)
-                    r[number].addmm_(y.T, x, alpha=all_)
+        for group in regions.groups:
+            for i in range(0, len(group.places), most) if group.even or group.uneven else ():
+                x = f.T.index_select(0, group.places[i : i + most]).to(exact)  # (M', N)
+                for number, weight in group.even.items():
+                    r[number].addmm_(x.T, x, alpha=weight)
+                for number, weights in group.uneven.items():
+                    r[number].addmm_((x * weights[i : i + most].to(exact)).T, x)
         return r / f.shape[1]
 
     @staticmethod
@@ -443,18 +469,21 @@ class RegionalOuterProducts(torch.autograd.Function):
             d: the gradient (R, N, N) with respect to what `forward` returns.
         """
         (f,) = ctx.saved_tensors
-        groups = ctx.regions.groups
-        d = (d + d.mT) / f.shape[1]
-        full = sum(len(places) for places, _ in groups) == f.shape[1]
-        back = (torch.empty_like if full else torch.zeros_like)(f.T)  # (M, N)
-        for places, weights in groups:
-            x, g = f.T.index_select(0, places), None
-            for number, all_, each in weights:
-                y = x @ (all_ * d[number]).to(f.dtype)
-                y = y if each is None else y.mul_(each)
-                g = y if g is None else g.add_(y)
-            back.index_copy_(0, places, g)
+        most, *others = ctx.regions.groups  # type: ignore[attr-defined]
+        rows, d = f.T, (d + d.mT) / f.shape[1]
+        # Where one rule holds for most positions, it is faster to follow it everywhere first.
+        back, others = (rows.new_empty(rows.shape), [most, *others]) if most.uneven else (most.pull(rows, d), others)
+        for group in others:
+            back.index_copy_(0, group.places, group.pull(rows.index_select(0, group.places), d))
         return back.T, None
+
+
+def total(parts: list[Tensor]) -> Tensor:
+    """The sum of some tensors, one or more, in the first of them."""
+    first, *more = parts
+    for part in more:
+        first.add_(part)
+    return first
 
 
 def region_grams(features: Tensor, regions: Regions) -> Tensor:

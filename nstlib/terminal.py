@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from .result import Progress
 
-__all__ = ["PER_STYLE", "Bar", "complete", "say", "say_wrong"]
+__all__ = ["PER_STYLE", "Bar", "complete", "say", "say_wrong", "tqdm_bar"]
 
 # Settings that hold one value per style, and the option that gives one of them; it is repeated.
 PER_STYLE = {
@@ -45,19 +45,23 @@ def write(text: str, stream: Any) -> None:
             os.dup2(nowhere.fileno(), stream.fileno())
 
 
+def tqdm_bar(quiet: bool, **options: Any) -> Any | None:
+    """A bar of tqdm's; None where none is wanted or can be shown."""
+    if quiet or sys.stderr is None:
+        return None
+    try:
+        from tqdm import tqdm
+    except ModuleNotFoundError:
+        return None
+    return tqdm(leave=False, dynamic_ncols=True, **options)
+
+
 class Bar:
     """A progress bar that is fed with `Progress`; where there is no terminal to show it, nothing."""
 
     def __init__(self, quiet: bool):
-        self.bar, self.told = None, ""
-        if quiet or sys.stderr is None:
-            return
-        try:
-            from tqdm import tqdm
-        except ModuleNotFoundError:
-            return
         layout = "{desc} {bar} {percentage:3.0f} % {postfix}"
-        self.bar = tqdm(total=1.0, leave=False, bar_format=layout, dynamic_ncols=True)
+        self.bar, self.told = tqdm_bar(quiet, total=1.0, bar_format=layout), ""
 
     def __enter__(self) -> Bar:
         return self

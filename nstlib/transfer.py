@@ -367,7 +367,8 @@ def collect(plan: Plan, run: Run, stopped: Stop = Stop.LEFT) -> Result:
     painted = run.best.image.detach().float().cpu()
     start = plan.first_image((painted.shape[-2], painted.shape[-1]))
     unchanged = bool((painted.clamp(0, 1) - start).abs().max() < HALF_A_LEVEL)
-    facts = {**plan.facts, "seconds": round(run.seconds, 2), "stopped": str(stopped), "loss": run.best.loss}
+    ended = {"evaluations": evaluations_of(run.history), "stopped": str(stopped), "loss": run.best.loss}
+    facts = {**plan.facts, "seconds": round(run.seconds, 2), **ended}
     return Result(
         plan.colors.finish(painted).clamp(0, 1),
         tuple(run.history),

@@ -113,6 +113,39 @@ OTHERS = (
     *("lessons content.png", "lessons content.png/x", "lab content.png", "studio content.png"),
     *("student folder", "student none", "stamp folder", "stamp none", "nonsense", "--nonsense", "stylize"),
 )
+SWEEPS = (
+    *("", "-o new", "-o new --pair content.png", "--pair content.png style.png --grid size=48"),
+    *(
+        "-o new --grid size=48",
+        "-o new --pair content.png style.png",
+        "-o new --grid size=48 --pair none.png style.png",
+    ),
+    *("-o new --grid size=48 --pair content.png half.png", "-o new --grid size=48 --pair - -"),
+    *(
+        f"-o new --pair content.png style.png --grid {grid}"
+        for grid in (
+            *("", "=", "size", "size=", "size=;", "size=0", "size=48,48", "size=48,48.0", "size=x", "sise=48"),
+            *("device=cpu", "memory=1", "name=a", "optimizer=sgd", "rate=0.1", "size=48 --grid size=64", "recipe=none"),
+            *("style_layers=relu1_1,relu9_9", "size=48 --size 48", "bounds=0,1", "size=48 --processes 0"),
+            *("size=48 --processes x", "size=48 --nonsense", "size=48 --scheduler nowhere", "size=48 --memory 0"),
+            *("size=48 --scheduler tcp://127.0.0.1:x", "size=48 --scheduler tcp://127.0.0.1:1 --processes 2"),
+            *("size=16,48", "size=48 --weights other.safetensors", "size=48 --pair content.png style.png"),
+            *("size=48 --memory 1e-6", "size=48 --device cuda:99", "size=48 --start none.png"),
+        )
+    ),
+    *(
+        f"--pair content.png style.png --grid size=48 -o {folder}"
+        for folder in (
+            "folder.png/../folder/../content.png",
+            "content.png",
+            "content.png/x",
+            ".",
+            "/dev/null",
+            "/dev/null/x",
+            "a" * 999,
+        )
+    ),
+)
 QUICK = ["-o", "new.png", "--size", "48", "--evaluations", "2", "--device", "cpu", "--quiet"]
 TWO = ["stylize", "content.png", "style.png"]
 CALLS = [
@@ -122,6 +155,7 @@ CALLS = [
     *([*TWO, *QUICK, "-o", name] for name in OUTPUTS),
     *([*TWO, *QUICK, *text.split(" ")] for text in OPTIONS),
     *(text.split(" ") for text in OTHERS),
+    *(["sweep", *text.split(" "), "--evaluations", "2"] for text in SWEEPS),
 ]
 
 

@@ -167,7 +167,7 @@ def test_a_command_of_the_pages_exists(command):
 def test_the_options_that_the_readme_names_exist():
     shown = "".join(
         CliRunner().invoke(cli.nst, [name, "--help"]).output
-        for name in ("stylize", "doctor", "judge", "student", "studio")
+        for name in ("stylize", "sweep", "doctor", "judge", "student", "studio")
     )
     named = set(re.findall(r"`(--[a-z-]+)", README))
     assert named and all(re.search(rf"{option}(?![\w-])", shown) for option in named)

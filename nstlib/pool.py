@@ -1,0 +1,300 @@
+"""Pieces of work → what comes of each, as it comes, from processes here or from other machines; a death costs only one.
+
+`concurrent.futures` has a pool of processes too, but there the death of one ends all the others and what they were
+doing. Paintings take minutes each, and a process that takes too much memory is killed, so here each stands alone.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import pickle
+import signal
+import sys
+import threading
+from collections import deque
+from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from multiprocessing.connection import Connection, wait
+from types import ModuleType
+from typing import Any, NamedTuple, TypeVar
+
+from .about import VERSION
+from .errors import InputError, in_words, one_line
+
+__all__ = ["Outcome", "cluster", "cores", "elsewhere", "here"]
+
+CONTEXT = multiprocessing.get_context("spawn")  # a process that was forked beside torch's threads may hang
+PATIENCE = 10.0  # seconds in which a scheduler must answer
+AHEAD = 2  # pieces of work for each worker elsewhere, so that none waits for the next
+
+Item = TypeVar("Item")
+
+
+class Outcome(NamedTuple):
+    """What came of a piece of work.
+
+    Attributes:
+        value: what the work returned; None if it failed.
+        failure: why it failed, in a line; "" if it did not.
+        died: whether its process ended in the midst of it.
+    """
+
+    value: Any
+    failure: str = ""
+    died: bool = False
+
+
+def cores() -> int:
+    """The cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+# --- processes of this machine -------------------------------------------------------------------
+
+
+def here(
+    work: Callable[[Item], Any], items: Sequence[Item], processes: int, threads: int
+) -> Generator[tuple[Item, Outcome], None, None]:
+    """Do all pieces of work in processes of this machine; whoever stops listening ends them.
+
+    What a process died of may be memory that the others took, so its work is tried once more at the end, alone.
+
+    Args:
+        work: a function of a module, which the processes import.
+        items: one for each call; are pickled, like what the calls return.
+        processes: how many work at a time.
+        threads: that torch uses in each of them.
+
+    Yields:
+        each item, and what came of it, in the order in which they end.
+    """
+    died = []
+    for item, outcome in abreast(work, items, processes, threads):
+        if outcome.died:
+            died.append(item)
+        else:
+            yield item, outcome
+    yield from abreast(work, died, 1, threads)
+
+
+def abreast(
+    work: Callable[[Item], Any], items: Sequence[Item], processes: int, threads: int
+) -> Generator[tuple[Item, Outcome], None, None]:
+    """The same, each piece of work tried once; arguments as for `here`."""
+    waiting, busy = deque(items), dict[Connection, tuple[Lane, Item]]()
+    idle = [Lane(work, threads) for _ in range(min(processes, len(items)))]  # all at once: each begins with imports
+    try:
+        while waiting or busy:
+            while waiting and len(busy) < processes:
+                lane, item = idle.pop() if idle else Lane(work, threads), waiting.popleft()
+                busy[lane.pipe] = lane, item
+                lane.give(item)
+            for pipe in wait(list(busy)):
+                lane, item = busy.pop(pipe)  # type: ignore[call-overload]  # it is one of those that were given
+                outcome = lane.take()
+                if not outcome.died:
+                    idle.append(lane)
+                yield item, outcome
+    finally:
+        for lane in (*idle, *(lane for lane, _ in busy.values())):
+            lane.end()
+
+
+class Lane:
+    """A process that does one piece of work after another.
+
+    Args:
+        work: see `here`.
+        threads: likewise.
+    """
+
+    def __init__(self, work: Callable[[Any], Any], threads: int) -> None:
+        self.pipe, theirs = CONTEXT.Pipe()
+        self.process = CONTEXT.Process(target=serve, args=(theirs, work, threads), daemon=True)
+        with deaf_to_interrupts(), without_main():
+            self.process.start()
+        theirs.close()  # so that the pipe ends when the process does
+
+    def give(self, item: Any) -> None:
+        """Let it begin; if it is dead, `take` says so."""
+        with suppress(OSError):
+            self.pipe.send_bytes(pickle.dumps(item))
+
+    def take(self) -> Outcome:
+        """What came of it, waiting until there is something."""
+        try:
+            return Outcome(*pickle.loads(self.pipe.recv_bytes()))
+        except (EOFError, OSError):
+            self.process.join()
+            code = self.process.exitcode or 0
+            how = f"was ended by signal {-code}" if code < 0 else f"ended with status {code}"
+            self.end()
+            return Outcome(None, f"its process {how}, perhaps because memory ran out: try fewer processes", died=True)
+
+    def end(self) -> None:
+        """End the process, whatever it is doing."""
+        self.process.kill()
+        self.process.join()
+        self.pipe.close()
+
+
+def serve(pipe: Connection, work: Callable[[Any], Any], threads: int) -> None:
+    """What a process does: its work, until the other end of the pipe is closed.
+
+    Args:
+        pipe: brings items, and takes what came of them.
+        work: see `here`.
+        threads: likewise.
+    """
+    from torch import set_num_threads
+
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the caller, who ends this process
+    set_num_threads(threads)
+    with suppress(EOFError, OSError):
+        while True:
+            item = pickle.loads(pipe.recv_bytes())
+            try:
+                outcome = work(item), ""
+            except Exception as error:
+                outcome = None, in_words(error)
+            pipe.send_bytes(pickle.dumps(outcome))
+
+
+@contextmanager
+def deaf_to_interrupts() -> Iterator[None]:
+    """Processes that are started meanwhile ignore Ctrl-C from their first moment; only the main thread can do this."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+@contextmanager
+def without_main() -> Iterator[None]:
+    """Processes that are started meanwhile do not run the caller's script anew, so it needs no guard against that."""
+    before = sys.modules["__main__"]
+    sys.modules["__main__"] = ModuleType("__main__")
+    try:
+        yield
+    finally:
+        sys.modules["__main__"] = before
+
+
+# --- other machines ------------------------------------------------------------------------------
+
+
+@contextmanager
+def cluster(address: str) -> Iterator[tuple[Any, float | None]]:
+    """A client of dask.distributed's, whose workers are there and have this version of the kit; see `least_memory`.
+
+    Args:
+        address: of the scheduler, such as "tcp://192.168.0.7:8786".
+
+    Raises:
+        InputError: distributed is not installed, nobody answers, there is no worker, or one that cannot paint.
+    """
+    try:
+        from distributed import Client
+    except ModuleNotFoundError:
+        raise InputError("a scheduler needs dask.distributed: pip install 'nstlib[cluster]'") from None
+    if not str(address).startswith(("tcp://", "tls://", "ws://", "wss://", "inproc://")):
+        raise InputError(f"scheduler '{one_line(address)}': give its address, such as tcp://192.168.0.7:8786")
+    try:
+        client = Client(address, timeout=PATIENCE, set_as_default=False)
+    except (OSError, ValueError, ImportError) as error:
+        raise InputError(
+            f"no scheduler answers at '{one_line(address)}' ({in_words(error)}): start one there, dask scheduler"
+        ) from None
+    with client:
+        yield client, least_memory(client, address)
+
+
+def least_memory(client: Any, address: str) -> float | None:
+    """Bytes that a worker may take at most, the smallest of them; None if there is no limit.
+
+    Args:
+        client: of dask.distributed's.
+        address: of its scheduler, for the message.
+
+    Raises:
+        InputError: there is no worker, or one without this version of the kit.
+    """
+    try:
+        told = client.run(introduce)
+    except Exception as error:  # whatever a worker finds missing
+        raise InputError(f"the workers of {address} lack the kit ({in_words(error)}): install nstlib there") from None
+    if not told:
+        raise InputError(f"{address} has no workers yet: start some, dask worker {address} --nthreads 1")
+    for worker, (version, _) in told.items():
+        if version != VERSION:
+            raise InputError(f"the worker {worker} has nstlib {version}, not {VERSION}: install the same on both")
+    return min((limit for _, limit in told.values() if limit), default=None)
+
+
+def introduce(dask_worker: Any) -> tuple[str, int | None]:
+    """What a worker says of itself: the version of its kit, and the bytes that it may take.
+
+    Args:
+        dask_worker: itself; distributed fills in what has this name.
+    """
+    return VERSION, dask_worker.memory_manager.memory_limit
+
+
+def elsewhere(
+    work: Callable[[Item], Any], items: Sequence[Item], client: Any
+) -> Generator[tuple[Item, Outcome], None, None]:
+    """Do all pieces of work on the workers of a cluster; whoever stops listening calls them off.
+
+    The scheduler gives the work of a worker that is gone to another one, and gives it up after some deaths.
+
+    Args:
+        work: as for `here`.
+        items: likewise.
+        client: from `cluster`.
+
+    Yields:
+        each item, and what came of it, in the order in which they end.
+    """
+    from distributed import as_completed
+
+    waiting, asked, ended = deque(items), dict[str, tuple[Any, Item]](), as_completed(loop=client.loop)
+
+    def ask() -> None:
+        """Keep all workers busy, those that joined meanwhile too; no more, since the items lie on the scheduler."""
+        while waiting and len(asked) < AHEAD * max(1, sum(client.nthreads().values())):
+            item = waiting.popleft()
+            future = client.submit(work, item, pure=False)
+            asked[future.key] = future, item
+            ended.add(future)
+
+    try:
+        ask()
+        for future in ended:
+            _, item = asked.pop(future.key)
+            outcome = outcome_of(future)
+            future.release()
+            yield item, outcome
+            ask()
+    finally:
+        client.cancel([future for future, _ in asked.values()], force=True)
+
+
+def outcome_of(future: Any) -> Outcome:
+    """What came of a piece of work that has ended on a cluster.
+
+    Args:
+        future: of dask.distributed's.
+    """
+    from distributed import KilledWorker
+
+    try:
+        return Outcome(future.result())
+    except KilledWorker:
+        return Outcome(None, "the workers that tried it died, perhaps because memory ran out", died=True)
+    except Exception as error:
+        return Outcome(None, in_words(error))

@@ -1,0 +1,632 @@
+"""A grid of recipe fields, and pairs of pictures → a painting for each point, a contact sheet and a table of all
+
+    found = sweep({"style_weight": [0.5, 1, 2], "optimizer": ["adam", "lbfgs"]}, [("content/harbour", "style/mosaic")])
+    found.failures
+
+Each point has a file of its own, whose name ends in a fingerprint of all that it is made of. So the same call goes on
+where it was left, whatever ended it, and a call with another option paints pictures of its own.
+"""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import io
+import json
+import os
+import re
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager, suppress
+from dataclasses import dataclass, field, fields, replace
+from importlib.util import find_spec
+from itertools import product
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import torch
+
+from . import plot
+from .errors import InputError, choose, one_line
+from .files import short_name, try_to_write, whole
+from .forecast import Paces, foresee
+from .gallery import read_picture
+from .image import load_image, to_pil
+from .interrupts import Stopped
+from .live import counting
+from .machine import choose_device, free_memory
+from .optimizers import Stop
+from .plan import (
+    ALPHA,
+    FREE_SHARE,
+    REST,
+    Plan,
+    Settings,
+    check_pictures,
+    digest,
+    is_name,
+    prepare,
+    settle,
+    takes_options,
+)
+from .pool import Outcome, cluster, cores, elsewhere, here
+from .recipe import STARTS, Recipe
+from .recipes import DEFAULT_RECIPE, RECIPES
+from .result import read_facts
+from .rules import Choice, Number, Rule, brief, judged
+from .show import picture_html
+from .transfer import carry_out
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+__all__ = ["Point", "Sweep", "sweep"]
+
+TABLE, SHEET = "table.csv", "contact.png"
+HEAD, TAIL = ("picture", "content", "styles"), ("evaluations_made", "seconds", "loss", "stopped", "failure")
+NOT_YET = "not painted yet"
+WORDS = ("name", "source", "note")
+HOW = ("device", "memory")  # the settings that make no other picture
+PROCESS = 5e8  # bytes that a process takes before it paints: Python, torch and a network
+OF_A_WORKER = 0.6  # of its limit, what a run may take: at 0.7 distributed begins to hold it back, at 0.95 to kill it
+UNLIMITED = 1e18  # bytes
+SHEET_DPI = 200  # of ten inches: a row of eight has 250 pixels for each
+THUMBNAIL = 320  # pixels of a picture's longer side on the contact sheet
+TURN = threading.Lock()  # one run at a time in a process: torch's random state and number of threads are the process's
+
+
+@dataclass(frozen=True)
+class Source:
+    """A picture of a pair.
+
+    Attributes:
+        given: as the caller gave it; None for no content.
+        label: its path, address or name as it was given, else what it is called; "" for no content.
+        data: what travels to whoever paints: the bytes of a file, or the picture.
+        fingerprint: of its pixels.
+    """
+
+    given: Any
+    label: str
+    data: Any
+    fingerprint: str
+
+    @classmethod
+    def of(cls, given: Any) -> Source:
+        """Read a picture.
+
+        Args:
+            given: what `load_image` takes, or None.
+
+        Raises:
+            InputError: it cannot be read.
+        """
+        if given is None:
+            return cls(None, "", None, "")
+        picture = load_image(given)
+        seen = digest(*(t for t in (picture.pixels, picture.mask) if t is not None))
+        if not is_name(given):
+            return cls(given, picture.source, given, seen)
+        return cls(given, os.fspath(given), read_picture(os.fspath(given))[0], seen)
+
+
+@dataclass(frozen=True)
+class Point:
+    """A point of a sweep.
+
+    Attributes:
+        pair: content and styles by name.
+        values: by swept field, as texts.
+        path: of its picture.
+        facts: of its picture; none if there is none.
+        failure: why there is no picture, in a line; "" if there is one.
+    """
+
+    pair: tuple[str, ...]
+    values: Mapping[str, str]
+    path: Path
+    facts: Mapping[str, Any] = field(default_factory=dict, repr=False)
+    failure: str = NOT_YET
+
+    @property
+    def words(self) -> str:
+        """The point in words."""
+        return ", ".join([*map(short_name, filter(None, self.pair)), *(f"{n}={v}" for n, v in self.values.items())])
+
+    @property
+    def row(self) -> dict[str, Any]:
+        """Its line of the table."""
+        head = dict(
+            zip(HEAD, (self.path.name if self.facts else "", self.pair[0], " ".join(self.pair[1:])), strict=True)
+        )
+        facts = {**self.facts, "evaluations_made": self.facts.get("evaluations", ""), "failure": self.failure}
+        return {**head, **self.values, **{name: facts.get(name, "") for name in TAIL}}
+
+
+@dataclass(frozen=True)
+class Task:
+    """What a point needs to be painted, here or in another process.
+
+    Attributes:
+        number: of the point.
+        words: the point in words.
+        sources: its content and styles.
+        recipe: what is computed.
+        settings: how.
+    """
+
+    number: int
+    words: str
+    sources: tuple[Source, ...]
+    recipe: Recipe
+    settings: Settings
+
+    @property
+    def fingerprint(self) -> str:
+        """Of all that makes its picture what it is."""
+        recipe = {name: value for name, value in self.recipe.to_dict().items() if name not in WORDS}
+        settings = {name: value for name, value in vars(self.settings).items() if name not in HOW}
+        masks = (*(self.settings.masks or ()), *(self.settings.style_masks or ()))
+        named = (name for name in (self.recipe.start, *masks) if name not in (*STARTS, ALPHA, REST, None))
+        pictures = [source.fingerprint for source in (*self.sources, *map(Source.of, named))]
+        told = json.dumps([recipe, settings, pictures], sort_keys=True)
+        return hashlib.sha256(told.encode()).hexdigest()[:10]
+
+    def check(self, **settings: Any) -> Plan:
+        """The run, all that can be wrong with it found.
+
+        Args:
+            settings: in place of its own.
+
+        Raises:
+            InputError: whatever does not fit.
+        """
+        content, *styles = (source.given for source in self.sources)
+        with told_at(self.words):
+            return prepare(content, styles, recipe=self.recipe, **{**vars(self.settings), **settings})
+
+    def within(self, memory: float | None) -> Task:
+        """The same, of which no run takes more memory than this; what the caller gave stands.
+
+        Args:
+            memory: bytes; None for no limit.
+        """
+        if self.settings.memory is not None:
+            return self
+        return replace(self, settings=replace(self.settings, memory=memory))
+
+
+@dataclass(frozen=True)
+class Sweep:
+    """What came of a grid.
+
+    Attributes:
+        folder: of the pictures, the table and the contact sheet.
+        points: all of the grid, in its order.
+    """
+
+    folder: Path
+    points: tuple[Point, ...]
+
+    @property
+    def failures(self) -> tuple[Point, ...]:
+        """The points without a picture."""
+        return tuple(point for point in self.points if point.failure)
+
+    @property
+    def table(self) -> list[dict[str, Any]]:
+        """A row for each point, as in the file `table.csv`."""
+        return [point.row for point in self.points]
+
+    def __repr__(self) -> str:
+        count, failed = len(self.points), self.failures
+        made = f"{count - len(failed)} of {count} pictures, {TABLE} and {SHEET} are in '{self.folder}'"
+        return f"{made}; {len(failed)} failed, such as {failed[0].words}: {failed[0].failure}" if failed else made
+
+    def _repr_html_(self) -> str | None:
+        try:
+            sheet = to_pil(load_image(self.folder / SHEET).pixels)
+        except InputError:  # drawn without matplotlib, or moved
+            return None
+        return picture_html(sheet, f"A contact sheet: {', '.join(p.words for p in self.points[:12])} …", repr(self))
+
+
+# --- the sweep -----------------------------------------------------------------------------------
+
+
+@takes_options()
+def sweep(
+    grid: Mapping[str, Sequence[Any]],
+    pairs: Sequence[Sequence[Any]],
+    *,
+    folder: str | os.PathLike[str] = "sweep",
+    processes: int | None = None,
+    scheduler: str | None = None,
+    show: bool | None = None,
+    **options: Any,
+) -> Sweep:
+    """Paint each pair of pictures at each point of a grid.
+
+    All is checked before the first picture is painted. Then a point that fails says why, and the rest goes on. The same
+    call goes on where it was left: finished pictures stay, what failed is tried again.
+
+    Args:
+        grid: values by field: those of a recipe or of the settings, or names of recipes under "recipe".
+        pairs: of content and style, or more styles, each what `load_image` takes.
+        folder: for the pictures, the table and the contact sheet: a new one, or that of a sweep.
+        processes: how many paint at a time, sharing cores and memory; None for one on a GPU, and else for as many as
+            there are cores and memory allows.
+        scheduler: the address of one of dask.distributed's; its workers paint then. Pictures travel to them, but files
+            of weights, of masks and of a start must lie there at the same path.
+        show: a bar: None for wherever somebody is watching, True for always, False for never.
+        options: recipe, and fields of it and of the settings, the same at all points; see below.
+
+    Raises:
+        InputError: whatever does not fit, before any slow work.
+        Stopped: an interrupt; what is finished stays.
+    """
+    place = checked_folder(folder)
+    tasks, points = laid_out(checked_grid(grid, options), checked_pairs(pairs), options, place)
+    todo = [task for task in tasks if points[task.number].failure]
+    with painters(todo, processes, scheduler) as outcomes:
+        keep_table(place, points)
+        take_in(outcomes, points, place, show)
+    found = Sweep(place, tuple(points))
+    keep_sheet(found)
+    return found
+
+
+def take_in(outcomes: Iterator[tuple[Task, Outcome]], points: list[Point], folder: Path, show: bool | None) -> None:
+    """Write each picture when it comes, and the table with it.
+
+    Args:
+        outcomes: of the tasks, in any order.
+        points: are replaced as they are finished.
+        folder: of the sweep.
+        show: as for `sweep`.
+
+    Raises:
+        InputError: a picture cannot be written.
+        Stopped: an interrupt.
+    """
+
+    def finished() -> int:
+        return sum(not point.failure for point in points)
+
+    try:
+        with counting(show, finished(), len(points)) as tell:
+            for task, outcome in outcomes:
+                points[task.number] = point = written(points[task.number], outcome)
+                keep_table(folder, points)
+                tell(point.words)
+    except KeyboardInterrupt:
+        raise Stopped(
+            f"stopped: {finished()} of {len(points)} pictures are in '{folder}', and the same call goes on from there"
+        ) from None
+
+
+def written(point: Point, outcome: Outcome) -> Point:
+    """A point whose picture is kept in its file, whole or not at all; or which says why there is none.
+
+    Args:
+        point: without a picture.
+        outcome: the bytes of a PNG, or a failure.
+
+    Raises:
+        InputError: the file cannot be written.
+    """
+    if outcome.failure:
+        return replace(point, failure=outcome.failure)
+    keep(point.path, outcome.value)
+    return looked_up(point)
+
+
+def looked_up(point: Point) -> Point:
+    """A point as its file says: finished only if that is a whole picture with its facts."""
+    try:
+        return replace(point, facts=read_facts(point.path), failure="")
+    except InputError:
+        return point
+
+
+# --- what is to be painted -----------------------------------------------------------------------
+
+
+def rules() -> dict[str, Rule]:
+    """The rule of every field that can be swept, by name."""
+    known = {one.name: one.metadata["rule"] for kind in (Recipe, Settings) for one in fields(kind)}
+    return {"recipe": Choice(RECIPES), **{name: rule for name, rule in known.items() if name not in (*WORDS, *HOW)}}
+
+
+def checked_grid(grid: Any, options: Mapping[str, Any]) -> dict[str, list[Any]]:
+    """The values by field, as the fields keep them.
+
+    Args:
+        grid: as it was given.
+        options: the same at all points.
+
+    Raises:
+        InputError: no grid, an unknown field, one that is an option too, a value that breaks its rule or comes twice.
+    """
+    if not isinstance(grid, Mapping) or not grid:
+        raise InputError(f'the grid is {brief(grid)}: give values by field, such as {{"style_weight": [0.5, 1, 2]}}')
+    made = {}
+    for name, values in grid.items():
+        rule = rules()[choose("field of a sweep", name, rules())]
+        if name in options:
+            raise InputError(f"{name} is swept, and given for all points too: leave one of them out")
+        if isinstance(values, str | bytes | Mapping) or not hasattr(values, "__iter__") or not (values := list(values)):
+            raise InputError(f"{name}={brief(values)}: give the values to try in a list, one at least")
+        made[name] = [judged(name, value, rule) for value in values]
+        for number, value in enumerate(made[name]):
+            if value in made[name][:number]:
+                raise InputError(f"{name} has the value {rule.show(value)} twice: give each once")
+    return made
+
+
+def checked_pairs(pairs: Any) -> list[tuple[Source, ...]]:
+    """The pictures of each pair, read once each.
+
+    Args:
+        pairs: as they were given.
+
+    Raises:
+        InputError: no pairs, something that is none, one that comes twice, or a picture that cannot be read.
+    """
+    pairs = list(pairs) if isinstance(pairs, Sequence) and not isinstance(pairs, str) else []
+    if not pairs or not all(isinstance(pair, list | tuple) and len(pair) > 1 for pair in pairs):
+        raise InputError('no pairs of pictures: give a list of them, such as [("content/harbour", "style/mosaic")]')
+    read: dict[str, Source] = {}
+    made = []
+    for pair in pairs:
+        for given in filter(is_name, pair):
+            read[os.fspath(given)] = read.get(os.fspath(given)) or Source.of(given)
+        made.append(tuple(read[os.fspath(one)] if is_name(one) else Source.of(one) for one in pair))
+    if len({tuple(source.fingerprint for source in pair) for pair in made}) < len(made):
+        raise InputError("a pair of pictures is given twice: give each once")
+    return made
+
+
+def laid_out(
+    grid: Mapping[str, Sequence[Any]], pairs: Sequence[tuple[Source, ...]], options: Mapping[str, Any], folder: Path
+) -> tuple[list[Task], list[Point]]:
+    """All points of a sweep in order, pairs outermost, the last field innermost; and the task of each.
+
+    Args:
+        grid: made by `checked_grid`.
+        pairs: made by `checked_pairs`.
+        options: the same at all points.
+        folder: of the sweep.
+
+    Raises:
+        InputError: fields that do not go together at some point, or an option that does not fit.
+    """
+    tasks, points = [], []
+    for number, (pair, *values) in enumerate(product(pairs, *grid.values())):
+        here_ = dict(zip(grid, values, strict=True))
+        shown = {name: rules()[name].show(value) for name, value in here_.items()}
+        point = Point(tuple(source.label for source in pair), shown, folder)
+        with told_at(point.words):
+            chosen = {"recipe": DEFAULT_RECIPE, **options, **here_}
+            task = Task(number, point.words, pair, *settle(chosen.pop("recipe"), chosen))
+            check_pictures(chosen, pair[0].given, pair[1:])
+        tasks.append(task)
+        points.append(looked_up(replace(point, path=folder / f"{slug(point.words)}-{task.fingerprint}.png")))
+    return tasks, points
+
+
+def slug(words: str) -> str:
+    """Words as a part of a file's name, on every system.
+
+    >>> slug("harbour, mosaic, pyramid=64:8")
+    'harbour_mosaic_pyramid=64_8'
+    """
+    return re.sub(r"[^\w.=-]+", "_", words).encode()[:120].decode(errors="ignore")
+
+
+@contextmanager
+def told_at(words: str) -> Iterator[None]:
+    """Say of a mistake at which point it came.
+
+    Args:
+        words: the point.
+    """
+    try:
+        yield
+    except InputError as error:
+        raise InputError(f"at {words}: {error}") from None
+
+
+def checked_folder(folder: Any) -> Path:
+    """A folder in which nothing but a sweep's files is, if it is there, and that can be written.
+
+    Args:
+        folder: as it was given; need not exist.
+
+    Raises:
+        InputError: it holds other things, is none, or cannot be written.
+    """
+    if not is_name(folder) or not os.fspath(folder) or "\0" in os.fspath(folder):
+        raise InputError(f"{brief(folder)} names no folder: give one for the pictures, such as 'sweep'")
+    place = Path(os.path.expanduser(folder))
+    try:
+        with suppress(FileNotFoundError, NotADirectoryError):
+            place.lstat()  # a name that is too long fails here
+        there = next(one for one in (place, *place.absolute().parents) if os.path.lexists(one))
+        if not there.is_dir():
+            raise InputError(f"'{there}' is no folder: give the name of a new one")
+        try_to_write(there / TABLE)
+        others = there == place and not (place / TABLE).is_file() and any(o.name[0] != "." for o in place.iterdir())
+    except OSError as error:
+        raise InputError(f"'{one_line(place)}' cannot be written ({error.strerror}): name another folder") from None
+    if others:
+        raise InputError(f"'{place}' holds other files: give a new folder, so that none of them is written over")
+    return place
+
+
+# --- who paints ----------------------------------------------------------------------------------
+
+
+@contextmanager
+def painters(
+    tasks: Sequence[Task], processes: int | None, scheduler: str | None
+) -> Iterator[Iterator[tuple[Task, Outcome]]]:
+    """What comes of the tasks, in the order in which they end; each is checked before the first is begun.
+
+    Args:
+        tasks: all that is to be painted.
+        processes: as for `sweep`.
+        scheduler: likewise.
+
+    Raises:
+        InputError: a run that does not fit, no such number of processes, or a cluster that cannot work.
+    """
+    if processes is not None:
+        processes = judged("processes", processes, Number(1, whole=True))
+        if scheduler is not None:
+            raise InputError("processes are those of this machine, and a scheduler has workers of its own: give one")
+    if not tasks:
+        yield iter(())
+    elif scheduler is None:
+        count, memory = divided(tasks, processes)
+        threads = max(1, torch.get_num_threads() // count)
+        with closing(here(painted, [task.within(memory) for task in tasks], count, threads)) as outcomes:
+            yield outcomes
+    else:
+        with cluster(scheduler) as (client, limit):
+            for task in tasks:
+                task.check(device="cpu", memory=UNLIMITED)  # device and memory are the workers'
+            memory = limit and OF_A_WORKER * limit
+            with closing(elsewhere(painted, [task.within(memory) for task in tasks], client)) as outcomes:
+                yield outcomes
+
+
+def divided(tasks: Sequence[Task], processes: int | None) -> tuple[int, float | None]:
+    """How many processes of this machine paint at a time, and the bytes that each may take; None for what is free.
+
+    Args:
+        tasks: one or more.
+        processes: at most; None for as many as there are cores and runs at full speed fit into memory, and for one on
+            a GPU.
+
+    Raises:
+        InputError: a run that does not fit.
+    """
+    device = choose_device(tasks[0].settings.device)
+    free = FREE_SHARE * free_memory(device)
+    if processes is None:
+        largest = PROCESS + max(foresee(task.check(), Paces()).bytes for task in tasks)
+        count = max(1, min(len(tasks), cores() if device.type == "cpu" else 1, int(free // largest)))
+        return count, free / count - PROCESS if count > 1 else None
+    count = min(processes, len(tasks))
+    memory = max(1.0, free / count - PROCESS) if count > 1 else None
+    for task in tasks:
+        task.within(memory).check()
+    return count, memory
+
+
+def painted(task: Task) -> bytes:
+    """The picture of a task as a PNG with its facts; where this is called, pictures are found without their files.
+
+    Args:
+        task: to be carried out.
+
+    Raises:
+        InputError: it does not fit here, or memory ran out.
+    """
+    content, *styles = (source.data for source in task.sources)
+    with TURN:
+        result = carry_out(prepare(content, styles, recipe=task.recipe, **vars(task.settings)))
+    if result.stopped in (Stop.MEMORY, Stop.INTERRUPTED):
+        raise InputError(f"{result.stopped} after {result.evaluations} evaluations: give fewer processes, or less size")
+    names = [source.label or None for source in task.sources]
+    return replace(result, facts={**result.facts, "content": names[0], "styles": names[1:]}).encoded()
+
+
+# --- what is kept of it --------------------------------------------------------------------------
+
+
+def keep(path: Path, data: bytes) -> None:
+    """Write a file whole, or not at all.
+
+    Args:
+        path: of the file.
+        data: what is to stand in it.
+
+    Raises:
+        InputError: it cannot be written.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with whole(path) as file:
+            file.write(data)
+    except OSError as error:
+        why = error.strerror or one_line(error)
+        raise InputError(
+            f"'{one_line(path)}' could not be written ({why}): make room, and the same call goes on"
+        ) from None
+
+
+def keep_table(folder: Path, points: Sequence[Point]) -> None:
+    """Write the table of all points, as far as they are.
+
+    Args:
+        folder: of the sweep.
+        points: one or more.
+
+    Raises:
+        InputError: it cannot be written.
+    """
+    text = io.StringIO()
+    rows = [point.row for point in points]
+    table = csv.DictWriter(text, rows[0])
+    table.writeheader()
+    table.writerows(rows)
+    keep(folder / TABLE, text.getvalue().encode())
+
+
+def keep_sheet(found: Sweep) -> None:
+    """Write the contact sheet, if matplotlib is there to draw it.
+
+    Args:
+        found: the sweep.
+
+    Raises:
+        InputError: it cannot be written.
+    """
+    if find_spec("matplotlib"):
+        file = io.BytesIO()
+        contact_sheet(found).savefig(file, dpi=SHEET_DPI)
+        keep(found.folder / SHEET, file.getvalue())
+
+
+def contact_sheet(found: Sweep) -> Figure:
+    """All pictures of a sweep: the last field with several values goes to the right, everything before it down.
+
+    Args:
+        found: the sweep; where a picture failed, the place is grey.
+    """
+    points = found.points
+    axes = {"pictures": [", ".join(map(short_name, filter(None, point.pair))) for point in points]}
+    axes |= {name: [point.values[name] for point in points] for name in points[0].values}
+    several = [name for name in axes if len(set(axes[name])) > 1] or [*axes][-1:]
+    alone = "" if "pictures" in several else f"{axes['pictures'][0]}: "
+    title = alone + " × ".join(several)
+    *down, right = several
+    columns = list(dict.fromkeys(axes[right]))
+    images = [thumbnail(point) for point in points]
+    if not down:
+        return plot.pictures(images, [f"{right} {value}" for value in axes[right]], title=title)
+    starts = range(0, len(points), len(columns))
+    rows = ["\n".join(axes[name][start] for name in down) for start in starts]
+    lines = [images[start : start + len(columns)] for start in starts]
+    return plot.grid(lines, rows, columns, row_label=", ".join(down), column_label=right, title=title)
+
+
+def thumbnail(point: Point) -> torch.Tensor:
+    """Its picture (1, 3, H, W), small; a grey one if there is none.
+
+    Args:
+        point: of a sweep.
+    """
+    return torch.full((1, 3, 240, 320), 0.8) if point.failure else load_image(point.path, THUMBNAIL).pixels

@@ -1,0 +1,463 @@
+"""Sweeps go on where they were left, whatever ended them, and lose and repeat nothing.
+
+Faults are real ones: processes are killed, a cluster's worker too. What paints is replaced only where a point is to
+fail, or to last until the test has done its part.
+"""
+
+import csv
+import json
+import multiprocessing
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections import Counter
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+from deeds import act
+
+import nstlib as nst
+from nstlib import cli, pool, sweeps
+from nstlib.errors import InputError
+from nstlib.interrupts import Stopped
+from nstlib.pool import Outcome, abreast, here
+from nstlib.result import read_facts
+
+QUICK = {"size": 48, "evaluations": 2, "device": "cpu"}
+GRID = {"style_weight": [0.5, 2], "optimizer": ["adam", "lbfgs"]}
+PAIRS = [("content.png", "style.png")]
+
+
+@pytest.fixture
+def pictures(tmp_path, rng, monkeypatch):
+    """A folder with pictures; the tests stand in it."""
+    monkeypatch.chdir(tmp_path)
+    for name in ("content", "style", "other"):
+        nst.save_image(torch.rand(1, 3, 60, 50, generator=rng), f"{name}.png")
+    return tmp_path
+
+
+@pytest.fixture
+def painted(monkeypatch):
+    """The points that were painted, in words; they are painted in this process, so that the tests are quick."""
+    order = []
+
+    def serially(work, tasks, processes, threads):
+        for task in tasks:
+            order.append(task.words)
+            try:
+                yield task, Outcome(sweeps.painted(task))
+            except InputError as error:
+                yield task, Outcome(None, str(error))
+
+    monkeypatch.setattr(sweeps, "here", serially)
+    monkeypatch.setattr(sweeps, "SHEET_DPI", 50)
+    return order
+
+
+def sweep(**options):
+    return nst.sweep(GRID, PAIRS, **{**QUICK, **options})
+
+
+def rows_of(folder):
+    with open(f"{folder}/table.csv", newline="", encoding="utf-8") as file:
+        return list(csv.DictReader(file))
+
+
+# --- what comes of it ----------------------------------------------------------------------------
+
+
+def test_every_point_is_the_picture_that_stylize_paints(pictures, painted):
+    found = sweep(seed=3)
+    values = [(p.values["style_weight"], p.values["optimizer"]) for p in found.points]
+    assert values == [("0.5", "adam"), ("0.5", "lbfgs"), ("2", "adam"), ("2", "lbfgs")] and not found.failures
+    for point, (weight, optimizer) in zip(found.points, values, strict=True):
+        alone = nst.stylize(*PAIRS[0], style_weight=float(weight), optimizer=optimizer, seed=3, show=False, **QUICK)
+        assert torch.equal(nst.load_image(point.path).pixels, (alone.image * 255).round() / 255)
+        facts = read_facts(point.path)
+        assert facts | {"seconds": 0} == json.loads(json.dumps({**alone.facts, "seconds": 0}))
+
+
+def test_the_table_and_the_contact_sheet(pictures, painted):
+    found = sweep()
+    rows = rows_of("sweep")
+    assert [row["picture"] for row in rows] == [point.path.name for point in found.points]
+    for row, point in zip(rows, found.points, strict=True):
+        facts = read_facts(point.path)
+        assert row["content"] == "content.png" and row["styles"] == "style.png" and not row["failure"]
+        assert float(row["loss"]) == facts["loss"] and int(row["evaluations_made"]) == facts["evaluations"] >= 2
+        assert facts["recipe"]["style_weight"] == float(row["style_weight"])
+        assert facts["recipe"]["optimizer"] == row["optimizer"]
+    figure = sweeps.contact_sheet(found)
+    labels = [axis.get_ylabel() for axis in figure.axes], [axis.get_xlabel() for axis in figure.axes]
+    assert labels == (["0.5", "", "2", ""], ["", "", "adam", "lbfgs"])
+    assert figure.get_suptitle() == "content, style: style_weight × optimizer"
+    assert nst.load_image("sweep/contact.png").pixels.shape[-1] > 300
+    assert "contact sheet" in found._repr_html_() and repr(found).startswith("4 of 4 pictures")
+
+
+def test_pairs_are_an_axis_too(pictures, painted):
+    pairs = [*PAIRS, ("other.png", "style.png", "content.png")]
+    found = nst.sweep({"style_layers": ["relu1_1", ["relu1_1", "relu2_1"]]}, pairs, **QUICK)
+    assert [p.pair for p in found.points] == [pairs[0]] * 2 + [pairs[1]] * 2
+    assert read_facts(found.points[3].path)["styles"] == ["style.png", "content.png"]
+    assert sweeps.contact_sheet(found).get_suptitle() == "pictures × style_layers"
+
+
+def test_pictures_from_memory(pictures, painted, rng):
+    content = torch.rand(1, 3, 60, 50, generator=rng)
+    found = nst.sweep({"seed": [0, 1]}, [(content, "style.png")], start="noise", **QUICK)
+    assert not found.failures
+    first, second = (nst.load_image(point.path).pixels for point in found.points)
+    assert not torch.equal(first, second)
+    again = nst.sweep({"seed": [0, 1]}, [(content, "style.png")], start="noise", **QUICK)
+    assert len(painted) == 2 and again == found
+
+
+# --- going on ------------------------------------------------------------------------------------
+
+
+def test_the_same_call_paints_nothing_anew(pictures, painted):
+    found = sweep()
+    times = [point.path.stat().st_mtime_ns for point in found.points]
+    assert sweep() == found and len(painted) == 4
+    assert [point.path.stat().st_mtime_ns for point in found.points] == times
+
+
+def test_a_larger_grid_paints_only_what_is_new(pictures, painted):
+    sweep()
+    found = nst.sweep({**GRID, "style_weight": [0.5, 1, 2]}, PAIRS, **QUICK)
+    assert len(painted) == 6 and all("style_weight=1," in words for words in painted[4:]) and not found.failures
+
+
+@pytest.mark.parametrize("change", [{"evaluations": 3}, {"seed": 1}, {"content_weight": 0.5}, {"recipe": "gatys2016"}])
+def test_another_option_paints_its_own(pictures, painted, change):
+    options = {"backbone": "pocket"} if "recipe" in change else {}
+    before = nst.sweep({"style_weight": [1]}, PAIRS, **QUICK)
+    after = nst.sweep({"style_weight": [1]}, PAIRS, **{**QUICK, **change, **options})
+    assert len(painted) == 2 and before.points[0].path != after.points[0].path
+    assert before.points[0].path.is_file() and after.points[0].path.is_file()
+
+
+def test_another_picture_of_the_same_name_is_painted(pictures, painted):
+    before = nst.sweep({"style_weight": [1]}, PAIRS, **QUICK)
+    (pictures / "other.png").replace("content.png")
+    after = nst.sweep({"style_weight": [1]}, PAIRS, **QUICK)
+    assert len(painted) == 2 and before.points[0].path != after.points[0].path
+
+
+@pytest.mark.parametrize("option", [{"masks": ["other.png"]}, {"style_masks": ["other.png"]}, {"start": "other.png"}])
+def test_another_mask_or_start_of_the_same_name_is_painted(pictures, painted, rng, option):
+    nst.sweep({"style_weight": [1]}, PAIRS, **option, **QUICK)
+    nst.save_image(torch.rand(1, 3, 60, 50, generator=rng), "other.png")
+    nst.sweep({"style_weight": [1]}, PAIRS, **option, **QUICK)
+    assert len(painted) == 2
+
+
+def test_device_and_memory_make_no_other_picture(pictures, painted):
+    sweep()
+    sweep(memory=8e9, device="auto")
+    assert len(painted) == 4
+
+
+@pytest.mark.parametrize("harm", ["half", "empty", "others", "gone"])
+def test_a_picture_that_is_not_whole_is_painted_again(pictures, painted, harm):
+    found = sweep()
+    path = found.points[2].path
+    whole = path.read_bytes()
+    if harm == "gone":
+        path.unlink()
+    else:
+        other = (pictures / "other.png").read_bytes()  # a whole picture, but without facts
+        path.write_bytes({"half": whole[: len(whole) // 2], "empty": b"", "others": other}[harm])
+    assert sweep() == sweep() and painted[4:] == [found.points[2].words]
+    assert path.read_bytes()[:8] == whole[:8] and not sweep().failures
+
+
+def test_a_point_that_fails_says_why_and_is_tried_again(pictures, painted, monkeypatch):
+    real = sweeps.carry_out
+
+    def fails(plan):
+        if plan.recipe.optimizer == "lbfgs" and plan.recipe.style_weight == 2:
+            raise InputError("the paint is dry")
+        return real(plan)
+
+    monkeypatch.setattr(sweeps, "carry_out", fails)
+    found = sweep()
+    (failed,) = found.failures
+    assert failed.failure == "the paint is dry" and failed.values == {"style_weight": "2", "optimizer": "lbfgs"}
+    assert "1 failed" in repr(found) and "the paint is dry" in repr(found)
+    assert [row["failure"] for row in found.table] == ["", "", "", "the paint is dry"] and not failed.path.exists()
+    assert nst.load_image("sweep/contact.png").pixels.shape[-1] > 300
+    monkeypatch.setattr(sweeps, "carry_out", real)
+    assert not sweep().failures and len(painted) == 5
+
+
+def test_a_run_that_ends_for_memory_is_no_picture(pictures, painted, monkeypatch):
+    real = sweeps.carry_out
+
+    def short(plan):
+        return replace(real(plan), stopped=nst.Stop.MEMORY)
+
+    monkeypatch.setattr(sweeps, "carry_out", short)
+    found = sweep()
+    assert len(found.failures) == 4 and found.failures[0].failure.startswith("the memory ran out after")
+
+
+def test_an_interrupt_keeps_what_is_finished(pictures, painted, monkeypatch):
+    real = sweeps.carry_out
+
+    def interrupted(plan):
+        if plan.recipe.style_weight == 2:
+            raise KeyboardInterrupt
+        return real(plan)
+
+    monkeypatch.setattr(sweeps, "carry_out", interrupted)
+    with pytest.raises(Stopped, match="stopped: 2 of 4 pictures are in 'sweep', and the same call goes on from there"):
+        sweep()
+    assert [row["failure"] for row in rows_of("sweep")] == ["", "", *["not painted yet"] * 2]
+    monkeypatch.setattr(sweeps, "carry_out", real)
+    painted.clear()
+    assert not sweep().failures and len(painted) == 2
+
+
+# --- mistakes ------------------------------------------------------------------------------------
+
+ONE = {"size": [48]}
+WRONG = [
+    ({"sise": [48]}, PAIRS, {}, "unknown field of a sweep 'sise': did you mean 'size'"),
+    ({"device": ["cpu"]}, PAIRS, {}, "unknown field of a sweep 'device'"),
+    ({"style_weight": [1, float("nan")]}, PAIRS, {}, "style_weight=nan: expected a number of at least 0"),
+    ({"optimizer": ["adam", "lbgfs"]}, PAIRS, {}, "did you mean 'lbfgs'"),
+    ({"style_weight": 1}, PAIRS, {}, "style_weight=1: give the values to try in a list"),
+    ({"optimizer": "adam"}, PAIRS, {}, "optimizer='adam': give the values to try in a list"),
+    ({"style_weight": []}, PAIRS, {}, "give the values to try in a list, one at least"),
+    ({"style_weight": [1, 1.0]}, PAIRS, {}, "style_weight has the value 1 twice"),
+    ({}, PAIRS, {}, "the grid is {}: give values by field"),
+    ([1], PAIRS, {}, "the grid is"),
+    ({"rate": [0.1], "optimizer": ["adam", "lbfgs"]}, PAIRS, {}, "at content, style, rate=0.1, optimizer=lbfgs: rate"),
+    (ONE, PAIRS, {"size": 64}, "size is swept, and given for all points too"),
+    (ONE, PAIRS, {"styleweight": 2}, "did you mean 'style_weight'"),
+    (ONE, [], {}, "no pairs of pictures"),
+    (ONE, ("content.png", "style.png"), {}, "no pairs of pictures"),
+    (ONE, [("content.png",)], {}, "no pairs of pictures"),
+    (ONE, PAIRS * 2, {}, "a pair of pictures is given twice"),
+    (ONE, [("content.png", "styel.png")], {}, "did you mean style.png"),
+    (ONE, [("content.png", "text.png")], {}, "'text.png'"),
+    ({"size": [48, 4000]}, PAIRS, {"style_size": 20}, "at content, style, size=48: "),
+    (ONE, PAIRS, {"processes": 0}, "processes=0: expected a whole number of at least 1"),
+    (ONE, PAIRS, {"processes": 2, "scheduler": "tcp://127.0.0.1:1"}, "a scheduler has workers of its own"),
+    (ONE, PAIRS, {"scheduler": "nowhere"}, "give its address, such as tcp://"),
+    (ONE, PAIRS, {"folder": "."}, "'.' holds other files"),
+    (ONE, PAIRS, {"folder": "style.png"}, "is no folder"),
+    (ONE, PAIRS, {"folder": "style.png/x"}, "is no folder"),
+    (ONE, PAIRS, {"folder": ""}, "names no folder"),
+    (ONE, PAIRS, {"folder": None}, "names no folder"),
+    (ONE, PAIRS, {"guidance": "sum"}, "guidance has an effect only with masks"),
+    (ONE, PAIRS, {"masks": ["none.png"]}, "none.png"),
+    (ONE, PAIRS, {"memory": 1000}, "at content, style, size=48: .* need"),
+]
+
+
+@pytest.mark.parametrize(("grid", "pairs", "options", "message"), WRONG, ids=[message[:40] for *_, message in WRONG])
+def test_a_mistake_is_found_before_any_work(pictures, painted, grid, pairs, options, message):
+    (pictures / "text.png").write_text("not a picture")
+    with pytest.raises(InputError, match=message):
+        nst.sweep(grid, pairs, **{"evaluations": 2, "device": "cpu", **options})
+    assert not painted and not (pictures / "sweep").exists()
+
+
+def test_no_scheduler_answers(pictures, monkeypatch):
+    pytest.importorskip("distributed")
+    monkeypatch.setattr(pool, "PATIENCE", 0.5)
+    with pytest.raises(InputError, match=r"no scheduler answers at 'tcp://127\.0\.0\.1:1'"):
+        sweep(scheduler="tcp://127.0.0.1:1")
+
+
+def test_a_folder_of_other_files_stays_as_it_is(pictures, painted):
+    (pictures / "mine").mkdir()
+    (pictures / "mine" / "contact.png").write_text("mine")
+    with pytest.raises(InputError, match="'mine' holds other files"):
+        sweep(folder="mine")
+    assert (pictures / "mine" / "contact.png").read_text() == "mine" and not painted
+
+
+def test_cores_and_memory_are_divided(pictures, painted, monkeypatch):
+    tasks, _ = sweeps.laid_out(
+        sweeps.checked_grid({"seed": list(range(9))}, {}), sweeps.checked_pairs(PAIRS), QUICK, pictures
+    )
+    largest = sweeps.PROCESS + sweeps.foresee(tasks[0].check(), sweeps.Paces()).bytes
+    monkeypatch.setattr(sweeps, "cores", lambda: 4)
+    assert sweeps.divided(tasks[:2], 8)[0] == 2
+    for room, count in ((100, 4), (3.5, 3), (2.1, 2), (1.5, 1), (0.9, 1)):
+        monkeypatch.setattr(sweeps, "free_memory", lambda _, room=room: room * largest / sweeps.FREE_SHARE)
+        found, memory = sweeps.divided(tasks, None)
+        assert found == count and (memory is None) == (count == 1)
+        assert count == 1 or count * (memory + sweeps.PROCESS) <= room * largest * 1.001
+        assert count == 1 or memory >= largest - sweeps.PROCESS
+    with pytest.raises(InputError, match="need"):
+        monkeypatch.setattr(sweeps, "free_memory", lambda _: sweeps.PROCESS)
+        sweeps.divided(tasks, 4)
+
+
+# --- processes -----------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def path_of_tests(monkeypatch):
+    """The processes can import this file."""
+    monkeypatch.syspath_prepend(os.path.dirname(__file__))
+
+
+@pytest.mark.slow
+def test_a_process_that_dies_costs_only_its_own(tmp_path, path_of_tests):
+    innocent = [("return", n) for n in range(4)]
+    deeds = [("die", f"{tmp_path}/a"), ("raise", "no paint"), ("die once", f"{tmp_path}/b"), ("interrupt", 9)]
+    found = dict(here(act, [*deeds, *innocent, ("threads", 0)], processes=2, threads=3))
+    assert [found[deed] for deed in innocent] == [Outcome(n) for _, n in innocent]
+    assert found["raise", "no paint"] == Outcome(None, "ValueError: no paint")
+    assert found[deeds[2]] == Outcome(f"{tmp_path}/b"), "tried once more"
+    assert found[deeds[0]].died and "its process was ended by signal 9" in found[deeds[0]].failure
+    assert found["interrupt", 9] == Outcome(9) and found["threads", 0] == Outcome(3)
+
+
+@pytest.mark.slow
+def test_whoever_stops_listening_ends_the_processes(path_of_tests):
+    outcomes = abreast(act, [("return", 1)] * 3, 1, 1)
+    assert next(outcomes) == (("return", 1), Outcome(1))
+    outcomes.close()
+    assert not multiprocessing.active_children()
+
+
+def children(pid):
+    found = subprocess.run(["pgrep", "-P", str(pid), "-f", "spawn_main"], capture_output=True, text=True, check=False)
+    return [int(line) for line in found.stdout.split()]
+
+
+SCRIPT = """
+import nstlib as nst
+print(nst.sweep({"seed": list(range(6))}, [("content.png", "style.png")], size=64, evaluations=EVALUATIONS,
+    start="noise", optimizer="adam", device="cpu", processes=2))
+"""
+
+
+def begin(evaluations):
+    """A script without a guard, as people write it, in a process group of its own."""
+    Path("script.py").write_text(SCRIPT.replace("EVALUATIONS", str(evaluations)))
+    return subprocess.Popen(
+        [sys.executable, "script.py"], start_new_session=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+
+
+def wait_for(condition, seconds=120):
+    end = time.monotonic() + seconds
+    while not (found := condition()):
+        assert time.monotonic() < end, "nothing happened"
+        time.sleep(0.02)
+    return found
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not hasattr(os, "killpg"), reason="needs process groups")
+def test_a_real_sweep_whose_process_is_killed_and_which_is_interrupted(pictures):
+    """Ctrl-C in a terminal goes to all processes of the group; and one of them may be killed at any time."""
+    run = begin(20)
+    wait_for(lambda: list((pictures / "sweep").glob("*seed*.png")))
+    os.kill(wait_for(lambda: children(run.pid))[0], signal.SIGKILL)
+    wait_for(lambda: len(list((pictures / "sweep").glob("*seed*.png"))) >= 2)
+    os.killpg(run.pid, signal.SIGINT)
+    out, err = run.communicate(timeout=60)
+    done = {path: path.stat().st_mtime_ns for path in (pictures / "sweep").glob("*seed*.png")}
+    assert not out and err.count("Traceback") == 1, "the processes were silent"
+    assert f"stopped: {len(done)} of 6 pictures are in 'sweep', and the same call goes on from there" in err
+    assert not children(run.pid)
+    run = begin(20)
+    out, err = run.communicate(timeout=120)
+    assert out.startswith("6 of 6 pictures") and not err, err
+    assert len(list((pictures / "sweep").glob("*seed*.png"))) == 6
+    assert all(path.stat().st_mtime_ns == when for path, when in done.items())
+
+
+# --- a cluster -----------------------------------------------------------------------------------
+
+
+@pytest.mark.slow
+def test_a_worker_of_a_cluster_is_killed_and_nothing_is_lost_or_done_twice(pictures, monkeypatch):
+    distributed = pytest.importorskip("distributed")
+    writes, real = Counter(), sweeps.keep
+    monkeypatch.setattr(sweeps, "keep", lambda path, data: (writes.update([path.name]), real(path, data)))
+    monkeypatch.chdir(pictures)
+    count = 6
+    with distributed.LocalCluster(2, threads_per_worker=1, dashboard_address=None, silence_logs=50) as cluster:
+        with distributed.Client(cluster, set_as_default=False) as client:
+            victim, survivor = client.run(os.getpid).values()
+
+        def kill_in_mid_run():
+            wait_for(lambda: list((pictures / "sweep").glob("*seed*.png")))
+            os.kill(victim, signal.SIGKILL)
+
+        killer = threading.Thread(target=kill_in_mid_run, daemon=True)
+        killer.start()
+        found = nst.sweep(
+            {"seed": list(range(count))}, PAIRS, scheduler=cluster.scheduler_address, size=64, evaluations=30,
+            start="noise", optimizer="adam", device="cpu",
+        )  # fmt: skip
+        killer.join()
+        with distributed.Client(cluster, set_as_default=False) as client:
+            pids = set(client.run(os.getpid).values())
+    assert victim not in pids and survivor in pids, "the kill was real"
+    assert not found.failures and len(found.points) == count
+    assert {name: n for name, n in writes.items() if "seed" in name} == {p.path.name: 1 for p in found.points}
+    assert nst.sweep({"seed": list(range(count))}, PAIRS, size=64, evaluations=30, start="noise", optimizer="adam")
+    assert sum(n for name, n in writes.items() if "seed" in name) == count, "nothing is left to do on this machine"
+
+
+# --- the command ---------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def call(monkeypatch, capfd):
+    """Call `nst sweep` with a line of arguments: (exit status, standard output, standard error)."""
+
+    def run(line: str):
+        monkeypatch.setattr(sys, "argv", ["nst", "sweep", *line.split()])
+        status = 0
+        try:
+            cli.main()
+        except SystemExit as ended:
+            status = ended.code or 0
+        return status, *capfd.readouterr()
+
+    return run
+
+
+LINE = "--pair content.png style.png --grid optimizer=adam,lbfgs -o out --size 48 --evaluations 2 --device cpu"
+
+
+def test_the_command(pictures, painted, call):
+    grid = "--grid style-layers=relu1_1,relu2_1;relu3_1"
+    assert call(f"{LINE} {grid} --set history=3 --quiet")[0] == 2, "history is L-BFGS's"
+    status, out, err = call(f"{LINE} {grid} --memory 4")
+    assert (status, err) == (0, "") and out == "4 of 4 pictures, table.csv and contact.png are in 'out'\n"
+    assert [row["style_layers"] for row in rows_of("out")] == ["relu1_1,relu2_1", "relu3_1"] * 2
+
+
+def test_the_command_tells_of_failures_and_of_an_interrupt(pictures, painted, call, monkeypatch):
+    def fails(error):
+        def carry_out(plan):
+            raise error
+
+        return carry_out
+
+    monkeypatch.setattr(sweeps, "carry_out", fails(KeyboardInterrupt()))
+    line = "nst: stopped: 0 of 2 pictures are in 'out', and the same call goes on from there\n"
+    assert call(LINE) == (130, "", line)
+    monkeypatch.setattr(sweeps, "carry_out", fails(InputError("no paint")))
+    status, out, err = call(LINE)
+    assert (status, out) == (1, "") and err.count("\n") == 1 and err.startswith("nst: 0 of 2 pictures")
+    assert err.endswith("2 failed, such as content, style, optimizer=adam: no paint\n")
