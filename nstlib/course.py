@@ -65,7 +65,7 @@ def first_cell(lesson: str, repository: str | None = None, tag: str | None = Non
     errors that follow from that, in this cell and in those after it.
 
     Args:
-        lesson: its number, "00" to "08" or "clinic".
+        lesson: its number, "00" to "09" or "clinic".
         repository: address that the kit is installed from; the package's own without.
         tag: of the release; this version's without.
 

@@ -42,7 +42,7 @@ class Lesson:
     """A row of `LESSONS`.
 
     Attributes:
-        number: its name, "00" to "08", "07b" or "clinic".
+        number: its name, "00" to "09", "07b" or "clinic".
         title: of its notebook.
         stem: the notebook's file, without `.ipynb`.
         minutes: of study.
@@ -77,6 +77,7 @@ LESSONS: dict[str, Lesson] = {
         Lesson("07", "Style transfer, whole", "07_style_transfer", 75, PHOTOS),
         Lesson("07b", "Recipes and knobs", "07b_recipes_and_knobs", 65, PHOTOS),
         Lesson("08", "Backbones", "08_backbones", 80),
+        Lesson("09", "Control", "09_control", 62),
         Lesson("clinic", "Broken-NST clinic", "clinic", 60),
     )
 }
@@ -254,7 +255,7 @@ def setup(lesson: str, backbone: str = "pocket", *, seed: int | None = None) -> 
     """Print versions, device, backbone, and what is missing with what to do.
 
     Args:
-        lesson: its number, "00" to "08" or "clinic".
+        lesson: its number, "00" to "09" or "clinic".
         backbone: the network whose weights it will need.
         seed: becomes torch's, if given.
 

@@ -7,6 +7,7 @@ import sys
 import numpy as np
 import pytest
 import torch
+from scipy import linalg
 from test_exercise import whole
 from torch.nn import functional as F
 
@@ -138,6 +139,9 @@ ANSWERS = [  # exercise, answer, what the verdict says
     ("07b.colours", lambda image, style: shifted(image, style, 1, 1e-5), RIGHT),
     ("07b.colours", lambda image, style: shifted(image, style, 0, 1e-8), RIGHT),
     ("08.average_pool", lambda x: F.interpolate(x, scale_factor=0.5, mode="bilinear"), RIGHT),
+    ("09.match", lambda own, wanted: linalg.sqrtm(wanted @ own).real @ np.linalg.inv(own.numpy()), RIGHT),
+    ("09.carry", lambda m, *window: F.avg_pool2d(m, *window) / F.avg_pool2d(torch.ones_like(m), *window), RIGHT),
+    ("09.guided", lambda f, t: torch.einsum("bchw,bdhw->cd", f * t, f * t) / (t * t).sum(), RIGHT),
     # Wrong in usual ones
     ("01.softmax_loss", lambda x, t: log_sums(x)[:, 0] - x[range(len(x)), t], "you return an array of shape (4,)"),
     (
@@ -186,6 +190,9 @@ ANSWERS = [  # exercise, answer, what the verdict says
     ("07.work", lambda sizes, counts: sum(n * (s // sizes[-1]) for s, n in zip(sizes, counts, strict=True)), "1 of 5"),
     ("08.match", np.searchsorted, "You take the first that is not smaller"),
     ("08.unexplained", lambda t, p: (t - p).square().mean() / t.var(), "For target (9, 3), predicted (9, 3) you have"),
+    ("09.match", lambda own, wanted: torch.linalg.cholesky(wanted) @ torch.linalg.inv(own), "you have"),
+    ("09.carry", lambda m, kernel, stride, padding: F.avg_pool2d(m, kernel, stride), "shape"),
+    ("09.guided", lambda f, t: gram(f * t / t.sum()), "Right up to a factor that changes"),
 ]
 
 
