@@ -1,0 +1,85 @@
+"""A feature map → the image that it was made from: a network's mirror, trained to undo it.
+
+The mirror of a layer has the network's convolutions in reverse order, and a doubling for every pooling (Huang &
+Belongie 2017, section 6.1; Li et al. 2017, "Universal style transfer", section 3.1). `data/make_decoders.py` trains it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import lru_cache
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from .architecture import BACKBONES, Architecture
+from .errors import InputError
+from .weights import read_weights
+
+__all__ = ["DECODED", "Decoder", "load_decoders"]
+
+DECODED = ("relu2_1", "relu3_1", "relu4_1")  # the layers of `pocket` that can be decoded, the finest first
+FILE = Path(__file__).with_name("decoders.safetensors")
+
+
+class Decoder(nn.Sequential):
+    """The mirror of a network's layers up to one of them.
+
+    Args:
+        architecture: the network's facts; convolutions, ReLUs and poolings of step 2 alone.
+        layer: whose map it takes.
+    """
+
+    def __init__(self, architecture: Architecture, layer: str):
+        specs = architecture.until(layer)
+        widths = [3, *(spec.channels for spec in specs if spec.kind == "conv")]
+        modules: list[nn.Module] = []
+        for spec in reversed(specs):
+            if spec.kind == "conv":
+                modules += [nn.Conv2d(widths.pop(), widths[-1], 3, padding=1, padding_mode="replicate"), nn.ReLU()]
+            elif spec.kind == "pool":
+                modules += [nn.Upsample(scale_factor=2)]
+        super().__init__(*modules[:-1])  # an image may have any value before it is clipped
+        self.layer = layer
+
+    def forward(self, features: Tensor) -> Tensor:
+        """The image.
+
+        Args:
+            features: (B, N, H / stride, W / stride).
+
+        Returns:
+            (B, 3, H, W), sRGB in [0, 1] but for overshoots.
+        """
+        return super().forward(features)
+
+
+@lru_cache(maxsize=4)
+def load_decoders(device: torch.device) -> dict[str, Decoder]:
+    """The trained mirrors of `pocket`, by the layer whose map they take.
+
+    Args:
+        device: where they are to compute.
+
+    Raises:
+        InputError: their file is missing.
+    """
+    if not FILE.is_file():
+        raise InputError(f"the package's own {FILE.name} is missing: install nstlib again")
+    return {layer: decoder.to(device) for layer, decoder in decoders_of(read_weights(FILE)).items()}
+
+
+def decoders_of(weights: Mapping[str, Tensor]) -> dict[str, Decoder]:
+    """Mirrors of `pocket` with these weights, frozen.
+
+    Args:
+        weights: by names such as "relu4_1.0.weight".
+    """
+    found = {}
+    for layer in DECODED:
+        decoder = Decoder(BACKBONES["pocket"], layer)
+        own = {k.removeprefix(f"{layer}."): v.float() for k, v in weights.items() if k.startswith(f"{layer}.")}
+        decoder.load_state_dict(own)
+        found[layer] = decoder.requires_grad_(False).eval()
+    return found
