@@ -30,7 +30,7 @@ from nstlib.backbone import load_backbone
 from nstlib.decoder import DECODED, Decoder, decoders_of
 from nstlib.files import whole
 from nstlib.image import load_image, save_image
-from nstlib.onepass import adain, one_pass, wct
+from nstlib.onepass import METHODS, adain, exchange, wct
 from nstlib.weights import read_weights, save_weights
 
 
@@ -38,9 +38,9 @@ from nstlib.weights import read_weights, save_weights
 class Plan:
     """The numbers of a training run; the defaults are those that made the embedded decoders."""
 
-    steps: int = 6000
-    batch: int = 6  # one picture as it is, the others half and half by AdaIN and WCT
-    size: int = 160
+    steps: int = 4500
+    batch: int = 4  # one picture as it is, the others half and half by AdaIN and WCT
+    size: int = 128
     rate: float = 1.5e-3
     warmup: int = 100
     pixel_weight: float = 10.0
@@ -94,12 +94,13 @@ class Run:
             seen = self.net(painted, [*known, layer])
             off = relative(seen[layer].float(), wanted.float()).mean()
             pixel = (painted[:1].float() - image[:1]).square().mean()
-            gone = sum(relative(gram(seen[name][1:].float()), grams[name][1:]).mean() for name in known) / len(known)
+            gone = torch.stack([relative(gram(seen[n][1:].float()), grams[n][1:]).mean() for n in known]).mean()
             beyond = (painted.float() - painted.float().clamp(0, 1)).square().mean()
             smooth = painted[1:].float().diff(dim=2).abs().mean() + painted[1:].float().diff(dim=3).abs().mean()
             total = total + off + plan.pixel_weight * (pixel + beyond) + plan.style_weight * gone
             total = total + plan.smooth_weight * (smooth - 0.1).clamp_min(0)
-            report |= {f"{layer}": off.item(), "pixel": pixel.item(), "style": float(gone)}
+            told = {layer: off, f"{layer} pixel": pixel, f"{layer} style": gone}
+            report |= {name: float(value.detach()) for name, value in told.items()}
         return total, report
 
     def advance(self) -> dict[str, float]:
@@ -148,7 +149,7 @@ class Run:
         while self.step < self.plan.steps:
             news.append(self.advance())
             if self.step % 50 == 0:
-                words = " ".join(f"{key} {sum(one[key] for one in news) / len(news):.4f}" for key in news[0])
+                words = " ".join(f"{key} {sum(one[key] for one in news) / len(news):.3f}" for key in news[0])
                 news.clear()
                 yield f"{self.step:6d} {time.monotonic() - began:.0f} s {words}"
             if self.step % 250 == 0:
@@ -186,11 +187,14 @@ def train(folders: tuple[Path, ...], out: Path, steps: int, exclude: tuple[str, 
 def look(weights: Path, pairs: tuple[tuple[str, str], ...], size: int, out: Path) -> None:
     """Paint each pair in one pass by each method."""
     out.mkdir(parents=True, exist_ok=True)
-    decoders = decoders_of(read_weights(weights))
+    backbone, decoders = load_backbone("pocket"), decoders_of(read_weights(weights))
     for number, pair in enumerate(pairs):
-        content, style = (load_image(path, size) for path in pair)
-        for method in ("adain", "wct"):
-            save_image(one_pass(content, style, method=method, decoders=decoders), out / f"{number}_{method}.png")
+        content, style = (load_image(path, size).pixels for path in pair)
+        for name, method in METHODS.items():
+            began = time.monotonic()
+            image = exchange(content, [style], [1.0], method, 1.0, backbone, decoders)
+            click.echo(f"{number} {name} {time.monotonic() - began:.2f} s")
+            save_image(image, out / f"{number}_{name}.png")
 
 
 if __name__ == "__main__":

@@ -38,6 +38,9 @@ from .loss import style_terms as style_terms
 from .loss import tv_loss as tv_loss
 from .loss import tv_term as tv_term
 from .machine import choose_device as choose_device
+from .onepass import adain as adain
+from .onepass import one_pass as one_pass
+from .onepass import wct as wct
 from .optimizers import Step as Step
 from .optimizers import Stop as Stop
 from .optimizers import adam as adam

@@ -171,6 +171,28 @@ def stylize(pictures: tuple[str, ...], like: str | None, **options: Any) -> None
     paint(pictures[0], pictures[1:], options_of(facts), **options)
 
 
+@nst.command()
+@click.argument("content")
+@click.argument("styles", nargs=-1, required=True, metavar="STYLE [STYLE …]")
+@click.option("-o", "--output", required=True, help="the picture to write: .png, .jpg or .webp")
+@click.option("--method", default="wct", show_default=True, help="wct: mean and covariance; adain: mean and deviation")
+@click.option("--strength", default=1.0, show_default=True, help="0 (the content) to 1 (all of the style)")
+@click.option("--share", "shares", multiple=True, type=float, metavar="NUMBER", help="one per style")
+@click.option("--size", default=512, show_default=True, help="pixels of the longer side")
+@click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda, mps")
+@click.option("--force", is_flag=True, help="write over a file that nst did not make")
+def onepass(content: str, styles: tuple[str, ...], output: str, force: bool, **options: Any) -> None:
+    """Paint CONTENT in the manner of STYLE at once, without optimising: in a second, and not quite as well."""
+    from .image import save_image
+    from .onepass import one_pass
+
+    check_output(output, (content, *styles), force)
+    made = one_pass(content, list(styles), **{**options, "shares": options["shares"] or None})
+    check_format(output, made.pixels.shape[-2:])
+    told = f"{content} in the manner of {' and '.join(styles)}, {made.notes[-1]}"
+    say(f"{save_image(made.pixels, output, {'Description': told})}: {made}")
+
+
 @nst.command(cls=FieldCommand)
 @click.argument("styles", nargs=-1, required=True, metavar="STYLE [STYLE …]")
 @run_options

@@ -1,0 +1,119 @@
+"""Style transfer in one pass: the statistics that it exchanges, and the pictures that it makes."""
+
+import pytest
+import torch
+
+import nstlib as nst
+from nstlib.backbone import load_backbone
+from nstlib.errors import InputError
+from nstlib.image import load_image
+from nstlib.onepass import METHODS
+from nstlib.style import covariance, gram, mean_std
+
+CONTENT, STYLE = "content/tubingen", "style/mosaic"
+
+
+def maps(seed, height=9, width=7, channels=6):
+    """A map whose channels depend on one another and are not centred."""
+    made = torch.Generator().manual_seed(seed)
+    mixed = torch.randn(channels, channels, generator=made) @ torch.randn(channels, height * width, generator=made)
+    return (mixed + torch.randn(channels, 1, generator=made)).view(1, channels, height, width)
+
+
+def test_adain_exchanges_mean_and_deviation():
+    made = nst.adain(maps(0), maps(1, 5, 11))
+    assert torch.allclose(mean_std(made), mean_std(maps(1, 5, 11)), rtol=1e-3, atol=1e-3)
+
+
+def test_wct_exchanges_mean_and_covariance():
+    made, style = nst.wct(maps(0), maps(1, 5, 11)), maps(1, 5, 11)
+    assert torch.allclose(made.mean((2, 3)), style.mean((2, 3)), atol=1e-4)
+    assert torch.allclose(covariance(made), covariance(style), rtol=1e-3, atol=1e-3)
+
+
+@pytest.mark.parametrize("exchange", [nst.adain, nst.wct])
+def test_what_has_the_statistics_already_stays(exchange):
+    assert torch.allclose(exchange(maps(2), maps(2)), maps(2), rtol=1e-3, atol=1e-3)
+
+
+@pytest.mark.parametrize("exchange", [nst.adain, nst.wct])
+@pytest.mark.parametrize("blank", ["content", "style", "one channel"])
+def test_a_map_that_does_not_vary_breaks_nothing(exchange, blank):
+    content, style = maps(0), maps(1)
+    if blank == "one channel":
+        content[:, 2] = 0
+    else:
+        (content if blank == "content" else style)[:] = 0.5
+    made = exchange(content, style)
+    assert made.isfinite().all() and made.abs().max() < 100 * max(content.abs().max(), style.abs().max())
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_most_of_the_style_arrives(method):
+    net, content, style = load_backbone(), load_image(CONTENT, 192).pixels, load_image(STYLE, 192).pixels
+    made = nst.one_pass(CONTENT, STYLE, method=method, size=192).pixels
+    assert made.shape == content.shape and 0 <= made.min() and made.max() <= 1
+
+    def distance(image, layer):
+        wanted = gram(net(style, [layer])[layer])
+        return (gram(net(image, [layer])[layer]) - wanted).norm() / wanted.norm()
+
+    for layer in ("relu2_1", "relu3_1", "relu4_1"):
+        assert distance(made, layer) < 0.7 * distance(content, layer)
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_strength_leads_from_the_content_to_the_style(method):
+    content = load_image(CONTENT, 128).pixels
+    off = [
+        (nst.one_pass(CONTENT, STYLE, method=method, size=128, strength=strength).pixels - content).square().mean()
+        for strength in (0, 0.5, 1)
+    ]
+    assert off[0] < off[1] < off[2] and off[0] < 0.3 * off[2]
+
+
+def test_several_styles_are_mixed_by_their_shares():
+    def painted(styles, shares=None):
+        return nst.one_pass(CONTENT, styles, shares=shares, size=96).pixels
+
+    one, other = painted(STYLE), painted("style/great_wave")
+    assert torch.allclose(painted([STYLE, STYLE], [3, 1]), one, atol=1e-4)
+    mixed = painted([STYLE, "style/great_wave"], [9, 1])
+    assert (mixed - one).norm() < (mixed - other).norm()
+    assert torch.equal(painted([STYLE, "style/great_wave"]), painted([STYLE, "style/great_wave"], [2, 2]))
+
+
+def test_a_picture_of_odd_size_keeps_it():
+    made = nst.one_pass(torch.rand(3, 61, 45), STYLE, size=None)
+    assert made.pixels.shape == (1, 3, 61, 45) and "one pass by wct" in repr(made)
+
+
+@pytest.mark.parametrize(
+    ("given", "says"),
+    [
+        ({"method": "wtc"}, "wct"),
+        ({"strength": 1.5}, "strength 1.5 is out of range"),
+        ({"strength": float("nan")}, "out of range"),
+        ({"shares": [1, 2]}, "do not fit 1 style"),
+        ({"shares": [0]}, "give one number above 0"),
+        ({"style": []}, "there is no style"),
+        ({"size": 8}, "16"),
+        ({"content": "content/harbor"}, "harbour"),
+    ],
+)
+def test_a_mistake_is_told_before_any_work(given, says):
+    with pytest.raises(InputError, match=says):
+        nst.one_pass(**({"content": CONTENT, "style": STYLE, "size": 64} | given))
+
+
+def test_the_command_paints_and_asks_before_it_overwrites(tmp_path, capsys, monkeypatch):
+    from click.testing import CliRunner
+
+    from nstlib.cli import nst as command
+
+    place = str(tmp_path / "out.png")
+    done = CliRunner().invoke(command, ["onepass", CONTENT, STYLE, "-o", place, "--size", "64", "--strength", "0.5"])
+    assert done.exit_code == 0 and "one pass by wct, strength 0.5" in done.output
+    assert "in the manner of style/mosaic" in nst.read_metadata(place)["Description"]
+    again = CliRunner().invoke(command, ["onepass", CONTENT, STYLE, "-o", place])
+    assert isinstance(again.exception, InputError) and "--force" in str(again.exception)
