@@ -16,6 +16,8 @@ from .exercise import EXERCISES as EXERCISES
 from .exercise import Verdict as Verdict
 from .exercise import check as check
 from .exercise import mine as mine
+from .feedforward import StyleNetwork as StyleNetwork
+from .feedforward import train_style_network as train_style_network
 from .gallery import asset as asset
 from .gallery import assets as assets
 from .image import Picture as Picture

@@ -19,6 +19,7 @@ from .backbone import Backbone, load_backbone
 from .decoder import DECODED, Decoder, load_decoders
 from .errors import InputError, choose
 from .image import Picture, load_image
+from .loss import divide_shares
 from .machine import choose_device
 
 __all__ = ["METHODS", "adain", "one_pass", "wct"]
@@ -97,7 +98,7 @@ def one_pass(
         style: the same, or a list of several.
         method: of `METHODS`: "wct" exchanges mean and covariance of a layer, "adain" mean and deviation.
         strength: 0 gives back the content, as well as it can be decoded, 1 all of the style.
-        shares: of several styles, any positive numbers; equal ones if None.
+        shares: one number ≥ 0 for each of several styles; equal ones if None.
         size: pixels of the longer side; None: as the content is.
         device: "auto", "cpu", "cuda", "mps".
 
@@ -112,7 +113,7 @@ def one_pass(
     if not 0 <= strength <= 1:
         raise InputError(f"strength {strength:g} is out of range: give 0 (the content) to 1 (all of the style)")
     styles = list(style) if isinstance(style, list | tuple) else [style]
-    weights = normalised(shares, len(styles))
+    weights = divide_shares(len(styles), shares)
     where = choose_device(device)
     backbone, decoders = load_backbone("pocket", device=where), load_decoders(where)
     least = backbone.smallest(METHODS[method].layers[0])
@@ -120,24 +121,6 @@ def one_pass(
     seen = [load_image(one, size, smallest=least).pixels.to(where) for one in styles]
     image = exchange(shown.pixels.to(where), seen, weights, METHODS[method], strength, backbone, decoders)
     return Picture(image.cpu(), notes=(f"one pass by {method}, strength {strength:g}",), source=shown.source)
-
-
-def normalised(shares: Sequence[float] | None, count: int) -> list[float]:
-    """Shares that add up to 1.
-
-    Args:
-        shares: as they were given; None for equal ones.
-        count: of the styles.
-
-    Raises:
-        InputError: there are more or fewer than styles, or one is not above 0.
-    """
-    shares = [1.0] * count if shares is None else list(shares)
-    if not count:
-        raise InputError("there is no style: give a picture, or a list of some")
-    if len(shares) != count or not all(0 < share < float("inf") for share in shares):
-        raise InputError(f"shares {shares} do not fit {count} styles: give one number above 0 for each")
-    return [share / sum(shares) for share in shares]
 
 
 @torch.no_grad()

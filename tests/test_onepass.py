@@ -52,7 +52,7 @@ def test_a_map_that_does_not_vary_breaks_nothing(exchange, blank):
 def test_most_of_the_style_arrives(method):
     net, content, style = load_backbone(), load_image(CONTENT, 192).pixels, load_image(STYLE, 192).pixels
     made = nst.one_pass(CONTENT, STYLE, method=method, size=192).pixels
-    assert made.shape == content.shape and 0 <= made.min() and made.max() <= 1
+    assert made.shape == content.shape and made.min() >= 0 and made.max() <= 1
 
     def distance(image, layer):
         wanted = gram(net(style, [layer])[layer])
@@ -94,9 +94,9 @@ def test_a_picture_of_odd_size_keeps_it():
         ({"method": "wtc"}, "wct"),
         ({"strength": 1.5}, "strength 1.5 is out of range"),
         ({"strength": float("nan")}, "out of range"),
-        ({"shares": [1, 2]}, "do not fit 1 style"),
-        ({"shares": [0]}, "give one number above 0"),
-        ({"style": []}, "there is no style"),
+        ({"shares": [1, 2]}, "give one share ≥ 0 per image"),
+        ({"shares": [0]}, "not all zero"),
+        ({"style": []}, "0 style images"),
         ({"size": 8}, "16"),
         ({"content": "content/harbor"}, "harbour"),
     ],

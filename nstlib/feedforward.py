@@ -1,0 +1,201 @@
+"""One style → a small network that paints any photograph in it, trained by the kit's own objective.
+
+The objective of an optimised picture is asked of a network's output, and its gradient to the pixels is handed on to the
+network's weights (Johnson et al. 2016, "Perceptual losses", section 3). All the work is done once, before any picture.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from .backbone import Backbone, load_backbone
+from .errors import InputError
+from .image import Picture, load_image
+from .loss import Objective, Term, content_terms, style_terms, tv_term
+from .machine import choose_device
+from .recipes import DEFAULT_RECIPE, RECIPES
+
+__all__ = ["StyleNetwork", "Training", "train_style_network"]
+
+STRIDE = 4  # pixels of an image for one position inside the network
+SMOOTH = 1e-6  # weight of the total variation, per pixel value: no more than keeps a network's checkerboards down
+
+
+def convolution(channels: int, made: int, kernel: int, step: int = 1) -> list[nn.Module]:
+    """A convolution whose channels are normalised for each picture by itself (Ulyanov et al. 2017)."""
+    padding = {"padding": kernel // 2, "padding_mode": "replicate"}
+    return [nn.Conv2d(channels, made, kernel, step, **padding), nn.InstanceNorm2d(made, affine=True)]
+
+
+class Residual(nn.Module):
+    """Two convolutions whose result is added to what they were given."""
+
+    def __init__(self, channels: int):
+        super().__init__()
+        self.change = nn.Sequential(*convolution(channels, channels, 3), nn.ReLU(), *convolution(channels, channels, 3))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x + self.change(x)
+
+
+class StyleNetwork(nn.Module):
+    """A network that paints in one style: down to a quarter of the size, some residual blocks, and up again.
+
+    Args:
+        width: channels at full size; twice and four times as many below.
+        blocks: residual blocks.
+    """
+
+    def __init__(self, width: int = 16, blocks: int = 4):
+        super().__init__()
+        down = [*convolution(3, width, 9), nn.ReLU()]
+        for factor in (1, 2):
+            down += [*convolution(factor * width, 2 * factor * width, 3, 2), nn.ReLU()]
+        up: list[nn.Module] = []
+        for factor in (4, 2):
+            up += [nn.Upsample(scale_factor=2), *convolution(factor * width, factor * width // 2, 3), nn.ReLU()]
+        last = nn.Conv2d(width, 3, 9, padding=4, padding_mode="replicate")
+        self.layers = nn.Sequential(*down, *(Residual(4 * width) for _ in range(blocks)), *up, last)
+
+    def forward(self, image: Tensor) -> Tensor:
+        """The painted picture.
+
+        Args:
+            image: (B, 3, H, W), sRGB in [0, 1]; of any size.
+
+        Returns:
+            The same shape, in (0, 1).
+        """
+        height, width = image.shape[-2:]
+        padded = F.pad(image, (0, -width % STRIDE, 0, -height % STRIDE), mode="replicate")
+        return torch.sigmoid(self.layers(4 * (padded - 0.5)))[..., :height, :width]
+
+    @torch.no_grad()
+    def paint(self, content: Any, size: int | None = 512) -> Picture:
+        """A picture painted at once.
+
+        Args:
+            content: a picture as `load_image` takes it.
+            size: pixels of the longer side; None: as it is.
+
+        Raises:
+            InputError: the picture cannot be read.
+        """
+        shown, device = load_image(content, size), next(self.parameters()).device
+        pixels = self(shown.pixels.to(device)).cpu()
+        return Picture(pixels, notes=("painted by a network of one style",), source=shown.source)
+
+
+@dataclass(frozen=True)
+class Training:
+    """Where a training is.
+
+    Attributes:
+        step: counted from 1.
+        steps: in all.
+        loss: of the batch, the mean over its pictures.
+        terms: the same by name, content and style.
+        network: that learns; it goes on changing.
+    """
+
+    step: int
+    steps: int
+    loss: float
+    terms: dict[str, float]
+    network: StyleNetwork
+
+    def __repr__(self) -> str:
+        return f"step {self.step} of {self.steps}, loss {self.loss:.4g}"
+
+
+def train_style_network(
+    style: Any,
+    photographs: Sequence[Any],
+    *,
+    steps: int = 600,
+    batch: int = 4,
+    size: int = 128,
+    rate: float = 3e-3,
+    content_weight: float = 0.2,
+    network: StyleNetwork | None = None,
+    seed: int = 0,
+    device: str = "auto",
+) -> Iterator[Training]:
+    """Teach a network one style, yielding after each step; break off when you like what it paints.
+
+    Args:
+        style: a picture as `load_image` takes it.
+        photographs: pictures to practise on, as many as there are; crops of them are drawn.
+        steps: of Adam, whose rate falls to 0 by the last.
+        batch: crops a step.
+        size: pixels of a crop's side, and of the style's longer one.
+        rate: of the first step.
+        content_weight: of the content against the style, as in a recipe.
+        network: to go on with; a new one if None.
+        seed: of the network's start and of the crops.
+        device: "auto", "cpu", "cuda", "mps".
+
+    Raises:
+        InputError: no photograph, or one that cannot be read.
+    """
+    if not photographs:
+        raise InputError("there is no photograph to practise on: give some, such as ['content/harbour', 'photo/cat']")
+    where, made = choose_device(device), torch.Generator().manual_seed(seed)
+    least = load_backbone("pocket").smallest("relu5_1")
+    pictures = [load_image(one, 2 * size, side="short", enlarge=True).pixels for one in photographs]
+    backbone = load_backbone("pocket", device=where)
+    terms = style_of(backbone, load_image(style, size, smallest=least).pixels.to(where))
+    network = network or fresh(seed).to(where)
+    optimiser = torch.optim.Adam(network.parameters(), lr=rate)
+    falling = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, steps)
+    for step in range(1, steps + 1):
+        images = torch.cat([crop(pictures, size, made) for _ in range(batch)]).to(where)
+        painted = network(images)
+        found = [
+            Objective(backbone, [*content_of(backbone, image, content_weight), *terms]).value_and_gradient(pixels)
+            for image, pixels in zip(images.split(1), painted.detach().split(1), strict=True)
+        ]
+        optimiser.zero_grad()
+        painted.backward(torch.cat([gradient for _, _, gradient in found]) / batch)
+        nn.utils.clip_grad_norm_(network.parameters(), 1.0)
+        optimiser.step()
+        falling.step()
+        named = {name: sum(float(parts[name]) for _, parts, _ in found) / batch for name in found[0][1]}
+        yield Training(step, steps, sum(float(value) for value, _, _ in found) / batch, named, network)
+
+
+def style_of(backbone: Backbone, style: Tensor) -> list[Term]:
+    """What is asked of every picture: the style by the usual recipe, and a little smoothness."""
+    usual = RECIPES[DEFAULT_RECIPE]
+    return [*style_terms(backbone, [style], usual.style_layers, statistic=usual.statistic), tv_term(weight=SMOOTH)]
+
+
+def content_of(backbone: Backbone, image: Tensor, weight: float) -> list[Term]:
+    """What is asked of one picture: its own content by the usual recipe."""
+    usual = RECIPES[DEFAULT_RECIPE]
+    return content_terms(backbone, image, usual.content_layers, weight=weight, reduction=usual.content_reduction)
+
+
+def fresh(seed: int) -> StyleNetwork:
+    """A new network, the same for the same seed."""
+    with torch.random.fork_rng():
+        torch.manual_seed(seed)
+        return StyleNetwork()
+
+
+def crop(pictures: Sequence[Tensor], size: int, made: torch.Generator) -> Tensor:
+    """A square out of one of the pictures, half of the time mirrored (1, 3, size, size)."""
+
+    def draw(count: int) -> int:
+        return int(torch.randint(count, (), generator=made))
+
+    image = pictures[draw(len(pictures))]
+    top, left = draw(image.shape[2] - size + 1), draw(image.shape[3] - size + 1)
+    square = image[..., top : top + size, left : left + size]
+    return square.flip(3) if draw(2) else square

@@ -1,0 +1,71 @@
+"""A network of one style: its shapes, and that the objective's gradient to the pixels teaches its weights."""
+
+import pytest
+import torch
+
+import nstlib as nst
+from nstlib.backbone import load_backbone
+from nstlib.errors import InputError
+from nstlib.feedforward import StyleNetwork, content_of, fresh, style_of, train_style_network
+from nstlib.image import load_image
+from nstlib.loss import Objective
+
+STYLE, PHOTOGRAPHS = "style/mosaic", ["content/tubingen"]
+SMALL = {"batch": 2, "size": 64, "rate": 1e-2}
+
+
+@pytest.mark.parametrize("size", [(64, 64), (61, 45), (4, 9)])
+def test_a_painted_picture_has_the_contents_size(size):
+    made = StyleNetwork(width=4, blocks=1)(torch.rand(2, 3, *size))
+    assert made.shape == (2, 3, *size) and made.min() > 0 and made.max() < 1
+
+
+def test_the_gradient_to_the_weights_is_that_of_the_plain_formula():
+    backbone, network = load_backbone(), fresh(0)
+    image, style = load_image(PHOTOGRAPHS[0], 64).pixels, load_image(STYLE, 64).pixels
+    objective = Objective(backbone, [*content_of(backbone, image, 0.1), *style_of(backbone, style)])
+    objective(network(image))[0].backward()
+    wanted = [p.grad.clone() for p in network.parameters()]
+    network.zero_grad()
+    painted = network(image)
+    painted.backward(objective.value_and_gradient(painted.detach())[2])
+    for parameter, gradient in zip(network.parameters(), wanted, strict=True):
+        assert (parameter.grad - gradient).norm() <= 0.02 * gradient.norm() + 1e-6
+
+
+def test_training_brings_the_loss_down_on_a_picture_it_never_saw():
+    backbone, image = load_backbone(), load_image("content/city", 96).pixels
+    objective = Objective(backbone, style_of(backbone, load_image(STYLE, 96).pixels))
+    before = float(objective(fresh(0)(image))[0])
+    *_, last = train_style_network(STYLE, PHOTOGRAPHS, steps=20, batch=2, size=96)
+    assert repr(last).startswith("step 20 of 20, loss ")
+    assert float(objective(last.network(image))[0].detach()) < 0.7 * before
+
+
+def test_the_same_seed_trains_the_same_network():
+    first, second, other = (
+        [one.loss for one in train_style_network(STYLE, PHOTOGRAPHS, steps=2, seed=seed, **SMALL)] for seed in (1, 1, 2)
+    )
+    assert first == second != other
+
+
+def test_it_goes_on_with_a_network():
+    *_, first = train_style_network(STYLE, PHOTOGRAPHS, steps=3, **SMALL)
+    kept = {name: value.clone() for name, value in first.network.state_dict().items()}
+    (second,) = train_style_network(STYLE, PHOTOGRAPHS, steps=1, network=first.network, **SMALL)
+    assert second.network is first.network
+    assert any(not torch.equal(value, kept[name]) for name, value in first.network.state_dict().items())
+
+
+def test_paint_gives_a_picture():
+    made = fresh(0).paint("content/city", 48)
+    assert isinstance(made, nst.Picture) and max(made.pixels.shape) == 48 and not made.pixels.requires_grad
+
+
+@pytest.mark.parametrize(
+    ("style", "photographs", "says"),
+    [(STYLE, [], "no photograph to practise on"), ("style/mosaik", PHOTOGRAPHS, "mosaic")],
+)
+def test_a_mistake_is_told_before_any_step(style, photographs, says):
+    with pytest.raises(InputError, match=says):
+        next(train_style_network(style, photographs, steps=1))
