@@ -178,6 +178,7 @@ def stylize(pictures: tuple[str, ...], like: str | None, **options: Any) -> None
 @click.option("--method", default="wct", show_default=True, help="wct: mean and covariance; adain: mean and deviation")
 @click.option("--strength", default=1.0, show_default=True, help="0 (the content) to 1 (all of the style)")
 @click.option("--share", "shares", multiple=True, type=float, metavar="NUMBER", help="one per style")
+@click.option("--color", default="style", show_default=True, help="whose colours: as for stylize")
 @click.option("--size", default=512, show_default=True, help="pixels of the longer side")
 @click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda, mps")
 @click.option("--force", is_flag=True, help="write over a file that nst did not make")

@@ -21,6 +21,7 @@ from .errors import InputError, choose
 from .image import Picture, load_image
 from .loss import divide_shares
 from .machine import choose_device
+from .palette import COLORS, Colors, colors_of, power
 
 __all__ = ["METHODS", "adain", "one_pass", "wct"]
 
@@ -54,19 +55,10 @@ def wct(content: Tensor, style: Tensor) -> Tensor:
         content: (1, N, H, W).
         style: (1, N, h, w).
     """
-
-    def root(x: Tensor, power: float) -> tuple[Tensor, Tensor]:
-        """Mean (N, 1) and Σ^power (N, N) of a map as (N, M)."""
-        mean = x.mean(1, keepdim=True)
-        values, vectors = torch.linalg.eigh((x - mean) @ (x - mean).T / x.shape[1])
-        # Directions in which a map hardly varies are noise: whitened, they would drown the others.
-        known = values > values[-1] * EPSILON
-        scale = torch.where(known, values.clamp_min(1e-12) ** power, 0.0)
-        return mean, vectors * scale @ vectors.T
-
-    c, s = content[0].flatten(1).double(), style[0].flatten(1).double()
-    (mean, whiten), (wanted, colour) = root(c, -0.5), root(s, 0.5)
-    return (colour @ (whiten @ (c - mean)) + wanted).view_as(content).to(content.dtype)
+    (mean, covariance), (wanted, target) = colors_of(content), colors_of(style)
+    whiten = power(covariance, -0.5, floor=EPSILON * float(covariance.trace()))  # what hardly varies is noise
+    a, mean, wanted = (part.to(content) for part in (power(target, 0.5) @ whiten, mean[:, None], wanted[:, None]))
+    return (a @ (content[0].flatten(1) - mean) + wanted).view_as(content)
 
 
 @dataclass(frozen=True)
@@ -88,6 +80,7 @@ def one_pass(
     method: str = "wct",
     strength: float = 1.0,
     shares: Sequence[float] | None = None,
+    color: str = "style",
     size: int | None = 512,
     device: str = "auto",
 ) -> Picture:
@@ -99,6 +92,7 @@ def one_pass(
         method: of `METHODS`: "wct" exchanges mean and covariance of a layer, "adain" mean and deviation.
         strength: 0 gives back the content, as well as it can be decoded, 1 all of the style.
         shares: one number ≥ 0 for each of several styles; equal ones if None.
+        color: whose colours the picture has: of `palette.COLORS`, as a recipe's.
         size: pixels of the longer side; None: as the content is.
         device: "auto", "cpu", "cuda", "mps".
 
@@ -106,10 +100,11 @@ def one_pass(
         The picture, of the content's proportions; its notes say how it was made.
 
     Raises:
-        InputError: an unknown method or device, a strength outside [0, 1], shares that do not fit the styles, or a
+        InputError: an unknown method, colour or device, a strength outside [0, 1], shares that do not fit the styles, or a
             picture that cannot be read or is too small.
     """
     choose("method", method, METHODS)
+    choose("colour", color, COLORS)
     if not 0 <= strength <= 1:
         raise InputError(f"strength {strength:g} is out of range: give 0 (the content) to 1 (all of the style)")
     styles = list(style) if isinstance(style, list | tuple) else [style]
@@ -118,9 +113,13 @@ def one_pass(
     backbone, decoders = load_backbone("pocket", device=where), load_decoders(where)
     least = backbone.smallest(METHODS[method].layers[0])
     shown = load_image(content, size, smallest=least)
-    seen = [load_image(one, size, smallest=least).pixels.to(where) for one in styles]
-    image = exchange(shown.pixels.to(where), seen, weights, METHODS[method], strength, backbone, decoders)
-    return Picture(image.cpu(), notes=(f"one pass by {method}, strength {strength:g}",), source=shown.source)
+    seen = [load_image(one, size, smallest=least) for one in styles]
+    colors = Colors(color, shown, seen, [None] * len(seen), weights)
+    dyed = [pixels.to(where) for pixels in colors.dyed]
+    image = exchange(colors.content.to(where), dyed, weights, METHODS[method], strength, backbone, decoders)
+    return Picture(
+        colors.finish(image.cpu()), notes=(f"one pass by {method}, strength {strength:g}",), source=shown.source
+    )
 
 
 @torch.no_grad()

@@ -83,6 +83,16 @@ def test_several_styles_are_mixed_by_their_shares():
     assert torch.equal(painted([STYLE, "style/great_wave"]), painted([STYLE, "style/great_wave"], [2, 2]))
 
 
+def test_the_contents_colours_can_be_kept():
+    content = load_image(CONTENT, 96).pixels
+    kept, taken = (nst.one_pass(CONTENT, STYLE, size=96, color=color).pixels for color in ("luminance", "style"))
+
+    def chroma(image):
+        return image - image.mean(1, keepdim=True)
+
+    assert (chroma(kept) - chroma(content)).norm() < 0.3 * (chroma(taken) - chroma(content)).norm()
+
+
 def test_a_picture_of_odd_size_keeps_it():
     made = nst.one_pass(torch.rand(3, 61, 45), STYLE, size=None)
     assert made.pixels.shape == (1, 3, 61, 45) and "one pass by wct" in repr(made)
@@ -92,6 +102,7 @@ def test_a_picture_of_odd_size_keeps_it():
     ("given", "says"),
     [
         ({"method": "wtc"}, "wct"),
+        ({"color": "lumnance"}, "luminance"),
         ({"strength": 1.5}, "strength 1.5 is out of range"),
         ({"strength": float("nan")}, "out of range"),
         ({"shares": [1, 2]}, "give one share ≥ 0 per image"),
