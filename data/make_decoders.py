@@ -39,7 +39,7 @@ from nstlib.weights import read_weights, save_weights
 class Plan:
     """The numbers of a training run; the defaults are those that made the embedded decoders."""
 
-    steps: int = 4500
+    steps: int = 3800
     batch: int = 4  # one picture as it is, the others half and half by AdaIN and WCT
     size: int = 128
     rate: float = 1.5e-3
