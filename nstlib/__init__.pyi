@@ -44,6 +44,13 @@ from .optimizers import adam as adam
 from .optimizers import lbfgs as lbfgs
 from .optimizers import optimize as optimize
 from .outputs import keep as keep
+from .palette import cholesky_map as cholesky_map
+from .palette import colors_of as colors_of
+from .palette import luminance as luminance
+from .palette import pca_map as pca_map
+from .palette import recolor as recolor
+from .palette import transport_map as transport_map
+from .palette import with_luminance as with_luminance
 from .plan import Plan as Plan
 from .plan import prepare as prepare
 from .recipe import Recipe as Recipe
@@ -60,8 +67,10 @@ from .spectrum import Smoothing as Smoothing
 from .studio import Studio as Studio
 from .style import STATISTICS as STATISTICS
 from .style import Statistic as Statistic
+from .style import carried as carried
 from .style import covariance as covariance
 from .style import gram as gram
+from .style import guided_gram as guided_gram
 from .style import mean_std as mean_std
 from .sweeps import Sweep as Sweep
 from .sweeps import sweep as sweep

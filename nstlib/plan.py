@@ -337,7 +337,7 @@ def prepare(
     """
     styles = alone(styles)
     sources = {name: alone(options.get(name)) for name in MASKS} | {"start": options.get("start")}
-    recipe, settings = settle(recipe, options | {name: named(one) for name, one in sources.items() if one is not None})
+    recipe, settings = settle(recipe, options | named(sources))
     check_pictures(options, content, styles)
     check_together(recipe, settings, content, styles)
     device = choose_device(settings.device)
@@ -377,15 +377,20 @@ def alone(sources: Any) -> Any:
     return list(sources) if isinstance(sources, list | tuple) else sources if sources is None else [sources]
 
 
-def named(source: Any) -> Any:
-    """A picture's name, or the names of several, with `FROM_MEMORY` for those that have none.
+def named(sources: Mapping[str, Any]) -> dict[str, Any]:
+    """Options with names for pictures: `FROM_MEMORY` for those that have none.
 
     Args:
-        source: a name, a picture in any form, None, or a list of these.
+        sources: by option, a picture in any form, None, or a list of these for masks.
     """
-    if isinstance(source, list | tuple):
-        return tuple(named(one) for one in source)
-    return source if source is None or is_name(source) else FROM_MEMORY
+
+    def name(source: Any) -> Any:
+        return source if source is None or is_name(source) else FROM_MEMORY
+
+    many = {
+        option: tuple(map(name, given)) for option, given in sources.items() if option in MASKS and given is not None
+    }
+    return {option: name(given) for option, given in sources.items() if given is not None} | many
 
 
 def settle(recipe: str | Recipe, options: Mapping[str, Any]) -> tuple[Recipe, Settings]:

@@ -616,11 +616,26 @@ def contact_sheet(found: Sweep) -> Figure:
     columns = list(dict.fromkeys(axes[right]))
     images = [thumbnail(point) for point in points]
     if not down:
-        return plot.pictures(images, [f"{right} {value}" for value in axes[right]], title=title)
+        figure = plot.pictures(images, [f"{right} {value}" for value in axes[right]], title=title)
+        return failures_named(figure, points)
     starts = range(0, len(points), len(columns))
     rows = ["\n".join(axes[name][start] for name in down) for start in starts]
     lines = [images[start : start + len(columns)] for start in starts]
-    return plot.grid(lines, rows, columns, row_label=", ".join(down), column_label=right, title=title)
+    figure = plot.grid(lines, rows, columns, row_label=", ".join(down), column_label=right, title=title)
+    return failures_named(figure, points)
+
+
+def failures_named(figure: Figure, points: Sequence[Point]) -> Figure:
+    """The same figure, with a word in the place of each picture that there is not.
+
+    Args:
+        figure: whose first axes are the points', in their order.
+        points: of a sweep.
+    """
+    for point, axis in zip(points, figure.axes, strict=False):
+        if point.failure:
+            axis.text(0.5, 0.5, "failed", ha="center", va="center", transform=axis.transAxes)
+    return figure
 
 
 def thumbnail(point: Point) -> torch.Tensor:

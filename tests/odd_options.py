@@ -176,7 +176,7 @@ TAKEN = [
     {"masks": [None]},
     {"masks": torch.ones(64, 64)},
     {"own_layers": [None]},
-    {"color": "only"},
+    {"color": "after"},
     {"device": torch.device("cpu")},
     {"start": torch.full((3, 64, 64), 0.5)},
     {"weights": "random", "seed": 2**40},
