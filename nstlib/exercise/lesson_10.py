@@ -12,7 +12,7 @@ from torch.nn import functional as F
 
 from ..onepass import EPSILON, adain
 from ..style import covariance, gram, positions
-from .inputs import MAPS, STYLE_MAPS, maps, tensors, uniform
+from .inputs import MAPS, STYLE_MAPS, tensors, uniform
 from .program import slips
 from .question import Choice, Code, Number, Unusable
 
@@ -43,7 +43,7 @@ def formula(x: Tensor, mean: Tensor, std: Tensor, wanted_mean: Tensor, wanted_st
 
 
 def whiten(features: Tensor) -> Tensor:
-    """The map (1, N, H, W) whose channels have mean 0 and covariance 1 (Li et al. 2017, equation 3)."""
+    """The map (1, N, H, W) whose channels have mean 0 and covariance 1 (Li et al. 2017, section 3.2)."""
     return whitened()(features)
 
 
@@ -390,5 +390,66 @@ EXERCISES = (
                 "The two pictures are exchanged: begin with the content.",
             ),
         ),
+    ),
+    Choice(
+        name="10.mirror",
+        question="Three mirrors are given a photograph's own maps. Which gives the photograph back best?",
+        answer="b",
+        options={
+            "a": (
+                "That of relu4_1: its layer understands most.",
+                "It knows what is where, and little of how it looks.",
+            ),
+            "b": ("That of relu2_1.", "Right. Fewer halvings came before, so fewer pixels have to be made up."),
+            "c": ("All alike: they were trained for it.", "No training brings back what a map does not hold."),
+        },
+    ),
+    Choice(
+        name="10.pairs",
+        question="After AdaIN, what share of the distance between the two covariances is still there?",
+        answer="c",
+        options={
+            "a": ("None: the statistics are the style's.", "Means and deviations are; no pair was touched."),
+            "b": (
+                "About a tenth: most of it lies in the variances.",
+                "There are N variances in it, and N (N - 1) / 2 pairs.",
+            ),
+            "c": (
+                "A quarter, or far more.",
+                "Right. The variances on the diagonal are set; the pairs beside it keep the photograph's correlations.",
+            ),
+        },
+    ),
+    Number(
+        name="10.paid",
+        question="Training takes 600 s, a picture by it 1 s; an optimised one 25 s. After how many are both ways even?",
+        answer=25,
+        why="25 pictures take 600 + 25 s by the network, and 25 · 25 s one by one.",
+        hint="Each picture of the network saves 24 s. How many save 600?",
+        mistakes=(
+            (24, "Nearly: a picture of the network is not free either, so it saves 24 s and not 25."),
+            (600, "That counts the seconds of training: divide them by what one picture saves."),
+            (23, "You add the 1 s to the 25: take it off, it is what the fast way costs."),
+        ),
+    ),
+    Choice(
+        name="10.price",
+        question="Three ways take one pass, one takes its time. What will the judge say of the three fast pictures?",
+        answer="c",
+        options={
+            "a": (
+                "Less style, and content kept better.",
+                "Content does not come for free: no way asks for it in one pass.",
+            ),
+            "b": (
+                "As much style, and less content.",
+                "Nobody looked whether the style that was asked for has arrived.",
+            ),
+            "c": (
+                "Less style, and content kept worse, too.",
+                "Right. Nothing looks at the finished picture, so what went wrong in decoding stays.",
+            ),
+            "d": ("The same as of the optimised one.", "Then nobody would wait for an optimiser."),
+        },
     ),
 )
