@@ -11,6 +11,7 @@ from .asking import predictions as predictions
 from .backbone import Backbone as Backbone
 from .backbone import load_backbone as load_backbone
 from .backbone import normalize_activations as normalize_activations
+from .decoder import load_decoders as load_decoders
 from .errors import InputError as InputError
 from .exercise import EXERCISES as EXERCISES
 from .exercise import Verdict as Verdict

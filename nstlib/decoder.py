@@ -56,8 +56,8 @@ class Decoder(nn.Sequential):
 
 
 @lru_cache(maxsize=4)
-def load_decoders(device: torch.device) -> dict[str, Decoder]:
-    """The trained mirrors of `pocket`, by the layer whose map they take.
+def load_decoders(device: torch.device | str = "cpu") -> dict[str, Decoder]:
+    """The trained mirrors of `pocket`, by the layer whose map they take, the finest first.
 
     Args:
         device: where they are to compute.

@@ -13,7 +13,7 @@ from torch.nn import functional as F
 
 from nstlib import gram, tv_loss
 from nstlib.errors import InputError
-from nstlib.exercise import EXERCISES, check, mine
+from nstlib.exercise import EXERCISES, Code, check, mine
 from nstlib.exercise.handover import too_slow
 
 RIGHT = "Right on all"
@@ -338,6 +338,12 @@ def test_a_function_without_a_picture_does_the_work(capsys):
     bill = mine("07.work", lambda sizes, evaluations: np.square(np.divide(sizes, sizes[-1])) @ evaluations)
     assert capsys.readouterr().out == "✓ From here on your own function does the work.\n"
     assert bill(sizes=[32, 64], evaluations=[8, 3]) == 5
+
+
+@pytest.mark.parametrize("name", [name for name, e in EXERCISES.items() if isinstance(e, Code) and e.use])
+def test_a_part_of_a_program_does_the_work(name, capsys):
+    mine(name, EXERCISES[name].solution)
+    assert "From here on your own" in capsys.readouterr().out
 
 
 def test_in_a_notebook_it_is_shown_as_a_verdict(monkeypatch, capsys):

@@ -29,6 +29,7 @@ from . import (
     lesson_07b,
     lesson_08,
     lesson_09,
+    lesson_10,
 )
 from .grading import let_nbgrader_see
 from .handover import choose_function, show
@@ -38,7 +39,7 @@ __all__ = ["EXERCISES", "Choice", "Code", "Number", "Verdict", "check", "mine"]
 
 LESSONS = (
     *(lesson_00, lesson_01, lesson_01b, lesson_02, lesson_02b, lesson_03, lesson_04, lesson_04b),
-    *(lesson_05, lesson_06, lesson_06b, lesson_07, lesson_07b, lesson_08, lesson_09, clinic),
+    *(lesson_05, lesson_06, lesson_06b, lesson_07, lesson_07b, lesson_08, lesson_09, lesson_10, clinic),
 )
 EXERCISES: dict[str, Choice | Code | Number] = {e.name: e for lesson in LESSONS for e in lesson.EXERCISES}
 

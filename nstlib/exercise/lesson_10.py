@@ -1,0 +1,448 @@
+"""The exercises of lesson 10: in one pass."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from copy import deepcopy
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from ..onepass import EPSILON, adain
+from ..style import covariance, gram, positions
+from .inputs import MAPS, STYLE_MAPS, tensors, uniform
+from .program import slips
+from .question import Choice, Code, Number, Unusable
+
+__all__ = ["EXERCISES"]
+
+# --- what is exchanged -----------------------------------------------------------------------------
+
+OVER = (2, 3)  # the positions of a map (1, N, H, W)
+
+
+def moments(x: Tensor, over: Sequence[int] = OVER, correction: int = 0) -> tuple[Tensor, Tensor]:
+    """Mean and deviation of a map over some of its axes, as in `adain`."""
+    var, mean = torch.var_mean(x, tuple(over), correction=correction, keepdim=True)
+    return mean, (var + EPSILON).sqrt()
+
+
+def exchanged(make: Callable, over: Sequence[int] = OVER, correction: int = 0) -> Callable:
+    """AdaIN with one thing changed: `make` takes the content, and mean and deviation of both."""
+
+    def run(content: Tensor, style: Tensor) -> Tensor:
+        return make(content, *moments(content, over, correction), *moments(style, over, correction))
+
+    return run
+
+
+def formula(x: Tensor, mean: Tensor, std: Tensor, wanted_mean: Tensor, wanted_std: Tensor) -> Tensor:
+    return (x - mean) / std * wanted_std + wanted_mean
+
+
+def whiten(features: Tensor) -> Tensor:
+    """The map (1, N, H, W) whose channels have mean 0 and covariance 1 (Li et al. 2017, section 3.2)."""
+    return whitened()(features)
+
+
+def whitened(
+    power: float = -0.5,
+    *,
+    matrix: Callable[[Tensor], Tensor] = covariance,
+    centred: bool = True,
+    turn: Callable[[Tensor, Tensor], Tensor] = lambda vectors, scale: vectors * scale @ vectors.T,
+) -> Callable:
+    """Whitening with one thing changed."""
+
+    def run(features: Tensor) -> Tensor:
+        f = positions(features)
+        values, vectors = torch.linalg.eigh(matrix(features).double())
+        known = values > 1e-5 * values[-1]
+        scale = torch.where(known, values.clamp_min(1e-12) ** power, 0.0)
+        f = (f - f.mean(1, keepdim=True)) if centred else f
+        return (turn(vectors, scale) @ f.double()).view_as(features).to(features.dtype)
+
+    return run
+
+
+def unbiased(features: Tensor) -> Tensor:
+    """The covariance as statisticians estimate it."""
+    count = features[0, 0].numel()
+    return covariance(features) * count / (count - 1)
+
+
+# --- a step of a network of one style --------------------------------------------------------------
+
+
+class Aim:
+    """An objective in small: the squared distance from a picture, and its gradient, without a graph."""
+
+    __name__ = "objective"
+
+    def __init__(self, aim: Tensor):
+        self.aim = aim
+
+    def __call__(self, pixels: Tensor) -> tuple[Tensor, Tensor]:
+        off = pixels.detach() - self.aim
+        return off.square().sum(), 2 * off
+
+
+def little(seed: int) -> nn.Module:
+    """A network of 3 × 3 weights and 3 biases."""
+    made = nn.Conv2d(3, 3, 1)
+    (weight,) = uniform(seed, (3, 3, 1, 1))
+    with torch.no_grad():
+        made.weight.copy_(weight)
+        made.bias.zero_()
+    return made
+
+
+STEPS = tuple(
+    (little(seed), "SGD", image, Aim(aim))
+    for seed, (image, aim) in ((5, uniform(31, (1, 3, 3, 4), (1, 3, 3, 4))), (6, uniform(32, *[(2, 3, 2, 3)] * 2)))
+)
+SLIPS_OF_STEPS = {
+    "does not require grad": "The value carries no graph: hand the gradient on, by painted.backward(gradient).",
+    "implicitly created only for scalar": "painted is no single number: give backward the gradient to its pixels.",
+    "not enough values to unpack": "objective returns two things: value, gradient = objective(painted.detach()).",
+}
+
+
+def step(network: nn.Module, optimizer: torch.optim.Optimizer, image: Tensor, objective: Callable) -> Tensor:
+    painted = network(image)
+    value, gradient = objective(painted.detach())
+    optimizer.zero_grad()
+    painted.backward(gradient)
+    optimizer.step()
+    return value
+
+
+def use_step(answer: Callable, network: nn.Module, optimizer: str, image: Tensor, objective: Aim) -> Any:
+    """What two steps return, and the weights after them.
+
+    Args:
+        answer: as `step`.
+        network: of which a copy is taught.
+        optimizer: the name of torch's.
+        image: to practise on.
+        objective: of what the network paints.
+    """
+    learner = deepcopy(network)
+    mover = getattr(torch.optim, optimizer)(learner.parameters(), lr=0.02)
+    with slips(SLIPS_OF_STEPS):
+        first = answer(learner, mover, image, objective)
+    after = nn.utils.parameters_to_vector(learner.parameters()).detach().clone()
+    if first is None and torch.equal(after, nn.utils.parameters_to_vector(network.parameters())):
+        return None
+    if first is None:
+        raise Unusable("The weights have moved, but nothing comes back: return the value.")
+    second = answer(learner, mover, image, objective)
+    return torch.as_tensor(first), torch.as_tensor(second), nn.utils.parameters_to_vector(learner.parameters())
+
+
+def stepped(
+    hand_on: Callable[[Tensor, Tensor], Tensor], *, empty: bool = True, seen: str = "painted", move: bool = True
+) -> Callable:
+    """A step with one thing changed."""
+
+    def run(network: nn.Module, optimizer: torch.optim.Optimizer, image: Tensor, objective: Callable) -> Tensor:
+        painted = network(image)
+        value, gradient = objective(painted if seen == "painted" else image)
+        if empty:
+            optimizer.zero_grad()
+        painted.backward(hand_on(painted, gradient))
+        if move:
+            optimizer.step()
+        return value
+
+    return run
+
+
+def as_is(painted: Tensor, gradient: Tensor) -> Tensor:
+    return gradient
+
+
+# --- a bug ------------------------------------------------------------------------------------------
+
+Maps = Mapping[str, Tensor]
+
+
+def network(image: Tensor, layers: Sequence[str]) -> Maps:
+    """A network in small: each layer mixes the pixels in its own way."""
+    return {layer: F.relu(torch.roll(image, ROLLS[layer], 3) + 0.1 * ROLLS[layer]) for layer in layers}
+
+
+ROLLS = {"relu2_1": 1, "relu3_1": 2, "relu4_1": 3}
+DECODERS = {layer: (lambda features, by=by: torch.roll(features, -by, 2) * 0.9) for layer, by in ROLLS.items()}
+CASCADES = tuple(
+    (content, style, layers, network, adain, DECODERS)
+    for (content, style), layers in (
+        (uniform(41, (1, 3, 4, 5), (1, 3, 5, 3)), ["relu4_1", "relu3_1", "relu2_1"]),
+        (uniform(42, (1, 3, 3, 4), (1, 3, 4, 4)), ["relu3_1", "relu2_1"]),
+    )
+)
+
+
+def cascade(
+    content: Tensor,
+    style: Tensor,
+    layers: Sequence[str],
+    network: Callable,
+    exchange: Callable,
+    decoders: Mapping[str, Callable],
+) -> Tensor:
+    image = content
+    for layer in layers:
+        own, wanted = network(image, [layer])[layer], network(style, [layer])[layer]
+        image = decoders[layer](exchange(own, wanted))
+    return image
+
+
+def restarted(content, style, layers, network, exchange, decoders):
+    """The planted bug: every layer starts anew from the content."""
+    return cascade(content, style, layers[-1:], network, exchange, decoders)
+
+
+def repainted_style(content, style, layers, network, exchange, decoders):
+    """Every layer takes the style from what came out of the last one."""
+    image = content
+    for layer in layers:
+        own, wanted = network(image, [layer])[layer], network(style, [layer])[layer]
+        image = style = decoders[layer](exchange(own, wanted))
+    return image
+
+
+EXERCISES = (
+    Number(
+        name="10.by_hand",
+        question="A channel has the mean 4 and the deviation 2, the style's has 10 and 6. What does a 7 become?",
+        answer=19,
+        why="It stood one and a half deviations above its mean, and still does: 10 + 1.5 · 6.",
+        hint="How many deviations above its mean is 7? There it has to be in the style's channel.",
+        mistakes=(
+            (13, "The means are exchanged, but the deviation is not: 3 above becomes 9 above."),
+            (14.5, "You divide by the variance, 4: divide by the deviation."),
+            (37, "You multiply by the style's variance, and divide by the content's: take the roots, 6 and 2."),
+            (3, "You exchange the two pictures: take the content's 4 and 2 off, and put the style's 10 and 6 on."),
+            (9, "The style's mean is missing: add 10."),
+            (21, "You only scale by 3: take the mean 4 off first, and add 10 at the end."),
+            (31, "You scale with the mean still in: take 4 off first."),
+        ),
+    ),
+    Code(
+        name="10.adain",
+        question="The content's map with the mean and the deviation of the style's, channel by channel.",
+        takes="content style",
+        solution=adain,
+        also=(exchanged(formula, correction=1),),
+        cases=STYLE_MAPS,
+        slack=4e-3,  # a blank map has the deviation √ε, for ε up to torch's usual 1e-5
+        why="Nothing of it is learned: the style is two numbers a channel.",
+        mistakes=(
+            (
+                exchanged(lambda x, m, s, wm, ws: (x - m) / s**2 * ws**2 + wm),
+                "Those are variances: divide by the content's deviation, its root, and multiply by the style's.",
+            ),
+            (
+                exchanged(lambda x, m, s, wm, ws: (x - m) / s**2 * ws + wm),
+                "You divide by the variance: divide by its root, the deviation.",
+            ),
+            (
+                exchanged(lambda x, m, s, wm, ws: (x - wm) / ws * s + m),
+                "Style and content are exchanged: take the content's moments off, and put the style's on.",
+            ),
+            (
+                lambda content, style: adain(style, content),
+                "The style comes back with the content's moments: change the content's map instead.",
+            ),
+            (
+                exchanged(formula, over=(1, 2, 3)),
+                "One mean and one deviation for all channels: each channel has its own, so leave dimension 1 out.",
+            ),
+            (
+                lambda content, style: formula(content, *moments(content, (1,)), *moments(style)),
+                "You take the content's moments over the channels: take them over the positions, dimensions 2 and 3.",
+            ),
+            (
+                exchanged(lambda x, m, s, wm, ws: x - m + wm),
+                "Only the means are exchanged: divide by the content's deviation, and multiply by the style's.",
+            ),
+            (
+                exchanged(lambda x, m, s, wm, ws: (x - m) / s),
+                "The content is normalised, but nothing is put on: multiply by the style's deviation, add its mean.",
+            ),
+            (
+                exchanged(lambda x, m, s, wm, ws: (x - m) / s * ws),
+                "The style's mean is missing: add it at the end.",
+            ),
+            (
+                exchanged(lambda x, m, s, wm, ws: x / s * ws + wm),
+                "The content's mean is still in: take it off first.",
+            ),
+            (
+                exchanged(lambda x, m, s, wm, ws: ((x - m) / s + wm) * ws),
+                "You add the style's mean too early: it is scaled, too, so add it last.",
+            ),
+        ),
+    ),
+    Code(
+        name="10.whiten",
+        question="The map (1, N, H, W) with its means off, and Σ^(-1/2) of its covariance applied to each column.",
+        takes="features",
+        solution=whiten,
+        also=(whitened(matrix=unbiased),),
+        cases=(*MAPS, tensors(12, (1, 4, 6, 5))),
+        tolerance=1e-3,
+        why="Its channels know nothing of one another any more.",
+        mistakes=(
+            (
+                lambda features: exchanged(lambda x, m, s, *_: (x - m) / s)(features, features),
+                "Each channel has the deviation 1, but the pairs are still correlated: use the whole covariance.",
+            ),
+            (
+                whitened(turn=lambda vectors, scale: scale[:, None] * vectors.T),
+                "White, but turned: the channels are now eigenvectors. Turn them back, by V on the left.",
+            ),
+            (
+                whitened(turn=lambda vectors, scale: vectors.T * scale @ vectors),
+                "V and its transpose have changed places: eigenvectors are the columns, so V diag(…) Vᵀ.",
+            ),
+            (
+                whitened(turn=lambda vectors, scale: vectors * scale),
+                "Vᵀ is missing: it measures along the eigenvectors first. V diag(…) Vᵀ.",
+            ),
+            (whitened(-1.0), "You divide by the eigenvalues, which are variances: divide by their roots."),
+            (whitened(0.5), "You multiply by the roots: that makes correlations stronger. Divide by them."),
+            (whitened(1.0), "That is the covariance itself: you need its power -1/2."),
+            (whitened(centred=False), "The means are still in: take each channel's off before you multiply."),
+            (
+                whitened(matrix=gram, centred=False),
+                "That whitens the Gram matrix: take each channel's mean off first, for the covariance, too.",
+            ),
+            (
+                whitened(matrix=gram),
+                "Your matrix still has the means in: compute the covariance after taking them off.",
+            ),
+            (
+                whitened(matrix=lambda f: covariance(f) * f[0, 0].numel()),
+                "Your covariance is a sum: divide it by the number of positions.",
+            ),
+        ),
+    ),
+    Code(
+        name="10.step",
+        question="One step: the network paints, the objective judges, and its gradient goes on to the weights.",
+        takes="network optimizer image objective",
+        returns="first second weights",
+        solution=step,
+        use=use_step,
+        cases=STEPS,
+        why="The pixels are a station on the way now, not its end.",
+        mistakes=(
+            (
+                stepped(as_is, empty=False),
+                "The gradients of all steps add up: empty them, by optimizer.zero_grad(), before backward.",
+            ),
+            (
+                stepped(as_is, move=False),
+                "The weights stay: after backward comes optimizer.step(), with nothing emptied between.",
+            ),
+            (
+                stepped(lambda painted, gradient: torch.ones_like(painted)),
+                "You hand ones on, which only asks for darker pixels: hand the objective's gradient on.",
+            ),
+            (
+                stepped(lambda painted, gradient: -gradient),
+                "The sign is turned: the optimizer walks downhill by itself, so hand on the gradient as it is.",
+            ),
+            (
+                stepped(as_is, seen="image"),
+                "You judge the photograph: give the objective what the network painted.",
+            ),
+            (
+                stepped(lambda painted, gradient: painted.detach()),
+                "You hand on the picture: backward wants the objective's gradient to it.",
+            ),
+        ),
+    ),
+    Code(
+        name="10.bug",
+        question="A friend's cascade, mended: each layer goes on with the picture that the one before made.",
+        takes="content style layers network exchange decoders",
+        solution=cascade,
+        cases=CASCADES,
+        why="Now what the deep layers did is still there when the fine ones begin.",
+        mistakes=(
+            (restarted, "It still begins anew at each layer: of what picture does the network make the map `own`?"),
+            (repainted_style, "The style is lost after the first layer: its maps come from the style's own picture."),
+            (
+                lambda content, style, layers, *rest: cascade(content, style, layers[::-1], *rest),
+                "You begin with the finest layer: take them in the order given, the deepest first.",
+            ),
+            (
+                lambda content, style, layers, *rest: cascade(content, style, layers[:1], *rest),
+                "It ends after the first layer: the return stands inside the loop.",
+            ),
+            (
+                lambda content, style, *rest: cascade(style, content, *rest),
+                "The two pictures are exchanged: begin with the content.",
+            ),
+        ),
+    ),
+    Choice(
+        name="10.mirror",
+        question="Three mirrors are given a photograph's own maps. Which gives the photograph back best?",
+        answer="b",
+        options={
+            "a": (
+                "That of relu4_1: its layer understands most.",
+                "It knows what is where, and little of how it looks.",
+            ),
+            "b": ("That of relu2_1.", "Right. Fewer halvings came before, so fewer pixels have to be made up."),
+            "c": ("All alike: they were trained for it.", "No training brings back what a map does not hold."),
+        },
+    ),
+    Choice(
+        name="10.pairs",
+        question="After AdaIN, what share of the distance between the two covariances is still there?",
+        answer="c",
+        options={
+            "a": ("None: the statistics are the style's.", "Means and deviations are; no pair was touched."),
+            "b": (
+                "About a tenth: most of it lies in the variances.",
+                "There are N variances in it, and N (N - 1) / 2 pairs.",
+            ),
+            "c": (
+                "A quarter, or far more.",
+                "Right. The variances on the diagonal are set; the pairs beside it keep the photograph's correlations.",
+            ),
+        },
+    ),
+    Number(
+        name="10.paid",
+        question="Training takes 600 s, a picture by it 1 s; an optimised one 25 s. After how many are both ways even?",
+        answer=25,
+        why="25 pictures take 600 + 25 s by the network, and 25 · 25 s one by one.",
+        hint="Each picture of the network saves 24 s. How many save 600?",
+        mistakes=(
+            (24, "Nearly: a picture of the network is not free either, so it saves 24 s and not 25."),
+            (600, "That counts the seconds of training: divide them by what one picture saves."),
+            (23, "You add the 1 s to the 25: take it off, it is what the fast way costs."),
+        ),
+    ),
+    Choice(
+        name="10.price",
+        question="The optimiser takes off nearly all of the style's distance. What do the three fast ways take off?",
+        answer="b",
+        options={
+            "a": ("As much.", "Then nobody would wait for an optimiser."),
+            "b": (
+                "More than half, and clearly less than the optimiser.",
+                "Right. Nothing looks at the finished picture, so what goes wrong on the way stays.",
+            ),
+            "c": ("Less than half.", "The statistics were set in full before decoding, and much of that survives."),
+        },
+    ),
+)
