@@ -42,7 +42,7 @@ class Lesson:
     """A row of `LESSONS`.
 
     Attributes:
-        number: its name, "00" to "09", "07b" or "clinic".
+        number: its name, "00" to "10", "07b" or "clinic".
         title: of its notebook.
         stem: the notebook's file, without `.ipynb`.
         minutes: of study.
@@ -256,7 +256,7 @@ def setup(lesson: str, backbone: str = "pocket", *, seed: int | None = None) -> 
     """Print versions, device, backbone, and what is missing with what to do.
 
     Args:
-        lesson: its number, "00" to "09" or "clinic".
+        lesson: its number, "00" to "10" or "clinic".
         backbone: the network whose weights it will need.
         seed: becomes torch's, if given.
 
