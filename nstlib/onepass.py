@@ -47,7 +47,7 @@ def adain(content: Tensor, style: Tensor) -> Tensor:
 
 
 def wct(content: Tensor, style: Tensor) -> Tensor:
-    """The content's map with the style's mean and covariance (Li et al. 2017, equations 3 and 4).
+    """The content's map with the style's mean and covariance (Li et al. 2017, equations 2 and 3).
 
     Whitening takes the content's correlations away, colouring gives it the style's: x → Σs^½ Σc^-½ (x - μc) + μs.
 

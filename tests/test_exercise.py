@@ -19,6 +19,7 @@ from nstlib.errors import InputError
 from nstlib.exercise import EXERCISES, Choice, Code, Number, Verdict, check
 from nstlib.exercise.handover import trouble_at_work
 from nstlib.exercise.lesson_06 import adam_step, bfgs, two_loop
+from nstlib.exercise.question import NOTHING_BACK
 from nstlib.exercise.values import copy
 from nstlib.loss import content_loss
 from nstlib.recipes import convert
@@ -243,9 +244,16 @@ def stub(*arguments):
     raise NotImplementedError("your code here")
 
 
-@pytest.mark.parametrize("answer", [None, ..., "", stub, lambda features: None, lambda features: ...])
+@pytest.mark.parametrize("answer", [None, ..., "", stub, lambda features: ...])
 def test_not_answered_yet(answer):
     assert check("04.gram", answer) == Verdict(None, "Not answered yet.")
+
+
+def test_a_function_that_returns_nothing_is_open_and_told_so():
+    def forgotten(features):
+        features[0].flatten(1) @ features[0].flatten(1).T
+
+    assert check("04.gram", forgotten) == NOTHING_BACK and "return is missing" in NOTHING_BACK.message
 
 
 def test_not_answered_predictions():
@@ -482,7 +490,9 @@ def test_other_wrong_predictions():
     assert check("02.stacked", math.nan).message.startswith("nan is not a number. ")
     assert check("02.stacked", "five").message == "This asks for a number, not the text 'five'. Leave out the quotes."
     assert check("02.stacked", print).message == "This asks for a number, not a builtin_function_or_method."
-    assert check("03.shape", (512, 30, 28)).message.startswith("Only 512 and 28 are right. ")
+    assert check("03.shape", (512, 30, 28)).message.startswith(
+        "Of your numbers 512 and 28 are right, the others are not. "
+    )
     assert check("03.shape", 28).message.startswith("This asks for 3 numbers, and you gave 1. ")
     assert check("04.shuffle", "x").message == "Choose one of the letters a, b, c, d, in quotes."
     assert check("04.shuffle", 3).passed is False
@@ -615,7 +625,7 @@ def test_what_no_program_could_go_on_with_is_told(name, answer, words):
 
 @pytest.mark.parametrize("name", ["07.targets", "07.closure", "07.paint", "07.bug"])
 def test_an_empty_part_is_not_answered(name):
-    assert check(name, lambda *arguments: None) == Verdict(None, "Not answered yet.")
+    assert check(name, lambda *arguments: None) == NOTHING_BACK
 
 
 def test_a_closure_may_return_a_number():

@@ -334,6 +334,21 @@ def test_an_error_at_work_points_to_the_learners_line():
         assert caught.value.__notes__ == [told]
 
 
+def test_a_gradient_by_loops_is_right_but_not_handed_over(capsys):
+    def by_loops(features, target):
+        f = flat(features)
+        found, difference = torch.zeros_like(f), gram(features) - target
+        for i in range(len(f)):
+            for j in range(len(f)):
+                for k in range(f.shape[1]):
+                    found[i, k] += difference[i, j] * f[j, k] / (f.shape[1] * len(f) ** 2)
+        return found.view_as(features)
+
+    handed = mine("04.style_gradient", by_loops)
+    assert handed is EXERCISES["04.style_gradient"].solution
+    assert "Right, but not fit to" in (told := capsys.readouterr().out) and "Leave out loops" in told
+
+
 def test_a_function_without_a_picture_does_the_work(capsys):
     bill = mine("07.work", lambda sizes, evaluations: np.square(np.divide(sizes, sizes[-1])) @ evaluations)
     assert capsys.readouterr().out == "✓ From here on your own function does the work.\n"

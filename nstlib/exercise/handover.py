@@ -69,15 +69,17 @@ def trouble_at_work(exercise: Code, answer: Callable) -> str:
         exercise: with code.
         answer: a function that is right.
     """
-    if not exercise.painting:
-        return trouble_after(exercise, answer)
-    made = torch.Generator().manual_seed(0)
-    case = tuple(torch.rand(shape, generator=made) + 0.1 for shape in exercise.painting)
-    wanted, best = timed(exercise.solution, case)
+    if not exercise.painting and (trouble := trouble_after(exercise, answer)):
+        return trouble
+    if not (shapes := exercise.painting or exercise.large):
+        return ""
+    made, back = torch.Generator().manual_seed(0), bool(exercise.painting)
+    case = tuple(torch.rand(shape, generator=made) + 0.1 for shape in shapes)
+    wanted, best = timed(exercise.solution, case, back)
     size = exercise.describe(case)
     try:
         with patience():
-            found, seconds = timed(answer, case)
+            found, seconds = timed(answer, case, back)
     except NoGradient as reason:
         return str(reason)
     except TooLong:
@@ -118,7 +120,7 @@ def too_slow(seconds: float, best: float) -> bool:
     return seconds > max(SECONDS, TIMES * best)
 
 
-def timed(function: Callable, case: tuple[Tensor, ...]) -> tuple[Tensor, float]:
+def timed(function: Callable, case: tuple[Tensor, ...], back: bool = True) -> tuple[Tensor, float]:
     """A function's result, and the seconds of a processor that it takes, there and on the way back; the better of two.
 
     Not of the clock: beside other programs that would tell nothing.
@@ -126,6 +128,7 @@ def timed(function: Callable, case: tuple[Tensor, ...]) -> tuple[Tensor, float]:
     Args:
         function: differentiable.
         case: its arguments; the gradient is that to the first.
+        back: whether there is a way back; a result without a gradient will do if not.
 
     Raises:
         NoGradient: the result carries none.
@@ -134,11 +137,12 @@ def timed(function: Callable, case: tuple[Tensor, ...]) -> tuple[Tensor, float]:
     for _ in range(2):
         first, *others = (value.clone() for value in case)
         start = time.process_time()
-        with torch.enable_grad():
-            result = function(first.requires_grad_(), *others)
-            if not isinstance(result, Tensor) or not result.requires_grad:
+        with torch.set_grad_enabled(back):
+            result = function(first.requires_grad_(back), *others)
+            if back and (not isinstance(result, Tensor) or not result.requires_grad):
                 raise NoGradient(what_cuts(result))
-            result.sum().backward()
+            if back:
+                result.sum().backward()
         seconds.append(time.process_time() - start)
         if seconds[0] > 20 * SECONDS:
             break

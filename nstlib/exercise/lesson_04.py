@@ -141,6 +141,7 @@ EXERCISES = (
         takes="features target",
         solution=style_gradient,
         cases=MATRICES,
+        large=(*AT_WORK, (128, 128)),
         mistakes=(
             (scaled_gradient(lambda f: 2), "Twice too large: the ¼ meets the square's 2 and the two factors F of R."),
             (

@@ -19,6 +19,7 @@ from .patience import TooLong, patience
 from .values import Answers, copy, count, kind, numbers, right, rounded, same, short, unchanged
 
 __all__ = [
+    "NOTHING_BACK",
     "NOT_ANSWERED",
     "Choice",
     "Code",
@@ -58,6 +59,7 @@ class Verdict:
 
 
 NOT_ANSWERED = Verdict(None, "Not answered yet.")
+NOTHING_BACK = Verdict(None, "Not answered yet: nothing comes back. If there is code, its return is missing.")
 
 
 def unanswered(answer: object) -> bool:
@@ -132,7 +134,7 @@ class Number:
             quotes = " Leave out the quotes." if isinstance(answer, str) else ""
             asked = "numbers" if wanted.ndim else "a number"
             return Verdict(False, f"This asks for {asked}, not {kind(answer)}.{quotes}")
-        if wanted.ndim and given.shape == (len(wanted) + 1,) and given[0] == 1:
+        if wanted.ndim and given.shape == (len(wanted) + 1,) and given[0] == 1 and self.means(given[1:], wanted):
             given = given[1:]  # (1, C, H, W) says the same as (C, H, W)
         if self.means(given, wanted):
             return Verdict(True, f"Right. {self.why}")
@@ -150,8 +152,12 @@ class Number:
             how = "too large" if given.item() > wanted else "too small" if given.item() < wanted else "not a number"
             return Verdict(False, f"{given.item():g} is {how}. {self.hint}")
         right = [f"{w:g}" for g, w in zip(given.ravel(), wanted, strict=True) if math.isclose(g, w)]
-        told = f"Only {' and '.join(right)} {'is' if len(right) == 1 else 'are'}" if right else "None of these is"
-        return Verdict(False, f"{told} right. {self.hint}")
+        told = (
+            f"Of your numbers {' and '.join(right)} {'is' if len(right) == 1 else 'are'}"
+            if right
+            else "None of these is"
+        )
+        return Verdict(False, f"{told} right{', the others are not' if right else ''}. {self.hint}")
 
     def means(self, given: np.ndarray, number: np.ndarray) -> bool:
         """Whether somebody who gave this meant that number, or those numbers."""
@@ -181,6 +187,7 @@ class Code:
         gradient: whether the result must carry a gradient to the first argument, which the lesson then says.
         painting: where pictures are painted with the function, the shapes of its arguments at work. A result that
             carries no gradient is right there, too, but is told so.
+        large: where the lesson works on larger inputs than the cases, and no gradient is asked for, their shapes.
         use: (function, *arguments) → what is judged, where that is what comes of the function in a program, such as
             the gradient that a closure leaves behind; a plain call if None. It may raise `Unusable`.
         tolerance: relative to the largest number expected on an input.
@@ -198,6 +205,7 @@ class Code:
     why: str = ""
     gradient: bool = False
     painting: tuple[tuple[int, ...], ...] = ()
+    large: tuple[tuple[int, ...], ...] = ()
     use: Callable | None = None
     tolerance: float = 1e-4
     slack: float = 0.0
@@ -254,7 +262,8 @@ class Code:
                 return Verdict(False, raised(answer, error, where))
             if unanswered(value):
                 missing = f"Nothing comes back for {where}: look for a branch without return."
-                return Verdict(False, missing) if found else NOT_ANSWERED
+                silent = NOTHING_BACK if value is None else NOT_ANSWERED
+                return Verdict(False, missing) if found else silent
             changed = [n for n, a, b in zip(self.takes.split(), arguments, case, strict=True) if not unchanged(a, b)]
             if changed:
                 whole = isinstance(case[self.takes.split().index(changed[0])], list)
