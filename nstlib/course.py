@@ -65,7 +65,7 @@ def first_cell(lesson: str, repository: str | None = None, tag: str | None = Non
     errors that follow from that, in this cell and in those after it.
 
     Args:
-        lesson: its number, "00" to "09" or "clinic".
+        lesson: its number, "00" to "10" or "clinic".
         repository: address that the kit is installed from; the package's own without.
         tag: of the release; this version's without.
 
@@ -83,12 +83,15 @@ import sys
 
 KIT = "{address}"
 HELP = f\"\"\"The kit is not here, and {{KIT}} cannot be reached:
-upload its zip and run %pip install --no-deps NAME.zip, or mount a drive that has it unpacked and run
-sys.path.append("ITS FOLDER"); then run this cell again.\"\"\"
+upload its zip and run %pip install --no-deps NAME.zip, or mount a drive that has
+it unpacked and run sys.path.append("ITS FOLDER"); then run this cell again.\"\"\"
 pip = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", KIT]
-missing = importlib.util.find_spec("nstlib") is None and subprocess.run(pip, capture_output=True).returncode != 0
+missing = importlib.util.find_spec("nstlib") is None
+if missing:
+    missing = subprocess.run(pip, capture_output=True).returncode != 0
 # What follows from a missing kit is answered with how to get it.
-get_ipython().set_custom_exc((ImportError, NameError) if missing else (), lambda *_, **__: print(HELP))
+answered = (ImportError, NameError) if missing else ()
+get_ipython().set_custom_exc(answered, lambda *_, **__: print(HELP))
 
 import nstlib as nst
 
