@@ -136,7 +136,7 @@ class Painter:
         self.start(self.take_up)
 
     def take_up(self, stop: Event) -> None:
-        """Go on with the picture that was painted last, in this session or before a restart.
+        """Go on with the picture that was painted last, by this kernel or by one before it.
 
         Args:
             stop: asks to stop.

@@ -60,7 +60,7 @@ class Studio:
             raise InputError("the studio needs ipywidgets, which is not installed: pip install 'nstlib[lab]'") from None
         self.shelf, self.paces, self.scout = Shelf(folder), learned(), Worker()
         self.painter = Painter(self.shelf, self.paces, self)
-        self.stories: dict[Path, Story] = {}  # of what was painted in this session
+        self.stories: dict[Path, Story] = {}  # of what this kernel painted
         self.drawn = self.charted = self.done = 0.0
         self.desk = Desk(lambda: self.painter.paint(self.choices), self.stop, self.painter.go_on)
         self.controls = Controls(self.touched, self.said)
