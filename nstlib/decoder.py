@@ -24,7 +24,9 @@ FILE = Path(__file__).with_name("decoders.safetensors")
 
 
 class Decoder(nn.Sequential):
-    """The mirror of a network's layers up to one of them.
+    """The mirror of a network's layers: a map (B, N, H / stride, W / stride) → an image (B, 3, H, W).
+
+    The image is in sRGB, [0, 1] but for overshoots.
 
     Args:
         architecture: the network's facts; convolutions, ReLUs and poolings of step 2 alone.
@@ -42,17 +44,6 @@ class Decoder(nn.Sequential):
                 modules += [nn.Upsample(scale_factor=2)]
         super().__init__(*modules[:-1])  # an image may have any value before it is clipped
         self.layer = layer
-
-    def forward(self, features: Tensor) -> Tensor:
-        """The image.
-
-        Args:
-            features: (B, N, H / stride, W / stride).
-
-        Returns:
-            (B, 3, H, W), sRGB in [0, 1] but for overshoots.
-        """
-        return super().forward(features)
 
 
 @lru_cache(maxsize=4)

@@ -147,9 +147,9 @@ def train_style_network(
     if not photographs:
         raise InputError("there is no photograph to practise on: give some, such as ['content/harbour', 'photo/cat']")
     where, made = choose_device(device), torch.Generator().manual_seed(seed)
-    least = load_backbone("pocket").smallest("relu5_1")
-    pictures = [load_image(one, 2 * size, side="short", enlarge=True).pixels for one in photographs]
     backbone = load_backbone("pocket", device=where)
+    pictures = [load_image(one, 2 * size, side="short", enlarge=True).pixels for one in photographs]
+    least = backbone.smallest("relu5_1")
     terms = style_of(backbone, load_image(style, size, smallest=least).pixels.to(where))
     network = network or fresh(seed).to(where)
     optimiser = torch.optim.Adam(network.parameters(), lr=rate)

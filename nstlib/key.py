@@ -9,14 +9,14 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from .course import read
+from .course import ASKS, CHECK, read
 from .errors import choose
 from .exercise import EXERCISES, Choice, Code, Number
 from .lesson import LESSONS, NOTEBOOKS
 
 __all__ = ["answer_key", "asked_in"]
 
-ASKED = re.compile(r"""\b(?:predict|choose|check|mine)\(\s*["']([\w.-]+)["']""")
+ASKED = re.compile(rf"{ASKS.pattern}|{CHECK.pattern}")
 
 
 def answer_key(number: str) -> str:
@@ -48,8 +48,8 @@ def asked_in(number: str) -> list[str]:
         number: of the lesson.
     """
     notebook = read(NOTEBOOKS / f"{LESSONS[number].stem}.ipynb")
-    sources = (cell.source for cell in notebook.cells if cell.cell_type == "code")
-    return list(dict.fromkeys(name for source in sources for name in ASKED.findall(source) if name in EXERCISES))
+    found = (match for cell in notebook.cells if cell.cell_type == "code" for match in ASKED.findall(cell.source))
+    return list(dict.fromkeys(name for names in found for name in names if name in EXERCISES))
 
 
 def entry(question: Choice | Code | Number) -> Iterator[str]:
