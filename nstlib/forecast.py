@@ -227,7 +227,7 @@ def measure(plan: Plan, paces: Paces, stop: Event | None = None) -> None:
 
 
 def learned() -> Paces:
-    """What this machine was seen to do in earlier sessions, too, if it can be remembered."""
+    """What this machine was seen to do before, too, if it can be remembered."""
     try:
         from platformdirs import user_cache_dir
     except ImportError:
