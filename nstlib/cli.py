@@ -182,7 +182,7 @@ def stylize(pictures: tuple[str, ...], like: str | None, **options: Any) -> None
 @click.option("--size", default=512, show_default=True, help="pixels of the longer side")
 @click.option("--force", is_flag=True, help="write over a file that nst did not make")
 def onepass(content: str, styles: tuple[str, ...], output: str, force: bool, **options: Any) -> None:
-    """Paint CONTENT in the manner of STYLE at once, without optimising: in a second, and not quite as well."""
+    """Paint CONTENT in the manner of STYLE in one pass, without optimising: in seconds, and not quite as well."""
     from .image import save_image
     from .onepass import one_pass
 
