@@ -19,7 +19,7 @@ from html import escape
 
 from .errors import InputError
 from .errors import choose as choose_name
-from .exercise import EXERCISES, Choice, Code
+from .exercise import EXERCISES, Choice, Code, Number
 from .exercise.question import unanswered
 from .exercise.record import HEAD, Entry, playback, shown
 from .exercise.values import count
@@ -198,10 +198,13 @@ class Asked:
         if importlib.util.find_spec("ipywidgets") is None:
             display({"text/html": self._repr_html_(), "text/plain": repr(self)}, raw=True)
             return
+        still = form_html(self.entry.question.question, self.options, self.said, self.told)
+        self.form().show(still, f"Run this cell and click. {self.how}", repr(self))
+
+    def form(self) -> Form:
+        """The question with its buttons, or its box."""
         question = self.entry.question
-        form = Form(question.name, question.question, self.options, self.said, self.told, self.take)
-        still = form_html(question.question, self.options, self.said, self.told)
-        form.show(still, f"Run this cell and click. {self.how}", repr(self))
+        return Form(question.name, question.question, self.options, self.said, self.told, self.take, several(question))
 
     def take(self, answer: str) -> tuple[str, list[str]]:
         """Take an answer from the form.
@@ -294,6 +297,11 @@ def entry_of(name: str, *, waits: bool) -> Entry:
     return entry
 
 
+def several(question: object) -> bool:
+    """Whether a question asks for more than one number."""
+    return isinstance(question, Number) and isinstance(question.answer, tuple)
+
+
 def show(asked: Asked) -> None:
     """Show a question before a cell's last line: as a form in a notebook, elsewhere as text.
 
@@ -315,5 +323,7 @@ def call(verb: str, entry: Entry) -> str:
         verb: "predict" or "choose".
         entry: of the question.
     """
-    example, noun = ('"a"', "letter") if isinstance(entry.question, Choice) else ("64", "number")
+    example, noun = ('"a"', "letter") if isinstance(entry.question, Choice) else ("3/8", "number")
+    if several(entry.question):
+        example, noun = "(3, 8)", "numbers"
     return f'write nst.{verb}("{entry.question.name}", {example}) with your own {noun}'

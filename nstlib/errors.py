@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import difflib
+import linecache
+import traceback
 from collections.abc import Iterable
+from types import TracebackType
 
 __all__ = ["InputError", "choose", "in_words", "nearest", "one_line"]
 
@@ -17,6 +20,24 @@ class InputError(ValueError):
 
     def __init__(self, message: str = "") -> None:
         super().__init__(" ".join(str(message).splitlines()))
+
+    def _render_traceback_(self) -> list[str]:
+        """What a notebook shows in place of our own frames: the message, and the last line of a cell on the way."""
+        return [f"{type(self).__name__}: {self}", *cell_line(self.__traceback__)]
+
+
+def cell_line(trace: TracebackType | None) -> list[str]:
+    """The last line of a notebook's cell in a traceback, in words; nothing if there is none.
+
+    Args:
+        trace: of an exception.
+    """
+    found: list[str] = []
+    for frame, number in traceback.walk_tb(trace):
+        file = frame.f_code.co_filename
+        if "ipykernel_" in file or "<ipython-input" in file:  # where ipykernel and IPython keep a cell's text
+            found = [f"in line {number} of the cell:  {linecache.getline(file, number).strip()}"]
+    return found
 
 
 MOST = 24  # names that a message lists

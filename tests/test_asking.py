@@ -10,9 +10,8 @@ import pytest
 import nstlib as nst
 from nstlib import asking
 from nstlib.errors import InputError
-from nstlib.exercise import EXERCISES, Choice, Code
+from nstlib.exercise import EXERCISES, Choice, Code, Number
 from nstlib.exercise.record import worked_out
-from nstlib.widget import Form
 
 ASKABLE = [name for name, question in EXERCISES.items() if not isinstance(question, Code)]
 RIGHT = "a sum knows no order"  # of 04.shuffle
@@ -101,6 +100,20 @@ def test_numbers_are_read_as_people_write_them(text):
     assert "✓ Right." in repr(nst.choose("04.size", text))
 
 
+@pytest.mark.parametrize("text", ["1/4", "25 %", "0.25", "25%"])
+def test_a_share_may_be_said_in_per_cent(text):
+    assert "✓ Right." in repr(nst.choose("07.coarse_work", text))
+
+
+def test_what_stands_as_an_example_is_of_the_kind_asked_for_and_never_the_answer():
+    assert 'nst.choose("04.size", (3, 8))' in repr(nst.choose("04.size"))
+    assert nst.choose("04.size").form().text.placeholder == "such as 3, 8"
+    assert nst.choose("07.coarse_work").form().text.placeholder == "such as 48 or 3/8"
+    for name, question in EXERCISES.items():
+        if isinstance(question, Number):
+            assert not any(question.check(example).passed for example in (48, 3 / 8, (3, 8))), name
+
+
 @pytest.mark.parametrize("text", ["many", "9**9**9", "2**99999", "1/0", "__import__('os')", "(" * 300, "512;"])
 def test_a_text_that_is_no_number_is_told_so(text):
     assert "✗ This asks for numbers, not" in repr(nst.choose("04.size", text))
@@ -164,13 +177,8 @@ def test_nothing_asked_nothing_played():
 # --- the form ------------------------------------------------------------------------------------
 
 
-def form(asked):
-    """The form that a notebook would show."""
-    return Form(asked.entry.question.name, "", asked.options, asked.said, asked.told, asked.take)
-
-
 def test_a_click_commits_and_is_marked():
-    made = form(nst.predict("04.shuffle"))
+    made = nst.predict("04.shuffle").form()
     assert "status" in made.words.value and "You said" not in made.words.value
     made.buttons["b"].click()
     assert "You said b. Run the next cell and see." in made.words.value
@@ -184,12 +192,12 @@ def test_a_click_commits_and_is_marked():
 
 def test_a_form_run_again_shows_what_was_said():
     nst.choose("04.shuffle", "b")
-    made = form(nst.choose("04.shuffle"))
+    made = nst.choose("04.shuffle").form()
     assert WRONG in made.words.value and made.buttons["b"].description.startswith("● ")
 
 
 def test_numbers_go_into_a_box():
-    made = form(nst.choose("04.size"))
+    made = nst.choose("04.size").form()
     made.text.value = "64, 64"
     assert "Those are positions" in made.words.value
     made.text.value = "   "

@@ -23,7 +23,7 @@ from nstlib.exercise.question import NOTHING_BACK
 from nstlib.exercise.values import copy
 from nstlib.loss import content_loss
 from nstlib.recipes import convert
-from nstlib.style import covariance, gram, mean_std
+from nstlib.style import STATISTICS, covariance, gram, mean_std
 
 CODE = [name for name, e in EXERCISES.items() if isinstance(e, Code)]
 MISTAKES = [(name, i) for name in CODE for i in range(len(EXERCISES[name].mistakes))]
@@ -167,6 +167,14 @@ def test_solutions_take_more_than_the_cases():
 
 
 # An independent judge where the solution is a formula of our own
+
+
+@pytest.mark.parametrize("name, statistic", [("04.style_gradient", "gram-e"), ("05.style_gradient", "gram-relative")])
+def test_the_gradient_of_a_style_term_is_autograds(name, statistic):
+    for features, target in EXERCISES[name].cases:
+        f = features.clone().requires_grad_()
+        slope = torch.autograd.grad(STATISTICS[statistic].distance(gram(f), target), f)[0]
+        assert torch.allclose(EXERCISES[name].solution(features, target), slope, atol=1e-6 * slope.abs().max())
 
 
 def test_adam_is_torchs():
@@ -489,6 +497,8 @@ def test_other_wrong_predictions():
     assert check("02.stacked", -7).message.startswith("-7 is too small. ")
     assert check("02.stacked", math.nan).message.startswith("nan is not a number. ")
     assert check("02.stacked", "five").message == "This asks for a number, not the text 'five'. Leave out the quotes."
+    told = check("07.coarse_work", "20%").message
+    assert told == "This asks for a number, not the text '20%'. Leave out the quotes, and write 20 per cent as 0.2."
     assert check("02.stacked", print).message == "This asks for a number, not a builtin_function_or_method."
     assert check("03.shape", (512, 30, 28)).message.startswith(
         "Of your numbers 512 and 28 are right, the others are not. "

@@ -13,8 +13,9 @@ from torch.nn import functional as F
 
 from nstlib import gram, tv_loss
 from nstlib.errors import InputError
-from nstlib.exercise import EXERCISES, Code, check, mine
+from nstlib.exercise import EXERCISES, Code, check, mine, program
 from nstlib.exercise.handover import too_slow
+from nstlib.exercise.program import relative
 
 RIGHT = "Right on all"
 NO_GRADIENT = "To paint with it, it would have to carry a gradient: "
@@ -100,6 +101,24 @@ def mean_and_deviation(features, epsilon):
     return flat(features).mean(1), (flat(features).var(1, correction=0) + epsilon).sqrt()
 
 
+def by_autograd(loss):
+    def gradient(features, target):
+        with torch.enable_grad():
+            leaf = features.requires_grad_()
+            return torch.autograd.grad(loss(leaf, target), leaf)[0]
+
+    return gradient
+
+
+def doubled_in_place(features):
+    features *= 2
+    return gram(features) / 4
+
+
+def targets_in_turn(*given):
+    return program.targets(*given)[::-1]
+
+
 ANSWERS = [  # exercise, answer, what the verdict says
     # Right in unusual ways
     ("00.total", lambda *six: np.dot(six[:3], six[3:]), RIGHT),
@@ -156,7 +175,7 @@ ANSWERS = [  # exercise, answer, what the verdict says
         lambda dY, X, W: (dY @ W.T, X.T @ dY, dY.sum(0, keepdims=True)),
         "db: Right, but in another",
     ),
-    ("01.numerical_gradient", forgotten, "changes w in place: work on a copy, w + 0 say."),
+    ("01.numerical_gradient", forgotten, "changes w in place: work on a copy, w.copy()."),
     ("01b.momentum", lambda w, v, g, rate, mu: (mu * v + g, w - rate * (mu * v + g)), "another order: return w, v."),
     ("01b.momentum", lambda w, v, g, rate, mu: w - rate * g, "you return one array, expected the 2 results w, v."),
     ("02.convolve", square_convolution, "you return an array of shape (2, 2), expected an array of shape (2, 5)."),
@@ -165,7 +184,7 @@ ANSWERS = [  # exercise, answer, what the verdict says
         lambda x, k, p: F.conv2d(x[None, None], k[None, None], padding=p),
         "in another shape: for x (5, 5)",
     ),
-    ("02.receptive_field", popping, "changes layers in place: work on a copy, list(layers) say."),
+    ("02.receptive_field", popping, "changes layers in place: work on a copy, list(layers)."),
     ("03.strongest", lambda f: (f > 0).float().mean((2, 3)).argmax(), "Right on 1 of 3 inputs."),
     ("04.gram", lambda f: F.normalize(flat(f)) @ F.normalize(flat(f)).T, "For features (1, 3, 4, 4) you have 1 at"),
     ("04.gram", lambda f: gram(f) * f.shape[2] / f.shape[3] / f.shape[0] * 2, "Right up to a factor that changes"),
@@ -176,6 +195,19 @@ ANSWERS = [  # exercise, answer, what the verdict says
         "NaN for features (1, 3, 2, 4): a root is vertical",
     ),
     ("04.style_gradient", lambda f, t: (gram(f) - t) @ flat(f) / flat(f).numel() / f.shape[1], "in another shape"),
+    ("04.gram", doubled_in_place, "changes features in place: work on a copy, features.clone()."),
+    (
+        "04.style_gradient",
+        by_autograd(lambda f, t: (gram(f) - t).square().sum() / (4 * f.shape[1] ** 2)),
+        "autograd found them: here the formula is asked for, by hand.",
+    ),
+    ("05.content_gradient", by_autograd(F.mse_loss), "autograd found them"),
+    (
+        "05.style_gradient",
+        by_autograd(lambda f, t: (gram(f) - t).square().sum() / t.square().sum()),
+        "autograd found them",
+    ),
+    ("05.content_gradient", lambda f, p: 2 * (f.detach() - p).requires_grad_() / f.numel(), RIGHT),
     ("05.tv_l1", lambda x: x.diff(dim=2).sum().abs() + x.diff(dim=3).sum().abs(), "For image (1, 3, 5, 5) you have"),
     ("05.tv_l2", lambda x: tv_loss(x, "l2") / 2, "Right up to a factor of 1/2"),
     ("06.adam", lambda *step: efficient_adam(*step)[0], "you return one array, expected the 3 results w, m, v."),
@@ -187,6 +219,10 @@ ANSWERS = [  # exercise, answer, what the verdict says
         lambda image, style: shifted(image, style, 1, 0),
         "holds NaN or infinity: look for a division by 0",
     ),
+    ("07.content_loss", lambda F, P: [relative(F[n], P[n]) for n in P], "you return a list of"),
+    ("07.style_loss", lambda F, A: {n: relative(gram(F[n]), A[n]) for n in A}, "you return a dict: return the mean"),
+    ("07.targets", targets_in_turn, "You return A and P: the content's maps come first"),
+    ("07.coarse_work", 25, "Right in per cent"),
     ("07.work", lambda sizes, counts: sum(n * (s // sizes[-1]) for s, n in zip(sizes, counts, strict=True)), "1 of 5"),
     ("08.match", np.searchsorted, "You take the first that is not smaller"),
     ("08.unexplained", lambda t, p: (t - p).square().mean() / t.var(), "For target (9, 3), predicted (9, 3) you have"),

@@ -35,11 +35,9 @@ def square(f: Tensor, target: Tensor) -> Tensor:
 
 
 def style_gradient(features: Tensor, target: Tensor) -> Tensor:
-    """The gradient of E to the map, by autograd."""
-    f = features.detach().clone().requires_grad_()
-    with torch.enable_grad():
-        loss = STATISTICS["gram-e"].distance(gram(f), target)
-    return torch.autograd.grad(loss, f)[0]
+    """The gradient of E to the map, (G - A) F / (N² M)."""
+    n, m = features.shape[1], area(features)
+    return ((gram(features) - target) @ positions(features) / (n**2 * m)).view_as(features)
 
 
 def scaled_gradient(scale: Callable) -> Callable:
@@ -141,6 +139,7 @@ EXERCISES = (
         takes="features target",
         solution=style_gradient,
         cases=MATRICES,
+        by_hand=True,
         large=(*AT_WORK, (128, 128)),
         mistakes=(
             (scaled_gradient(lambda f: 2), "Twice too large: the ¼ meets the square's 2 and the two factors F of R."),

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from ..loss import tv_loss
 from ..recipes import RECIPES, convert
-from ..style import STATISTICS, gram
+from ..style import gram, positions
 from .inputs import STYLE_MAPS, TWO_MAPS, VGG, tensors, uniform
 from .question import Choice, Code, Number
 
@@ -28,11 +28,9 @@ def moved_beta() -> float:
 
 
 def relative_gradient(features: Tensor, target: Tensor) -> Tensor:
-    """The gradient to a map of the relative Gram term, by autograd."""
-    f = features.detach().clone().requires_grad_()
-    with torch.enable_grad():
-        loss = STATISTICS["gram-relative"].distance(gram(f), target)
-    return torch.autograd.grad(loss, f)[0]
+    """The gradient to a map of the relative Gram term, 4 (R/M - T) F / (M ‖T‖²)."""
+    f = positions(features)
+    return (4 * (gram(features) - target) @ f / (f.shape[1] * target.square().sum())).view_as(features)
 
 
 def off_by(factor: Callable[[Tensor, Tensor], float]) -> Callable:
@@ -97,6 +95,7 @@ EXERCISES = (
         takes="features target",
         solution=lambda features, target: 2 * (features - target) / features.numel(),
         cases=TWO_MAPS,
+        by_hand=True,
         mistakes=(
             (lambda f, p: (f - p) / f.numel(), "Half of it: the square brings a 2."),
             (lambda f, p: 2 * (f - p), "The mean's 1/(N·H·W) is missing: divide by the numbers in the map."),
@@ -283,6 +282,7 @@ EXERCISES = (
         takes="features target",
         solution=relative_gradient,
         cases=GRAM_TARGETS,
+        by_hand=True,
         mistakes=(
             (off_by(lambda f, t: t.square().sum() / (4 * f.shape[1] ** 2)), "That is E's: put ‖T‖² where 4N² was."),
             (off_by(lambda f, t: t.square().sum()), "‖T‖² is missing under it: divide by the target's sum of squares."),

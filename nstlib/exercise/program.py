@@ -168,6 +168,8 @@ def use_targets(answer: Callable, *pictures_and_layers: Any) -> tuple[Tensor, Te
     if not pair or not all(isinstance(one, Mapping) for one in found):
         yours = " and ".join(map(kind, found)) if pair else kind(found)
         raise Unusable(f"Return two dictionaries, P and A, in this order: you return {yours}.")
+    if [list(one) for one in found] == [list(style_layers), list(content_layers)]:
+        raise Unusable("You return A and P: the content's maps come first, then the style's Gram matrices.")
     rows = [in_a_row(*named) for named in zip("PA", found, (content_layers, style_layers), strict=True)]
     if any(value.requires_grad for one in found for value in one.values()):
         raise Unusable("The targets drag the graph of their pictures along: compute them under torch.no_grad().")
@@ -216,6 +218,8 @@ def use_loss(answer: Callable, features: list[Tensor], wanted: list[Tensor]) -> 
         loss = answer(dict(zip(LAYERS, leaves, strict=False)), dict(zip(LAYERS, wanted, strict=False)))
     if unanswered(loss):
         return None
+    if isinstance(loss, Mapping | Sequence | Iterator):
+        raise Unusable(f"A loss is one number, and you return {kind(loss)}: return the mean of the layers' terms.")
     if not isinstance(loss, Tensor) or not loss.requires_grad:
         raise Unusable("Your loss carries no gradient, so nothing can be painted by it: return the tensor as it is.")
     if loss.numel() != 1:

@@ -132,6 +132,8 @@ class Number:
         given, wanted = numbers(answer), np.asarray(self.answer, dtype=np.float64)
         if given is None:
             quotes = " Leave out the quotes." if isinstance(answer, str) else ""
+            if "%" in str(answer):
+                quotes = " Leave out the quotes, and write 20 per cent as 0.2."
             asked = "numbers" if wanted.ndim else "a number"
             return Verdict(False, f"This asks for {asked}, not {kind(answer)}.{quotes}")
         if wanted.ndim and given.shape == (len(wanted) + 1,) and given[0] == 1 and self.means(given[1:], wanted):
@@ -148,6 +150,8 @@ class Number:
             return Verdict(False, "That is rounded: here the exact number is asked for.")
         if all(g == float(f"{w:.1g}") for g, w in zip(given.ravel(), wanted.ravel(), strict=True)):
             return Verdict(False, "That is rounded to one digit, which could be chance: give two at least.")
+        if not wanted.ndim and abs(wanted) < 1 and self.means(given / 100, wanted):
+            return Verdict(False, "Right in per cent: here a share is a number from 0 to 1, 0.2 for 20 per cent.")
         if not wanted.ndim:
             how = "too large" if given.item() > wanted else "too small" if given.item() < wanted else "not a number"
             return Verdict(False, f"{given.item():g} is {how}. {self.hint}")
@@ -185,6 +189,7 @@ class Code:
         returns: the names of its results, with spaces between, if there are several.
         why: told to who is right.
         gradient: whether the result must carry a gradient to the first argument, which the lesson then says.
+        by_hand: whether the result is a gradient that is asked for as a formula, so that autograd's is no answer.
         painting: where pictures are painted with the function, the shapes of its arguments at work. A result that
             carries no gradient is right there, too, but is told so.
         large: where the lesson works on larger inputs than the cases, and no gradient is asked for, their shapes.
@@ -204,6 +209,7 @@ class Code:
     returns: str = ""
     why: str = ""
     gradient: bool = False
+    by_hand: bool = False
     painting: tuple[tuple[int, ...], ...] = ()
     large: tuple[tuple[int, ...], ...] = ()
     use: Callable | None = None
@@ -221,21 +227,34 @@ class Code:
             return found
         for solution in (self.solution, *self.also):
             if self.agree(found, self.run(solution)):
-                return self.judge_gradient(answer, solution)
+                return self.judge_formula(answer) if self.by_hand else self.judge_gradient(answer, solution)
         return Verdict(False, self.known(found) or self.diagnose(found, self.run(self.solution)))
+
+    def judge_formula(self, answer: Callable) -> Verdict:
+        """The verdict on a function whose values are right, where autograd may not have found them."""
+        with torch.inference_mode():  # nothing is recorded in it, whatever the function asks for
+            alone = self.collect(answer)
+        if isinstance(alone, Verdict):
+            told = "The values are right, but autograd found them: here the formula is asked for, by hand."
+            return Verdict(False, f"{told} Then autograd is free to judge it.")
+        return Verdict(True, self.praise)
+
+    @property
+    def praise(self) -> str:
+        """What is told to who is right."""
+        return f"Right on all {len(self.cases)} inputs. {self.why}".strip()
 
     def judge_gradient(self, answer: Callable, solution: Callable) -> Verdict:
         """The verdict on a function whose values are right."""
-        message = f"Right on all {len(self.cases)} inputs. {self.why}".strip()
         if not (self.gradient or self.painting):
-            return Verdict(True, message)
+            return Verdict(True, self.praise)
         try:
             trouble = self.gradient_trouble(answer, solution)
         except NoGradient as reason:
             if self.gradient:
                 return Verdict(False, f"The value is right, but has to carry a gradient: {reason}")
-            return Verdict(True, f"{message} To paint with it, it would have to carry a gradient: {reason}")
-        return Verdict(not trouble, trouble or message)
+            return Verdict(True, f"{self.praise} To paint with it, it would have to carry a gradient: {reason}")
+        return Verdict(not trouble, trouble or self.praise)
 
     def collect(self, answer: Callable) -> list[tuple] | Verdict:
         """What a function returns on the cases, as arrays; or a verdict, if it cannot be compared."""
@@ -266,9 +285,8 @@ class Code:
                 return Verdict(False, missing) if found else silent
             changed = [n for n, a, b in zip(self.takes.split(), arguments, case, strict=True) if not unchanged(a, b)]
             if changed:
-                whole = isinstance(case[self.takes.split().index(changed[0])], list)
-                advice = f"work on a copy, {f'list({changed[0]})' if whole else f'{changed[0]} + 0'} say"
-                return Verdict(False, f"Your function changes {changed[0]} in place: {advice}.")
+                copied = a_copy(changed[0], case[self.takes.split().index(changed[0])])
+                return Verdict(False, f"Your function changes {changed[0]} in place: work on a copy, {copied}.")
             parts = self.parts(value)
             if parts is None:
                 return Verdict(False, f"For {where} you return {kind(value)}, expected {self.expected()}.")
@@ -355,6 +373,17 @@ class Code:
         return ", ".join(f"{name} {short(value)}" for name, value in zip(self.takes.split(), case, strict=True))
 
 
+def a_copy(name: str, value: object) -> str:
+    """The expression that makes a copy of an argument.
+
+    Args:
+        name: of the argument.
+        value: what it is.
+    """
+    ways = ((Tensor, f"{name}.clone()"), (np.ndarray, f"{name}.copy()"), (object, f"{type(value).__name__}({name})"))
+    return next(way for kind, way in ways if isinstance(value, kind))
+
+
 def by_result(given: list[tuple], wanted: list[tuple]) -> list[tuple[Answers, Answers]]:
     """Lists of one tuple per case → one pair (given, wanted) per result."""
     return list(zip(zip(*given, strict=True), zip(*wanted, strict=True), strict=True))
@@ -391,6 +420,8 @@ def raised(answer: Callable, error: BaseException, where: str) -> str:
     text = one_line(str(error).strip() or "no message", limit=160).rstrip(".!")
     if isinstance(error, TypeError) and not line:
         return f"For {where} your function cannot be called: {text}."
+    if isinstance(error, NameError):
+        return f"It raises NameError: {text}. Look at {line or 'its names'}: is it misspelt, or made in a cell not run?"
     return f"For {where} it raises {type(error).__name__}: {text}. Print the shapes at {line or 'that line'}."
 
 

@@ -158,13 +158,14 @@ def worked_out(answer: object) -> object:
     Args:
         answer: as it was given.
 
-    >>> worked_out("1/4"), worked_out("64 * 64, 2**30"), worked_out("many")
-    (0.25, (4096, 1073741824), 'many')
+    >>> worked_out("1/4"), worked_out("25 %"), worked_out("64 * 64, 2**30"), worked_out("many")
+    (0.25, 0.25, (4096, 1073741824), 'many')
     """
     if not isinstance(answer, str):
         return answer
     try:
-        return value(ast.parse(answer.strip().replace("^", "**").replace("×", "*"), mode="eval").body)
+        formula = answer.strip().replace("^", "**").replace("×", "*").replace("%", "/100")
+        return value(ast.parse(formula, mode="eval").body)
     except (SyntaxError, ValueError, TypeError, ArithmeticError, RecursionError):
         return answer
 

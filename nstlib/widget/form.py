@@ -59,6 +59,7 @@ class Form:
         said: what was answered before: a letter or numbers as text, or "".
         told: lines to tell of that.
         answered: is called with each answer; returns what was said, as `said`, and the lines to tell.
+        several: whether it asks for more than one number.
 
     Raises:
         InputError: ipywidgets is not installed.
@@ -72,6 +73,7 @@ class Form:
         said: str,
         told: Sequence[str],
         answered: Callable[[str], tuple[str, Sequence[str]]],
+        several: bool = False,
     ) -> None:
         widgets()
         from ipywidgets import HTML, VBox
@@ -80,7 +82,7 @@ class Form:
         self.buttons: dict[str, Any] = {}
         self.words = HTML()
         asked = HTML(f'{STYLE}<div style="font: 14px/1.6 sans-serif">{escape(question)}</div>')
-        answers = self.make_buttons() if options else self.make_box(said)
+        answers = self.make_buttons() if options else self.make_box(said, several)
         self.box = VBox([asked, *answers, self.words])
         for look in ("nst-form", f"nst-form-{re.sub(r'[^a-z0-9]+', '-', name)}"):
             self.box.add_class(look)
@@ -95,14 +97,13 @@ class Form:
             button.on_click(partial(self.take, letter))
         return list(self.buttons.values())
 
-    def make_box(self, said: str) -> list[Any]:
+    def make_box(self, said: str, several: bool) -> list[Any]:
         """A box for numbers, which Enter commits, and a button that does."""
         from ipywidgets import Button, HBox, Text
 
         # A number is sent whole, when Enter is pressed or the box is left.
-        self.text = Text(
-            said, description="Your answer", placeholder="such as 64, 1/4 or 3, 8", continuous_update=False
-        )
+        example = "such as 3, 8" if several else "such as 48 or 3/8"
+        self.text = Text(said, description="Your answer", placeholder=example, continuous_update=False)
         self.text.observe(self.take_text, "value")
         button = Button(description="Answer")
         button.on_click(self.take_text)
