@@ -239,6 +239,30 @@ QUIZ = (
             "d": ("Nothing: L-BFGS needs more evaluations.", "At that pace it would need thousands."),
         },
     ),
+    Choice(
+        name="clinic.bed_10",
+        question="What is the cause in bed 10?",
+        answer="c",
+        options={
+            "a": (
+                "The learning rate is too large.",
+                "Content and style part go as smoothly as in the healthy run: no leap, no swing.",
+            ),
+            "b": (
+                "Saving wraps numbers beyond 0 to 255 around.",
+                "The picture was not saved, and its numbers lie within 0 to 1.",
+            ),
+            "c": (
+                "The painting got its colours in numbers of another scale.",
+                "Right. The photograph's mean and covariance were measured as the network sees it, about 0 with a "
+                "deviation of about 1, and given to pixels from 0 to 1.",
+            ),
+            "d": (
+                "Red and blue are exchanged.",
+                "Then the painting would be within 0 to 1, and calm, in exchanged colours.",
+            ),
+        },
+    ),
 )
 
 EXERCISES = (*(diagnosis(bed, *told) for bed, told in enumerate(DIAGNOSES, 1)), *MENDED, *QUIZ)
