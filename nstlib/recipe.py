@@ -138,7 +138,8 @@ class Recipe:
     )
 
     optimizer: str = field("lbfgs", Choice(OPTIMIZERS), "adam or lbfgs")
-    evaluations: int = field(150, EVALUATIONS, "evaluations of loss and gradient; L-BFGS finishes its line search")
+    # What plain L-BFGS has after 150, the kit's smoothness has after 98 in the median of six pairs (82 to 122).
+    evaluations: int = field(100, EVALUATIONS, "evaluations of loss and gradient; L-BFGS finishes its line search")
     rate: float = field(0.02, RATE, "Adam: step size in pixels in [0, 1]", only=("optimizer", "adam"))
     schedule: tuple[tuple[int, float], ...] = field(
         (),

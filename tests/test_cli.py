@@ -287,7 +287,7 @@ def test_doctor_foretells_by_the_machines_own_runs(call, paces, monkeypatch):
     ((kind, seen),) = paces.seen.items()
     paces.seen[kind] = {pixels: [2.0, 4.0] for pixels in seen}
     monkeypatch.setattr("nstlib.forecast.measure", lambda *_: pytest.fail("it is known"))
-    assert "takes 4 to 15 min (150 evaluations)" in call("doctor", "--size", "64", "--device", "cpu")[1]
+    assert "takes 2 to 9 min (100 evaluations)" in call("doctor", "--size", "64", "--device", "cpu")[1]
 
 
 def test_doctor_says_what_cannot_be_painted(call, paces, monkeypatch):

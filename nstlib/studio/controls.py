@@ -12,7 +12,7 @@ from ..errors import InputError
 from ..files import short_name
 from ..gallery import assets, paintings
 from ..palette import COLORS
-from ..recipe import STARTS
+from ..recipe import STARTS, Recipe
 from ..recipes import RECIPES
 from ..uploads import keep_upload, own_pictures, uploads
 from ..weights import WEIGHTS, find_weights
@@ -102,7 +102,9 @@ class Controls:
         networks = [(name if here(name) else f"{name} (fetched once, {megabytes(name)})", name) for name in BACKBONES]
         self.knobs: dict[str, Any] = {
             "size": Dropdown(options=[(f"{size} pixels", size) for size in SIZES], **named("Size", "initial")),
-            "evaluations": BoundedIntText(150, min=0, max=10**6, step=10, **named("Evaluations", "initial")),
+            "evaluations": BoundedIntText(
+                Recipe.evaluations, min=0, max=10**6, step=10, **named("Evaluations", "initial")
+            ),
             "strength": Dropdown(options=[(times(one), one) for one in STRENGTHS], **named("Style strength")),
             "stroke": Dropdown(options=[(times(one), one) for one in STROKES], **named("Stroke size")),
             "recipe": Dropdown(options=list(RECIPES), **named("Recipe")),
