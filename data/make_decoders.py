@@ -30,8 +30,9 @@ from torch.nn import functional as F
 from nstlib.backbone import load_backbone
 from nstlib.decoder import DECODED, Decoder, decoders_of
 from nstlib.files import whole
-from nstlib.image import load_image, save_image
-from nstlib.onepass import METHODS, adain, exchange, wct
+from nstlib.image import save_image
+from nstlib.onepass import METHODS, adain, cascade, wct
+from nstlib.plan import prepare
 from nstlib.weights import read_weights, save_weights
 
 
@@ -196,12 +197,12 @@ def train(folders: tuple[Path, ...], out: Path, steps: int, exclude: tuple[str, 
 def look(weights: Path, pairs: tuple[tuple[str, str], ...], size: int, out: Path) -> None:
     """Paint each pair in one pass by each method."""
     out.mkdir(parents=True, exist_ok=True)
-    backbone, decoders = load_backbone("pocket"), decoders_of(read_weights(weights))
-    for number, pair in enumerate(pairs):
-        content, style = (load_image(path, size).pixels for path in pair)
+    decoders = decoders_of(read_weights(weights))
+    for number, (content, style) in enumerate(pairs):
         for name, method in METHODS.items():
+            plan = prepare(content, style, size=size, style_layers=method.layers, precision="float32")
             began = time.monotonic()
-            image = exchange(content, [style], [1.0], method, 1.0, backbone, decoders)
+            image = cascade(plan, method, 1.0, decoders)
             click.echo(f"{number} {name} {time.monotonic() - began:.2f} s")
             save_image(image, out / f"{number}_{name}.png")
 

@@ -95,14 +95,17 @@ def recipe_options(command: Callable) -> Callable:
         click.option("--recipe", default=None, help="a name that `nst recipes` lists [kit]"),
         click.option("--set", multiple=True, metavar="FIELD=VALUE", help="any field, as `nst recipes NAME` shows it"),
         click.option("--memory", default=None, metavar="GB", help="gigabytes that a run may use [what is free]"),
-        *(
-            click.option(PER_STYLE[name], name, multiple=True, metavar=value, help=f"one per style: {help}")
-            for name, (value, help) in ONE_PER_STYLE.items()
-        ),
+        *map(per_style, ONE_PER_STYLE),
         click.option("--quiet", is_flag=True, help="say nothing but errors"),
     ):
         command = option(command)
     return command
+
+
+def per_style(name: str) -> Callable[[Callable], Callable]:
+    """The option of `ONE_PER_STYLE` that gives one value of this field, to be repeated."""
+    value, help = ONE_PER_STYLE[name]
+    return click.option(PER_STYLE[name], name, multiple=True, metavar=value, help=f"one per style: {help}")
 
 
 @click.group(
@@ -177,17 +180,22 @@ def stylize(pictures: tuple[str, ...], like: str | None, **options: Any) -> None
 @click.option("-o", "--output", required=True, help="the picture to write: .png, .jpg or .webp")
 @click.option("--method", default="wct", show_default=True, help="wct: mean and covariance; adain: mean and deviation")
 @click.option("--strength", default=1.0, show_default=True, help="0 (the content) to 1 (all of the style)")
-@click.option("--share", "shares", multiple=True, type=float, metavar="NUMBER", help="one per style")
+@per_style("shares")
+@per_style("masks")
+@per_style("style_masks")
 @click.option("--color", default="style", show_default=True, help="whose colours: as for stylize")
-@click.option("--size", default=512, show_default=True, help="pixels of the longer side")
+@click.option("--size", default="512", show_default=True, metavar="NUMBER", help="pixels of the longer side")
 @click.option("--force", is_flag=True, help="write over a file that nst did not make")
-def onepass(content: str, styles: tuple[str, ...], output: str, force: bool, **options: Any) -> None:
-    """Paint CONTENT in the manner of STYLE in one pass, without optimising: in seconds, and not quite as well."""
+def onepass(
+    content: str, styles: tuple[str, ...], output: str, force: bool, method: str, strength: float, **options: Any
+) -> None:
+    """Paint CONTENT in the manner of STYLE in one pass, without optimising: at once, and not quite as well."""
     from .image import save_image
     from .onepass import one_pass
 
-    check_output(output, (content, *styles), force)
-    made = one_pass(content, list(styles), **{**options, "shares": options["shares"] or None})
+    given = parsed(options)
+    check_output(output, inputs_of(given, content, *styles), force)
+    made = one_pass(content, list(styles), method=method, strength=strength, **given)
     check_format(output, made.pixels.shape[-2:])
     told = f"{content} in the manner of {' and '.join(styles)}, {made.notes[-1]}"
     say(f"{save_image(made.pixels, output, {'Description': told})}: {made}")
@@ -288,8 +296,7 @@ def paint(
     from .transfer import carry_out
 
     given = parsed(options)
-    masks = (*(given.get("masks") or ()), *(given.get("style_masks") or ()))
-    inputs = [name for name in (content, *styles, given.get("start"), given.get("weights"), *masks) if name]
+    inputs = inputs_of(given, content, *styles)
     check_output(output, inputs, force)
     if checkpoint is not None:
         check_apart(checkpoint, [*inputs, output], "the checkpoint")
@@ -338,6 +345,17 @@ def parsed(options: Mapping[str, Any]) -> dict[str, Any]:
     if isinstance(made.get("memory"), int | float):
         made["memory"] *= GIGABYTE
     return made
+
+
+def inputs_of(given: Mapping[str, Any], *pictures: str | None) -> list[str]:
+    """All files that a run reads, which it must not write over.
+
+    Args:
+        given: its options, as values.
+        *pictures: content and styles.
+    """
+    masks = (*(given.get("masks") or ()), *(given.get("style_masks") or ()))
+    return [name for name in (*pictures, given.get("start"), given.get("weights"), *masks) if name]
 
 
 def parse(rule: Any, given: str | tuple[str, ...]) -> Any:

@@ -8,24 +8,88 @@ mirror of the network turns it into an image. AdaIN exchanges mean and deviation
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from copy import deepcopy
 from dataclasses import dataclass
-from typing import Any
+from functools import lru_cache
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from .backbone import Backbone, load_backbone
+from .architecture import BACKBONES
 from .decoder import DECODED, Decoder, load_decoders
+from .engine import Engine, View
 from .errors import InputError, choose
 from .image import Picture, load_image
-from .loss import divide_shares
-from .machine import choose_device
-from .palette import COLORS, Colors, colors_of, power
+from .palette import power
+from .plan import Plan, alone, prepare, shape_of
+from .style import Regions, carried, guides, raw_moments, region_moments
 
 __all__ = ["METHODS", "adain", "one_pass", "wct"]
 
 EPSILON = 1e-5
+
+
+class Gaussian(NamedTuple):
+    """What is known of a map's features: their mean μ (N,) and covariance Σ (N, N), in float64 on the CPU."""
+
+    mean: Tensor
+    covariance: Tensor
+
+
+def gaussian_of(features: Tensor, regions: Regions | None = None) -> Gaussian:
+    """The features' Gaussian, of the first region if there are any.
+
+    Args:
+        features: (1, N, H, W).
+        regions: over its positions.
+    """
+    raw = raw_moments(features) if regions is None else region_moments(features, regions)[0]  # (N, 1 + N)
+    mean, square = raw.cpu().double().split([1, len(raw)], dim=1)
+    return Gaussian(mean[:, 0], square - mean @ mean.T)
+
+
+def rescaling(source: Tensor, target: Tensor) -> Tensor:
+    """A of AdaIN (N, N): σ(s) / σ(c) of each channel on the diagonal, and nothing beside it.
+
+    Args:
+        source: Σ (N, N) of the content's map.
+        target: Σ of the style's.
+    """
+    variance, wanted = (matrix.diagonal().clamp_min(0) + EPSILON for matrix in (source, target))
+    return (wanted / variance).sqrt().diag()
+
+
+def recolouring(source: Tensor, target: Tensor) -> Tensor:
+    """A of WCT (N, N): Σs^½ Σc^-½. Whitening takes the content's correlations away, colouring gives it the style's.
+
+    Args:
+        source: Σ (N, N) of the content's map; what hardly varies is noise, and is not blown up.
+        target: Σ of the style's.
+    """
+    return power(target, 0.5) @ power(source, -0.5, floor=EPSILON * float(source.trace()) + 1e-12)
+
+
+@dataclass(frozen=True)
+class Method:
+    """What is exchanged, and at which layers.
+
+    Attributes:
+        matrix: Σ (N, N) of content and style → A (N, N) of the move x → A (x - μc) + μs.
+        layers: of a cascade, the deepest first, as in WCT's paper: one layer alone leaves a style's colours behind.
+    """
+
+    matrix: Callable[[Tensor, Tensor], Tensor]
+    layers: tuple[str, ...] = DECODED[::-1]
+
+    def move(self, own: Gaussian, wanted: Gaussian) -> Tensor:
+        """The move that turns one Gaussian into another: μs - A μc and A side by side (N, 1 + N)."""
+        a = self.matrix(own.covariance, wanted.covariance)
+        return torch.cat([(wanted.mean - a @ own.mean)[:, None], a], dim=1)
+
+
+METHODS = {"wct": Method(recolouring), "adain": Method(rescaling)}
 
 
 def adain(content: Tensor, style: Tensor) -> Tensor:
@@ -34,16 +98,10 @@ def adain(content: Tensor, style: Tensor) -> Tensor:
     σ(s) (x - μ(x)) / σ(x) + μ(s)
 
     Args:
-        content: (B, N, H, W).
-        style: (B, N, h, w).
+        content: (1, N, H, W).
+        style: (1, N, h, w).
     """
-
-    def moments(x: Tensor) -> tuple[Tensor, Tensor]:
-        var, mean = torch.var_mean(x, (2, 3), correction=0, keepdim=True)
-        return mean, (var + EPSILON).sqrt()
-
-    (mean, std), (wanted_mean, wanted_std) = moments(content), moments(style)
-    return (content - mean) / std * wanted_std + wanted_mean
+    return moved(content, METHODS["adain"].move(gaussian_of(content), gaussian_of(style)))
 
 
 def wct(content: Tensor, style: Tensor) -> Tensor:
@@ -55,22 +113,19 @@ def wct(content: Tensor, style: Tensor) -> Tensor:
         content: (1, N, H, W).
         style: (1, N, h, w).
     """
-    (mean, covariance), (wanted, target) = colors_of(content), colors_of(style)
-    whiten = power(covariance, -0.5, floor=EPSILON * float(covariance.trace()) + 1e-12)  # what hardly varies is noise
-    a, mean, wanted = (part.to(content) for part in (power(target, 0.5) @ whiten, mean[:, None], wanted[:, None]))
-    return (a @ (content[0].flatten(1) - mean) + wanted).view_as(content)
+    return moved(content, METHODS["wct"].move(gaussian_of(content), gaussian_of(style)))
 
 
-@dataclass(frozen=True)
-class Method:
-    """What is exchanged, and at which layers, the deepest first."""
+def moved(features: Tensor, move: Tensor) -> Tensor:
+    """A map (1, N, H, W) with each position's x become A x + b, its channels last in memory, in float32 at least.
 
-    exchange: Callable[[Tensor, Tensor], Tensor]
-    layers: tuple[str, ...]
-
-
-# Both go from the deepest layer to the finest, as WCT's paper does: one layer alone leaves a style's colours behind.
-METHODS = {"wct": Method(wct, DECODED[::-1]), "adain": Method(adain, DECODED[::-1])}
+    Args:
+        features: (1, N, H, W).
+        move: b and A side by side (N, 1 + N).
+    """
+    x = features.permute(0, 2, 3, 1).to(torch.promote_types(features.dtype, torch.float32))  # (1, H, W, N)
+    b, a = move.to(x).split([1, len(move)], dim=1)
+    return torch.addmm(b[:, 0], x.flatten(0, 2), a.T).view_as(x).permute(0, 3, 1, 2)
 
 
 def one_pass(
@@ -80,6 +135,8 @@ def one_pass(
     method: str = "wct",
     strength: float = 1.0,
     shares: Sequence[float] | None = None,
+    masks: Sequence[Any] | None = None,
+    style_masks: Sequence[Any] | None = None,
     color: str = "style",
     size: int | None = 512,
 ) -> Picture:
@@ -91,6 +148,8 @@ def one_pass(
         method: of `METHODS`: "wct" exchanges mean and covariance of a layer, "adain" mean and deviation.
         strength: 0 gives back the content, as well as it can be decoded, 1 all of the style.
         shares: one number ≥ 0 for each of several styles; equal ones if None.
+        masks: where in the content each style paints, as for `stylize`: pictures, "alpha", "rest" or None.
+        style_masks: what of each style picture is style, likewise.
         color: whose colours the picture has: of `palette.COLORS`, as a recipe's.
         size: pixels of the longer side; None: as the content is.
 
@@ -98,58 +157,131 @@ def one_pass(
         The picture, of the content's proportions; its notes say how it was made.
 
     Raises:
-        InputError: an unknown method or colour, a strength outside [0, 1], shares that do not fit the styles, or a
-            picture that cannot be read or is too small.
+        InputError: an unknown method or colour, a strength outside [0, 1], shares or masks that do not fit the
+            pictures, or a picture that cannot be read or is too small.
     """
-    choose("method", method, METHODS)
-    choose("colour", color, COLORS)
+    exchange = METHODS[choose("method", method, METHODS)]
     if not 0 <= strength <= 1:
         raise InputError(f"strength {strength:g} is out of range: give 0 (the content) to 1 (all of the style)")
-    styles = list(style) if isinstance(style, list | tuple) else [style]
-    weights = divide_shares(len(styles), shares)
-    where = choose_device()
-    backbone, decoders = load_backbone("pocket", device=where), load_decoders(where)
-    least = backbone.smallest(METHODS[method].layers[0])
-    shown = load_image(content, size, smallest=least)
-    seen = [load_image(one, size, smallest=least) for one in styles]
-    colors = Colors(color, shown, seen, [None] * len(seen), weights)
-    dyed = [pixels.to(where) for pixels in colors.dyed]
-    image = exchange(colors.content.to(where), dyed, weights, METHODS[method], strength, backbone, decoders)
-    return Picture(
-        colors.finish(image.cpu()), notes=(f"one pass by {method}, strength {strength:g}",), source=shown.source
+    if content is None or not alone(style):
+        raise InputError("one pass takes a content and a style picture: give both")
+    plan = prepare(
+        content,
+        style,
+        shares=shares,
+        masks=masks,
+        style_masks=style_masks,
+        color=color,
+        size=size or max(shape_of(load_image(content))),
+        style_layers=exchange.layers,
     )
+    painted = cascade(plan, exchange, strength, mirrors(plan.device, plan.precision))
+    image = plan.colors.finish(painted.cpu())
+    return Picture(image, notes=(f"one pass by {method}, strength {strength:g}",), source=plan.content.source)
 
 
-@torch.no_grad()
-def exchange(
-    content: Tensor,
-    styles: Sequence[Tensor],
-    shares: Sequence[float],
-    method: Method,
-    strength: float,
-    backbone: Backbone,
-    decoders: Mapping[str, Decoder],
-) -> Tensor:
+class Brush(NamedTuple):
+    """A style, by layer.
+
+    Attributes:
+        share: of all styles.
+        wanted: the Gaussian of what of it is style.
+        regions: where the content is described; nothing for everywhere.
+        parts: how much of each position it paints (1, 1, h, w), together with others at most 1; nothing for its share.
+    """
+
+    share: float
+    wanted: dict[str, Gaussian]
+    regions: dict[str, Regions]
+    parts: dict[str, Tensor]
+
+    def move(self, features: Tensor, layer: str, method: Method, strength: float) -> Tensor:
+        """What it does to a position of the content's map (1, N, h, w): (N, 1 + N), as `moved` takes it."""
+        whole = method.move(gaussian_of(features, self.regions.get(layer)), self.wanted[layer])
+        nothing = torch.eye(len(whole), 1 + len(whole), dtype=whole.dtype).roll(1, 1)  # 0 and the unit matrix
+        return nothing.lerp(whole, strength)
+
+
+@torch.inference_mode()
+def cascade(plan: Plan, method: Method, strength: float, decoders: Mapping[str, Decoder]) -> Tensor:
     """Exchange statistics at each layer of a method, and decode.
 
     Args:
-        content: (1, 3, H, W), sRGB in [0, 1].
-        styles: (1, 3, h, w) each.
-        shares: one for each style; their sum is 1.
+        plan: holds the pictures, where each style paints, and the network.
         method: of `METHODS`.
         strength: 0 to 1.
-        backbone: whose maps are decoded.
-        decoders: by layer.
+        decoders: by layer, in the plan's precision.
 
     Returns:
         (1, 3, H, W), sRGB in [0, 1].
     """
-    wanted = [backbone(style, method.layers) for style in styles]
-    height, width = content.shape[-2:]
-    stride = backbone.layers[method.layers[0]].stride
-    image = F.pad(content, (0, -width % stride, 0, -height % stride), mode="replicate")
+    height, width = shape_of(plan.content)
+    brushes = brushes_of(plan, method.layers)
+    image = even(plan.colors.content).to(plan.device)
     for layer in method.layers:
-        own = backbone(image, [layer])[layer]
-        painted = sum(share * method.exchange(own, maps[layer]) for share, maps in zip(shares, wanted, strict=True))
-        image = decoders[layer](own.lerp(painted, strength)).clamp(0, 1)
+        features = look(plan, image, [layer])[layer]
+        moves = [brush.move(features, layer, method, strength) for brush in brushes]
+        if any(brush.parts for brush in brushes):
+            painted = patchwork(features, moves, [brush.parts[layer] for brush in brushes])
+        else:
+            painted = moved(features, sum(brush.share * move for brush, move in zip(brushes, moves, strict=True)))
+        image = decoders[layer](painted.to(features.dtype)).float().clamp(0, 1)
     return image[..., :height, :width]
+
+
+def patchwork(features: Tensor, moves: Sequence[Tensor], parts: Sequence[Tensor]) -> Tensor:
+    """A map (1, N, h, w) moved by each style where that one paints, and left as it is where none does.
+
+    Args:
+        features: (1, N, h, w).
+        moves: (N, 1 + N) each, as `moved` takes them.
+        parts: (1, 1, h, w) each, how much of a position is a style's; they are made to add up to 1, since how much of
+            it is painted at all is seen to when the picture is finished.
+    """
+    covered = sum(parts)
+    painted = sum(part * moved(features, move) for part, move in zip(parts, moves, strict=True))
+    return torch.where(covered > 0, painted / covered, features)
+
+
+def look(plan: Plan, image: Tensor, layers: Sequence[str]) -> dict[str, Tensor]:
+    """Maps (1, N, h, w) of an image (1, 3, H, W) by layer, in the plan's precision."""
+    views = [View(layer, None) for layer in layers]
+    return dict(zip(layers, Engine(plan.backbone, views, plan.precision).describe(image), strict=True))
+
+
+def brushes_of(plan: Plan, layers: Sequence[str]) -> list[Brush]:
+    """Each style's brush."""
+    parts = plan.colors.parts(plan.colors.content) if any(mask is not None for mask in plan.masks) else ()
+    found = []
+    for number, (share, mask) in enumerate(zip(plan.shares, plan.masks, strict=True)):
+        pixels, own = plan.shrunk(number, shape_of(plan.content))
+        regions = regions_of(plan, own, layers)
+        wanted = {layer: gaussian_of(x, regions.get(layer)) for layer, x in look(plan, pixels, layers).items()}
+        where = None if mask is None else even(mask).to(plan.device)
+        part = carried(even(parts[number]).to(plan.device), plan.backbone.architecture, layers) if parts else {}
+        found.append(Brush(share, wanted, regions_of(plan, where, layers), part))
+    return found
+
+
+def regions_of(plan: Plan, mask: Tensor | None, layers: Sequence[str]) -> dict[str, Regions]:
+    """By layer, the positions that belong to a mask (1, 1, H, W); nothing for no mask."""
+    if mask is None:
+        return {}
+    return {layer: Regions(g) for layer, g in guides(mask, plan.backbone.architecture, layers).items()}
+
+
+def even(image: Tensor) -> Tensor:
+    """An image or a mask with its last row and column repeated until all halvings come out even."""
+    stride = BACKBONES["pocket"].layers[DECODED[-1]].stride
+    height, width = image.shape[-2:]
+    return F.pad(image, (0, -width % stride, 0, -height % stride), mode="replicate")
+
+
+@lru_cache(maxsize=4)
+def mirrors(device: torch.device, precision: str) -> dict[str, Decoder]:
+    """The decoders by layer, in a precision, their channels last as the engine's."""
+    dtype = getattr(torch, precision)
+    return {
+        layer: deepcopy(decoder).to(dtype=dtype, memory_format=torch.channels_last)
+        for layer, decoder in load_decoders(device).items()
+    }

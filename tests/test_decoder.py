@@ -2,11 +2,12 @@
 
 import pytest
 import torch
+from torch.nn import functional as F
 
 from nstlib import decoder
 from nstlib.architecture import BACKBONES
 from nstlib.backbone import load_backbone
-from nstlib.decoder import DECODED, Decoder, load_decoders
+from nstlib.decoder import DECODED, Decoder, Doubling, load_decoders
 from nstlib.errors import InputError
 from nstlib.image import load_image
 
@@ -19,6 +20,12 @@ def test_a_mirror_makes_an_image_of_its_maps_size(layer):
     architecture = BACKBONES["pocket"]
     channels, height, width = architecture.map_size(layer, (64, 96))
     assert Decoder(architecture, layer)(torch.rand(2, channels, height, width)).shape == (2, 3, 64, 96)
+
+
+def test_a_doubling_is_a_convolution_of_the_doubled_map():
+    made, x = Doubling(3, 5, 3).double(), torch.rand(2, 3, 4, 7).double()
+    doubled = F.pad(F.interpolate(x, scale_factor=2, mode="nearest"), (1, 1, 1, 1), mode="replicate")
+    assert torch.allclose(made(x), F.conv2d(doubled, made.weight, made.bias))
 
 
 def test_its_file_is_small():

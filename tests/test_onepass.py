@@ -7,7 +7,8 @@ import nstlib as nst
 from nstlib.backbone import load_backbone
 from nstlib.errors import InputError
 from nstlib.image import load_image
-from nstlib.onepass import METHODS
+from nstlib.onepass import METHODS, cascade, mirrors, patchwork
+from nstlib.plan import prepare
 from nstlib.style import covariance, gram, mean_std
 
 CONTENT, STYLE = "content/tubingen", "style/mosaic"
@@ -98,17 +99,98 @@ def test_a_picture_of_odd_size_keeps_it():
     assert made.pixels.shape == (1, 3, 61, 45) and "one pass by wct" in repr(made)
 
 
+def speck(height, width):
+    """A mask with one white corner (3, H, W)."""
+    mask = torch.zeros(3, height, width)
+    mask[:, :6, :6] = 1
+    return mask
+
+
+def halves(height, width):
+    """A mask whose left half is white (3, H, W)."""
+    return (torch.arange(width) < width // 2).float().expand(3, height, width)
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_each_style_paints_where_its_mask_says(method):
+    mask, styles = halves(72, 96), [STYLE, "style/great_wave"]
+
+    def painted(style, masks=None):
+        return nst.one_pass(CONTENT, style, method=method, size=96, masks=masks).pixels
+
+    both, one, other = painted(styles, [mask, "rest"]), painted(STYLE, [mask]), painted(styles[1:], [1 - mask])
+    left, right = (..., slice(0, 40)), (..., slice(56, 96))
+    for side, near, far in ((left, one, other), (right, other, one)):
+        assert (both[side] - near[side]).square().mean() < 0.25 * (both[side] - far[side]).square().mean()
+    assert torch.equal(one[right], load_image(CONTENT, 96).pixels[right])  # nobody paints there
+
+
+def test_a_mask_of_everything_changes_nothing():
+    plain = nst.one_pass(CONTENT, STYLE, size=96)
+    masked = nst.one_pass(CONTENT, STYLE, size=96, masks=[torch.ones(3, 72, 96)], style_masks=[torch.ones(3, 96, 96)])
+    assert torch.allclose(plain.pixels, masked.pixels, atol=0.03)  # of half precision
+
+
+def test_a_region_is_painted_by_what_it_holds_itself():
+    content, between, sides = load_image(CONTENT, 192).pixels[0, :, :96, :80], torch.full((3, 96, 80), 0.5), []
+    mask = torch.cat([torch.ones(3, 96, 80), torch.zeros(3, 96, 160)], 2)
+    for far in (torch.rand(3, 96, 80), torch.zeros(3, 96, 80)):
+        made = nst.one_pass(torch.cat([content, between, far], 2), STYLE, size=240, masks=[mask])
+        sides.append(made.pixels[..., :32])
+    assert (sides[0] - sides[1]).square().mean() < 1e-4
+
+
+def test_where_no_style_paints_the_features_stay():
+    part = (torch.arange(7) < 3).float().expand(1, 1, 9, 7) / 2
+    nothing, twice = (torch.eye(6, 7).roll(1, 1) * factor for factor in (1, 2))
+    made = patchwork(maps(0), [nothing, twice], [part / 2, part / 2])
+    assert torch.allclose(made, maps(0) * torch.where(part > 0, 1.5, 1.0))
+
+
+def test_half_a_mask_paints_half():
+    content, plain = load_image(CONTENT, 96).pixels, nst.one_pass(CONTENT, STYLE, size=96).pixels
+    made = nst.one_pass(CONTENT, STYLE, size=96, masks=[torch.full((3, 72, 96), 0.6)]).pixels
+    assert torch.allclose(made, content + 0.6 * (plain - content), atol=0.02)
+
+
+def test_what_a_style_mask_leaves_out_is_no_style():
+    whole = torch.cat([load_image(name, 96).pixels[..., :48, :48] for name in (STYLE, "style/great_wave")], 3)[0]
+    parts = [
+        nst.one_pass(CONTENT, whole, size=96, style_masks=[m]).pixels for m in (halves(48, 96), 1 - halves(48, 96))
+    ]
+    alone = [nst.one_pass(CONTENT, part, size=96).pixels for part in (whole[..., :48], whole[..., 48:])]
+    for number in (0, 1):
+        near, far = ((parts[number] - alone[n]).square().mean() for n in (number, 1 - number))
+        assert near < 0.5 * far
+
+
+def test_half_precision_paints_the_same_picture():
+    def painted(precision):
+        plan = prepare(CONTENT, STYLE, size=192, style_layers=method.layers, precision=precision)
+        return cascade(plan, method, 1.0, mirrors(plan.device, precision))
+
+    method = METHODS["wct"]
+    exact, rough = painted("float32"), painted("bfloat16")
+    assert exact.dtype == rough.dtype and (exact - rough).square().mean().sqrt() < 0.02
+
+
 @pytest.mark.parametrize(
     ("given", "says"),
     [
+        ({"masks": [torch.zeros(3, 48, 64)]}, "dark everywhere"),
+        ({"masks": [torch.ones(3, 64, 48)]}, "other shapes"),
+        ({"masks": ["rest"]}, "rest is what other masks leave"),
+        ({"masks": [None, None]}, "1 style images and 2 masks"),
+        ({"masks": [speck(48, 64)]}, "lost at relu3_1"),
+        ({"content": None}, "give both"),
         ({"method": "wtc"}, "wct"),
         ({"color": "lumnance"}, "luminance"),
         ({"strength": 1.5}, "strength 1.5 is out of range"),
         ({"strength": float("nan")}, "out of range"),
         ({"shares": [1, 2]}, "give one share ≥ 0 per image"),
         ({"shares": [0]}, "not all zero"),
-        ({"style": []}, "0 style images"),
-        ({"size": 8}, "16"),
+        ({"style": []}, "give both"),
+        ({"size": 8}, "at least 32"),
         ({"content": "content/harbor"}, "harbour"),
     ],
 )
@@ -126,5 +208,11 @@ def test_the_command_paints_and_asks_before_it_overwrites(tmp_path, capsys, monk
     done = CliRunner().invoke(command, ["onepass", CONTENT, STYLE, "-o", place, "--size", "64", "--strength", "0.5"])
     assert done.exit_code == 0 and "one pass by wct, strength 0.5" in done.output
     assert "in the manner of style/mosaic" in nst.read_metadata(place)["Description"]
+    mask, masked = str(tmp_path / "mask.png"), str(tmp_path / "masked.png")
+    nst.save_image(halves(48, 64), mask)
+    CliRunner().invoke(command, ["onepass", CONTENT, STYLE, "-o", masked, "--size", "64", "--mask", mask])
+    assert torch.equal(*(load_image(name, 64).pixels[..., 50:] for name in (masked, CONTENT)))
+    over = CliRunner().invoke(command, ["onepass", CONTENT, STYLE, "-o", mask, "--mask", mask, "--force"])
+    assert isinstance(over.exception, InputError)
     again = CliRunner().invoke(command, ["onepass", CONTENT, STYLE, "-o", place])
     assert isinstance(again.exception, InputError) and "--force" in str(again.exception)
