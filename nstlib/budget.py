@@ -49,7 +49,7 @@ class Needs:
     Args:
         backbone: its network.
         recipe: what is computed.
-        precision: of the maps, "float32" or "bfloat16".
+        precision: of the maps, one of `machine.PRECISIONS`.
     """
 
     def __init__(self, backbone: Backbone, recipe: Recipe, precision: str):

@@ -20,6 +20,7 @@ from torch.nn import functional as F
 
 from .backbone import Backbone
 from .errors import InputError
+from .float16 import Scale, check, shrink, widen
 from .layers import Rows, Slice, cut, divide, embed, select
 from .memory import Cost, Way, costs_of, peak, peak_to_describe, ways, ways_to_describe
 
@@ -67,10 +68,13 @@ class Engine:
     Args:
         backbone: its weights are copied, in the precision asked for, when they are first used.
         terms: those that look at a layer; names may repeat.
-        precision: "float32" or "bfloat16", of weights, maps and their gradients; terms compute in float32 at least. A
-            backbone in double precision stays so.
+        precision: "float32", "bfloat16" or "float16", of weights, maps and their gradients; terms compute in float32 at
+            least. A backbone in double precision stays so.
         memory: bytes that maps and their gradients may take. Where they would take more, blocks are computed again on
             the way back, in as many bands as it takes. None for no limit.
+
+    Raises:
+        InputError: weights that float16 cannot hold.
     """
 
     def __init__(
@@ -83,6 +87,9 @@ class Engine:
         self.backbone, self.terms, self.memory = backbone, list(terms), memory
         self.dtype = torch.float64 if backbone.mean.dtype == torch.float64 else getattr(torch, precision)
         self.blocks = divide(backbone, {term.layer for term in terms}, self.dtype)
+        self.shrunk = shrink(backbone.std) if self.dtype == torch.float16 else None
+        if self.shrunk is not None:
+            check(backbone, backbone.name)
         self.margin = backbone.architecture.specs[0].padding if backbone.padding_mode == "replicate" else 0
 
     @torch.enable_grad()
@@ -96,9 +103,12 @@ class Engine:
             the weighted values, in the terms' order, and a gradient of the image's shape.
         """
         leaf = image.detach().requires_grad_()
-        seen = self.see(leaf, self.ways(image.shape[-2:]))
+        scale = None if self.shrunk is None else Scale()
+        seen = self.see(leaf, self.ways(image.shape[-2:]), scale)
         values = [Judged.apply(seen.pop(0), term) for term in self.terms]
         (gradient,) = torch.autograd.grad(sum(values), leaf)
+        if scale is not None:
+            gradient = gradient.div_(scale.value).mul_(1 / self.shrunk)
         return [value.detach() for value in values], gradient
 
     @torch.no_grad()
@@ -106,18 +116,23 @@ class Engine:
         """What each term sees of an image (1, 3, H, W): its `describe` of the map, or the map itself."""
         return self.see(image, ways_to_describe(self.costs(image.shape[-2:])))
 
-    def see(self, image: Tensor, chosen: Sequence[Way]) -> list[Tensor]:
-        """What each term sees, in order, with the blocks worked through in the ways `chosen`."""
+    def see(self, image: Tensor, chosen: Sequence[Way], scale: Scale | None = None) -> list[Tensor]:
+        """What each term sees, in order, with the blocks worked through in the ways `chosen`.
+
+        On the way back `scale` becomes what the image's gradient is multiplied with, if there is one.
+        """
         x, seen = self.enter(image), {}
         for block, way in zip(self.blocks, chosen, strict=True):
             here = {i: term for i, term in enumerate(self.terms) if term.layer in block}
-            x, *told = Through.apply(x, cut(block, x.shape[-2], way.bands), list(here.values()), way.keep)
+            bands = cut(block, x.shape[-2], way.bands)
+            x, *told = Through.apply(x, bands, list(here.values()), way.keep, self.shrunk, scale)
             seen.update(zip(here, told, strict=True))
         return [seen[i] for i in range(len(self.terms))]
 
     def enter(self, image: Tensor) -> Tensor:
         """The image as the first convolution takes it."""
-        x = self.backbone.normalize(image).to(self.dtype)
+        x = self.backbone.normalize(image)
+        x = (x if self.shrunk is None else x * self.shrunk).to(self.dtype)
         if self.margin:
             x = F.pad(x, (self.margin,) * 4, mode="replicate")
         return x.contiguous(memory_format=torch.channels_last)
@@ -144,7 +159,8 @@ class Engine:
         """What each block takes for an image of `size`, (height, width) in pixels."""
         height, width = (side + 2 * self.margin for side in size)
         whole = {term.layer for term in self.terms if term.describe is None}
-        return costs_of(self.blocks, (height, width), self.dtype.itemsize, whole)
+        seen = {term.layer for term in self.terms} if self.shrunk else set()
+        return costs_of(self.blocks, (height, width), self.dtype.itemsize, whole, seen)
 
     def bytes(self, size: tuple[int, int]) -> int:
         """What maps and their gradients take at most for an image of `size`, (height, width) in pixels."""
@@ -183,35 +199,57 @@ class Judged(torch.autograd.Function):
 class Through(torch.autograd.Function):
     """A block, band by band: its input → its last map, and what each of the `views` tells of its maps.
 
-    What is not kept for the way back is computed again there, from the input.
+    What is not kept for the way back is computed again there, from the input. In float16, maps are `shrunk`, and
+    `scale` goes along with the gradient: the blocks above have set it.
     """
 
     @staticmethod
     def forward(
-        ctx: FunctionCtx, x: Tensor, bands: Sequence[Sequence[Slice]], views: Sequence[View], keep: bool
+        ctx: FunctionCtx,
+        x: Tensor,
+        bands: Sequence[Sequence[Slice]],
+        views: Sequence[View],
+        keep: bool,
+        shrunk: float | None,
+        scale: Scale | None,
     ) -> tuple[Tensor, ...]:
         ctx.set_materialize_grads(False)
         ctx.save_for_backward(None if keep else x)
         ctx.bands, ctx.views, ctx.tapes, ctx.rows = bands, views, [[] for _ in bands], x.shape[-2]
+        ctx.shrunk, ctx.scale = shrunk, scale
         told, out, height = [None] * len(views), None, bands[-1][-1].owns[1]
         for band, tape in zip(bands, ctx.tapes, strict=True):
-            out = add_rows(out, walk(band, x, views, told, tape if keep else None), band[-1].owns, height)
+            out = add_rows(out, walk(band, x, views, told, tape if keep else None, shrunk), band[-1].owns, height)
         return out.detach(), *told  # what is on a tape must not hold the graph, which holds the tape
 
     @staticmethod
     def backward(ctx: FunctionCtx, gradient: Tensor | None, *slopes: Tensor) -> tuple[Tensor | None, ...]:
         (x,) = ctx.saved_tensors
-        whole = None
+        whole, among = None, ctx.scale and ctx.scale.copy()
         for band, tape in zip(reversed(ctx.bands), reversed(ctx.tapes), strict=True):
             if x is not None:
-                walk(band, x, ctx.views, [None] * len(slopes), tape)
+                walk(band, x, ctx.views, [None] * len(slopes), tape, ctx.shrunk)
             g = None if gradient is None else gradient[..., slice(*band[-1].owns), :]
-            whole = add_rows(whole, walk_back(band, g, slopes, tape), band[0].takes, ctx.rows)
-        return whole, None, None, None
+            scale = ctx.scale and ctx.scale.copy()
+            part = walk_back(band, g, slopes, tape, scale)
+            if whole is None:
+                among = scale
+            elif scale is not None:
+                for each, factor in zip((whole, part), among.meet(scale), strict=True):
+                    each.mul_(factor)
+            whole = add_rows(whole, part, band[0].takes, ctx.rows)
+        if ctx.scale is not None:
+            ctx.scale.value = among.value
+        return whole, *[None] * 5
 
 
 def walk(
-    band: Sequence[Slice], x: Tensor, views: Sequence[View], told: list[Tensor | None], tape: list | None
+    band: Sequence[Slice],
+    x: Tensor,
+    views: Sequence[View],
+    told: list[Tensor | None],
+    tape: list | None,
+    shrunk: float | None,
 ) -> Tensor:
     """A band forwards: from the block's input (1, C, H, W) to some rows of its last map (1, N, h, w).
 
@@ -222,7 +260,7 @@ def walk(
         x = select(x, rows, step.takes)  # (1, C, takes, W)
         shape, rows = x.shape, step.makes
         x, saved = step.operation.forward(x, step.pad)  # (1, N, makes, w)
-        looks = look(select(x, rows, step.owns), step, views, told, graph=tape is not None)
+        looks = look(select(x, rows, step.owns), step, views, told, shrunk, graph=tape is not None)
         if tape is not None:
             tape.append((shape, saved, looks))
         del saved, looks
@@ -230,7 +268,13 @@ def walk(
 
 
 def look(
-    features: Tensor, step: Slice, views: Sequence[View], told: list[Tensor | None], *, graph: bool
+    features: Tensor,
+    step: Slice,
+    views: Sequence[View],
+    told: list[Tensor | None],
+    shrunk: float | None,
+    *,
+    graph: bool,
 ) -> list[tuple[int, Tensor, Tensor]]:
     """What the views tell of a band's own rows (1, N, owns, w) of a map, added to `told`.
 
@@ -240,7 +284,7 @@ def look(
     looks = []
     for i, view in enumerate(views):
         if view.layer == step.name:
-            leaf = features.detach().requires_grad_()
+            leaf = (features.detach() if shrunk is None else widen(features, shrunk)).requires_grad_()
             with torch.set_grad_enabled(graph):
                 tells = tell(view, leaf, step)
             told[i] = tells.detach() if told[i] is None else told[i] + tells.detach()
@@ -256,27 +300,37 @@ def tell(view: View, features: Tensor, step: Slice) -> Tensor:
     return step.share * view.describe(features, *regions)
 
 
-def walk_back(band: Sequence[Slice], gradient: Tensor | None, slopes: Sequence[Tensor], tape: list) -> Tensor:
+def walk_back(
+    band: Sequence[Slice], gradient: Tensor | None, slopes: Sequence[Tensor], tape: list, scale: Scale | None
+) -> Tensor:
     """A band backwards: from the gradient of its rows of the last map to that of the input rows that it takes.
 
-    `slopes`: of what was told. All gradients are written to: nobody else has them. The tape is empty in the end.
+    `slopes`: of what was told. All gradients are written to: nobody else has them. The tape is empty in the end. In
+    float16 the gradients are multiplied with the `scale`, which changes on the way.
     """
     g, rows = gradient, band[-1].owns
     for step in reversed(band):
         shape, saved, looks = tape.pop()
         g = g if g is None else embed(g, rows, step.makes)  # (1, N, makes, w)
-        g = look_back(g, step, looks, slopes)
-        g, rows = step.operation.backward(g, saved, shape, step.pad), step.takes  # (1, C, takes, W)
+        g, layer = look_back(g, step, looks, slopes, scale), step.operation
+        factor = scale.factor(g, layer.gain) if scale and layer.gain else None
+        g, rows = layer.backward(g, saved, shape, step.pad, factor), step.takes  # (1, C, takes, W)
     return g
 
 
 def look_back(
-    g: Tensor | None, step: Slice, looks: Sequence[tuple[int, Tensor, Tensor]], slopes: Sequence[Tensor]
+    g: Tensor | None,
+    step: Slice,
+    looks: Sequence[tuple[int, Tensor, Tensor]],
+    slopes: Sequence[Tensor],
+    scale: Scale | None,
 ) -> Tensor:
     """The gradient of a band's rows (1, N, makes, w) of a map, with what comes back from the views; None for 0."""
     for i, leaf, tells in looks:
         own = slopes[i] if tells is leaf else pull_back(tells, slopes[i], leaf)  # (1, N, owns, w)
-        if g is None:  # at the deepest layer of all
+        if scale is not None:
+            g = scale.add(g, own if g is None else select(g, step.makes, step.owns), own)
+        elif g is None:  # at the deepest layer of all
             g = own.to(leaf.dtype).contiguous(memory_format=torch.channels_last)
         else:
             select(g, step.makes, step.owns).add_(own)

@@ -21,6 +21,7 @@ from torch.nn import functional as F
 
 from .architecture import Spec
 from .backbone import Backbone, Fire
+from .float16 import LARGEST, shrink
 
 __all__ = ["Block", "Convolution", "Operation", "Pooling", "Rectifier", "Slice", "Squeeze", "cut", "divide"]
 
@@ -30,28 +31,39 @@ Rows = tuple[int, int]  # the first, and one past the last
 class Operation(Protocol):
     """One layer, on some rows of its map.
 
-    copies: bytes that it keeps for the way back, in maps. weights: how many it has.
+    copies: bytes that it keeps for the way back, in maps. weights: how many it has. gain: how many times as large as
+    the largest number of a gradient the largest may be before it, where kernels can be multiplied by a factor.
     """
 
     spec: Spec
     copies: float
     weights: int
+    gain: float | None
 
     def forward(self, x: Tensor, pad: Rows) -> tuple[Tensor, object]:
         """Output rows from the input rows that they need and so many rows of padding; and what `backward` needs."""
 
-    def backward(self, gradient: Tensor, saved: object, shape: torch.Size, pad: Rows) -> Tensor:
-        """Gradient of the input rows, of `shape`, from that of the output rows, which is overwritten."""
+    def backward(
+        self, gradient: Tensor, saved: object, shape: torch.Size, pad: Rows, factor: Tensor | None = None
+    ) -> Tensor:
+        """Gradient of the input rows, of `shape`, from that of the output rows, which is overwritten.
+
+        It is multiplied by the `factor` in float16 (see there).
+        """
 
 
 class Convolution:
-    """A convolution, and its ReLU if the map between them is not asked for."""
+    """A convolution, and its ReLU if the map between them is not asked for.
+
+    shrunk: what the map is multiplied with. In float16 what would be infinite is the largest number that there is.
+    """
 
     copies = 1
 
-    def __init__(self, spec: Spec, module: nn.Conv2d, dtype: torch.dtype, *, rectify: bool = True):
-        self.spec, self.module, self.dtype, self.rectify = spec, module, dtype, rectify
+    def __init__(self, spec: Spec, module: nn.Conv2d, dtype: torch.dtype, *, rectify: bool = True, shrunk: float = 1.0):
+        self.spec, self.module, self.dtype, self.rectify, self.shrunk = spec, module, dtype, rectify, shrunk
         self.weights = module.weight.numel()
+        self.ends = dtype == torch.float16
 
     @cached_property
     def weight(self) -> Tensor:
@@ -59,7 +71,7 @@ class Convolution:
 
     @cached_property
     def bias(self) -> Tensor:
-        return self.module.bias.detach().to(self.dtype)
+        return (self.module.bias.detach() * self.shrunk).to(self.dtype)
 
     @cached_property
     def turned(self) -> Tensor:
@@ -70,23 +82,33 @@ class Convolution:
         most = max(pad)
         y = F.conv2d(x, self.weight, self.bias, self.spec.step, (most, self.spec.padding))
         y = crop(y, most - pad[0], most - pad[1])
+        if self.ends:
+            y.clamp_(0 if self.rectify else -LARGEST, LARGEST)
+            return y, y if self.rectify else None
         return (y.relu_(), y) if self.rectify else (y, None)
 
-    def backward(self, gradient: Tensor, output: Tensor | None, shape: torch.Size, pad: Rows) -> Tensor:
+    def backward(
+        self, gradient: Tensor, output: Tensor | None, shape: torch.Size, pad: Rows, factor: Tensor | None = None
+    ) -> Tensor:
         if output is not None:
             rectify_gradient(gradient, output)
         if self.spec.step > 1:
             padding = 0, self.spec.padding
-            return torch.nn.grad.conv2d_input(shape, self.weight, gradient, self.spec.step, padding)
+            return torch.nn.grad.conv2d_input(shape, scaled(self.weight, factor), gradient, self.spec.step, padding)
         reach, least = self.spec.kernel - 1, min(pad)
-        g = F.conv2d(gradient, self.turned, None, 1, (reach - least, reach - self.spec.padding))
+        g = F.conv2d(gradient, scaled(self.turned, factor), None, 1, (reach - least, reach - self.spec.padding))
         return crop(g, pad[0] - least, pad[1] - least)
+
+    @cached_property
+    def gain(self) -> float:
+        """The largest sum of weights that go from all outputs to one number of the input."""
+        return float(self.weight.float().abs().sum((0, 2, 3)).max().clamp_min(1e-6))
 
 
 class Rectifier:
     """A ReLU by itself, behind a convolution whose own map was asked for and is left as it is."""
 
-    copies, weights = 1, 0
+    copies, weights, gain = 1, 0, None
 
     def __init__(self, spec: Spec):
         self.spec = spec
@@ -95,7 +117,9 @@ class Rectifier:
         y = F.relu(x)
         return y, y
 
-    def backward(self, gradient: Tensor, output: Tensor, shape: torch.Size, pad: Rows) -> Tensor:
+    def backward(
+        self, gradient: Tensor, output: Tensor, shape: torch.Size, pad: Rows, factor: Tensor | None = None
+    ) -> Tensor:
         rectify_gradient(gradient, output)
         return gradient
 
@@ -105,12 +129,17 @@ class Squeeze:
 
     copies = 2.25  # the halves before and after they are joined, and the squeezed map
 
-    def __init__(self, spec: Spec, module: Fire, dtype: torch.dtype):
+    def __init__(self, spec: Spec, module: Fire, dtype: torch.dtype, *, shrunk: float = 1.0):
         self.spec, point = spec, replace(spec, kernel=1, padding=0)
-        self.squeeze = Convolution(point, module.squeeze, dtype)
-        self.point = Convolution(point, module.expand1x1, dtype)
-        self.cross = Convolution(spec, module.expand3x3, dtype)
+        self.squeeze = Convolution(point, module.squeeze, dtype, shrunk=shrunk)
+        self.point = Convolution(point, module.expand1x1, dtype, shrunk=shrunk)
+        self.cross = Convolution(spec, module.expand3x3, dtype, shrunk=shrunk)
         self.weights = self.squeeze.weights + self.point.weights + self.cross.weights
+
+    @cached_property
+    def gain(self) -> float:
+        """That of both ways together, and of what comes before them where it enlarges."""
+        return (self.point.gain + self.cross.gain) * max(1.0, self.squeeze.gain)
 
     def forward(self, x: Tensor, pad: Rows) -> tuple[Tensor, tuple[Tensor, ...]]:
         s, _ = self.squeeze.forward(x, (0, 0))
@@ -118,20 +147,27 @@ class Squeeze:
         cross, _ = self.cross.forward(s, pad)
         return torch.cat([point, cross], dim=1), (s, point, cross)
 
-    def backward(self, gradient: Tensor, saved: tuple[Tensor, ...], shape: torch.Size, pad: Rows) -> Tensor:
+    def backward(
+        self,
+        gradient: Tensor,
+        saved: tuple[Tensor, ...],
+        shape: torch.Size,
+        pad: Rows,
+        factor: Tensor | None = None,
+    ) -> Tensor:
         s, point, cross = saved
         to_point, to_cross = (
             g.contiguous(memory_format=torch.channels_last) for g in gradient.split([point.shape[1], cross.shape[1]], 1)
         )
-        g = self.cross.backward(to_cross, cross, s.shape, pad)
-        crop(g, 1 - pad[0], 1 - pad[1]).add_(self.point.backward(to_point, point, s.shape, (0, 0)))
+        g = self.cross.backward(to_cross, cross, s.shape, pad, factor)
+        crop(g, 1 - pad[0], 1 - pad[1]).add_(self.point.backward(to_point, point, s.shape, (0, 0), factor))
         return self.squeeze.backward(g, s, shape, (0, 0))
 
 
 class Pooling:
     """A pooling; which pixel won is found again on the way back, because torch's indices take four times the map."""
 
-    copies, weights = 1, 0
+    copies, weights, gain = 1, 0, None
 
     def __init__(self, spec: Spec, module: nn.MaxPool2d | nn.AvgPool2d):
         self.spec, self.module = spec, module
@@ -139,13 +175,20 @@ class Pooling:
     def forward(self, x: Tensor, pad: Rows) -> tuple[Tensor, Tensor]:
         return self.module(x), x
 
-    def backward(self, gradient: Tensor, x: Tensor, shape: torch.Size, pad: Rows) -> Tensor:
+    def backward(
+        self, gradient: Tensor, x: Tensor, shape: torch.Size, pad: Rows, factor: Tensor | None = None
+    ) -> Tensor:
         aten, rounds_up = torch.ops.aten, self.spec.rounds_up
         size = [self.spec.kernel] * 2, [self.spec.step] * 2, [0, 0]
         if isinstance(self.module, nn.AvgPool2d):
             return aten.avg_pool2d_backward(gradient, x, *size, rounds_up, True, None)
         indices = aten.max_pool2d_with_indices(x, *size, [1, 1], rounds_up)[1]
         return aten.max_pool2d_with_indices_backward(gradient, x, *size, [1, 1], rounds_up, indices)
+
+
+def scaled(weight: Tensor, factor: Tensor | None) -> Tensor:
+    """Kernels by which a gradient is also multiplied by the factor."""
+    return weight if factor is None else (weight.float() * factor).to(weight.dtype)
 
 
 def crop(x: Tensor, above: int, below: int) -> Tensor:
@@ -179,15 +222,16 @@ def divide(backbone: Backbone, wanted: set[str], dtype: torch.dtype) -> list[Blo
         specs[0] = replace(specs[0], padding=0)  # its padding is already around the image
     joined = {a.name for a, b in pairwise(specs) if (a.kind, b.kind) == ("conv", "relu") and a.name not in wanted}
     blocks: list[dict[str, Operation]] = [{}]
+    shrunk = shrink(backbone.std) if dtype == torch.float16 else 1.0
     before = ""
     for spec, module in zip(specs, backbone.features, strict=False):
         block = blocks[-1]
         if spec.kind == "conv":
-            block[spec.name] = Convolution(spec, module, dtype, rectify=spec.name in joined)
+            block[spec.name] = Convolution(spec, module, dtype, rectify=spec.name in joined, shrunk=shrunk)
         elif spec.kind == "relu":
             block[spec.name] = block.pop(before) if before in joined else Rectifier(spec)
         elif spec.kind == "fire":
-            block[spec.name] = Squeeze(spec, module, dtype)
+            block[spec.name] = Squeeze(spec, module, dtype, shrunk=shrunk)
         else:
             block[spec.name] = Pooling(spec, module)
             blocks.append({})

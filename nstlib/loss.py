@@ -371,7 +371,7 @@ class Objective:
     Args:
         backbone: runs once per call, to the deepest layer that a term with a weight asks for.
         terms: those of weight 0 are left out.
-        precision: the engine's, "float32" or "bfloat16".
+        precision: the engine's, one of `machine.PRECISIONS`.
         memory: bytes that the engine may use for maps; None for no limit.
     """
 

@@ -24,10 +24,11 @@ __all__ = [
     "choose_precision",
     "describe_device",
     "free_memory",
+    "half_precision",
     "is_out_of_memory",
 ]
 
-PRECISIONS = ("float32", "bfloat16")  # of maps
+PRECISIONS = ("float32", "bfloat16", "float16")  # of maps
 CGROUP = Path("/sys/fs/cgroup")
 LIMITS = (  # where a container's limit and use stand, in the second and the first version of Linux's control groups
     ("", "memory.max", "memory.current"),
@@ -64,8 +65,8 @@ def choose_precision(name: str, device: torch.device) -> str:
     """What a precision means here.
 
     Args:
-        name: "float32", "bfloat16"; "auto" is "bfloat16", and "mixed" itself, only where the processor or GPU
-            multiplies bfloat16 natively; elsewhere both are "float32".
+        name: "float32", "bfloat16" or "float16"; "auto" is the device's half precision, and "mixed" itself, only where
+            there is one; elsewhere both are "float32".
         device: where it is asked for.
 
     Raises:
@@ -74,12 +75,24 @@ def choose_precision(name: str, device: torch.device) -> str:
     choose("precision", name, ("auto", "mixed", *PRECISIONS))
     if name in PRECISIONS:
         return name
+    half = half_precision(device)
+    return {"auto": half, "mixed": "mixed"}[name] if half else "float32"
+
+
+def half_precision(device: torch.device) -> str | None:
+    """The numbers of two bytes that a device multiplies faster than those of four; None if it has none.
+
+    That is bfloat16 on processors and GPUs that know it. GPUs with tensor cores that do not (V100, T4, RTX 20) have
+    float16; cards named GTX 16, of the same generation, have no tensor cores.
+    """
     if device.type == "cuda":
-        native = torch.cuda.get_device_capability(device) >= (8, 0)
-    else:
-        probes = (getattr(torch.cpu, f"_is_{feature}_supported", None) for feature in ("avx512_bf16", "amx_tile"))
-        native = device.type == "cpu" and any(probe is not None and probe() for probe in probes)
-    return {"auto": "bfloat16", "mixed": "mixed"}[name] if native else "float32"
+        generation = torch.cuda.get_device_capability(device)[0]
+        if generation == 7:
+            return None if "GTX 16" in torch.cuda.get_device_name(device) else "float16"
+        return "bfloat16" if generation > 7 else None
+    probes = (getattr(torch.cpu, f"_is_{feature}_supported", None) for feature in ("avx512_bf16", "amx_tile"))
+    native = device.type == "cpu" and any(probe is not None and probe() for probe in probes)
+    return "bfloat16" if native else None
 
 
 def describe_device(device: torch.device) -> str:

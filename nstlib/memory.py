@@ -6,13 +6,14 @@ block's input (Chen et al. 2016, "Training Deep Nets with Sublinear Memory Cost"
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 
 from .layers import Block
 
 __all__ = ["Cost", "Way", "costs_of", "peak", "peak_to_describe", "ways", "ways_to_describe"]
 
+WIDE = 4  # bytes of a number in float32
 BAND_BYTES = 16 * 2**20  # glibc hands larger buffers back to the system, which clears their pages at every use
 LEAN_BAND_BYTES = tuple(n * 2**20 for n in (64, 16, 4, 1))  # where maps are not kept, from fast to frugal
 
@@ -42,7 +43,9 @@ class Cost:
         return 1 if any(self.whole) else max(1, min(-(-max(self.maps) // most), self.rows // 8))
 
 
-def costs_of(blocks: Sequence[Block], size: tuple[int, int], item: int, whole: set[str]) -> list[Cost]:
+def costs_of(
+    blocks: Sequence[Block], size: tuple[int, int], item: int, whole: set[str], widened: Collection[str] = ()
+) -> list[Cost]:
     """What each block takes.
 
     Args:
@@ -50,6 +53,7 @@ def costs_of(blocks: Sequence[Block], size: tuple[int, int], item: int, whole: s
         size: (height, width) of what enters the first, which has three channels.
         item: bytes of a number.
         whole: names of the layers whose maps have to be seen whole.
+        widened: of those whose maps terms see as a copy of four bytes a number.
     """
     (height, width), channels, costs = size, 3, []
     for block in blocks:
@@ -57,8 +61,9 @@ def costs_of(blocks: Sequence[Block], size: tuple[int, int], item: int, whole: s
         for name, operation in block.items():
             height, width = operation.spec.outputs(height), operation.spec.outputs(width)
             channels = operation.spec.channels
-            seen.append(height * width * channels * item * (name in whole))
-            maps.append(int(height * width * channels * item * operation.copies))
+            numbers, copy = height * width * channels, WIDE * (name in widened)
+            seen.append(numbers * (copy or item) * (name in whole))
+            maps.append(int(numbers * (item * operation.copies + copy)))
         costs.append(Cost(entry, maps, seen, height))
     return costs
 

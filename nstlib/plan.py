@@ -20,7 +20,14 @@ from .engine import FeaturesInBands
 from .errors import InputError, choose, nearest
 from .image import Picture, fit, load_image, resize
 from .loss import Features, Objective, Term, content_terms, divide_shares, style_terms, tv_term
-from .machine import choose_device, choose_precision, describe_device, free_memory
+from .machine import (
+    PRECISIONS,
+    choose_device,
+    choose_precision,
+    describe_device,
+    free_memory,
+    half_precision,
+)
 from .palette import Colors, luminance
 from .recipe import SMALLEST, STARTS, Recipe
 from .recipes import DEFAULT_RECIPE, RECIPES
@@ -31,7 +38,7 @@ from .style import MOSTLY, STATISTICS, guides
 __all__ = ["Plan", "Settings", "Stage", "options_of", "prepare"]
 
 ROUGH = 0.6  # of a mixed run's evaluations at full size, before float32 takes over (measured: tests/benchmarks, loss)
-NOISE = {"float32": 0.0, "bfloat16": 1e-2}  # relative error of a loss, see `lbfgs`
+NOISE = {"float32": 0.0, "bfloat16": 1e-2, "float16": 1e-3}  # relative error of a loss, see `lbfgs`
 FREE_SHARE = 0.9  # of what is free, what a run may take
 FROM_MEMORY = "(a picture from memory)"  # how a recipe or a setting calls a picture that has no path
 MASKS = ("masks", "style_masks")  # settings that name pictures
@@ -63,8 +70,9 @@ class Settings:
     device: str = field("auto", Device(), "auto, cuda, mps or cpu")
     precision: str = field(
         "auto",
-        Choice(("auto", "float32", "bfloat16", "mixed")),
-        "of maps: auto (bfloat16 where native), float32, bfloat16, or mixed (the one, then the other)",
+        Choice(("auto", "mixed", *PRECISIONS)),
+        "of maps: auto (bfloat16 where native, float16 on older GPUs with tensor cores, float32 elsewhere), float32, "
+        "bfloat16, float16, or mixed (what auto takes, then float32)",
     )
     memory: float | None = field(
         None, Maybe(Number(0, above=True)), "bytes that the run may take; none for nine tenths of what is free"
@@ -139,7 +147,7 @@ class Plan:
         recipe: what is computed.
         settings: how.
         device: what `settings` means on this machine.
-        precision: likewise, "float32", "bfloat16" or "mixed".
+        precision: likewise, one of `machine.PRECISIONS`, or "mixed".
         backbone: the network, with its weights, on the device.
         content: the picture, at the result's size; None for a texture.
         styles: the pictures, at their own sizes; none for a reconstruction of the content.
@@ -341,13 +349,13 @@ def prepare(
     check_pictures(options, content, styles)
     check_together(recipe, settings, content, styles)
     device = choose_device(settings.device)
-    precision = choose_precision(settings.precision, device)
+    precision, half = choose_precisions(recipe, settings, device)
     backbone = ready_backbone(recipe, settings)
     smallest = smallest_side(backbone, recipe)
     pictures = load_pictures(content, styles, sources, recipe, settings, smallest)
     if recipe.normalized:
         normalize_activations(backbone, [picture.pixels for picture in pictures.all])
-    stages = divide_run(recipe, precision, pictures.content, smallest)
+    stages = divide_run(recipe, precision, half, pictures.content, smallest)
     budget = divide_memory(backbone, recipe, settings, stages[-1], pictures.styles, device)
     plan = Plan(recipe, settings, device, precision, backbone.to(device), *pictures, tuple(stages), budget)
     plan.check_masks()
@@ -502,6 +510,20 @@ def check_control(recipe: Recipe, settings: Settings, content: Any, styles: int)
             )
     if silent := [n for n in known if not any(part is None or n in part for part in settings.own_layers)]:
         raise InputError(f"no style counts on {silent[0]}: add it to own_layers, or leave it out of style_layers")
+
+
+def choose_precisions(recipe: Recipe, settings: Settings, device: torch.device) -> tuple[str, str | None]:
+    """What maps are computed in, and the half precision that a mixed run begins with; None for none.
+
+    Args:
+        recipe: what is computed.
+        settings: say what is asked for.
+        device: where.
+    """
+    half = half_precision(device)
+    if half == "float16" and recipe.normalized and settings.precision in ("auto", "mixed"):
+        return "float32", None  # channels that hardly ever fire get weights that float16 cannot hold
+    return choose_precision(settings.precision, device), half
 
 
 def ready_backbone(recipe: Recipe, settings: Settings) -> Backbone:
@@ -708,25 +730,26 @@ def divide_memory(
     return needs.divide(stage.size, [shape_of(style) for style in styles], memory)
 
 
-def divide_run(recipe: Recipe, precision: str, content: Picture | None, smallest: int) -> list[Stage]:
+def divide_run(recipe: Recipe, precision: str, half: str | None, content: Picture | None, smallest: int) -> list[Stage]:
     """Coarse to fine; a mixed run of L-BFGS ends in float32 (Adam averages the noise of half precision).
 
     Args:
         recipe: names the scales and their evaluations.
-        precision: "float32", "bfloat16" or "mixed".
+        precision: one of `machine.PRECISIONS`, or "mixed", where there is a half precision.
+        half: that half precision; None for none.
         content: the picture, of the result's size; None for a square.
         smallest: the least side of a scale, in pixels.
     """
     shape = (recipe.size, recipe.size) if content is None else shape_of(content)
+    first = half if precision == "mixed" and half else precision
     if recipe.color == "only":  # there is nothing to paint
-        return [Stage(shape, 1, "bfloat16" if precision == "mixed" else precision)]
+        return [Stage(shape, 1, first)]
     coarse = [(fit(shape, size, recipe.side), n) for size, n in recipe.scales() if size < recipe.size]
     coarse = [(size, n) for size, n in coarse if min(size) >= smallest and size[0] < shape[0]]
-    half = "bfloat16" if precision == "mixed" else precision
     rough = int(ROUGH * recipe.evaluations) if precision == "mixed" and recipe.optimizer == "lbfgs" else 0
-    last = [Stage(shape, recipe.evaluations - rough, "float32" if rough else half)]
-    rough_part = [Stage(shape, rough, half)] if rough else []
-    return [*(Stage(size, n, half) for size, n in coarse), *rough_part, *last]
+    last = [Stage(shape, recipe.evaluations - rough, "float32" if rough else first)]
+    rough_part = [Stage(shape, rough, first)] if rough else []
+    return [*(Stage(size, n, first) for size, n in coarse), *rough_part, *last]
 
 
 def cut_out(style: Picture, recipe: Recipe) -> Picture:

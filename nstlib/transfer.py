@@ -448,7 +448,7 @@ class Transfer:
 
         Args:
             size: (height, width); the result's if None.
-            precision: "float32" or "bfloat16"; that of the first stage if None.
+            precision: one of `machine.PRECISIONS`; that of the first stage if None.
         """
         last = self.plan.stages[-1]
         return self.plan.objective(Stage(size or last.size, 1, precision or self.plan.stages[0].precision))

@@ -10,6 +10,7 @@ import torch
 
 import nstlib as nst
 from nstlib.budget import Needs
+from nstlib.machine import PRECISIONS
 from nstlib.optimizers import optimize
 from nstlib.plan import prepare
 from nstlib.transfer import carry_out
@@ -44,7 +45,7 @@ def least_memory(plan, history):
     return needs.targets(size, styles) + max([run, *map(needs.describe, styles)])
 
 
-@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+@pytest.mark.parametrize("precision", PRECISIONS)
 def test_what_is_accepted_runs(precision, rng):
     """The targets fit as well, which are computed from other layers, in single precision."""
     content, style = (torch.rand(1, 3, 160, 160, generator=rng) for _ in range(2))

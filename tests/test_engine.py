@@ -14,6 +14,7 @@ from nstlib.engine import Engine, FeaturesInBands, captured, never_waits
 from nstlib.errors import InputError
 from nstlib.image import load_image
 from nstlib.loss import TV_KINDS, Objective, Term, content_terms, style_terms, tv_term
+from nstlib.machine import PRECISIONS
 from nstlib.memory import Way
 from nstlib.style import STATISTICS, gram
 
@@ -332,7 +333,7 @@ def test_maps_that_a_term_saw_are_never_overwritten(name, layers, describe, band
         assert all(error(then, features[layer]) < 1e-12 for layer, (_, then) in shown)
 
 
-@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+@pytest.mark.parametrize("precision", PRECISIONS)
 @pytest.mark.parametrize("memory", [None, "least"])
 def test_an_evaluation_leaves_no_trace(pocket, pocket_terms, pictures, precision, memory):
     """The picture stays, the weights stay, the same comes out again, and nothing of it has a graph."""
@@ -435,7 +436,7 @@ backbone, image = load_backbone("pocket", "random", padding_mode="replicate"), t
 before = set(sys.modules)
 terms = [t for name in STATISTICS for t in style_terms(backbone, [image.flip(2)], {"relu2_1": 1.0}, statistic=name)]
 terms += [*content_terms(backbone, image.flip(3), {"relu3_1": 1.0}), tv_term(1.0)]
-for precision in ("float32", "bfloat16"):
+for precision in ("float32", "bfloat16", "float16"):
     Objective(backbone, terms, precision).value_and_gradient(image)
 print(*sorted(set(sys.modules) - before))
 """
@@ -525,7 +526,7 @@ def test_on_cuda_every_statistic_leaves_the_device_usable(statistic, pictures):
 
 
 @ON_CUDA
-@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+@pytest.mark.parametrize("precision", PRECISIONS)
 def test_on_cuda_an_objective_is_the_cpus(pocket, pictures, precision):
     image = (0.8 * pictures[0] + 0.1).contiguous()
     on_gpu = load_backbone(device="cuda")

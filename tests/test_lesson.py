@@ -15,6 +15,7 @@ from nbclient import NotebookClient
 import nstlib as nst
 from nstlib import lesson, machine
 from nstlib.errors import InputError
+from nstlib.machine import PRECISIONS
 
 
 def test_lessons_are_numbered_as_their_files():
@@ -138,7 +139,7 @@ def test_setup_prints_what_is_here(capsys):
     lines = capsys.readouterr().out.splitlines()
     assert lines[0] == "lesson    04 Gram matrices, about 69 minutes"
     assert f"nstlib {nst.__version__}" in lines[1] and f"torch {torch.__version__}" in lines[1]
-    assert re.fullmatch(r"device    .+, (float32|bfloat16)", lines[2])
+    assert re.fullmatch(rf"device    .+, ({'|'.join(PRECISIONS)})", lines[2])
     assert lines[3:] == ["backbone  pocket, its weights are here"]
     assert (found.device, found.backbone, found.lesson.number) == (nst.choose_device(), "pocket", "04")
     assert repr(found) == ""

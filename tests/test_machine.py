@@ -7,7 +7,15 @@ import torch
 
 from nstlib import machine
 from nstlib.errors import InputError
-from nstlib.machine import allocator, choose_device, choose_precision, free_in_container, free_memory
+from nstlib.machine import (
+    PRECISIONS,
+    allocator,
+    choose_device,
+    choose_precision,
+    free_in_container,
+    free_memory,
+    half_precision,
+)
 
 
 @pytest.fixture
@@ -44,11 +52,28 @@ def test_half_precision_only_where_the_processor_has_it(processor, bf16, amx, ex
     assert choose_precision("auto", torch.device("mps")) == "float32"
 
 
-@pytest.mark.parametrize(("capability", "expected"), [((7, 5), "float32"), ((8, 0), "bfloat16"), ((9, 0), "bfloat16")])
-def test_half_precision_only_where_the_gpu_has_it(monkeypatch, processor, capability, expected):
-    processor(expected == "float32", False)
+@pytest.mark.parametrize(
+    ("card", "capability", "expected"),
+    [
+        ("NVIDIA GeForce GTX 1080", (6, 1), "float32"),
+        ("Tesla V100-SXM2-16GB", (7, 0), "float16"),
+        ("Tesla T4", (7, 5), "float16"),
+        ("NVIDIA GeForce RTX 2070 SUPER", (7, 5), "float16"),
+        ("NVIDIA GeForce GTX 1660 Ti", (7, 5), "float32"),  # of the T4's generation, without its tensor cores
+        ("NVIDIA A100-SXM4-40GB", (8, 0), "bfloat16"),
+        ("NVIDIA H100 80GB HBM3", (9, 0), "bfloat16"),
+        ("NVIDIA GeForce RTX 5090", (12, 0), "bfloat16"),
+    ],
+)
+def test_half_precision_only_where_the_gpu_has_it(monkeypatch, processor, card, capability, expected):
+    processor(expected != "bfloat16", False)
     monkeypatch.setattr(torch.cuda, "get_device_capability", lambda device: capability)
-    assert choose_precision("auto", torch.device("cuda")) == expected
+    monkeypatch.setattr(torch.cuda, "get_device_name", lambda device: card)
+    cuda = torch.device("cuda")
+    assert choose_precision("auto", cuda) == expected
+    assert choose_precision("mixed", cuda) == ("float32" if expected == "float32" else "mixed")
+    assert half_precision(cuda) == (None if expected == "float32" else expected)
+    assert [choose_precision(name, cuda) for name in PRECISIONS] == list(PRECISIONS)
 
 
 def test_unknown_precisions_are_refused():

@@ -82,6 +82,8 @@ def test_a_picture_too_small_for_the_deepest_layer_is_refused(rng):
         ("pocket", (400, 272), "float32", ("relu3_3",)),
         ("pocket", (400, 272), "bfloat16", ()),
         ("pocket", (400, 272), "bfloat16", ("relu3_3",)),
+        ("pocket", (400, 272), "float16", ()),
+        ("pocket", (224, 320), "float16", ("relu1_2", "relu3_3")),
         ("pocket", (320, 320), "float32", ("relu1_1", "relu1_2", "relu2_1", "relu2_2", "relu3_3")),
         ("squeezenet1_0", (224, 320), "float32", ("fire4",)),
         ("squeezenet1_0", (544, 400), "bfloat16", ()),

@@ -8,6 +8,7 @@ import torch
 
 import nstlib as nst
 from nstlib.engine import Engine
+from nstlib.machine import PRECISIONS
 from nstlib.optimizers import Stop
 from nstlib.palette import recolor
 from nstlib.plan import Settings
@@ -320,7 +321,7 @@ def test_mistakes_are_told_before_any_work(content, style, options, words, monke
 # Precision
 
 
-@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+@pytest.mark.parametrize("precision", PRECISIONS)
 def test_precision_is_said_and_remembered(content, style, precision):
     result = nst.stylize(content, style, precision=precision, **SMALL)
     assert result.facts["precision"] == precision
@@ -350,6 +351,29 @@ def test_auto_takes_what_the_processor_multiplies(content, style, monkeypatch):
 def native(monkeypatch):
     """A processor that multiplies bfloat16."""
     monkeypatch.setattr("nstlib.plan.choose_precision", lambda name, device: name)
+    monkeypatch.setattr("nstlib.plan.half_precision", lambda device: "bfloat16")
+
+
+@pytest.fixture
+def tensor_cores(monkeypatch):
+    """A device that multiplies float16, as a T4 does."""
+    for module in ("machine", "plan"):
+        monkeypatch.setattr(f"nstlib.{module}.half_precision", lambda device: "float16")
+
+
+def test_auto_and_mixed_take_float16_where_it_is_what_there_is(content, style, tensor_cores):
+    plan = Transfer(content, [style], **SMALL).plan
+    assert plan.precision == plan.facts["precision"] == plan.objective().precision == "float16"
+    assert plan.options(plan.stages[-1])["noise"] > 0 and "in float16 with pocket" in plan.notes[0]
+    mixed = Transfer(content, [style], precision="mixed", **{**SMALL, "evaluations": 10}).plan
+    assert [stage.precision for stage in mixed.stages] == ["float16", "float32"]
+
+
+@pytest.mark.parametrize("precision", ["auto", "mixed"])
+def test_normalised_activations_stay_in_single_precision_there(content, style, tensor_cores, precision):
+    """They give channels that hardly ever fire weights that float16 cannot hold."""
+    plan = Transfer(content, [style], recipe="gatys2016", backbone="pocket", precision=precision, **SMALL).plan
+    assert plan.precision == "float32" and {stage.precision for stage in plan.stages} == {"float32"}
 
 
 def test_a_mixed_run_ends_in_single_precision(content, style, native):
