@@ -6,6 +6,7 @@ network's weights (Johnson et al. 2016, "Perceptual losses", section 3). All the
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -24,6 +25,7 @@ from .recipes import DEFAULT_RECIPE, RECIPES
 __all__ = ["StyleNetwork", "Training", "train_style_network"]
 
 STRIDE = 4  # pixels of an image for one position inside the network
+WARM_UP = 20  # steps: Adam's first ones are of full length in every weight, however little is known of its slope
 SMOOTH = 1e-6  # weight of the total variation, per pixel value: no more than keeps a network's checkerboards down
 
 
@@ -132,10 +134,10 @@ def train_style_network(
     Args:
         style: a picture as `load_image` takes it.
         photographs: pictures to practise on, as many as there are; crops of them are drawn.
-        steps: of Adam, whose rate falls to 0 by the last.
+        steps: of Adam, whose rate rises over the first `WARM_UP` and falls to 0 by the last.
         batch: crops a step.
         size: pixels of a crop's side, and of the style's longer one.
-        rate: of the first step.
+        rate: the highest.
         content_weight: of the content against the style, as in a recipe.
         network: to go on with; a new one if None.
         seed: of the network's start and of the crops.
@@ -153,7 +155,7 @@ def train_style_network(
     terms = style_of(backbone, load_image(style, size, smallest=least).pixels.to(where))
     network = network or fresh(seed).to(where)
     optimiser = torch.optim.Adam(network.parameters(), lr=rate)
-    falling = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, steps)
+    scheduled = torch.optim.lr_scheduler.LambdaLR(optimiser, lambda step: share_of_rate(step, steps))
     for step in range(1, steps + 1):
         images = torch.cat([crop(pictures, size, made) for _ in range(batch)]).to(where)
         painted = network(images)
@@ -165,9 +167,19 @@ def train_style_network(
         painted.backward(torch.cat([gradient for _, _, gradient in found]) / batch)
         nn.utils.clip_grad_norm_(network.parameters(), 1.0)
         optimiser.step()
-        falling.step()
+        scheduled.step()
         named = {name: sum(float(parts[name]) for _, parts, _ in found) / batch for name in found[0][1]}
         yield Training(step, steps, sum(float(value) for value, _, _ in found) / batch, named, network)
+
+
+def share_of_rate(step: int, steps: int) -> float:
+    """What share of its highest rate a step takes: rising in a line, then falling as a cosine does.
+
+    Args:
+        step: counted from 0.
+        steps: in all.
+    """
+    return min(1.0, (step + 1) / WARM_UP) * 0.5 * (1 + math.cos(math.pi * step / steps))
 
 
 def style_of(backbone: Backbone, style: Tensor) -> list[Term]:

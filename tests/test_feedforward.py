@@ -42,6 +42,12 @@ def test_training_brings_the_loss_down_on_a_picture_it_never_saw():
     assert float(objective(last.network(image))[0].detach()) < 0.7 * before
 
 
+@pytest.mark.parametrize("style", [STYLE, "style/great_wave"])
+def test_the_first_steps_are_no_leap(style):
+    first, *later = (one.loss for one in train_style_network(style, PHOTOGRAPHS, steps=6, batch=2, size=64))
+    assert max(later) < 1.5 * first
+
+
 def test_the_same_seed_trains_the_same_network():
     first, second, other = (
         [one.loss for one in train_style_network(STYLE, PHOTOGRAPHS, steps=2, seed=seed, **SMALL)] for seed in (1, 1, 2)
