@@ -1,13 +1,14 @@
 """The benchmarks compare the same things, count right and tell what they counted. Nothing here asks how fast."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import torch
-from benchmarks import measure, report
+from benchmarks import fast, measure, report
 from benchmarks.__main__ import main
-from benchmarks.experiments import Album, add_run, first_below, group_of
+from benchmarks.experiments import QUICK, Album, add_run, first_below, group_of
 from benchmarks.measure import PeakMemory, Row, Sheet, alternate, ratios, work
 from benchmarks.peers import (
     GORDICALEKSA,
@@ -25,6 +26,7 @@ from benchmarks.problem import Problem
 from click.testing import CliRunner
 
 from nstlib.architecture import BACKBONES, Architecture, vgg
+from nstlib.image import load_image, resize
 
 
 @pytest.fixture(scope="module")
@@ -250,3 +252,30 @@ def test_the_table_and_the_plot_show_the_rows(tmp_path):
 def test_the_machine_is_described():
     machine = measure.describe_machine("cpu", "float32")
     assert machine["processor"] and machine["cores"] >= 1 and set(machine["features"]) <= set(measure.FEATURES)
+
+
+def test_painting_in_one_pass_is_judged_beside_magentas(monkeypatch):
+    """By painters that are told apart by what they leave of the photograph."""
+
+    def painter(share):
+        def paint(content, style):
+            a, b = (resize(load_image(name, 64).pixels, (48, 64)) for name in (content, style))
+            return a.lerp(b, share)
+
+        return paint
+
+    monkeypatch.setattr(fast, "painters", lambda plan: {fast.WCT: painter(1.0), fast.MAGENTA: painter(0.2)})
+    monkeypatch.setattr(fast, "find_weights", lambda name: name == "pocket")
+    rows = {(row.who, row.what): row for row in fast.fast(replace(QUICK, fast_pairs=2))}
+    ours, theirs = (rows[who, "pocket: style"] for who in (fast.WCT, fast.MAGENTA))
+    assert ours.value > theirs.value and len(ours.samples) == 2
+    assert rows[f"{fast.WCT} / {fast.MAGENTA}", "pocket: style, pairs at or above"].value == 2
+    assert rows[fast.WCT, "pocket: content"].value > rows[fast.MAGENTA, "pocket: content"].value > 0
+    assert {row.unit for row in rows.values() if row.what == "seconds"} == {"s"}
+
+
+def test_a_network_is_not_asked_for_a_style_that_it_was_not_taught(monkeypatch):
+    asked = []
+    monkeypatch.setattr(fast, "painters", lambda plan: {fast.NETWORK: lambda c, s: asked.append(s) or torch.rand(1)})
+    made = list(fast.paintings(replace(QUICK, fast_pairs=12, fast_networks=2)))
+    assert {m.pair[1] for m in made} == set(asked) == {"style/starry_night", "style/great_wave"}

@@ -11,6 +11,7 @@ control      an evaluation with regions, layers and colours under control, besid
 stylize      the default `nst.stylize`, on all cores
 busy         the loop beside programs that want the cores too
 smooth       evaluations that L-BFGS needs with its smoothing, over those without
+fast         seconds, memory and judges' opinions of painting in one pass, beside the optimiser and Magenta's network
 """
 
 from __future__ import annotations
@@ -33,6 +34,7 @@ from nstlib.transfer import paint
 from nstlib.weights import find_weights
 
 from . import probe
+from .fast import fast
 from .measure import Row, Sheet, alternate, convolution, product, ratios, work
 from .peers import GORDICALEKSA, OURS, OURS_FLOAT32, RACE, TUTORIAL, Ours, Watch, contestants
 from .problem import CONTENT_LAYER, STYLE_LAYERS, Problem
@@ -44,7 +46,8 @@ class Plan:
 
     rounds: of each size. loops: evaluations of the loop whose memory is measured, by size; gordicaleksa's history of
     100 moves is full after some 120, and the rows say how many it held. size: of the experiments with one size, but for
-    loss_size, that of the race to a loss, and busy_size, that beside other programs.
+    loss_size, that of the race to a loss, busy_size, that beside other programs, and fast_size, the one of Magenta's
+    network. fast_networks: styles for which a network is trained, for fast_steps of fast_side pixels.
     """
 
     rounds: Mapping[int, int]
@@ -60,6 +63,11 @@ class Plan:
     smooth_size: int = 192
     smooth_evaluations: int = 300
     smooth_pairs: int = 12
+    fast_size: int = 384
+    fast_pairs: int = 12
+    fast_networks: int = 3
+    fast_steps: int = 300
+    fast_side: int = 96
     device: str = "cpu"
     weights: str | None = "random"
     threads: int | None = None
@@ -80,6 +88,11 @@ QUICK = Plan(
     smooth_size=64,
     smooth_evaluations=50,
     smooth_pairs=1,
+    fast_size=128,
+    fast_pairs=1,
+    fast_networks=1,
+    fast_steps=2,
+    fast_side=64,
     busy_size=64,
     busy_evaluations=10,
     busy_rounds=2,
@@ -444,5 +457,6 @@ def shares_of_evaluations(plan: Plan, network: str, start: str, content: str, st
 
 
 EXPERIMENTS: dict[str, Callable[[Plan], list[Row]]] = {
-    e.__name__: e for e in (evaluation, memory, loss, peak, profile, growth, pocket, control, stylize, busy, smooth)
+    e.__name__: e
+    for e in (evaluation, memory, loss, peak, profile, growth, pocket, control, stylize, busy, smooth, fast)
 }
