@@ -19,6 +19,7 @@ from .errors import InputError
 from .image import Picture, load_image
 from .loss import Objective, Term, content_terms, style_terms, tv_term
 from .machine import choose_device
+from .plan import surroundings_filled
 from .recipes import DEFAULT_RECIPE, RECIPES
 
 __all__ = ["StyleNetwork", "Training", "train_style_network"]
@@ -150,7 +151,8 @@ def train_style_network(
     backbone = load_backbone("pocket", device=where)
     pictures = [load_image(one, 2 * size, side="short", enlarge=True).pixels for one in photographs]
     least = backbone.smallest("relu5_1")
-    terms = style_of(backbone, load_image(style, size, smallest=least).pixels.to(where))
+    look = surroundings_filled(load_image(style, size, smallest=least))
+    terms = style_of(backbone, look.pixels.to(where), None if look.mask is None else look.mask.to(where))
     network = network or fresh(seed).to(where)
     optimiser = torch.optim.Adam(network.parameters(), lr=rate)
     falling = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, steps)
@@ -170,10 +172,11 @@ def train_style_network(
         yield Training(step, steps, sum(float(value) for value, _, _ in found) / batch, named, network)
 
 
-def style_of(backbone: Backbone, style: Tensor) -> list[Term]:
-    """What is asked of every picture: the style by the usual recipe, and a little smoothness."""
+def style_of(backbone: Backbone, style: Tensor, mask: Tensor | None = None) -> list[Term]:
+    """What is asked of every picture: the style by the usual recipe, where it is opaque, and a little smoothness."""
     usual = RECIPES[DEFAULT_RECIPE]
-    return [*style_terms(backbone, [style], usual.style_layers, statistic=usual.statistic), tv_term(weight=SMOOTH)]
+    terms = style_terms(backbone, [style], usual.style_layers, statistic=usual.statistic, masks=[mask])
+    return [*terms, tv_term(weight=SMOOTH)]
 
 
 def content_of(backbone: Backbone, image: Tensor, weight: float) -> list[Term]:
