@@ -202,7 +202,8 @@ def read_facts(path: str | os.PathLike[str], *, with_recipe: bool = True) -> dic
     if what := made_without(facts):
         if with_recipe:
             raise InputError(f"'{path}' is {what}: there is no recipe behind it")
-    elif not isinstance(facts.get("recipe"), dict):
+        return facts
+    if not isinstance(facts.get("recipe"), dict):
         raise InputError(f"'{path}' does not say how it was made: nst did not save it, or its metadata was lost")
     if (found := facts.get("format")) != FORMAT:
         given = one_line(found)
