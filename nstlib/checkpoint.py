@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -17,9 +17,9 @@ from .optimizers import Step, Stop
 from .plan import Plan
 from .recipe import Recipe
 from .result import Record
-from .rules import brief
+from .rules import Number, brief
 
-__all__ = ["Run", "checked", "read_checkpoint", "try_checkpoint", "write_checkpoint"]
+__all__ = ["Run", "checked", "damaged", "read_checkpoint", "try_checkpoint", "write_checkpoint"]
 
 FORMAT = 1
 STEP = ("iteration", "evaluations", "seconds", "loss", "terms", "image")  # what is kept of the best one
@@ -131,18 +131,76 @@ def read_checkpoint(plan: Plan, path: str | os.PathLike[str]) -> Run:
     try:
         data = torch.load(path, map_location=plan.device, weights_only=True)
         kind = data["format"]
+        differ = difference(data["identity"], plan.identity) if kind == FORMAT else ""
+        run = Run() if kind != FORMAT or differ else run_of(data, plan)
     except Exception as error:  # a damaged file can fail in any way; all of them mean the same to the caller
-        raise InputError(f"'{path}' is no checkpoint of nst ({type(error).__name__}): name another file") from None
+        raise damaged(path, error) from None
     if kind != FORMAT:
-        raise InputError(f"'{path}' is a checkpoint of another format ({kind}, not {FORMAT}): name another file")
-    differ = difference(data["identity"], plan.identity)
+        raise InputError(f"'{path}' is a checkpoint of another format ({brief(kind)}, not {FORMAT}): name another file")
     if differ:
         raise InputError(
             f"the checkpoint '{path}' belongs to a run with {differ}: name another file, or give what it was begun with"
         )
-    history = [Record(tuple(size), *numbers) for size, *numbers in data["history"]]
-    best, stop = data["best"] and Step(**data["best"]), data["stop"] and Stop[data["stop"]]
-    return Run(data["stage"], data["state"], best, history, data["seconds"], stop)
+    return run
+
+
+def run_of(data: Mapping[str, Any], plan: Plan) -> Run:
+    """Where a run stood, out of what a file says; anything may be in it, so all is held to its type.
+
+    Args:
+        data: as `write_checkpoint` makes it.
+        plan: whose run it is.
+
+    Raises:
+        ValueError: something in it is not as it must be; other kinds of errors mean the same.
+    """
+    count, number, stage = Number(0, whole=True), Number(), Number(0, len(plan.stages) - 1, whole=True)
+
+    def terms(named: Mapping[str, Any]) -> dict[str, float]:
+        return {str(name): number.accept(value) for name, value in named.items()}
+
+    def line(size: Sequence[Any], *told: Any) -> Record:
+        (height, width), (iteration, evaluations, seconds, loss, parts) = map(count.accept, size), told
+        return Record(
+            (height, width),
+            count.accept(iteration),
+            count.accept(evaluations),
+            number.accept(seconds),
+            number.accept(loss),
+            terms(parts),
+        )
+
+    def step(told: Mapping[str, Any]) -> Step:
+        image = told["image"]
+        if image.ndim != 4 or image.shape[:2] != (1, 3) or not image.is_floating_point():
+            raise ValueError("its picture is none")
+        seconds, loss = (number.accept(told[name]) for name in ("seconds", "loss"))
+        moves, evaluations = (count.accept(told[name]) for name in ("iteration", "evaluations"))
+        return Step(moves, evaluations, seconds, loss, terms(told["terms"]), image)
+
+    best, stop, state = data["best"], data["stop"], data["state"]
+    if (best is None) != (not data["history"]) or not isinstance(state, Mapping | None):
+        raise ValueError("its parts do not go together")
+    if state:
+        count.accept(state["evaluations"])
+    return Run(
+        stage.accept(data["stage"]),
+        state,
+        best and step(best),
+        [line(*told) for told in data["history"]],
+        number.accept(data["seconds"]),
+        stop and Stop[stop],
+    )
+
+
+def damaged(path: str | os.PathLike[str], error: Exception) -> InputError:
+    """What is to be said of a file from which no run can go on.
+
+    Args:
+        path: of the file.
+        error: that shows it.
+    """
+    return InputError(f"'{path}' is no whole checkpoint of nst ({type(error).__name__}): name another file")
 
 
 def difference(theirs: Mapping[str, Any], ours: Mapping[str, Any]) -> str:

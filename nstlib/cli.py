@@ -7,6 +7,7 @@ is imported by the command that needs it, so that `nst --help` answers at once.
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import platform
@@ -15,25 +16,28 @@ import sys
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import fields
 from importlib.metadata import PackageNotFoundError, version
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from .about import VERSION
-from .errors import InputError, choose
+from .errors import InputError, choose, one_line
 from .interrupts import Stopped
-from .outputs import check_apart, check_format, check_output, save_anywhere
+from .outputs import check_format, check_output, save_anywhere
 from .terminal import PER_STYLE, Bar, complete, say, say_wrong
 from .threads import wait_briefly
 
 if TYPE_CHECKING:
     from dataclasses import Field
 
+    from .judges import Judgement
     from .recipe import Recipe
 
 __all__ = ["main"]
 
+LONG = 600  # letters of a mistake: one that quotes a longer value loses its middle
 MADE_OF = ("name", "source", "note")  # fields of a recipe that are words about it
 NAMES_SHOWN = ("backbone", "statistic")  # fields whose help does not list their choices yet
 ONE_PER_STYLE = {  # what one of `PER_STYLE` is, and its help
@@ -171,7 +175,7 @@ def stylize(pictures: tuple[str, ...], like: str | None, **options: Any) -> None
             f"{len(pictures)} picture{'s' * (len(pictures) != 1)} given: give the content and at least one style, "
             "nst stylize CONTENT STYLE -o OUT.png"
         )
-    paint(pictures[0], pictures[1:], options_of(facts), **options)
+    paint(pictures[0], pictures[1:], options_of(facts), reads=(like,) if like else (), **options)
 
 
 @nst.command()
@@ -190,15 +194,23 @@ def onepass(
     content: str, styles: tuple[str, ...], output: str, force: bool, method: str, strength: float, **options: Any
 ) -> None:
     """Paint CONTENT in the manner of STYLE in one pass, without optimising: at once, and not quite as well."""
-    from .image import save_image
+    from .image import load_image, save_image
     from .onepass import one_pass
+    from .result import facts_as_metadata
+    from .rules import judged
 
     given = parsed(options)
     check_output(output, inputs_of(given, content, *styles), force)
+    size = judged("size", given["size"], rule_for("size"))
+    check_format(output, load_image(content, size).pixels.shape[-2:])
     made = one_pass(content, list(styles), method=method, strength=strength, **given)
-    check_format(output, made.pixels.shape[-2:])
+    how = {"method": method, "strength": strength, **given}
+    facts = {"by": "onepass", "version": VERSION, "content": content, "styles": styles, **how}
     told = f"{content} in the manner of {' and '.join(styles)}, {made.notes[-1]}"
-    say(f"{save_image(made.pixels, output, {'Description': told})}: {made}")
+    texts = {"Description": told, **facts_as_metadata(facts)}
+    place = save_anywhere(lambda path: save_image(made.pixels, path, texts), output)
+    say(f"{place}: {made}")
+    check_place(place, output)
 
 
 @nst.command(cls=FieldCommand)
@@ -276,6 +288,7 @@ def paint(
     checkpoint: str | None,
     force: bool,
     quiet: bool,
+    reads: tuple[str, ...] = (),
     **options: Any,
 ) -> None:
     """Run a plan with a progress bar and save what comes of it, also after an interrupt.
@@ -288,15 +301,17 @@ def paint(
         checkpoint: a file for the state, or None.
         force: whether to write over a file that nst did not make.
         quiet: whether to say nothing.
+        reads: files that were read beside the pictures.
         options: of the command line; None or () where it gives none.
     """
     from .checkpoint import checked
+    from .image import check_apart
     from .optimizers import Stop
     from .plan import prepare
     from .transfer import carry_out
 
     given = parsed(options)
-    inputs = inputs_of(given, content, *styles)
+    inputs = [*inputs_of(given, content, *styles), *reads]
     check_output(output, inputs, force)
     if checkpoint is not None:
         check_apart(checkpoint, [*inputs, output], "the checkpoint")
@@ -308,13 +323,27 @@ def paint(
         tell(note)
     with Bar(quiet) as bar:
         result = carry_out(plan, state, bar)
-    place = save_anywhere(result, output)
+    place = save_anywhere(result.save, output)
     tell(f"{place}: {result}")
+    check_place(place, output)
     unchanged = result.unchanged and result.stopped is not Stop.INTERRUPTED
-    if result.stopped.broken or unchanged or os.fspath(place) != output:
+    if result.stopped.broken or unchanged:
         trouble = f"{result.stopped}" if result.stopped.broken else "the picture is still its start image"
-        advice = "give the terms weights near 1, and a rate near 0.02"
-        raise Trouble(f"saved at '{place}'" if os.fspath(place) != output else f"{trouble}: {advice}")
+        raise Trouble(f"{trouble}: give the terms weights near 1, and a rate near 0.02")
+
+
+def check_place(place: str | Path, output: str) -> None:
+    """Say so where a picture had to be saved elsewhere.
+
+    Args:
+        place: where it is.
+        output: where it was to be.
+
+    Raises:
+        Trouble: they are not the same.
+    """
+    if os.fspath(place) != output:
+        raise Trouble(f"saved at '{place}'")
 
 
 class Trouble(click.ClickException):
@@ -483,16 +512,17 @@ def fetch(name: str) -> None:
 @click.option("-o", "--output", default=None, help="the file to write [NAME.safetensors]")
 @click.option("--until", default=None, help="the last layer to keep [the deepest that the network's recipes use]")
 @click.option("--full", is_flag=True, help="float32 instead of float16")
-def export(name: str, output: str | None, until: str | None, full: bool) -> None:
+@click.option("--force", is_flag=True, help="write over a file that nst did not make")
+def export(name: str, output: str | None, until: str | None, full: bool, force: bool) -> None:
     """Write the features of NAME alone, small enough to hand out: put the file into the folder of NSTLIB_WEIGHTS."""
     from .architecture import BACKBONES
     from .backbone import load_backbone
-    from .weights import WEIGHTS, save_weights
+    from .weights import WEIGHTS, check_export, save_weights
 
+    path = check_export(f"{name}.safetensors" if output is None else output, name, force=force)
     backbone = load_backbone(name)
     architecture = BACKBONES[name]
     until = until or backbone.check_layers([*architecture.content_layers, *architecture.style_layers])[-1]
-    path = Path(output or f"{name}.safetensors")
     size = save_weights(
         backbone.trimmed(until), path, half=not full, network=name, until=until, licence=WEIGHTS[name].licence
     )
@@ -506,7 +536,7 @@ def show(picture: str, as_data: bool) -> None:
     """Print how PICTURE was made: its pictures, its recipe, and what differs from that."""
     from .result import read_facts
 
-    facts = read_facts(picture)
+    facts = read_facts(picture, with_recipe=False)
     if as_data:
         say(json.dumps(facts, indent=2, ensure_ascii=False))
         return
@@ -528,6 +558,9 @@ def story_of(facts: Mapping[str, Any]) -> Iterable[tuple[str, str]]:
     from .recipes import DEFAULT_RECIPE, RECIPES
     from .result import duration
 
+    if "recipe" not in facts:
+        yield from ((name, str(value)) for name, value in facts.items() if value is not None)
+        return
     yield "content", facts.get("content") or "none, or a picture from memory"
     shares = facts.get("shares") or ()
     for number, style in enumerate(facts.get("styles") or ()):
@@ -579,6 +612,8 @@ def judge(
 
     if chart:
         check_output(chart, (content, style, *pictures), force)
+        if find_spec("matplotlib") is None:
+            raise InputError("a chart is drawn by matplotlib, which is not installed: pip install 'nstlib[lab]'")
     found = judge(content, style, *pictures, networks=networks or None, size=size, device=choose_device(device).type)
     for line in repr(found).splitlines():
         say(line)
@@ -587,10 +622,26 @@ def judge(
     for line in found.words() if not layers else ():
         say(line)
     if chart:
-        from .plot import judged
+        say(f"chart: {save_chart(found, chart)}")
 
-        judged(found).savefig(chart)
-        say(f"chart: {chart}")
+
+def save_chart(found: Judgement, path: str) -> Path:
+    """Draw what was judged into a file, whole or not at all; its metadata say that nst made it.
+
+    Args:
+        found: what was said of the pictures.
+        path: of a PNG, JPEG or WebP.
+
+    Raises:
+        InputError: it cannot be written, or matplotlib is not installed.
+    """
+    from .image import load_image, save_image
+    from .plot import judged
+    from .result import facts_as_metadata
+
+    drawn = io.BytesIO()
+    judged(found).savefig(drawn)
+    return save_image(load_image(drawn.getvalue()).pixels, path, facts_as_metadata({"by": "judge", "version": VERSION}))
 
 
 @nst.command()
@@ -692,11 +743,12 @@ def studio(folder: str | None, arguments: tuple[str, ...], voila: bool) -> None:
 @nst.command()
 @click.argument("folder", default="notebooks")
 @click.option("--check", "only_look", is_flag=True, help="write nothing; fail if the student edition is not current")
-def student(folder: str, only_look: bool) -> None:
+@click.option("--force", is_flag=True, help="build anew, too, what somebody has worked in")
+def student(folder: str, only_look: bool, force: bool) -> None:
     """Build FOLDER/student: the lessons with room for answers, without outputs."""
     from .course import build_student
 
-    differ = build_student(folder, check=only_look)
+    differ = build_student(folder, check=only_look, force=force)
     if only_look and differ:
         raise InputError(f"the student edition is not what the lessons build ({', '.join(differ)}): run nst student")
     say(f"{folder}/student: {', '.join(differ) + ' written' if differ else 'nothing to do'}")
@@ -736,6 +788,9 @@ def main() -> None:
         nst.main(standalone_mode=False)
     except InputError as error:
         fail(str(error), 2)
+    except OSError as error:  # of a disk or a network, at a place that foresaw none
+        where = f" at '{error.filename}'" if error.filename else ""
+        fail(f"{error.strerror or error}{where}: look at the disk and its permissions", 2)
     except click.exceptions.Exit as ended:
         sys.exit(ended.exit_code)
     except click.ClickException as error:
@@ -753,6 +808,6 @@ def stop(number: int, frame: object) -> None:
 
 
 def fail(message: str, status: int) -> None:
-    """One line on standard error, and an exit status."""
-    say_wrong(" ".join(message.split()))
+    """One line on standard error, not endless, and an exit status."""
+    say_wrong(one_line(message, limit=LONG))
     sys.exit(status)

@@ -9,14 +9,15 @@ from __future__ import annotations
 import ast
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from copy import deepcopy
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .about import REPOSITORY, VERSION
-from .errors import InputError, choose
+from .errors import InputError, choose, in_words, one_line
+from .files import whole
 from .lesson import LESSONS, STUDIO, Lesson
 
 if TYPE_CHECKING:
@@ -113,11 +114,14 @@ def studio_cell(repository: str | None = None, tag: str | None = None) -> str:
 def badge(path: str, repository: str | None = None, tag: str | None = None) -> str:
     """The Markdown that opens `path` of the repository on Colab."""
     own, release = home()
-    repository = (repository or own).removesuffix(".git").rstrip("/")
-    if not repository.startswith("https://github.com/"):
-        raise InputError(f"Colab opens notebooks from GitHub, not from '{repository}': give https://github.com/…")
+    repository, tag = (repository or own).removesuffix(".git").rstrip("/"), tag or release
+    if not re.fullmatch(r"https://github\.com/[\w.-]+/[\w.-]+", repository):
+        given = one_line(repository)
+        raise InputError(f"Colab opens notebooks from GitHub, not from '{given}': give https://github.com/OWNER/NAME")
+    if not re.fullmatch(r"[\w.+/-]+", tag):
+        raise InputError(f"'{one_line(tag)}' is no tag of a release: give one such as {release}")
     name = repository.removeprefix("https://github.com/")
-    return BADGE % f"https://colab.research.google.com/github/{name}/blob/{tag or release}/notebooks/{path}"
+    return BADGE % f"https://colab.research.google.com/github/{name}/blob/{tag}/notebooks/{path}"
 
 
 def stamp(
@@ -140,7 +144,7 @@ def stamp(
         InputError: no lessons there, a file that is none of them, or a repository that Colab cannot open.
     """
     repository = repository and repository.removesuffix(".git").rstrip("/")
-    changed = []
+    texts = {}
     for path, row in lessons_in(folder):
         notebook = read(path)
         header = header_of(notebook)
@@ -153,26 +157,27 @@ def stamp(
         code.source = first_cell(row.number, repository, tag)
         mark(notebook)
         tidy(notebook)
-        changed += rewrite(path, written(notebook))
+        texts[path] = written(notebook)
     if (path := Path(folder) / STUDIO).is_file():
         notebook = read(path)
         header, code = header_of(notebook), first_code(notebook) or new_cell(notebook)
         header.source = BADGES.sub(lambda found: badge(found[1], repository, tag), header.source)
         code.source = studio_cell(repository, tag)
         tidy(notebook)
-        changed += rewrite(path, written(notebook))
+        texts[path] = written(notebook)
     page = Path(folder).resolve().parent / "README.md"
     if page.is_file():
         text = page.read_text(encoding="utf-8")
-        changed += rewrite(page, BADGES.sub(lambda found: badge(found[1], repository, tag), text))
-    return changed
+        texts[page] = BADGES.sub(lambda found: badge(found[1], repository, tag), text)
+    return [name for path, text in texts.items() for name in rewrite(path, text)]
 
 
 def rewrite(path: Path, text: str) -> list[str]:
-    """Write a file if that changes it; returns its name then, in a list."""
-    if text == path.read_text(encoding="utf-8"):
+    """Write a file if that changes it, whole or not at all; returns its name then, in a list."""
+    if path.is_file() and text == path.read_text(encoding="utf-8"):
         return []
-    path.write_text(text, encoding="utf-8", newline="\n")
+    with whole(path) as file:
+        file.write(text.encode())
     return [path.name]
 
 
@@ -203,30 +208,60 @@ def tidy(notebook: NotebookNode) -> None:
 # --- the student edition -------------------------------------------------------------------------
 
 
-def build_student(folder: str | os.PathLike[str] = "notebooks", *, check: bool = False) -> list[str]:
+def build_student(
+    folder: str | os.PathLike[str] = "notebooks", *, check: bool = False, force: bool = False
+) -> list[str]:
     """Write `folder`/student, the lessons without answers, and remove what is stale there.
+
+    Notebooks that are no lessons of this edition are somebody's own, and stay.
 
     Args:
         folder: of the complete lessons.
         check: only look, and leave all files as they are.
+        force: build those anew, too, in which somebody has worked.
 
     Returns:
         The names of the files that differed.
 
     Raises:
-        InputError: no lessons there, or one that is not in order.
+        InputError: no lessons there, one that is not in order, or one of this edition in which somebody has worked.
     """
     target = Path(folder) / "student"
     wanted = {path.name: written(student(read(path))) for path, _ in lessons_in(folder)}
-    there = {path.name: path.read_text(encoding="utf-8") for path in target.glob("*.ipynb")}
+    there = {path.name: path.read_text(encoding="utf-8") for path in target.glob("*.ipynb") if is_ours(path, wanted)}
     differ = sorted(name for name in wanted.keys() | there.keys() if wanted.get(name) != there.get(name))
-    for name in [] if check else differ:
+    if check:
+        return differ
+    if worked := [name for name in differ if not force and name in there and has_run(target / name)]:
+        raise InputError(
+            f"somebody has worked in {', '.join(worked)} in '{target}': move their files, or add --force to build anew"
+        )
+    for name in differ:
         if name in wanted:
             target.mkdir(exist_ok=True)
-            (target / name).write_text(wanted[name], encoding="utf-8", newline="\n")
+            rewrite(target / name, wanted[name])
         else:
             (target / name).unlink()
     return differ
+
+
+def is_ours(path: Path, names: Collection[str]) -> bool:
+    """Whether a notebook among the student edition is one of it.
+
+    Args:
+        path: of the notebook.
+        names: of the lessons' files.
+    """
+    return path.name in names or read(path).metadata.get("nstlib", {}).get("edition") == "student"
+
+
+def has_run(path: Path) -> bool:
+    """Whether a cell of a notebook has been run, which this edition's have not.
+
+    Args:
+        path: of the notebook.
+    """
+    return any(cell.get("execution_count") or cell.get("outputs") for cell in read(path).cells)
 
 
 def student(notebook: NotebookNode) -> NotebookNode:
@@ -593,7 +628,18 @@ def lessons_in(folder: str | os.PathLike[str]) -> list[tuple[Path, Lesson]]:
 
 
 def read(path: Path) -> NotebookNode:
-    return nbformat().read(path, as_version=4)
+    """A notebook.
+
+    Raises:
+        InputError: there is none in the file.
+    """
+    reader = nbformat()
+    try:
+        return reader.read(path, as_version=4)
+    except Exception as error:  # what is no notebook fails in many ways
+        raise InputError(
+            f"'{path}' is no notebook that can be read ({in_words(error)}): restore or remove it"
+        ) from None
 
 
 def written(notebook: NotebookNode) -> str:

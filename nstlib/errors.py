@@ -62,7 +62,9 @@ def choose(kind: str, name: str, names: Iterable[str]) -> str:
     if name in names:
         return name
     more = f" and {len(names) - MOST} more" if len(names) > MOST else ""
-    raise InputError(f"unknown {kind} '{name}': {nearest(name, names)}There are: {', '.join(names[:MOST])}{more}")
+    raise InputError(
+        f"unknown {kind} '{one_line(name)}': {nearest(name, names)}There are: {', '.join(names[:MOST])}{more}"
+    )
 
 
 def nearest(name: str, names: Iterable[str]) -> str:
@@ -83,13 +85,17 @@ def one_line(thing: object, limit: int = 100) -> str:
     """What `str` says of a thing, fit for a message: on one line, its middle left out if it is long.
 
     Args:
-        thing: an address, a path, an error; the name of its type stands for one that says nothing.
+        thing: an address, a path, an error; the name of its type stands for one that says nothing, or cannot.
         limit: characters from which on the middle is left out.
 
     >>> one_line("a long\\nstory", limit=8)
     'a lo…ory'
     """
-    text = " ".join(str(thing).split()) or type(thing).__name__
+    try:
+        text = " ".join(str(thing).split())
+    except Exception:  # somebody else's `__str__`
+        text = ""
+    text = text or ("" if isinstance(thing, str) else type(thing).__name__)
     return text if len(text) <= limit else f"{text[: limit // 2]}…{text[-limit // 3 :]}"
 
 

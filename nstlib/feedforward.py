@@ -20,6 +20,7 @@ from .errors import InputError
 from .image import Picture, load_image
 from .loss import Objective, Term, content_terms, style_terms, tv_term
 from .machine import choose_device
+from .plan import surroundings_filled
 from .recipes import DEFAULT_RECIPE, RECIPES
 
 __all__ = ["StyleNetwork", "Training", "train_style_network"]
@@ -152,7 +153,8 @@ def train_style_network(
     backbone = load_backbone("pocket", device=where)
     pictures = [load_image(one, 2 * size, side="short", enlarge=True).pixels for one in photographs]
     least = backbone.smallest("relu5_1")
-    terms = style_of(backbone, load_image(style, size, smallest=least).pixels.to(where))
+    look = surroundings_filled(load_image(style, size, smallest=least))
+    terms = style_of(backbone, look.pixels.to(where), None if look.mask is None else look.mask.to(where))
     network = network or fresh(seed).to(where)
     optimiser = torch.optim.Adam(network.parameters(), lr=rate)
     scheduled = torch.optim.lr_scheduler.LambdaLR(optimiser, lambda step: share_of_rate(step, steps))
@@ -182,10 +184,11 @@ def share_of_rate(step: int, steps: int) -> float:
     return min(1.0, (step + 1) / WARM_UP) * 0.5 * (1 + math.cos(math.pi * step / steps))
 
 
-def style_of(backbone: Backbone, style: Tensor) -> list[Term]:
-    """What is asked of every picture: the style by the usual recipe, and a little smoothness."""
+def style_of(backbone: Backbone, style: Tensor, mask: Tensor | None = None) -> list[Term]:
+    """What is asked of every picture: the style by the usual recipe, where it is opaque, and a little smoothness."""
     usual = RECIPES[DEFAULT_RECIPE]
-    return [*style_terms(backbone, [style], usual.style_layers, statistic=usual.statistic), tv_term(weight=SMOOTH)]
+    terms = style_terms(backbone, [style], usual.style_layers, statistic=usual.statistic, masks=[mask])
+    return [*terms, tv_term(weight=SMOOTH)]
 
 
 def content_of(backbone: Backbone, image: Tensor, weight: float) -> list[Term]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 import secrets
@@ -14,7 +15,7 @@ from typing import Any, BinaryIO
 
 from .errors import InputError
 
-__all__ = ["names_for", "read_toml", "short_name", "try_to_write", "whole"]
+__all__ = ["names_for", "read_toml", "same_file", "short_name", "try_to_write", "whole"]
 
 
 def names_for(path: str | os.PathLike[str]) -> Iterator[Path]:
@@ -41,6 +42,20 @@ def short_name(source: str | os.PathLike[str]) -> str:
     return re.sub(r"[^\w.-]+", "_", stem)[:40].strip("_.") or "picture"
 
 
+def same_file(one: str | os.PathLike[str], other: str | os.PathLike[str]) -> bool:
+    """Whether two names are of one file, there or not: by another spelling, "~", or a link of either kind.
+
+    Args:
+        one: a path.
+        other: likewise; an address or a name is no file's.
+    """
+    try:
+        paths = [os.path.realpath(os.path.expanduser(name)) for name in (one, other)]
+        return paths[0] == paths[1] or (all(map(os.path.exists, paths)) and os.path.samefile(*paths))
+    except (OSError, ValueError):  # a loop of links, a zero byte: no file has that name
+        return False
+
+
 def try_to_write(path: str | os.PathLike[str]) -> None:
     """Find out whether a file could be written, by writing an empty one beside it; leaves no trace.
 
@@ -50,7 +65,7 @@ def try_to_write(path: str | os.PathLike[str]) -> None:
     Raises:
         OSError: it could not.
     """
-    path = Path(os.path.realpath(path))
+    path = named(path)
     with suppress(FileNotFoundError):
         path.lstat()  # a name that is too long fails here
     trial = path.with_name(f".{secrets.token_hex(8)}.part")
@@ -58,6 +73,21 @@ def try_to_write(path: str | os.PathLike[str]) -> None:
         trial.touch(exist_ok=False)
     finally:
         trial.unlink(missing_ok=True)
+
+
+def named(path: str | os.PathLike[str]) -> Path:
+    """The path of what a name leads to, links followed.
+
+    Args:
+        path: of a file that need not be there.
+
+    Raises:
+        OSError: no file can have this name.
+    """
+    try:
+        return Path(os.path.realpath(path))
+    except ValueError:
+        raise OSError(errno.EINVAL, "no file's name has a zero byte") from None
 
 
 @contextmanager
@@ -70,7 +100,7 @@ def whole(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
     Raises:
         OSError: it cannot be written; whatever stood at `path` still does.
     """
-    path = Path(os.path.realpath(path))
+    path = named(path)
     partial = path.with_name(f".{secrets.token_hex(8)}.part")
     try:
         with partial.open("xb") as file:

@@ -26,7 +26,7 @@ from .decode import SUFFIXES, decode
 from .errors import InputError, choose, one_line
 from .files import read_toml, whole
 
-__all__ = ["DATA", "FORMATS", "PHOTOS", "asset", "assets", "fetch", "read_picture", "shown"]
+__all__ = ["DATA", "FORMATS", "PHOTOS", "asset", "assets", "fetch", "file_of", "read_picture", "shown"]
 
 MAX_BYTES = 50_000_000  # of a download
 MAX_FILE_BYTES = 1_000_000_000  # of a file: as much as the largest picture that is decoded may need
@@ -160,6 +160,16 @@ def read_picture(text: str) -> tuple[bytes, str]:
         return path.read_bytes(), text if named else shown(path.name)
     except OSError as error:
         raise unreadable(path, error) from error
+
+
+def file_of(text: str) -> Path:
+    """Where on this machine a path, or a name of the kit's own pictures, leads; nothing has to be there.
+
+    Args:
+        text: a path, an address or a name, as `read_picture` takes it.
+    """
+    own = not os.path.lexists(text) and not is_painting(text) and text in assets()
+    return asset(text) if own else Path(os.path.expanduser(text))
 
 
 def existing(text: str) -> Path:

@@ -10,7 +10,7 @@ import io
 import json
 import os
 import warnings
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 from itertools import count
@@ -27,12 +27,13 @@ from torch.nn import functional as F
 from .colour import GREY, flatten
 from .decode import MAX_PIXELS, decode, upright
 from .errors import InputError, choose, one_line
-from .files import whole
-from .gallery import FORMATS, read_picture, shown
+from .files import same_file, whole
+from .gallery import FORMATS, file_of, read_picture, shown
 from .show import picture_html
 
 __all__ = [
     "Picture",
+    "check_apart",
     "check_writable",
     "encode_image",
     "fit",
@@ -166,6 +167,22 @@ def to_pil(tensor: Tensor) -> Image.Image:
     if torch.isnan(pixels).any():
         raise InputError("the tensor holds NaN, so it is no picture: look for what made it, or use torch.nan_to_num")
     return Image.fromarray((pixels.clamp(0, 1) * 255).round().byte().permute(1, 2, 0).cpu().numpy())
+
+
+def check_apart(output: str | os.PathLike[str], others: Iterable[str | os.PathLike[str]], what: str) -> None:
+    """Refuse an output that is one of the run's other files, by whatever name or link.
+
+    Args:
+        output: the file to write.
+        others: paths, addresses and names of pictures.
+        what: is written, in words.
+
+    Raises:
+        InputError: it is.
+    """
+    for other in map(os.fspath, others):
+        if same_file(output, file_of(other)):
+            raise InputError(f"{what} would be written over '{shown(other)}', which the run needs: name another file")
 
 
 def check_writable(path: str | os.PathLike[str]) -> Path:

@@ -169,10 +169,12 @@ def judge(
     if names is not None and len(names) != len(pictures):
         raise InputError(f"{len(names)} names for {len(pictures)} pictures: give one for each")
     loaded = [load_image(getattr(p, "image", p), size, smallest=TOO_SMALL) for p in pictures]
+    photograph, painting = load_image(content), load_image(style)
     labels = list(names or map(label, pictures, range(1, len(pictures) + 1)))
     panel = {name: load_backbone(name, device=device) for name in panel_of(networks)}
-    photograph, painting = load_image(content), load_image(style)
     notes = list(dict.fromkeys(note for p in loaded for note in stretched(photograph, p)))
+    seen = ((picture.source, note) for picture in (photograph, painting) for note in picture.notes)
+    notes += [f"{source}: {note}, and judged so" for source, note in seen if "transparent" in note]
     judged = []
     for picture, name, source in zip(loaded, labels, pictures, strict=True):
         shape = (picture.pixels.shape[2], picture.pixels.shape[3])

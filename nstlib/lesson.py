@@ -7,12 +7,13 @@ import os
 import platform
 import sys
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from .about import REPOSITORY, VERSION
-from .errors import InputError, choose
+from .errors import InputError, choose, one_line
 from .files import whole
 from .interrupts import loading
 from .threads import wait_briefly
@@ -115,6 +116,13 @@ def write_lessons(folder: str | os.PathLike[str], *, force: bool = False) -> tup
         InputError: `folder` is a file or may not be written to, or this copy of the kit has no lessons.
     """
     target, written, kept = Path(folder).expanduser(), [], []
+    if not os.fspath(folder):
+        raise InputError("'' names no folder: give one for the lessons, such as 'lessons'")
+    try:
+        with suppress(FileNotFoundError, NotADirectoryError):
+            target.lstat()  # a name that no folder can have fails here
+    except (OSError, ValueError) as error:
+        raise InputError(f"'{one_line(folder)}' is no folder's name ({error}): give another") from None
     for name, content in lessons_here():
         place = target / name
         if place.is_file() and place.read_bytes() == content:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from math import isclose
+from math import inf, isclose
 from typing import Any, Protocol
 
 import torch
@@ -217,7 +217,7 @@ def divide_shares(count: int, shares: Iterable[float] | None) -> list[float]:
         InputError: another number of shares, one below 0, or none above.
     """
     given = [1.0] * count if shares is None else [float(s) for s in shares]
-    if not count or len(given) != count or min(given) < 0 or sum(given) <= 0:
+    if not count or len(given) != count or not all(0 <= s < inf for s in given) or sum(given) <= 0:
         raise InputError(f"{count} style images and the shares {given}: give one share ≥ 0 per image, not all zero")
     whole = 1.0 if isclose(sum(given), 1.0, rel_tol=1e-12) else sum(given)
     return [share / whole for share in given]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import tempfile
 from base64 import b64encode
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from html import escape
 from pathlib import Path
@@ -18,7 +18,7 @@ from .terminal import say_wrong
 if TYPE_CHECKING:
     from .result import Result
 
-__all__ = ["Kept", "check_apart", "check_format", "check_output", "keep", "save_anywhere"]
+__all__ = ["Kept", "check_format", "check_output", "keep", "save_anywhere"]
 
 MAX_LINK = 8_000_000  # bytes of a file that a notebook may carry along to be downloaded
 
@@ -35,8 +35,8 @@ def check_output(output: str, inputs: Iterable[str], force: bool) -> None:
         InputError: says why, and what to do.
     """
     from .files import try_to_write
-    from .image import check_writable
-    from .result import read_facts
+    from .image import check_apart, check_writable
+    from .result import was_made_here
 
     path = check_writable(output)
     check_apart(output, inputs, "the result")
@@ -44,25 +44,10 @@ def check_output(output: str, inputs: Iterable[str], force: bool) -> None:
         try_to_write(path)
     except OSError as error:
         raise InputError(f"'{output}' cannot be written ({error.strerror}): name a file in another folder") from None
-    if path.exists() and not force:
-        try:
-            read_facts(path)
-        except InputError:
-            raise InputError(
-                f"'{output}' exists, and nst did not make it: name another file, or add --force to write over it"
-            ) from None
-
-
-def check_apart(output: str, others: Iterable[str], what: str) -> None:
-    """Refuse an output that is one of the run's other files, by whatever name or link.
-
-    Raises:
-        InputError: it is.
-    """
-    for other in others:
-        same = os.path.exists(output) and os.path.exists(other) and os.path.samefile(output, other)
-        if same or os.path.abspath(output) == os.path.abspath(other):
-            raise InputError(f"{what} would be written over '{other}', which the run needs: name another file")
+    if path.exists() and not force and not was_made_here(path):
+        raise InputError(
+            f"'{output}' exists, and nst did not make it: name another file, or add --force to write over it"
+        )
 
 
 def check_format(output: str, size: tuple[int, int]) -> None:
@@ -76,21 +61,28 @@ def check_format(output: str, size: tuple[int, int]) -> None:
         raise InputError(f"a {Path(output).suffix} holds at most {most:,} pixels a side: name a .png")
 
 
-def save_anywhere(result: Result, output: str) -> str | Path:
-    """Save a result where it was asked for; if that fails, somewhere that works.
+def save_anywhere(save: Callable[[str | Path], Path], output: str) -> str | Path:
+    """Save a picture where it was asked for; if that fails, somewhere that works.
+
+    Args:
+        save: writes it to a path.
+        output: that path.
 
     Returns:
         where it is.
+
+    Raises:
+        InputError: it can be written nowhere.
     """
     try:
-        result.save(output)
+        save(output)
         return output
     except InputError as error:
         say_wrong(str(error))
         for folder in (Path.cwd(), Path.home(), Path(tempfile.gettempdir())):
             place = next(p for p in names_for(folder / "nst.png") if not p.exists())
             try:
-                return result.save(place)
+                return save(place)
             except InputError:
                 continue
         raise

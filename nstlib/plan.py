@@ -755,9 +755,6 @@ def divide_run(recipe: Recipe, precision: str, half: str | None, content: Pictur
 def cut_out(style: Picture, recipe: Recipe) -> Picture:
     """A style picture whose transparent or masked part is no style: its mask leaves that out.
 
-    What lies under it, white as a picture is loaded, becomes the mean colour of the rest, so that no edge is seen at
-    the border.
-
     Args:
         style: with a mask, or without.
         recipe: whose statistic must do without neighbours.
@@ -772,6 +769,19 @@ def cut_out(style: Picture, recipe: Recipe) -> Picture:
             f"'{style.source}' has transparent or masked parts, which {recipe.statistic} cannot leave out: "
             "save it without transparency, or choose another statistic"
         )
+    return surroundings_filled(style)
+
+
+def surroundings_filled(style: Picture) -> Picture:
+    """A style picture in which what is no style, white as a picture is loaded, has the mean colour of the rest.
+
+    So no edge is seen at the border.
+
+    Args:
+        style: with a mask that says what of it is style, or without one.
+    """
+    if style.mask is None:
+        return style
     mean = (style.pixels * style.mask).sum((2, 3), keepdim=True) / style.mask.sum().clamp_min(1e-6)
     filled = (style.pixels + (1 - style.mask) * (mean - 1)).clamp(0, 1)
     notes = tuple(note for note in style.notes if "transparent" not in note)

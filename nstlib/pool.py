@@ -206,7 +206,7 @@ def cluster(address: str) -> Iterator[tuple[Any, float | None]]:
         raise InputError(f"scheduler '{one_line(address)}': give its address, such as tcp://192.168.0.7:8786")
     try:
         client = Client(address, timeout=PATIENCE, set_as_default=False)
-    except (OSError, ValueError, ImportError) as error:
+    except Exception as error:  # each way of transport fails in a way of its own
         raise InputError(
             f"no scheduler answers at '{one_line(address)}' ({in_words(error)}): start one there, dask scheduler"
         ) from None

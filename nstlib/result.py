@@ -12,17 +12,37 @@ from typing import Any
 
 from torch import Tensor
 
-from .errors import InputError
-from .image import encode_image, read_metadata, save_image, to_pil
+from .errors import InputError, one_line
+from .image import check_apart, encode_image, read_metadata, save_image, to_pil
 from .loss import by_kind
 from .optimizers import Step, Stop
 from .recipe import Recipe
+from .rules import Maybe, Number, Text, Tuple, judged
 from .show import picture_html
 
-__all__ = ["Progress", "Record", "Result", "duration", "evaluations_of", "read_facts"]
+__all__ = [
+    "Progress",
+    "Record",
+    "Result",
+    "duration",
+    "evaluations_of",
+    "facts_as_metadata",
+    "read_facts",
+    "was_made_here",
+]
 
 METADATA_KEY = "nstlib"
 FORMAT = 1  # of the facts in a picture's metadata
+NAMES, NUMBERS = Maybe(Tuple("texts", (Maybe(Text()),))), Maybe(Tuple("numbers", (Number(0),)))
+FACTS = {  # what stands in a picture's metadata beside its recipe; some of it only in newer ones
+    **dict.fromkeys(("content", "weights", "device", "precision", "version", "torch", "stopped"), Maybe(Text())),
+    **dict.fromkeys(("styles", "masks", "style_masks"), NAMES),
+    **dict.fromkeys(("shares", "style_scales"), NUMBERS),
+    **dict.fromkeys(("seconds", "loss"), Maybe(Number())),
+    **dict.fromkeys(("seed", "evaluations"), Maybe(Number(0, whole=True))),
+    "own_layers": Maybe(Tuple("rows of names", (Maybe(Tuple("names", (Text(),))),))),
+}
+WITHOUT_RECIPE = {"onepass": "painted in one pass, by nst onepass", "judge": "a chart, by nst judge"}  # facts' `by`
 
 
 @dataclass(frozen=True)
@@ -136,8 +156,10 @@ class Result:
             path: of a PNG, JPEG or WebP.
 
         Raises:
-            InputError: it cannot be written there.
+            InputError: it cannot be written there, or would take the place of a picture that it was made of.
         """
+        made_of = (self.facts.get("content"), *self.facts.get("styles", ()))
+        check_apart(path, [name for name in made_of if name], "the result")
         return save_image(self.image, path, self.metadata)
 
     def encoded(self) -> bytes:
@@ -147,7 +169,7 @@ class Result:
     @property
     def metadata(self) -> dict[str, str]:
         """The facts, as they travel inside the file."""
-        return {METADATA_KEY: json.dumps(dict(self.facts), ensure_ascii=False)}
+        return facts_as_metadata(self.facts)
 
 
 def evaluations_of(history: Sequence[Record]) -> int:
@@ -165,21 +187,79 @@ def duration(seconds: float) -> str:
     return f"{seconds:.0f} s" if seconds < 100 else f"{seconds / 60:.0f} min"
 
 
-def read_facts(path: str | os.PathLike[str]) -> dict[str, Any]:
+def read_facts(path: str | os.PathLike[str], *, with_recipe: bool = True) -> dict[str, Any]:
     """How a picture was made, out of its metadata.
 
     Args:
-        path: of a picture that `Result.save` wrote.
+        path: of a picture that `Result.save` wrote, or one of the commands that know no recipe.
+        with_recipe: whether a recipe is needed.
 
     Raises:
-        InputError: it does not say so, or in a form that this version does not know.
+        InputError: there is no picture; it does not say so, or in a form that this version does not know; or it was
+            made without a recipe, and one is needed.
     """
-    try:
-        facts = json.loads(read_metadata(path)[METADATA_KEY])
-    except (KeyError, ValueError, RecursionError):
-        facts = None
-    if not isinstance(facts, dict) or not isinstance(facts.get("recipe"), dict):
+    facts = facts_of(path)
+    if what := made_without(facts):
+        if with_recipe:
+            raise InputError(f"'{path}' is {what}: there is no recipe behind it")
+        return facts
+    if not isinstance(facts.get("recipe"), dict):
         raise InputError(f"'{path}' does not say how it was made: nst did not save it, or its metadata was lost")
     if (found := facts.get("format")) != FORMAT:
-        raise InputError(f"'{path}' was saved in another format of nstlib ({found}, not {FORMAT}): make it anew")
+        given = one_line(found)
+        raise InputError(f"'{path}' was saved in another format of nstlib ({given}, not {FORMAT}): make it anew")
+    try:
+        for name, rule in FACTS.items():
+            judged(name, facts.get(name), rule)
+    except InputError as error:
+        raise InputError(f"'{path}' does not say in nst's own way how it was made: {error}") from None
     return facts
+
+
+def facts_of(path: str | os.PathLike[str]) -> dict[str, Any]:
+    """Whatever the kit has written into a picture, unchecked; nothing if it did not make the picture.
+
+    Args:
+        path: of the picture.
+
+    Raises:
+        InputError: there is no picture.
+    """
+    text = read_metadata(path).get(METADATA_KEY, "")
+    try:
+        facts = json.loads(text)
+    except (ValueError, RecursionError):
+        return {}
+    return facts if isinstance(facts, dict) else {}
+
+
+def was_made_here(path: str | os.PathLike[str]) -> bool:
+    """Whether the kit made a picture: a file that may be written over.
+
+    Args:
+        path: of a file.
+    """
+    try:
+        facts = facts_of(path)
+    except InputError:
+        return False
+    return isinstance(facts.get("recipe"), dict) or bool(made_without(facts))
+
+
+def made_without(facts: Mapping[str, Any]) -> str:
+    """What a picture without a recipe is, in words; "" for any other.
+
+    Args:
+        facts: as they were found.
+    """
+    by = facts.get("by")
+    return WITHOUT_RECIPE.get(by, "") if isinstance(by, str) else ""
+
+
+def facts_as_metadata(facts: Mapping[str, Any]) -> dict[str, str]:
+    """Facts as they travel inside a file.
+
+    Args:
+        facts: plain data.
+    """
+    return {METADATA_KEY: json.dumps(dict(facts), ensure_ascii=False)}

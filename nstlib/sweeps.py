@@ -456,12 +456,24 @@ def checked_folder(folder: Any) -> Path:
         if not there.is_dir():
             raise InputError(f"'{there}' is no folder: give the name of a new one")
         try_to_write(there / TABLE)
-        others = there == place and not (place / TABLE).is_file() and any(o.name[0] != "." for o in place.iterdir())
+        others = there == place and not is_sweeps(place / TABLE) and any(o.name[0] != "." for o in place.iterdir())
     except OSError as error:
         raise InputError(f"'{one_line(place)}' cannot be written ({error.strerror}): name another folder") from None
     if others:
         raise InputError(f"'{place}' holds other files: give a new folder, so that none of them is written over")
     return place
+
+
+def is_sweeps(table: Path) -> bool:
+    """Whether a file is the table of a sweep.
+
+    Args:
+        table: that may not be there.
+    """
+    if not table.is_file():
+        return False
+    with table.open("rb") as file:
+        return file.read(200).startswith(",".join(HEAD).encode())
 
 
 # --- who paints ----------------------------------------------------------------------------------

@@ -18,7 +18,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from .checkpoint import Run, checked, read_checkpoint, try_checkpoint
+from .checkpoint import Run, checked, damaged, read_checkpoint, try_checkpoint
 from .errors import InputError
 from .image import resize
 from .interrupts import Stopped
@@ -240,6 +240,8 @@ def paint_stage(plan: Plan, run: Run, threads: Threads, checkpoint: Path | None)
         state=run.state,
         **plan.options(stage),
     )
+    if checkpoint and run.state:
+        steps = going_on(steps, checkpoint)
     first, saved, step = run.state is None, began, None
     try:
         for step in threads.watch(steps):
@@ -258,6 +260,26 @@ def paint_stage(plan: Plan, run: Run, threads: Threads, checkpoint: Path | None)
     finally:
         if step is not None and not step.stop:  # left before its end
             leave(plan, run, step, checkpoint)
+
+
+def going_on(steps: Iterator[Step], checkpoint: Path) -> Iterator[Step]:
+    """The steps of an optimiser that begins with what stands in a file, which may be anything.
+
+    Args:
+        steps: of the optimiser.
+        checkpoint: the file.
+
+    Raises:
+        InputError: the optimiser cannot begin with that.
+    """
+    try:
+        first = next(steps)
+    except InputError:
+        raise
+    except Exception as error:
+        raise error if is_out_of_memory(error) else damaged(checkpoint, error) from None
+    yield first
+    yield from steps
 
 
 def keep(run: Run, step: Step, stage: Stage, recipe: Recipe, *, first: bool) -> None:

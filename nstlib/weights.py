@@ -18,14 +18,14 @@ from torch import Tensor
 
 from .architecture import BACKBONES, Weights
 from .errors import InputError, choose
-from .files import whole
+from .files import same_file, try_to_write, whole
 
 try:
     from safetensors.torch import load, save
 except ModuleNotFoundError:  # `pocket` is read without it
     load = save = None
 
-__all__ = ["WEIGHTS", "fetch_weights", "find_weights", "load_weights", "read_weights", "save_weights"]
+__all__ = ["WEIGHTS", "check_export", "fetch_weights", "find_weights", "load_weights", "read_weights", "save_weights"]
 
 WEIGHTS: dict[str, Weights] = {name: architecture.weights for name, architecture in BACKBONES.items()}
 
@@ -94,6 +94,8 @@ def read_weights(path: str | Path) -> dict[str, Tensor]:
         raise InputError(f"'{path}' is not a dictionary of tensors: save a network's state_dict() in it")
     return dict(state)
 
+
+MOST_HEADER = 1_000_000  # bytes of a safetensors file's header that are looked at
 
 # The numbers that a safetensors file may hold, of those that networks are kept in.
 NUMBERS = {"F64": torch.float64, "F32": torch.float32, "F16": torch.float16, "BF16": torch.bfloat16, "I64": torch.int64}
@@ -173,14 +175,70 @@ def save_weights(state: Mapping[str, Tensor], path: str | Path, *, half: bool = 
         **facts: words that the file carries as its metadata.
 
     Raises:
-        InputError: a suffix other than .safetensors, or a folder that does not exist.
+        InputError: a suffix other than .safetensors, or a file that cannot be written.
+    """
+    path = export_path(path)
+    if save is None:
+        raise InputError("writing weights needs safetensors, which is not installed: pip install safetensors")
+    tensors = {k: (v.half() if half else v).cpu().contiguous() for k, v in state.items()}
+    try:
+        with whole(path) as file:
+            file.write(save(tensors, metadata=facts))  # save_file makes a file that only its owner can read
+    except OSError as error:
+        raise InputError(
+            f"'{path}' cannot be written ({error.strerror or error}): make room, or name another folder"
+        ) from None
+    return path.stat().st_size
+
+
+def check_export(path: str | Path, name: str, *, force: bool = False) -> Path:
+    """The path, if an export of a network's weights can be written there and costs no other file: call it first.
+
+    Args:
+        path: of the file.
+        name: of the network.
+        force: whether a file that is no such export may be written over.
+
+    Raises:
+        InputError: says why not, and what to do.
+    """
+    path = export_path(path)
+    if (source := find_weights(name)) and same_file(path, source):
+        raise InputError(f"'{path}' is where the weights of {name} are read from: name another file, with -o")
+    try:
+        try_to_write(path)
+    except OSError as error:
+        raise InputError(f"'{path}' cannot be written ({error.strerror}): name a file in another folder") from None
+    if path.exists() and not force and not is_export(path):
+        raise InputError(f"'{path}' exists, and nst did not make it: name another file, or add --force")
+    return path
+
+
+def export_path(path: str | Path) -> Path:
+    """The path of an export.
+
+    Args:
+        path: "~" is the home folder.
+
+    Raises:
+        InputError: a suffix other than .safetensors, or a folder that is not there.
     """
     path = Path(path).expanduser()
     if path.suffix != ".safetensors" or not path.parent.is_dir():
         raise InputError(f"cannot export to '{path}': give a .safetensors file in a folder that exists")
-    if save is None:
-        raise InputError("writing weights needs safetensors, which is not installed: pip install safetensors")
-    tensors = {k: (v.half() if half else v).cpu().contiguous() for k, v in state.items()}
-    with whole(path) as file:
-        file.write(save(tensors, metadata=facts))  # save_file makes a file that only its owner can read
-    return path.stat().st_size
+    return path
+
+
+def is_export(path: Path) -> bool:
+    """Whether a file is an export: its metadata say of which network, and until which layer.
+
+    Args:
+        path: of a file.
+    """
+    try:
+        with path.open("rb") as file:
+            length = int.from_bytes(file.read(8), "little")
+            facts = json.loads(file.read(min(length, MOST_HEADER)))["__metadata__"]
+        return {"network", "until"} <= facts.keys()
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        return False

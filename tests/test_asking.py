@@ -6,6 +6,7 @@ import sys
 
 import nbformat
 import pytest
+from odd_answers import ODD
 
 import nstlib as nst
 from nstlib import asking
@@ -36,6 +37,19 @@ def secrets(name):
     if isinstance(question, Choice):
         return [tell for _, tell in question.options.values()]
     return [text for text in (question.why, question.hint, *(tell for _, tell in question.mistakes)) if text]
+
+
+@pytest.mark.parametrize("name", ["04.shuffle", "04.size", "02.stacked"])
+@pytest.mark.parametrize("odd", ODD)
+def test_an_odd_answer_is_told_in_a_line(odd, name):
+    for ask in (nst.predict, nst.choose):
+        shown = ask(name, ODD[odd])
+        assert len(repr(shown)) < 2000 and len(shown._repr_html_()) < 20_000
+
+
+@pytest.mark.parametrize("text", ["9**9**9", "((((9**64)**64)**64)**64)**64", "(" * 999, "-" * 9999 + "1"])
+def test_what_would_take_for_ever_is_not_worked_out(text):
+    assert worked_out(text) == text
 
 
 # --- a prediction --------------------------------------------------------------------------------

@@ -1,4 +1,4 @@
-"""A hundred and fifty bad inputs to the command line: one line each, no traceback, nothing written.
+"""Hundreds of bad inputs to the command line: one line each, no traceback, nothing written.
 
 What each message says is tested where its kind is (`test_cli.py`, `test_decode.py`, `test_weights.py`, …). Here the
 boundary itself is: whatever somebody gives, the answer has this form. Add a line for every new slip.
@@ -16,6 +16,7 @@ import torch
 from PIL import Image
 from safetensors.torch import save_file
 
+import nstlib as nst
 from nstlib import cli
 
 
@@ -108,9 +109,13 @@ OTHERS = (
     *("show", "show nothing.png", "show content.png", "show folder", "show half.jpeg", "recipes none"),
     *("weights", "weights fetch", "weights fetch none", "weights export none -o x.safetensors"),
     *("weights export pocket -o no/x.safetensors", "weights export pocket -o content.png"),
-    "weights export pocket -o x.txt",
+    *("weights export pocket -o x.txt", "weights export pocket -o other.safetensors", "weights export pocket -o ~"),
+    *("weights export pocket -o \0.safetensors", f"weights export pocket -o {'a' * 300}.safetensors"),
+    "weights export pocket -o /proc/x.safetensors",
     *("doctor --size 0", "doctor --size -5", "doctor --size x", "doctor --backbone none", "doctor extra"),
     *("lessons content.png", "lessons content.png/x", "lab content.png", "studio content.png"),
+    *("lessons \0", f"lessons {'a' * 300}", "lessons ", "stamp \0", "student \0", "key", "key 4", "key 04 05", "key "),
+    *("show \0", "show text.jpg", "show folder.png"),
     *("student folder", "student none", "stamp folder", "stamp none", "nonsense", "--nonsense", "stylize"),
 )
 SWEEPS = (
@@ -129,6 +134,7 @@ SWEEPS = (
             *("style_layers=relu1_1,relu9_9", "size=48 --size 48", "bounds=0,1", "size=48 --processes 0"),
             *("size=48 --processes x", "size=48 --nonsense", "size=48 --scheduler nowhere", "size=48 --memory 0"),
             *("size=48 --scheduler tcp://127.0.0.1:x", "size=48 --scheduler tcp://127.0.0.1:1 --processes 2"),
+            *("size=48 --scheduler tls://127.0.0.1:9", "size=48 --scheduler tcp://127.0.0.1"),
             *("size=16,48", "size=48 --weights other.safetensors", "size=48 --pair content.png style.png"),
             *("size=48 --memory 1e-6", "size=48 --device cuda:99", "size=48 --start none.png"),
         )
@@ -139,12 +145,41 @@ SWEEPS = (
             "folder.png/../folder/../content.png",
             "content.png",
             "content.png/x",
+            "table",
             ".",
             "/dev/null",
             "/dev/null/x",
             "a" * 999,
         )
     ),
+)
+# Names of content.png, and of files that are not there yet.
+ALIASES = (
+    *("content.png", "./content.png", "folder/../content.png", "here/content.png", "~/content.png"),
+    *("content.png/", "soft.png", "hard.png"),
+)
+OVER_INPUTS = (
+    *(f"stylize content.png style.png -o {name}" for name in ALIASES),
+    *(f"stylize {name} style.png -o content.png" for name in ALIASES[1:]),
+    *(f"stylize style.png {name} -o content.png" for name in ALIASES),
+    *(f"stylize style.png half.png -o content.png {option}" for option in ("--mask ~/content.png", "--start soft.png")),
+    *(
+        f"stylize style.png style.png -o here/content.png {option} ~/content.png"
+        for option in ("--style-mask", "--mask")
+    ),
+    *(f"stylize style.png style.png -o new.png --checkpoint {name}" for name in ("here/new.png", "~/new.png")),
+    "stylize content.png style.png -o new.png --checkpoint soft.png",
+    *(f"stylize --like painted.png -o {name}" for name in ("painted.png", "here/painted.png", "~/painted.png")),
+    *(f"texture {name} -o content.png" for name in ALIASES),
+    *(f"onepass {name} style.png -o content.png" for name in ALIASES),
+    *(f"onepass style.png content.png -o {name}" for name in ALIASES[1:]),
+    *(f"judge {name} style.png style.png --chart content.png" for name in ALIASES),
+    *(f"judge style.png style.png style.png content.png --chart {name}" for name in ALIASES),
+)
+ONE_PASS = (
+    *("--size 0", "--size -1", "--size 8", "--size x", "--strength nan", "--strength 2", "--strength x", "--share -1"),
+    *("--share nan", "--share 0", "--share 1 --share 2", "--method x", "--color x", "--nonsense", "-o new.gif"),
+    *("-o no/new.png", "-o /proc/new.png", "-o content.png", f"-o {'a' * 300}.png"),
 )
 QUICK = ["-o", "new.png", "--size", "48", "--evaluations", "2", "--device", "cpu", "--quiet"]
 TWO = ["stylize", "content.png", "style.png"]
@@ -156,6 +191,8 @@ CALLS = [
     *([*TWO, *QUICK, *text.split(" ")] for text in OPTIONS),
     *(text.split(" ") for text in OTHERS),
     *(["sweep", *text.split(" "), "--evaluations", "2"] for text in SWEEPS),
+    *([*text.split(" "), "--force"] for text in OVER_INPUTS),
+    *(["onepass", "content.png", "style.png", "-o", "new.png", *text.split(" ")] for text in ONE_PASS),
 ]
 
 
@@ -174,6 +211,13 @@ def attic(tmp_path_factory):
         (folder / name).mkdir()
     (folder / "dangling.png").symlink_to("nowhere.png")
     (folder / "loop.png").symlink_to("loop.png")
+    (folder / "soft.png").symlink_to("content.png")
+    (folder / "hard.png").hardlink_to(folder / "content.png")
+    (folder / "here").symlink_to(".")
+    pixels, quick = torch.rand(1, 3, 40, 40), {"size": 40, "evaluations": 2, "weights": "random", "device": "cpu"}
+    nst.stylize(pixels, pixels.flip(3), **quick).save(folder / "painted.png")
+    (folder / "table").mkdir()
+    (folder / "table" / "table.csv").write_text("year,sales\n")
     if hasattr(os, "mkfifo"):
         os.mkfifo(folder / "pipe.png")
     return folder
@@ -184,6 +228,7 @@ def attic(tmp_path_factory):
 )
 def test_a_bad_input_is_one_line_and_nothing_is_written(attic, arguments, monkeypatch, capfd):
     monkeypatch.chdir(attic)
+    monkeypatch.setenv("HOME", str(attic))
     monkeypatch.setattr(sys, "argv", ["nst", *arguments])
     before = sorted(map(str, attic.rglob("*")))
     with pytest.raises(SystemExit) as ended:
@@ -195,4 +240,4 @@ def test_a_bad_input_is_one_line_and_nothing_is_written(attic, arguments, monkey
 
 
 def test_there_are_more_than_a_hundred():
-    assert len(CALLS) > 100 and len({tuple(call) for call in CALLS}) == len(CALLS)
+    assert len(CALLS) > 300 and len({tuple(call) for call in CALLS}) == len(CALLS)

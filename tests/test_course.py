@@ -212,10 +212,44 @@ def test_building_is_deterministic_and_checking_writes_nothing(folder):
     (folder / NAME).write_text(course.written(rerun), encoding="utf-8")
     assert course.build_student(folder, check=True) == [], "a run of the source must leave no trace"
     (student / NAME).unlink()
-    (student / "09_old.ipynb").write_text("{}", encoding="utf-8")
+    stale = new_notebook(metadata={"nstlib": {"edition": "student"}})
+    (student / "09_old.ipynb").write_text(course.written(stale), encoding="utf-8")
     assert course.build_student(folder, check=True) == [NAME, "09_old.ipynb"]
     course.build_student(folder)
     assert (student / NAME).read_bytes() == first and not (student / "09_old.ipynb").exists()
+
+
+def test_building_costs_nobody_a_notebook(folder):
+    course.build_student(folder)
+    lesson, notes = folder / "student" / NAME, folder / "student" / "my notes.ipynb"
+    notes.write_text(course.written(new_notebook()), encoding="utf-8")
+    worked = course.read(lesson)
+    worked.cells[3].execution_count = 7
+    lesson.write_text(course.written(worked), encoding="utf-8")
+    before = lesson.read_bytes()
+    with pytest.raises(InputError, match=f"somebody has worked in {NAME}.*--force"):
+        course.build_student(folder)
+    assert lesson.read_bytes() == before
+    assert course.build_student(folder, force=True) == [NAME]
+    assert notes.exists() and lesson.read_bytes() != before
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", "null", "\0"])
+@pytest.mark.parametrize("act", [course.build_student, course.stamp])
+def test_a_broken_notebook_is_named_and_nothing_is_written(act, text, folder):
+    (folder / "05_losses.ipynb").write_text(text, encoding="utf-8")
+    before = {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+    with pytest.raises(InputError, match=r"05_losses.ipynb' is no notebook that can be read"):
+        act(folder)
+    assert {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()} == before
+
+
+@pytest.mark.parametrize("given", [{"tag": "a b"}, {"tag": "v'1"}, {"repository": 'https://github.com/a/b"c'}])
+def test_a_stamp_that_would_break_the_first_cell_is_refused(given, folder):
+    before = (folder / NAME).read_bytes()
+    with pytest.raises(InputError, match=r"no tag of a release|opens notebooks from GitHub"):
+        course.stamp(folder, **given)
+    assert (folder / NAME).read_bytes() == before
 
 
 def test_a_file_that_is_no_lesson_is_named(folder):

@@ -7,10 +7,12 @@ import time
 from collections import Counter
 from inspect import signature
 from itertools import combinations
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from odd_answers import ODD, Silent
 from torch.nn import functional as F
 
 from nstlib import LESSONS, RECIPES
@@ -513,28 +515,33 @@ def test_cases_survive_an_answer_that_spoils_them():
     assert check("04.gram", gram).passed
 
 
-ODD = {
-    "a word": "x",
-    "a dictionary": {"a": 1},
-    "a ragged list": [[1.0], [2.0, 3.0]],
-    "a list with None": [None, 1.0],
-    "no numbers": [],
-    "a sparse tensor": torch.eye(2).to_sparse(),
-    "a column": torch.ones(1, 1),
-    "infinity": math.inf,
-    "a truth": True,
-    "nothing but zeros": 0,
-    "a class": int,
-    "an object": object(),
-}
-
-
 @pytest.mark.parametrize("odd", ODD)
 def test_no_answer_raises(odd):
     for name in EXERCISES:
         for answer in (ODD[odd], lambda *arguments: ODD[odd], lambda first, *others: first):
             verdict = check(name, answer)
             assert isinstance(verdict, Verdict) and verdict.message and "!" not in verdict.message
+            assert len(verdict.message) < 1000
+
+
+@pytest.mark.parametrize(
+    "error", [SystemExit(3), GeneratorExit(), BaseException("x"), Silent()], ids=lambda e: type(e).__name__
+)
+def test_whatever_a_function_raises_is_told(error):
+    def mine(features):
+        raise error
+
+    verdict = check("04.gram", mine)
+    assert not verdict.passed and "at line 2 of mine" in verdict.message
+
+
+def test_a_function_that_fails_only_at_work_is_told():
+    def on_small_maps(features):
+        if features.shape[-1] > 32:
+            raise SystemExit
+        return gram(features)
+
+    assert "ends the program at line 3 of on_small_maps" in trouble_at_work(EXERCISES["04.gram"], on_small_maps)
 
 
 # Functions that a program uses
@@ -701,18 +708,28 @@ def test_an_import_is_never_cut_off(tmp_path, monkeypatch):
 
 @pytest.mark.skipif(not hasattr(__import__("signal"), "setitimer"), reason="this system has no alarms")
 def test_a_busy_machine_gets_more_time(monkeypatch):
-    """Waiting stands for a machine that is busy with other programs; at some time it is enough."""
+    """Here all time is lost to other programs; at some time it is enough."""
     monkeypatch.setattr("nstlib.exercise.patience.patience.__wrapped__.__defaults__", (0.2,))
+    monkeypatch.setattr("nstlib.exercise.patience.waited", lambda threads: time.perf_counter())
+    assert check("04.gram", waiting(0.08))
+    assert "0.2 seconds" in check("04.gram", waiting(5)).message
 
-    def waits(seconds):
-        def mine(features):
-            time.sleep(seconds)
-            return gram(features)
 
-        return mine
+@pytest.mark.skipif(not Path("/proc/self/schedstat").exists(), reason="this system does not count waiting for a core")
+def test_a_function_that_waits_is_told_from_a_busy_machine(monkeypatch):
+    monkeypatch.setattr("nstlib.exercise.patience.patience.__wrapped__.__defaults__", (0.5,))
+    begun = time.perf_counter()
+    verdict = check("04.gram", waiting(20))
+    assert "0.5 seconds" in verdict.message and "line 2 of mine" in verdict.message
+    assert time.perf_counter() - begun < 2.5  # busy machines get six times 0.5 s
 
-    assert check("04.gram", waits(0.08))
-    assert "0.2 seconds" in check("04.gram", waits(5)).message
+
+def waiting(seconds):
+    def mine(features):
+        time.sleep(seconds)
+        return gram(features)
+
+    return mine
 
 
 def test_patience_leaves_the_callers_alarm_alone():

@@ -63,6 +63,18 @@ def test_it_goes_on_with_a_network():
     assert any(not torch.equal(value, kept[name]) for name, value in first.network.state_dict().items())
 
 
+def test_a_styles_transparent_part_is_no_style():
+    look = load_image(STYLE, 128).pixels[0, :, :80, :80]
+    cut_out, on_white = torch.zeros(4, 80, 160), torch.ones(3, 80, 160)
+    cut_out[:3, :, :80] = on_white[:, :, :80] = look
+    cut_out[3, :, :80] = 1
+    alone, cut, white = (
+        next(train_style_network(style, PHOTOGRAPHS, steps=1, batch=1, size=160)).loss
+        for style in (look, cut_out, on_white)
+    )
+    assert abs(cut - alone) < 0.4 * abs(white - alone)
+
+
 def test_paint_gives_a_picture():
     made = fresh(0).paint("content/city", 48)
     assert isinstance(made, nst.Picture) and max(made.pixels.shape) == 48 and not made.pixels.requires_grad

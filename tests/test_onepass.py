@@ -214,5 +214,52 @@ def test_the_command_paints_and_asks_before_it_overwrites(tmp_path, capsys, monk
     assert torch.equal(*(load_image(name, 64).pixels[..., 50:] for name in (masked, CONTENT)))
     over = CliRunner().invoke(command, ["onepass", CONTENT, STYLE, "-o", mask, "--mask", mask, "--force"])
     assert isinstance(over.exception, InputError)
-    again = CliRunner().invoke(command, ["onepass", CONTENT, STYLE, "-o", place])
-    assert isinstance(again.exception, InputError) and "--force" in str(again.exception)
+    again = CliRunner().invoke(command, ["onepass", CONTENT, STYLE, "-o", place, "--size", "64"])
+    assert again.exit_code == 0, "it is nst's own picture"
+    told = CliRunner().invoke(command, ["show", place])
+    assert "method             wct" in told.output and "strength           1.0" in told.output
+    nst.save_image(nst.load_image(CONTENT, 64).pixels, place)
+    refused = CliRunner().invoke(command, ["onepass", CONTENT, STYLE, "-o", place])
+    assert isinstance(refused.exception, InputError) and "--force" in str(refused.exception)
+
+
+def test_a_picture_that_cannot_be_saved_where_it_was_to_be_is_saved_elsewhere(tmp_path, monkeypatch):
+    from click.testing import CliRunner
+
+    from nstlib import cli, image
+
+    whole = image.whole
+
+    def full(path):
+        if path.name == "out.png":
+            raise OSError("the disk is full")
+        return whole(path)
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(image, "whole", full)
+    done = CliRunner().invoke(cli.nst, ["onepass", CONTENT, STYLE, "-o", "out.png", "--size", "64"])
+    assert isinstance(done.exception, cli.Trouble | SystemExit) and done.exit_code == 1
+    assert nst.load_image("nst.png").pixels.shape[3] == 64
+
+
+def test_a_size_that_the_format_cannot_hold_is_refused_before_painting(tmp_path, monkeypatch):
+    from click.testing import CliRunner
+
+    from nstlib import cli, onepass
+
+    monkeypatch.setattr(onepass, "cascade", None)
+    nst.save_image(torch.rand(3, 40, 17000), tmp_path / "wide.png")
+    call = ["onepass", str(tmp_path / "wide.png"), STYLE, "-o", str(tmp_path / "a.webp"), "--size", "17000"]
+    assert "16,383" in str(CliRunner().invoke(cli.nst, call).exception)
+
+
+@pytest.mark.parametrize("method", ["wct", "adain"])
+def test_a_styles_transparent_part_is_no_style(method):
+    look = load_image(STYLE, 128).pixels[0, :, :80, :80]
+    cut_out, on_white = torch.zeros(4, 80, 160), torch.ones(3, 80, 160)
+    cut_out[:3, :, :80] = on_white[:, :, :80] = look
+    cut_out[3, :, :80] = 1
+    alone, cut, white = (
+        nst.one_pass(CONTENT, style, size=96, method=method).pixels for style in (look, cut_out, on_white)
+    )
+    assert (cut - alone).norm() < 0.6 * (white - alone).norm()

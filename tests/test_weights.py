@@ -14,7 +14,15 @@ from nstlib import weights
 from nstlib.architecture import BACKBONES
 from nstlib.backbone import Backbone
 from nstlib.errors import InputError
-from nstlib.weights import WEIGHTS, fetch_weights, find_weights, load_weights, read_weights, save_weights
+from nstlib.weights import (
+    WEIGHTS,
+    check_export,
+    fetch_weights,
+    find_weights,
+    load_weights,
+    read_weights,
+    save_weights,
+)
 
 PUBLISHED = [name for name, record in WEIGHTS.items() if record.published]
 
@@ -256,13 +264,39 @@ def test_a_write_that_fails_leaves_the_old_file_and_nothing_else(breaks, tmp_pat
         raise OSError("disk full")
 
     monkeypatch.setattr(*((weights, "save") if breaks == "the writing" else (weights.os, "replace")), fail)
-    with pytest.raises(OSError, match="disk full"):
+    with pytest.raises(InputError, match=r"disk full.*make room"):
         save_weights(state(2), path)
     monkeypatch.undo()
     assert os.listdir(tmp_path) == ["net.safetensors"]
     assert value_in(path) == 1
     save_weights(state(2), path)
     assert value_in(path) == 2
+
+
+def test_an_export_costs_no_other_file(tmp_path, monkeypatch):
+    own = tmp_path / "own.safetensors"
+    save_file(state(), own)  # somebody's
+    source = tmp_path / "squeezenet1_0.safetensors"
+    save_file(state(), source)
+    monkeypatch.setenv("NSTLIB_WEIGHTS", str(tmp_path))
+    (tmp_path / "link.safetensors").symlink_to(source)
+    (tmp_path / "broken.safetensors").write_bytes(b"\xff" * 99)
+    for path in (own, tmp_path / "broken.safetensors"):
+        with pytest.raises(InputError, match=r"nst did not make it.*--force"):
+            check_export(path, "squeezenet1_0")
+        assert check_export(path, "squeezenet1_0", force=True) == path
+    for path in (source, tmp_path / "link.safetensors"):
+        with pytest.raises(InputError, match="are read from: name another file"):
+            check_export(path, "squeezenet1_0", force=True)
+    save_weights(state(), own, network="squeezenet1_0", until="fire8")
+    assert check_export(own, "squeezenet1_0") == own
+
+
+@pytest.mark.parametrize("name", ["x\0.safetensors", "a" * 300 + ".safetensors", "/proc/x.safetensors"])
+def test_an_export_that_cannot_be_written_is_refused_before_anything_is_loaded(name, tmp_path):
+    with pytest.raises(InputError, match=r"cannot be written|cannot export") as caught:
+        check_export(tmp_path / name, "pocket")
+    assert len(str(caught.value).splitlines()) == 1
 
 
 @pytest.mark.parametrize("file", ["net.pth", "net", "missing/net.safetensors"])

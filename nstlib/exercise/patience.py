@@ -10,6 +10,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
 
+from ..threads import waited
+
 __all__ = ["TooLong", "patience"]
 
 SECONDS = 10.0
@@ -40,14 +42,15 @@ def patience(seconds: float = SECONDS) -> Iterator[None]:
         return
 
     caller = sys._getframe(2)  # behind contextlib
-    start, begun = time.perf_counter(), time.process_time()
+    start, lost = time.perf_counter(), waited(1)
 
     def wake(number: int, frame: FrameType | None) -> None:
-        idle = time.process_time() - begun < seconds / 2 and time.perf_counter() - start < BUSY * seconds
-        if idle or importing(frame, caller):
+        passed = time.perf_counter() - start
+        had = passed - (waited(1) - lost)  # without what other programs took
+        if (had < seconds / 2 and passed < BUSY * seconds) or importing(frame, caller):
             alarm(signal.ITIMER_REAL, seconds / 10)
             return
-        raise TooLong(f"it has not come back after {seconds:g} seconds, so a loop there does not end")
+        raise TooLong(f"it has not come back after {seconds:g} seconds, so a loop there does not end, or waits")
 
     before = signal.signal(signal.SIGALRM, wake)
     alarm(signal.ITIMER_REAL, seconds)

@@ -94,8 +94,13 @@ class Choice:
     def _repr_markdown_(self) -> str:
         return "\n".join([f"{self.question}\n", *(f"- **{k}** {text}" for k, (text, _) in self.options.items())])
 
+    @staticmethod
+    def letter(answer: object) -> str:
+        """What somebody who gave this meant, a letter or not."""
+        return one_line(answer).strip("().").lower()
+
     def check(self, answer: object) -> Verdict:
-        letter = str(answer).strip().strip("().").lower()
+        letter = self.letter(answer)
         if letter not in self.options:
             return Verdict(False, f"Choose one of the letters {', '.join(self.options)}, in quotes.")
         return Verdict(letter == self.answer, self.options[letter][1])
@@ -277,7 +282,9 @@ class Code:
                 if "aten::" in str(error):  # PyTorch's own, about an operation
                     return Verdict(False, raised(answer, error, where))
                 return NOT_ANSWERED
-            except (Exception, SystemExit) as error:
+            except KeyboardInterrupt:
+                raise
+            except BaseException as error:  # SystemExit, and whatever else somebody raises
                 return Verdict(False, raised(answer, error, where))
             if unanswered(value):
                 missing = f"Nothing comes back for {where}: look for a branch without return."
@@ -355,9 +362,9 @@ class Code:
             try:
                 with patience():
                     here, near = slope(answer, case), slope(answer, nudged(case))
-            except NoGradient:
+            except (NoGradient, KeyboardInterrupt):
                 raise
-            except (Exception, SystemExit) as error:
+            except BaseException as error:
                 if isinstance(error, TypeError | RuntimeError) and "numpy" in str(error):
                     line = where_in(answer, error) or "your function"
                     raise NoGradient(f"NumPy, at {line}, cuts it off. Use torch's own functions.") from None
@@ -417,7 +424,8 @@ def raised(answer: Callable, error: BaseException, where: str) -> str:
         return f"For {where} {error}: look at {line or 'its loops'}."
     if isinstance(error, SystemExit):
         return f"For {where} it ends the program at {line or 'a call of exit'}: return the result instead."
-    text = one_line(str(error).strip() or "no message", limit=160).rstrip(".!")
+    text = one_line(error, limit=160).rstrip(".!")
+    text = "no message" if text == type(error).__name__ else text
     if isinstance(error, TypeError) and not line:
         return f"For {where} your function cannot be called: {text}."
     if isinstance(error, NameError):

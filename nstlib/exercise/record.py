@@ -14,6 +14,8 @@ __all__ = ["Entry", "playback"]
 
 HEAD = ("question", "you said", "found")
 POWER = 64  # the largest exponent that is worked out
+LETTERS = 200  # of a text that is worked out: a longer one may cost Python's parser all memory
+BITS = 2000  # of a number that is raised to a power: no answer has more
 SIGNS = {
     ast.Add: operator.add,
     ast.Sub: operator.sub,
@@ -73,7 +75,7 @@ class Entry:
             answer: see `say`.
         """
         if isinstance(self.question, Choice):
-            letter = str(answer).strip().strip("()").lower()
+            letter = self.question.letter(answer)
             return letter if letter in self.question.options else None
         found = numbers(worked_out(answer))
         return None if found is None or not found.size else tuple(found.ravel().tolist())
@@ -161,7 +163,7 @@ def worked_out(answer: object) -> object:
     >>> worked_out("1/4"), worked_out("25 %"), worked_out("64 * 64, 2**30"), worked_out("many")
     (0.25, 0.25, (4096, 1073741824), 'many')
     """
-    if not isinstance(answer, str):
+    if not isinstance(answer, str) or len(answer) > LETTERS:
         return answer
     try:
         formula = answer.strip().replace("^", "**").replace("×", "*").replace("%", "/100")
@@ -187,7 +189,9 @@ def value(node: ast.expr) -> object:
         return SIGNS[type(node.op)](value(node.operand))
     if isinstance(node, ast.BinOp) and type(node.op) in SIGNS:
         left, right = value(node.left), value(node.right)
-        if isinstance(node.op, ast.Pow) and abs(right) > POWER:
+        if isinstance(node.op, ast.Pow) and (
+            abs(right) > POWER or (isinstance(left, int) and left.bit_length() > BITS)
+        ):
             raise ValueError("a power that large is nobody's answer")
         return SIGNS[type(node.op)](left, right)
     raise ValueError(f"{type(node).__name__} is no number")

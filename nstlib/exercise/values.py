@@ -9,15 +9,24 @@ from typing import Any
 import numpy as np
 from torch import Tensor
 
+from ..errors import one_line
+from .patience import TooLong
+
 __all__ = ["Answers", "copy", "count", "kind", "numbers", "ratio", "right", "rounded", "same", "short", "unchanged"]
 
+MOST = 5e7  # numbers of a result that are looked at: no exercise asks for so many
 LONG = 60  # letters: what takes more, an optimiser say, is called by its type
 Answers = Sequence[np.ndarray]  # one for each case
 
 
 def numbers(value: object) -> np.ndarray | None:
-    """Tensors, arrays, lists of them and numbers as one array in float64; None if they are none, or complex."""
+    """Tensors, arrays, lists of them and numbers as one array in float64.
+
+    None if they are none, complex, or more than anybody was asked for.
+    """
     try:
+        if isinstance(value, Tensor | np.ndarray) and np.prod(value.shape, dtype=float) > MOST:
+            return None
         if isinstance(value, Tensor):
             value = value.detach().cpu()
             value = (value.cdouble() if value.is_complex() else value.double()).numpy()
@@ -29,7 +38,9 @@ def numbers(value: object) -> np.ndarray | None:
         if np.iscomplexobj(array):  # of an inverse transform, say
             return array.real.astype(np.float64) if np.allclose(array.imag, 0, atol=1e-6) else None
         return np.asarray(array, dtype=np.float64)
-    except (TypeError, ValueError, RuntimeError):
+    except TooLong:
+        raise
+    except Exception:  # an object of somebody's own may raise anything
         return None
 
 
@@ -116,10 +127,19 @@ def kind(value: object) -> str:
     if isinstance(value, tuple | list):
         return f"a {type(value).__name__} of {len(value)}"
     if isinstance(value, str):
-        return f"the text '{value}'"
-    if value.is_complex() if isinstance(value, Tensor) else isinstance(value, complex) or np.iscomplexobj(value):
+        return f"the text '{one_line(value)}'"
+    if (
+        value.is_complex()
+        if isinstance(value, Tensor)
+        else isinstance(value, complex | np.ndarray) and np.iscomplexobj(value)
+    ):
         return "complex numbers"
-    return "one array" if isinstance(value, Tensor | np.ndarray) else f"a {type(value).__name__}"
+    if not isinstance(value, Tensor | np.ndarray):
+        return f"a {type(value).__name__}"
+    shape = f"of shape {tuple(value.shape)}"
+    if np.prod(value.shape, dtype=float) > MOST:
+        return f"an array {shape}, too large to compare"
+    return f"an array {shape} that holds no plain numbers" if numbers(value) is None else "one array"
 
 
 def count(number: int, noun: str) -> str:
