@@ -14,7 +14,7 @@ from typing import Any, BinaryIO
 
 from .errors import InputError
 
-__all__ = ["names_for", "read_toml", "short_name", "try_to_write", "whole"]
+__all__ = ["names_for", "read_toml", "short_name", "spoken_name", "try_to_write", "whole"]
 
 
 def names_for(path: str | os.PathLike[str]) -> Iterator[Path]:
@@ -39,6 +39,18 @@ def short_name(source: str | os.PathLike[str]) -> str:
     """
     stem = PurePath(str(source).rstrip("/")).stem
     return re.sub(r"[^\w.-]+", "_", stem)[:40].strip("_.") or "picture"
+
+
+def spoken_name(source: str | os.PathLike[str]) -> str:
+    """What a picture is called where people read it, in words that a line may be broken between.
+
+    Args:
+        source: a path, an address or a name.
+
+    >>> spoken_name("style/woodcut_waves")
+    'woodcut waves'
+    """
+    return short_name(source).replace("_", " ")
 
 
 def try_to_write(path: str | os.PathLike[str]) -> None:

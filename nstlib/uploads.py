@@ -8,14 +8,17 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
+from urllib.parse import unquote, urlsplit
+from urllib.request import DataHandler, Request
 
 from .decode import SUFFIXES, decode
 from .errors import InputError, one_line
 from .files import names_for, short_name, whole
+from .gallery import read_picture
 
-__all__ = ["keep_upload", "own_pictures", "uploads"]
+__all__ = ["keep_upload", "own_pictures", "pasted", "uploads"]
 
 FOLDER = Path("own")
 
@@ -28,6 +31,29 @@ def uploads(value: Any) -> list[tuple[str, bytes]]:
     """
     files = [{"name": name, **file} for name, file in value.items()] if isinstance(value, Mapping) else value
     return [(str(file["name"]), bytes(file["content"])) for file in files]
+
+
+def pasted(text: str) -> tuple[str, bytes]:
+    """The name and the bytes of a picture that was pasted.
+
+    Args:
+        text: an address, one that holds the data itself (`data:image/png;base64,…`) too; a path, or a name of the kit.
+
+    Raises:
+        InputError: there is no file behind it, or the data of an address cannot be read.
+
+    >>> pasted("data:image/png;name=my%20cat.png;base64,AAEC")
+    ('my cat.png', b'\\x00\\x01\\x02')
+    """
+    if not text.startswith("data:"):
+        data, _ = read_picture(text)
+        return unquote(PurePosixPath(urlsplit(text).path).name) or "picture", data
+    try:
+        with DataHandler().data_open(Request(text)) as answer:
+            return unquote(answer.headers.get_param("name") or "pasted.png"), answer.read()
+    except (ValueError, OSError) as error:
+        advice = "copy the picture itself, or its address, once more"
+        raise InputError(f"the pasted data cannot be read ({one_line(error)}): {advice}") from None
 
 
 def keep_upload(name: str, data: bytes) -> str:

@@ -1,5 +1,7 @@
 """What a person does, done in a real browser: the studio in JupyterLab and under Voila, a notebook's own displays."""
 
+import base64
+import io
 import json
 import re
 import time
@@ -8,7 +10,7 @@ import nbformat
 import numpy as np
 import pytest
 from alone import ROOT
-from browser import Voila, browser, lab, studio_runs  # noqa: F401  # fixtures
+from browser import TOKEN, Voila, browser, lab, studio_runs  # noqa: F401  # fixtures
 from PIL import Image
 
 from nstlib.result import read_facts
@@ -160,6 +162,36 @@ def test_an_own_picture_goes_from_upload_to_file(studio, lab, rng):  # noqa: F81
     facts = read_facts(lab.folder / name)
     assert name.startswith("studio/my_cat-") and facts["content"] == "own/my_cat.jpg"
     assert (lab.folder / "own/my_cat.jpg").read_bytes() == path.read_bytes()
+    studio.get_by_role("button", name="harbour", exact=True).click()
+
+
+GIVE = """([look, kind, name, data]) => {
+  const bytes = Uint8Array.from(atob(data), letter => letter.charCodeAt(0)), given = new DataTransfer();
+  given.items.add(new File([bytes], name, {type: "image/png"}));
+  const options = {bubbles: true, cancelable: true, clipboardData: given, dataTransfer: given};
+  const event = kind === "paste" ? new ClipboardEvent(kind, options) : new DragEvent(kind, options);
+  document.querySelector(look).dispatchEvent(event);
+}"""  # what a browser does when a person pastes or drops a file
+
+
+def png_data(seed):
+    file = io.BytesIO()
+    Image.fromarray(np.random.default_rng(seed).integers(0, 255, (60, 80, 3), dtype=np.uint8)).save(file, "PNG")
+    return base64.b64encode(file.getvalue()).decode()
+
+
+def test_a_picture_is_pasted_dropped_or_fetched_from_an_address(studio, lab):  # noqa: F811
+    field = ".nst-bring .nst-address input"
+    studio.evaluate(GIVE, [field, "paste", "my dog.png", png_data(1)])
+    wait_for(studio, "words", "my dog.png is kept")
+    assert studio.get_by_role("button", name="✓ my dog").count() == 1
+    assert studio.locator(field).first.input_value() == ""
+    studio.evaluate(GIVE, [".nst-bring .nst-thumbs", "drop", "my bird.png", png_data(2)])
+    wait_for(studio, "words", "my bird.png is kept")
+    studio.locator(field).first.fill(f"{lab.address}/files/own/my_dog.png?token={TOKEN}")
+    studio.keyboard.press("Enter")
+    wait_for(studio, "words", "my_dog.png is kept")
+    assert sorted(path.name for path in (lab.folder / "own").glob("my_[bd]*")) == ["my_bird.png", "my_dog.png"]
     studio.get_by_role("button", name="harbour", exact=True).click()
 
 

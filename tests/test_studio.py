@@ -72,9 +72,7 @@ def test_choices_arrive_in_the_plan_and_come_back_from_its_facts(choices):
     assert plan.settings.seed == choices.seed
     assert plan.settings.style_scales in (None, (choices.stroke,) * len(choices.styles))
     assert all(getattr(recipe, name) == value for name, value in choices.more.items())
-    back = Choices.of(json.loads(json.dumps(plan.facts)))
-    weights = np.array(choices.shares) / sum(choices.shares)
-    assert back.shares == pytest.approx(weights) and replace(back, shares=choices.shares) == choices
+    assert Choices.of(json.loads(json.dumps(plan.facts))) == choices
 
 
 def test_masks_and_layers_of_a_picture_come_back_and_go_when_its_styles_do(folder):
@@ -135,7 +133,7 @@ def test_code_and_command_run_as_they_are_shown_and_paint_what_was_chosen(folder
     pictures = [np.array(Image.open(folder / name)) for name in ("by code.png", "by command.png")]
     assert np.array_equal(*pictures)
     facts = read_facts(folder / "by command.png")
-    assert replace(Choices.of(facts), shares=TWO.shares) == chosen
+    assert Choices.of(facts) == chosen
 
 
 def test_code_keeps_to_a_notebooks_width():
@@ -163,6 +161,16 @@ def test_the_gallery_is_what_was_painted_and_nothing_else(folder):
     (shelf.folder / "holiday.png").write_bytes(png())
     (shelf.folder / "notes.txt").write_text("x")
     assert [path.name for path in Shelf().painted()] == ["harbour-brushstrokes-2.png", "harbour-brushstrokes.png"]
+
+
+def test_a_picture_is_called_by_what_it_is_made_of_and_its_number_or_by_a_persons_own_name(folder):
+    shelf, three = Shelf(), replace(SMALL, styles=("style/stained_glass", "style/mosaic", "style/cubist"))
+    painted = nst.stylize("content/harbour", *three.styles, size=48, evaluations=1)
+    paths = [painted.save(shelf.place(three)) for _ in range(2)]
+    (folder / "studio" / "best_of_all.png").write_bytes(paths[0].read_bytes())
+    words = [shelf.title(path) for path in (*paths, folder / "studio" / "best_of_all.png")]
+    assert words == ["harbour × stained glass + mosaic + cubist", f"{words[0]} (2)", "best of all"]
+    assert shelf.title(paths[1], brief=True) == "harbour × stained glass + 2 more (2)"
 
 
 def test_a_folder_that_cannot_be_made_is_told(folder):
@@ -489,20 +497,20 @@ def test_a_recipe_brings_its_own_settings(studio):
 
 
 def test_an_uploaded_picture_is_chosen_and_painted(studio):
-    give(studio.controls.upload_content, "cat.png", png())
-    give(studio.controls.upload_style, "art.png", png(seed=1))
+    give(studio.controls.bring_content.upload, "cat.png", png())
+    give(studio.controls.bring_style.upload, "art.png", png(seed=1))
     assert studio.choices.content == "own/cat.png" and studio.choices.styles == ("own/art.png",)
     studio.controls.knobs["size"].value, studio.controls.knobs["evaluations"].value = 128, 5
     studio.desk.paint.click()
     assert studio.painter.worker.wait(60) and "Kept as studio/cat-art.png" in words(studio)
     studio.controls.styles.choose(["style/mosaic", "style/cubist"])
-    give(studio.controls.upload_style, "sea.png", png(seed=2))
+    give(studio.controls.bring_style.upload, "sea.png", png(seed=2))
     assert studio.choices.styles == ("style/mosaic", "style/cubist", "own/sea.png")
 
 
 def test_a_broken_upload_is_told_and_changes_nothing(studio):
     before = studio.choices
-    give(studio.controls.upload_content, "cat.png", b"no picture")
+    give(studio.controls.bring_content.upload, "cat.png", b"no picture")
     assert "cat.png" in words(studio) and studio.choices == before
 
 
@@ -518,7 +526,7 @@ def test_paint_stop_continue_compare_restore_and_download(studio):
     studio.finished.gallery.press(str(Path("studio/harbour-brushstrokes.png")))
     assert (
         studio.easel.wipe.value == 50
-        and "harbour-mosaic-cubist to the left, harbour-brushstrokes" in studio.easel.canvas.value
+        and "harbour × mosaic + cubist to the left, harbour × brushstrokes to" in studio.easel.canvas.value
     )
     assert 'download="harbour-brushstrokes.png"' in studio.finished.link.value
     studio.finished.restore.click()
@@ -530,12 +538,12 @@ def test_two_chosen_pictures_have_their_facts_and_the_charts_are_of_the_one_chos
         studio.take(choices)
         studio.desk.paint.click()
         assert studio.painter.worker.wait(60)
-    assert "<b>" not in studio.easel.chart.value and ">harbour-mosaic-cubist<" in studio.easel.chart.value
+    assert "<b>" not in studio.easel.chart.value and ">harbour × mosaic + cubist<" in studio.easel.chart.value
     studio.finished.gallery.press(str(Path("studio/harbour-brushstrokes.png")))
     told = re.findall('class="nst-facts">([^ ]+)', studio.finished.facts.value)
     assert told == ["harbour-mosaic-cubist.png", "harbour-brushstrokes.png"]
-    assert ">harbour-brushstrokes<" in studio.easel.chart.value and "Loss" in studio.easel.chart.value
-    assert "to the left, harbour-brushstrokes to the right" in studio.easel.canvas.value
+    assert ">harbour × brushstrokes<" in studio.easel.chart.value and "Loss" in studio.easel.chart.value
+    assert "to the left, harbour × brushstrokes to the right" in studio.easel.canvas.value
 
 
 def test_a_picture_of_an_earlier_session_has_no_chart_and_says_so(studio):
@@ -545,7 +553,7 @@ def test_a_picture_of_an_earlier_session_has_no_chart_and_says_so(studio):
     studio.stories.clear()
     studio.finished.gallery.press(*studio.finished.gallery.buttons)
     studio.finished.gallery.press(*studio.finished.gallery.buttons)
-    assert "harbour-brushstrokes: how its loss fell was not kept" in studio.easel.chart.value
+    assert "harbour × brushstrokes: how its loss fell was not kept" in studio.easel.chart.value
 
 
 def test_what_was_restored_is_said_beside_the_button(studio):

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 import shlex
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from math import isclose
+from textwrap import shorten
 from typing import Any
 
 from ..errors import InputError
-from ..files import short_name
+from ..files import short_name, spoken_name
 from ..plan import Settings
 from ..recipe import Recipe
 from ..recipes import DEFAULT_RECIPE, RECIPES
@@ -60,7 +61,15 @@ class Choices:
     @property
     def title(self) -> str:
         """What it will be a picture of, in words."""
-        return f"{short_name(self.content)} × {' + '.join(map(short_name, self.styles))}"
+        return f"{spoken_name(self.content)} × {' + '.join(map(spoken_name, self.styles))}"
+
+    @property
+    def brief(self) -> str:
+        """The same in a few words, for a thumbnail."""
+        content, style, *more = (
+            shorten(spoken_name(name), 18, placeholder=" …") for name in (self.content, *self.styles)
+        )
+        return f"{content} × {style}" + (f" + {len(more)} more" if more else "")
 
     @property
     def stem(self) -> str:
@@ -138,7 +147,7 @@ class Choices:
         more = {name: value for name, value in values.items() if value != getattr(base, name)}
         if not strength:
             more["style_weight"] = recipe.style_weight
-        scales, shares = facts.get("style_scales") or (1.0,), facts.get("shares") or (1.0,) * len(names[1:])
+        scales = facts.get("style_scales") or (1.0,)
         if len(set(scales)) > 1:
             more["style_scales"] = tuple(scales)
         named = ("masks", "style_masks", "own_layers", "weights")
@@ -147,7 +156,7 @@ class Choices:
         return cls(
             content=names[0],
             styles=names[1:],
-            shares=tuple(map(float, shares)),
+            shares=proportions(facts.get("shares") or (1.0,) * len(names[1:])),
             recipe=name,
             strength=1.0
             if not strength
@@ -159,6 +168,16 @@ class Choices:
             more=more,
             **{name: getattr(recipe, name) for name in HELD},
         )
+
+
+def proportions(shares: Sequence[float]) -> tuple[float, ...]:
+    """Shares as a person would give them: the greatest is 1, and thirds have no more digits than a field shows.
+
+    >>> proportions((1 / 3, 1 / 3, 1 / 3)), proportions((0.2, 0.8))
+    ((1.0, 1.0, 1.0), (0.25, 1.0))
+    """
+    most = max(shares) or 1.0
+    return tuple(round(share / most, 6) for share in shares)
 
 
 def literal(value: Any) -> str:

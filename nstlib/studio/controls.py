@@ -9,21 +9,21 @@ from typing import TYPE_CHECKING, Any
 
 from ..architecture import BACKBONES
 from ..errors import InputError
-from ..files import short_name
+from ..files import spoken_name
 from ..gallery import assets, paintings
 from ..palette import COLORS
 from ..recipe import STARTS, Recipe
 from ..recipes import RECIPES
-from ..uploads import keep_upload, own_pictures, uploads
+from ..uploads import own_pictures
 from ..weights import WEIGHTS, find_weights
-from ..widget.controls import upload_button
+from ..widget.bring import Bring
 from ..worker import Worker
 from .choices import Choices
 from .parts import guarded, marked, named, row
-from .picker import Picker, called
+from .picker import Picker
 
 if TYPE_CHECKING:
-    from ipywidgets import VBox, Widget
+    from ipywidgets import VBox
 
 __all__ = ["STYLES", "Controls", "here", "megabytes"]
 
@@ -76,10 +76,9 @@ class Controls:
         """How other pictures get there."""
         from ipywidgets import Dropdown
 
-        self.upload_content = upload_button("Upload a content picture")
-        self.upload_style = upload_button("Upload style pictures", multiple=True)
-        for control, picker in ((self.upload_content, self.contents), (self.upload_style, self.styles)):
-            control.observe(guarded(partial(self.uploaded, control, picker), self.said), "value")
+        own = partial(self.brought, self.contents), partial(self.brought, self.styles)
+        self.bring_content = Bring("Upload a content picture", own[0], self.said, self.said)
+        self.bring_style = Bring("Upload style pictures", own[1], self.said, self.said, multiple=True)
         offered = [("fetch one …", ""), *known_paintings()]
         self.paintings = marked("nst-paintings", Dropdown, options=offered, **named("Painting", "initial"))
         self.paintings.observe(guarded(self.painting_chosen, self.said), "value")
@@ -124,11 +123,9 @@ class Controls:
 
         children = [
             HTML("<h3>Content</h3>"),
-            self.contents.box,
-            row(self.upload_content),
+            marked("nst-bring", VBox, [self.contents.box, row(*self.bring_content.parts)]),
             HTML(f"<h3>Style, up to {STYLES}</h3>"),
-            self.styles.box,
-            row(self.upload_style),
+            marked("nst-bring", VBox, [self.styles.box, row(*self.bring_style.parts)]),
             self.paintings,
             marked("nst-shares", Box, self.shares),
             marked("nst-knobs", Box, [knob for name, knob in self.knobs.items() if name not in BESIDE_PAINT]),
@@ -161,21 +158,17 @@ class Controls:
             self.show(self.choices.by(self.knobs["recipe"].value))
             self.changed()
 
-    def uploaded(self, control: Widget, picker: Picker) -> None:
-        """Keep what was uploaded, and choose it.
+    def brought(self, picker: Picker, kept: str, name: str) -> None:
+        """Choose a picture that a person brought along.
 
         Args:
-            control: the `FileUpload`.
             picker: that shows it.
+            kept: the picture, as `load_image` takes it.
+            name: what its owner calls it.
         """
-        files = uploads(control.value)
-        for name, data in files:
-            picker.add(keep_upload(name, data))
-            self.said(f"{name} is kept as a picture of your own, and chosen")
-        if files:
-            self.touched()
-        if files and not isinstance(control.value, dict):
-            control.value = ()  # so that the same file can come again
+        picker.add(kept)
+        self.said(f"{name} is kept as a picture of your own, and chosen")
+        self.touched()
 
     def painting_chosen(self) -> None:
         """Fetch a painting in the background, and choose it."""
@@ -230,7 +223,7 @@ class Controls:
         for number, control in enumerate(self.shares):
             there = number < len(styles) and len(styles) > 1
             control.layout.visibility = "visible" if there else "hidden"
-            control.description = f"share of {called(styles[number])}" if there else f"share {number + 1}"
+            control.description = f"share of {spoken_name(styles[number])}" if there else f"share {number + 1}"
 
 
 def times(factor: float) -> str:
@@ -243,7 +236,7 @@ MORE: dict[str, Callable[[Any], str]] = {
     "size": lambda size: f"{size} pixels",
     "strength": times,
     "stroke": times,
-    "start": short_name,
+    "start": spoken_name,
 }
 
 

@@ -108,7 +108,8 @@ def download(path: Path) -> str:
     data = base64.b64encode(path.read_bytes()).decode()
     kind = MIMES.get(path.suffix.lower(), "application/octet-stream")
     name = escape(path.name)
-    return f'<a class="nst-download" download="{name}" href="data:{kind};base64,{data}">Download {name}</a>'
+    words = f'aria-label="Download {name}" title="{name}"'
+    return f'<a class="nst-download" {words} download="{name}" href="data:{kind};base64,{data}">Download</a>'
 
 
 def code_block(title: str, text: str) -> str:
@@ -161,7 +162,7 @@ def lines(history: Sequence[Record]) -> str:
     values = [value for line in kinds.values() for value in line if value > 0] or [1.0]
     low, high = log10(min(values)), log10(max(values))
     low, high = (low, high) if high - low > 0.1 else (low - 0.1, high + 0.1)
-    left, right, top, bottom = 8, width - 92, 8, height - 20
+    left, right, top, bottom = 8, width - 104, 8, height - 20
     step = (right - left) / max(1, len(history) - 1)
 
     def y(value: float) -> float:
@@ -175,7 +176,7 @@ def lines(history: Sequence[Record]) -> str:
         points = " ".join(f"{left + i * step:.1f},{y(line[i]):.1f}" for i in range(0, len(line), thin))
         drawn.append(f'<polyline class="nst-l{number}" points="{points} {right:.1f},{y(line[-1]):.1f}"/>')
         place = y(line[-1]) + 4
-        while any(abs(place - other) < 13 for other in taken):
+        while any(abs(place - other) < 14 for other in taken):
             place += 1
         taken.append(place)
         names.append(f'<text x="{right + 4}" y="{place:.1f}">{escape(kind)} {line[-1]:.2g}</text>')

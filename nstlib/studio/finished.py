@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import InputError
-from ..files import short_name
+from ..files import spoken_name
 from ..result import duration
 from . import drawing
 from .choices import Choices
@@ -36,7 +36,7 @@ class Finished:
         self.shelf, self.compared, self.take = shelf, compared, restored
         names = [str(path) for path in shelf.painted()[:SHOWN]]
         chosen = guarded(self.pressed, self.say)
-        options: dict[str, Any] = {"most": 2, "least": 0, "frame": "nst-gallery", "label": 50}
+        options: dict[str, Any] = {"most": 2, "least": 0, "frame": "nst-gallery", "label": 64, "words": self.caption}
         self.gallery = Picker(names, "finished picture", changed=chosen, **options)
         self.note = marked("nst-note", HTML)
         self.restore = button("Restore its settings", "nst-restore", self.restored, self.say)
@@ -60,6 +60,14 @@ class Finished:
     def chosen(self) -> list[Path]:
         """The files that are chosen, none to two, the one that was chosen last at the end."""
         return [Path(name) for name in self.gallery.chosen]
+
+    def caption(self, name: str) -> str:
+        """What stands under a thumbnail.
+
+        Args:
+            name: of the picture's file.
+        """
+        return self.shelf.title(Path(name), brief=True)
 
     def pressed(self) -> None:
         """A person has chosen: tell of it."""
@@ -111,7 +119,7 @@ class Finished:
 
     def sides(self) -> tuple[Side | None, Side | None]:
         """What is chosen, as the easel shows it: one beside its content, or two beside each other."""
-        sides = [(picture(path), path.stem) for path in self.chosen]
+        sides = [(picture(path), self.shelf.title(path)) for path in self.chosen]
         if len(sides) == 2:
             return sides[0], sides[1]
         return self.content_of(self.chosen[0]), sides[0]
@@ -124,7 +132,7 @@ class Finished:
         """
         name = (self.shelf.facts(path) or {}).get("content")
         try:
-            return picture(name), short_name(str(name))
+            return picture(name), spoken_name(str(name))
         except (InputError, TypeError):
             return None
 
@@ -136,10 +144,10 @@ class Finished:
         """
         facts = self.shelf.facts(path) or {}
         recipe = facts.get("recipe", {})
-        styles = " + ".join(map(short_name, map(str, facts.get("styles") or ())))
+        styles = " + ".join(map(spoken_name, map(str, facts.get("styles") or ())))
         return [
             path.name,
-            f"{short_name(str(facts.get('content')))} × {styles}",
+            f"{spoken_name(str(facts.get('content')))} × {styles}",
             f"recipe {recipe.get('name')} on {recipe.get('backbone')}",
             f"size {recipe.get('size')}, style weight {recipe.get('style_weight', 0):g}",
             f"painted in {duration(facts.get('seconds', 0))}, loss {facts.get('loss', 0):.3g}",

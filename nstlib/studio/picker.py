@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING
 from PIL import Image
 
 from ..errors import InputError
-from ..files import short_name
+from ..files import spoken_name
 from ..image import load_image, to_pil
 from .drawing import LABEL, THUMB, thumb_style
 
 if TYPE_CHECKING:
     from ipywidgets import Button, VBox
 
-__all__ = ["Picker", "called"]
+__all__ = ["Picker"]
 
 
 class Picker:
@@ -28,6 +28,7 @@ class Picker:
         most: how many may be chosen; the one that was chosen first makes room for another.
         least: how many must be.
         changed: is called after a person's choice, not after `choose`.
+        words: what a picture is called under its thumbnail.
         frame: the class of the box, for the style sheet.
         label: pixels at the foot of each picture that are dark under its name.
     """
@@ -40,12 +41,14 @@ class Picker:
         most: int = 1,
         least: int = 1,
         changed: Callable[[], None] = lambda: None,
+        words: Callable[[str], str] = spoken_name,
         frame: str = "nst-thumbs",
         label: int = LABEL,
     ):
         from ipywidgets import HTML, Box, VBox
 
-        self.kind, self.most, self.least, self.changed, self.label = kind, most, least, changed, label
+        self.kind, self.most, self.least, self.changed = kind, most, least, changed
+        self.words, self.label = words, label
         self.buttons: dict[str, Button] = {}
         self.rules: dict[str, str] = {}
         self.chosen: tuple[str, ...] = ()
@@ -78,7 +81,7 @@ class Picker:
             image = thumbnail(name)
         except InputError:
             return None
-        made = Button(description=called(name), tooltip=f"{self.kind} {name}")
+        made = Button(description=self.words(name), tooltip=f"{self.kind} {name}")
         look = f"nst-t{hashlib.sha1(name.encode()).hexdigest()[:10]}"
         self.rules[name] = thumb_style(look, image, self.label)
         for one in ("nst-thumb", look):
@@ -140,21 +143,9 @@ class Picker:
             self.show([*missing, *self.buttons])
         self.chosen = wanted
         for name, button in self.buttons.items():
-            mark, words = name in wanted, called(name)
+            mark, words = name in wanted, self.words(name)
             button.description = f"✓ {words}" if mark else words
             (button.add_class if mark else button.remove_class)("nst-chosen")
-
-
-def called(name: str) -> str:
-    """What a picture is called on the page, in words that a line may be broken between.
-
-    Args:
-        name: as `load_image` takes it.
-
-    >>> called("style/woodcut_waves")
-    'woodcut waves'
-    """
-    return short_name(name).replace("_", " ")
 
 
 def thumbnail(name: str) -> Image.Image:

@@ -9,7 +9,7 @@ from threading import Event
 from typing import TYPE_CHECKING
 
 from ..errors import InputError
-from ..files import short_name
+from ..files import spoken_name
 from ..forecast import foresee, learned, measure
 from ..image import to_pil
 from ..optimizers import Stop
@@ -134,7 +134,7 @@ class Studio:
             self.easel.show(newest, self.easel.right)
             return
         self.easel.show(left, right, apart=True if len(chosen) == 2 else None)
-        self.easel.tell(chosen[-1].stem, self.stories.get(chosen[-1], Story()))
+        self.easel.tell(self.shelf.title(chosen[-1]), self.stories.get(chosen[-1], Story()))
 
     # --- what follows from it --------------------------------------------------------------------
 
@@ -177,7 +177,7 @@ class Studio:
         """Lay the content on the easel, while nothing is painted."""
         if not self.painter.busy:
             content = self.choices.content
-            self.easel.show(None, (picture(content), short_name(content)))
+            self.easel.show(None, (picture(content), spoken_name(content)))
 
     # --- what happens, told from the painter's thread --------------------------------------------
 
@@ -188,7 +188,7 @@ class Studio:
         self.desk.run()
         left, content = self.easel.left, canvas.plan.content
         if content is not None:
-            left = drawing.small(to_pil(content.pixels)), short_name(canvas.choices.content)
+            left = drawing.small(to_pil(content.pixels)), spoken_name(canvas.choices.content)
         self.easel.show(left, self.easel.right, apart=False)
         self.drawn = self.charted = self.done = 0.0
 
@@ -210,8 +210,8 @@ class Studio:
         took = f"{result.evaluations} evaluations in {duration(result.seconds)}"
         self.desk.finish(self.done if left else 1.0, took)
         self.stories[path] = story(canvas)
-        self.easel.show(self.easel.left, (drawing.small(to_pil(result.image)), path.stem))
-        self.easel.tell(path.stem, self.stories[path])
+        self.easel.show(self.easel.left, (drawing.small(to_pil(result.image)), self.shelf.title(path)))
+        self.easel.tell(self.shelf.title(path), self.stories[path])
         self.finished.add(path)
         elsewhere = "" if path.parent == self.shelf.folder else f": '{self.shelf.folder}' cannot be written to"
         hint = ", too little has changed: more strength or evaluations help" if result.unchanged else ""
