@@ -36,7 +36,7 @@ from .result import FORMAT
 from .rules import Choice, Maybe, Number, Text, Tuple, accept, default_of, field
 from .style import MOSTLY, STATISTICS, guides
 
-__all__ = ["Plan", "Settings", "Stage", "options_of", "prepare"]
+__all__ = ["ALPHA", "REST", "Plan", "Settings", "Stage", "is_file", "load_masks", "options_of", "prepare"]
 
 ROUGH = 0.6  # of a mixed run's evaluations at full size, before float32 takes over (measured: tests/benchmarks, loss)
 NOISE = {"float32": 0.0, "bfloat16": 1e-2, "float16": 1e-3}  # relative error of a loss, see `lbfgs`

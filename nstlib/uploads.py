@@ -18,9 +18,10 @@ from .errors import InputError, one_line
 from .files import names_for, short_name, whole
 from .gallery import read_picture
 
-__all__ = ["keep_upload", "own_pictures", "pasted", "uploads"]
+__all__ = ["REGIONS", "keep_upload", "own_pictures", "pasted", "uploads"]
 
 FOLDER = Path("own")
+REGIONS = FOLDER / "regions"  # masks of pictures: no pictures to paint
 
 
 def uploads(value: Any) -> list[tuple[str, bytes]]:
@@ -56,12 +57,13 @@ def pasted(text: str) -> tuple[str, bytes]:
         raise InputError(f"the pasted data cannot be read ({one_line(error)}): {advice}") from None
 
 
-def keep_upload(name: str, data: bytes) -> str:
+def keep_upload(name: str, data: bytes, folder: Path = FOLDER) -> str:
     """Write an upload into the folder of own pictures, under its name, never over another file.
 
     Args:
         name: as the browser has it.
         data: the file.
+        folder: of own pictures, or of what belongs to them.
 
     Returns:
         What `load_image` takes: the file, from the notebook's folder; one with the same bytes is taken as it is.
@@ -73,11 +75,11 @@ def keep_upload(name: str, data: bytes) -> str:
     plain = Path(re.split(r"[/\\]", name)[-1].lstrip("."))
     suffix = plain.suffix.lower() if plain.suffix.lower() in SUFFIXES else ".jpg"  # what it is, its first bytes say
     stem = short_name(plain.name)
-    same = (path for path in own_files() if path.stem.startswith(stem) and path.read_bytes() == data)
+    same = (path for path in own_files(folder) if path.stem.startswith(stem) and path.read_bytes() == data)
     if (path := next(same, None)) is None:
-        path = next(free for free in names_for(FOLDER / f"{stem}{suffix}") if not free.exists())
+        path = next(free for free in names_for(folder / f"{stem}{suffix}") if not free.exists())
         try:
-            FOLDER.mkdir(exist_ok=True)
+            folder.mkdir(parents=True, exist_ok=True)
             with whole(path) as file:
                 file.write(data)
         except OSError as error:
@@ -86,12 +88,16 @@ def keep_upload(name: str, data: bytes) -> str:
     return path.as_posix()
 
 
-def own_pictures() -> list[str]:
-    """The names of the pictures that a person brought along, as `load_image` takes them."""
-    return [path.as_posix() for path in own_files()]
+def own_pictures(folder: Path = FOLDER) -> list[str]:
+    """The names of the pictures that a person brought along, as `load_image` takes them.
+
+    Args:
+        folder: in which they were kept.
+    """
+    return [path.as_posix() for path in own_files(folder)]
 
 
-def own_files() -> list[Path]:
-    """Whatever lies in the folder of own pictures and is called like a picture."""
-    found = sorted(FOLDER.iterdir()) if FOLDER.is_dir() else []
+def own_files(folder: Path) -> list[Path]:
+    """Whatever lies in a folder of own pictures and is called like a picture."""
+    found = sorted(folder.iterdir()) if folder.is_dir() else []
     return [path for path in found if path.suffix.lower() in SUFFIXES and path.is_file()]

@@ -77,16 +77,25 @@ def test_choices_arrive_in_the_plan_and_come_back_from_its_facts(choices):
 
 def test_masks_and_layers_of_a_picture_come_back_and_go_when_its_styles_do(folder):
     Image.new("L", (64, 44), 255).save(folder / "all.png")
-    own = {"masks": ("all.png", None), "own_layers": (("relu1_1",), None), "style_layers": {"relu1_1": 1.0}}
-    chosen = replace(TWO, more=own, start="content")
+    own = {"own_layers": (("relu1_1",), None), "style_layers": {"relu1_1": 1.0}, "guidance": "sum"}
+    part = "rectangle 0 0 100 45 soft 5"
+    chosen = replace(TWO, more=own, start="content", masks=("all.png", part), style_masks=(None, "ellipse 5 5 95 95"))
     plan = nst.prepare(chosen.content, list(chosen.styles), **chosen.options())
     back = Choices.of(json.loads(json.dumps(plan.facts)))
-    assert {name: back.more[name] for name in ("masks", "own_layers")} == {n: own[n] for n in ("masks", "own_layers")}
+    assert (back.masks, back.style_masks) == (chosen.masks, chosen.style_masks)
+    assert back.more["own_layers"] == own["own_layers"] and replace(back, more=own) == chosen
     words = shlex.split(back.command("out.png"))
     pairs = list(pairwise(words))
-    for pair in (("--mask", "all.png"), ("--mask", "none"), ("--own-layers", "relu1_1"), ("--own-layers", "none")):
+    for pair in (
+        ("--mask", "all.png"),
+        ("--mask", part),
+        ("--style-mask", "none"),
+        ("--own-layers", "relu1_1"),
+        ("--own-layers", "none"),
+    ):
         assert pair in pairs
-    assert not {"masks", "own_layers"} & set(replace(back, styles=("style/mosaic",), shares=(1.0,)).options())
+    alone = replace(back, styles=("style/mosaic",), shares=(1.0,), masks=(), style_masks=())
+    assert not {"masks", "own_layers", "guidance"} & set(alone.options())
 
 
 def test_another_recipe_leaves_the_colours():
@@ -124,7 +133,9 @@ def test_a_picture_without_content_or_style_is_refused(facts):
 
 def test_code_and_command_run_as_they_are_shown_and_paint_what_was_chosen(folder):
     own = keep_upload("my cat's.png", png())
-    chosen = replace(TWO, content=own, recipe="kit", more={"tv_weight": 0.1})
+    masks = {"masks": ("ellipse 20 20 80 80 soft 5", "rest"), "style_masks": ("rectangle 0 0 50 100", None)}
+    layers = {"relu1_1": 1.0}  # on the deeper maps of so small a picture, nothing is left of a region
+    chosen = replace(TWO, content=own, recipe="kit", more={"tv_weight": 0.1, "style_layers": layers}, **masks)
     exec(compile(chosen.code("by code.png"), "cell", "exec"), {})
     program, *words = shlex.split(chosen.command("by command.png"))
     assert program == "nst"
@@ -618,6 +629,61 @@ def test_the_code_follows_the_controls(studio):
     assert studio.finished.code.layout.display == "block"
 
 
+def test_a_style_paints_in_a_region_that_is_seen_and_kept(studio):
+    studio.take(replace(SMALL, size=128))
+    thumbs, part = studio.controls.contents, studio.controls.regions.where[0]
+    assert studio.controls.regions.frame.layout.display == "none" and thumbs.over.value == "<style></style>"
+    studio.controls.regions.opened.value = True
+    part.menu.value = "rectangle"
+    part.edges["left"].value, part.edges["top"].value, part.edges["right"].value = 0, 0, 100
+    assert studio.choices.masks == ("rectangle 0 0 100 80 soft 5",) and "base64" in thumbs.over.value
+    assert "harbour, where each style paints" in studio.easel.canvas.value
+    studio.controls.regions.which[0].menu.value = "ellipse"
+    assert studio.choices.style_masks == ("ellipse 20 20 80 80 soft 5",)
+    assert "base64" in studio.controls.styles.over.value
+    chosen = studio.choices
+    studio.desk.paint.click()
+    assert studio.painter.worker.wait(60) and Choices.of(read_facts(Path("studio/harbour-brushstrokes.png"))) == chosen
+    part.menu.value = studio.controls.regions.which[0].menu.value = None
+    assert studio.choices.masks == studio.choices.style_masks == () and thumbs.over.value == "<style></style>"
+    studio.finished.restore.click()
+    assert studio.choices == chosen and part.menu.value == "rectangle" and part.edges["bottom"].value == 80
+    assert "where brushstrokes paints: rectangle 0 0 100 80 soft 5" in plain(studio.finished.facts)
+
+
+def test_a_styles_region_goes_with_it(studio):
+    regions, styles = studio.controls.regions, studio.controls.styles
+    styles.press("style/mosaic")
+    regions.where[0].menu.value, regions.where[1].menu.value = "rest", "ellipse"
+    assert studio.choices.masks == ("rest", "ellipse 20 20 80 80 soft 5")
+    styles.press("style/brushstrokes")
+    assert studio.choices.styles == ("style/mosaic",) and studio.choices.masks == ("ellipse 20 20 80 80 soft 5",)
+    assert "mosaic" in regions.names[0].value and regions.rows[1].layout.display == "none"
+
+
+def test_an_uploaded_mask_is_kept_apart_offered_and_used(studio):
+    mask = io.BytesIO()
+    Image.new("L", (48, 33), 255).save(mask, "PNG")
+    give(studio.controls.regions.bring.upload, "sky.png", mask.getvalue())
+    assert studio.choices.masks == ("own/regions/sky.png",) and "sky.png is kept as a mask" in words(studio)
+    again = nst.Studio()
+    again.scout.stop()
+    assert not [name for name in again.controls.contents.buttons if "sky" in name]
+    assert ("sky", "own/regions/sky.png") in again.controls.regions.where[2].menu.options
+    Path("own/regions/sky.png").unlink()
+    with pytest.raises(InputError, match=r"own/regions/sky\.png"):
+        again.take(studio.choices)
+    assert again.choices.masks == ()
+
+
+def test_a_region_that_cannot_be_is_told_and_not_shown(studio):
+    studio.take(SMALL)
+    part = studio.controls.regions.where[0]
+    part.menu.value, part.edges["right"].value = "ellipse", 10
+    assert studio.scout.wait(60) and "is not before its right one" in studio.desk.forecast.value
+    assert studio.controls.contents.over.value == "<style></style>"
+
+
 def test_the_forecast_says_seconds_and_memory_or_why_not(studio):
     studio.take(SMALL)
     assert studio.scout.wait(60)
@@ -664,6 +730,19 @@ def test_a_picture_of_another_shape_keeps_its_proportions():
     tall = Image.new("RGB", (10, 20), "red")
     made = np.array(wiped(tall, Image.new("RGB", (60, 40), "blue"), 1))
     assert (made == [255, 0, 0]).all(-1).sum() == 20 * 40 and (made[:, 0] == 128).all()
+
+
+def test_where_a_style_paints_is_seen():
+    image, left = Image.new("RGB", (8, 4), (200, 100, 0)), np.zeros((4, 8), np.float32)
+    left[:, :4] = 1
+    one = np.array(drawing.tinted(image, [left]))
+    assert (one[:, :4] == [200, 100, 0]).all() and (one[:, 4:] == 30).all()
+    two = np.array(drawing.tinted(image, [left, 1 - left])).astype(float)
+    tint = np.array([[255, 210, 31], [25, 195, 255]])
+    assert np.abs(two[0, [0, 7]] - (0.55 * np.array([200, 100, 0]) + 0.45 * tint)).max() <= 1
+    shared = np.array(drawing.tinted(image, [left, None]))
+    assert (shared[:, 4:] == [200, 100, 0]).all(), "the other one paints everywhere"
+    assert drawing.tinted(image, [None]) is image
 
 
 def test_the_charts_say_in_words_whose_they_are_and_what_they_show():

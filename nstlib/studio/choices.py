@@ -21,6 +21,7 @@ from ..terminal import PER_STYLE
 __all__ = ["Choices"]
 
 HELD = ("backbone", "start", "size", "evaluations", "color")  # fields of a recipe that have a control of their own
+MASKS = ("masks", "style_masks")  # settings that have controls of their own, of one value per style
 WORDS = ("name", "source", "note")  # fields of a recipe that are words about it
 
 
@@ -41,6 +42,8 @@ class Choices:
         evaluations: of loss and gradient, at full size.
         color: whose colours the result has.
         seed: of all that is random.
+        masks: where each style paints, as `Settings` has it; empty for everywhere.
+        style_masks: what of each style picture is style; empty for all of it.
         more: fields of a recipe or of the settings that no control shows, from a picture that was made elsewhere.
     """
 
@@ -56,6 +59,8 @@ class Choices:
     evaluations: int = RECIPES[DEFAULT_RECIPE].evaluations
     color: str = RECIPES[DEFAULT_RECIPE].color
     seed: int = 0
+    masks: tuple[str | None, ...] = ()
+    style_masks: tuple[str | None, ...] = ()
     more: Mapping[str, Any] = field(default_factory=dict)
 
     @property
@@ -99,9 +104,12 @@ class Choices:
             made["style_scales"] = (self.stroke,) * len(self.styles)
         if self.seed:
             made["seed"] = self.seed
+        made |= {name: getattr(self, name) for name in MASKS if any(getattr(self, name))}
         # One value per style, of a picture that had as many.
         count = len(self.styles)
-        return made | {n: v for n, v in self.more.items() if n not in PER_STYLE or len(v) == count}
+        guided = any(self.masks) or any(self.style_masks)
+        more = {n: v for n, v in self.more.items() if n not in PER_STYLE or len(v) == count}
+        return made | {n: v for n, v in more.items() if guided or n != "guidance"}
 
     def code(self, output: str) -> str:
         """A cell that paints it.
@@ -150,9 +158,10 @@ class Choices:
         scales = facts.get("style_scales") or (1.0,)
         if len(set(scales)) > 1:
             more["style_scales"] = tuple(scales)
-        named = ("masks", "style_masks", "own_layers", "weights")
-        settings = Settings(**{name: facts[name] for name in named if facts.get(name)})
-        more |= {name: getattr(settings, name) for name in named if facts.get(name)}
+        named = [name for name in (*MASKS, "own_layers", "weights") if facts.get(name)]
+        settings = Settings(**{name: facts[name] for name in named})
+        told = {name: getattr(settings, name) for name in named}
+        masks = {name: told.pop(name) for name in MASKS if name in told}
         return cls(
             content=names[0],
             styles=names[1:],
@@ -165,7 +174,8 @@ class Choices:
             else strength,
             stroke=1.0 if "style_scales" in more else float(scales[0]),
             seed=int(facts.get("seed") or 0),
-            more=more,
+            more={**more, **told},
+            **masks,
             **{name: getattr(recipe, name) for name in HELD},
         )
 

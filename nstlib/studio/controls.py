@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -21,6 +22,7 @@ from ..worker import Worker
 from .choices import Choices
 from .parts import guarded, marked, named, row
 from .picker import Picker
+from .regions import Regions, check
 
 if TYPE_CHECKING:
     from ipywidgets import VBox
@@ -58,6 +60,7 @@ class Controls:
         self.build_pictures()
         self.build_uploads()
         self.build_shares()
+        self.regions = Regions(STYLES, self.touched, self.said)
         self.build_knobs()
         self.show(self.choices)
 
@@ -128,6 +131,7 @@ class Controls:
             marked("nst-bring", VBox, [self.styles.box, row(*self.bring_style.parts)]),
             self.paintings,
             marked("nst-shares", Box, self.shares),
+            *self.regions.boxes,
             marked("nst-knobs", Box, [knob for name, knob in self.knobs.items() if name not in BESIDE_PAINT]),
         ]
         return marked("nst-left", VBox, children)
@@ -148,8 +152,12 @@ class Controls:
         held = {name: knob.value for name, knob in self.knobs.items()}
         content, styles = self.contents.chosen[0], self.styles.chosen
         shares = tuple(share.value for share in self.shares[: len(styles)])
-        self.choices = replace(self.choices, content=content, styles=styles, shares=shares, **held)
-        self.name_shares()
+        with self.quietly():
+            self.regions.meet(styles)
+        masks, style_masks = self.regions.values()
+        given = {"shares": shares, "masks": masks, "style_masks": style_masks}
+        self.choices = replace(self.choices, content=content, styles=styles, **given, **held)
+        self.follow()
         self.changed()
 
     def recipe_chosen(self) -> None:
@@ -201,8 +209,8 @@ class Controls:
         styles = choices.styles[:STYLES]
         self.contents.check([choices.content])
         self.styles.check(styles)
-        self.quiet = True
-        try:
+        check((*choices.masks, *choices.style_masks))
+        with self.quietly():
             self.contents.choose([choices.content])
             self.styles.choose(styles)
             for control, share in zip(self.shares, choices.shares, strict=False):
@@ -212,10 +220,26 @@ class Controls:
                 if name in MORE and value not in [known for _, known in knob.options]:
                     knob.options = [*knob.options, (MORE[name](value), value)]
                 knob.value = value
-        finally:
-            self.quiet = False
+            self.regions.show(styles, choices.masks, choices.style_masks)
         self.choices = choices
+        self.follow()
+
+    @contextmanager
+    def quietly(self) -> Iterator[None]:
+        """While the studio sets its controls, do not take that for a person's change."""
+        before, self.quiet = self.quiet, True
+        try:
+            yield
+        finally:
+            self.quiet = before
+
+    def follow(self) -> None:
+        """Let names and thumbnails follow what is chosen."""
         self.name_shares()
+        choices = self.choices
+        self.contents.cover({choices.content: choices.masks} if any(choices.masks) else {})
+        masks = zip(choices.styles, choices.style_masks, strict=False)
+        self.styles.cover({style: (mask,) for style, mask in masks if mask})
 
     def name_shares(self) -> None:
         """Say which style each share is of; one alone has none."""

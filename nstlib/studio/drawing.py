@@ -9,17 +9,20 @@ from io import BytesIO
 from math import log10
 from pathlib import Path
 
-from PIL import Image, ImageDraw, ImageOps
+import numpy as np
+from PIL import Image, ImageColor, ImageDraw, ImageOps
 
 from ..result import Record
 
-__all__ = ["bar", "charts", "code_block", "download", "easel", "thumb_style", "told", "wiped"]
+__all__ = ["bar", "charts", "code_block", "download", "easel", "swatch", "thumb_style", "tinted", "told", "wiped"]
 
 SHOWN = 640  # pixels of the long side of a picture on the easel
 THUMB = 112  # pixels of a thumbnail's sides
 QUALITY = 85
 GROUND = "#808080"  # behind a picture of another shape
 LABEL = 34  # pixels at the foot of a thumbnail, for two lines
+TINTS = ("#ffd21f", "#19c3ff", "#ff5ad0")  # of the regions of the first style and of the others
+TINT, DIM = 0.45, 0.3  # how much of a region is tint, and how bright the picture is where no style paints
 MIMES = {".png": "image/png", ".jpg": "image/jpeg", ".jpeg": "image/jpeg", ".webp": "image/webp"}
 CHART = (320, 132)  # width and height of a chart, in its own units
 
@@ -54,6 +57,39 @@ def wiped(left: Image.Image, right: Image.Image, share: float) -> Image.Image:
             draw.line([(edge, 0), (edge, right.height)], fill="black", width=4)
             draw.line([(edge, 0), (edge, right.height)], fill="white", width=2)
     return made
+
+
+def tinted(image: Image.Image, masks: Sequence[np.ndarray | None]) -> Image.Image:
+    """A picture on which it is seen where each style paints.
+
+    Where none paints it is dark and grey; where several have regions, each has a tint.
+
+    Args:
+        image: the picture, in RGB.
+        masks: for each style (H, W), 1 where it paints, 0 where it does not; None for everywhere.
+    """
+    there = [(number, mask) for number, mask in enumerate(masks) if mask is not None]
+    if not there:
+        return image
+    pixels = np.asarray(image, np.float32)
+    if len(there) == len(masks):
+        painted = np.maximum.reduce([mask for _, mask in there])[..., None]
+        pixels = painted * pixels + (1 - painted) * DIM * pixels.mean(-1, keepdims=True)
+    if len(masks) > 1:
+        for number, mask in there:
+            share = TINT * mask[..., None]
+            pixels = (1 - share) * pixels + share * np.array(ImageColor.getrgb(TINTS[number]), np.float32)
+    return Image.fromarray(pixels.round().astype(np.uint8))
+
+
+def swatch(number: int, words: str) -> str:
+    """A style's name, with the tint of its region.
+
+    Args:
+        number: of the style, from 0.
+        words: its name.
+    """
+    return f'<b><span class="nst-swatch" style="background: {TINTS[number]}"></span>{escape(words)}</b>'
 
 
 def easel(image: Image.Image, alt: str) -> str:

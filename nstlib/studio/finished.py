@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from ..errors import InputError
 from ..files import spoken_name
+from ..recipe import Recipe
 from ..result import duration
 from . import drawing
 from .choices import Choices
@@ -18,6 +19,7 @@ from .shelf import Shelf
 
 __all__ = ["Finished"]
 
+PLAIN = Recipe().color  # of what everybody paints, so it need not be said
 SHOWN = 60  # of the finished pictures, the newest
 
 
@@ -143,12 +145,27 @@ class Finished:
             path: of it.
         """
         facts = self.shelf.facts(path) or {}
-        recipe = facts.get("recipe", {})
-        styles = " + ".join(map(spoken_name, map(str, facts.get("styles") or ())))
+        recipe, styles = facts.get("recipe", {}), [spoken_name(str(name)) for name in facts.get("styles") or ()]
+        color = recipe.get("color", PLAIN)
         return [
             path.name,
-            f"{spoken_name(str(facts.get('content')))} × {styles}",
+            f"{spoken_name(str(facts.get('content')))} × {' + '.join(styles)}",
             f"recipe {recipe.get('name')} on {recipe.get('backbone')}",
             f"size {recipe.get('size')}, style weight {recipe.get('style_weight', 0):g}",
+            *([f"colours: {color}"] if color != PLAIN else []),
+            *regions(facts, styles),
             f"painted in {duration(facts.get('seconds', 0))}, loss {facts.get('loss', 0):.3g}",
         ]
+
+
+def regions(facts: Mapping[str, Any], styles: Sequence[str]) -> Iterator[str]:
+    """Where a picture's styles paint, and what of them is style, in words.
+
+    Args:
+        facts: of the picture.
+        styles: what they are called.
+    """
+    for name, words in (("masks", "where {} paints"), ("style_masks", "what of {} is style")):
+        for style, mask in zip(styles, facts.get(name) or (), strict=False):
+            if mask:
+                yield f"{words.format(style)}: {mask}"

@@ -65,6 +65,16 @@ html[theme="dark"] .nst-studio {--nst-ink: #e8e8e8; --nst-ground: #383838; --nst
 .nst-studio .nst-shares .widget-label {text-align: left; width: 100% !important; height: 28px; line-height: 14px;
   font-size: 11px; white-space: normal; overflow-wrap: anywhere; overflow: hidden}
 .nst-studio .nst-shares input {flex: 0 0 30px}
+.nst-regions {gap: 8px; border-left: 3px solid var(--nst-edge); padding-left: 8px; margin: 4px 0}
+.nst-region, .nst-region > * {gap: 2px}
+.nst-region .widget-dropdown {width: 100%; height: 32px; margin: 0}
+.nst-region .widget-dropdown .widget-label {width: 46px !important}
+.nst-swatch {display: inline-block; width: 12px; height: 12px; margin-right: 6px; border: 1px solid var(--nst-edge)}
+.nst-edges {grid-template-columns: repeat(5, minmax(0, 1fr)); gap: 4px}
+.nst-studio .nst-edges > * {flex-direction: column; width: 100%; height: 50px; margin: 0; align-items: stretch}
+.nst-studio .nst-edges .widget-label {text-align: left; width: 100% !important; height: 18px; line-height: 18px;
+  font-size: 12px}
+.nst-studio .nst-edges input {flex: 0 0 30px; padding: 2px}
 .nst-effort {display: grid; grid-template-columns: repeat(auto-fit, minmax(156px, 1fr)); gap: 4px 12px}
 .nst-effort > * {width: 100% !important; margin: 1px 0 !important; height: 32px}
 .nst-knobs {display: grid; grid-template-columns: repeat(auto-fit, minmax(min(230px, 100%), 1fr)); gap: 2px 12px;

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from PIL import Image
 
 from ..errors import InputError
 from ..files import spoken_name
-from ..image import load_image, to_pil
 from .drawing import LABEL, THUMB, thumb_style
+from .easel import picture
 
 if TYPE_CHECKING:
     from ipywidgets import Button, VBox
@@ -52,10 +53,11 @@ class Picker:
         self.buttons: dict[str, Button] = {}
         self.rules: dict[str, str] = {}
         self.chosen: tuple[str, ...] = ()
-        self.sheet, self.frame = HTML(), Box()
-        self.sheet.add_class("nst-hidden")
+        self.sheet, self.over, self.frame = HTML(), HTML(), Box()
+        for sheet in (self.sheet, self.over):
+            sheet.add_class("nst-hidden")
         self.frame.add_class(frame)
-        self.box: VBox = VBox([self.sheet, self.frame])
+        self.box: VBox = VBox([self.sheet, self.over, self.frame])
         self.show(names)
 
     def show(self, names: Iterable[str]) -> None:
@@ -82,12 +84,28 @@ class Picker:
         except InputError:
             return None
         made = Button(description=self.words(name), tooltip=f"{self.kind} {name}")
-        look = f"nst-t{hashlib.sha1(name.encode()).hexdigest()[:10]}"
+        look = self.look(name)
         self.rules[name] = thumb_style(look, image, self.label)
         for one in ("nst-thumb", look):
             made.add_class(one)
         made.on_click(lambda _: self.press(name))
         return made
+
+    def cover(self, masks: Mapping[str, Sequence[str | None]]) -> None:
+        """Show where styles paint on some pictures, and all others as they are.
+
+        Args:
+            masks: by the picture's name, for each style; those that do not fit are not shown.
+        """
+        rules = []
+        for name, regions in masks.items():
+            with suppress(InputError):
+                rules.append(thumb_style(self.look(name), thumbnail(name, regions), self.label))
+        self.over.value = f"<style>{''.join(rules)}</style>"
+
+    def look(self, name: str) -> str:
+        """The class of a picture's button."""
+        return f"nst-t{hashlib.sha1(f'{self.kind} {name}'.encode()).hexdigest()[:10]}"
 
     def press(self, name: str) -> None:
         """What a person's click does: choose it, or choose it no longer.
@@ -148,10 +166,11 @@ class Picker:
             (button.add_class if mark else button.remove_class)("nst-chosen")
 
 
-def thumbnail(name: str) -> Image.Image:
+def thumbnail(name: str, masks: Sequence[str | None] = ()) -> Image.Image:
     """A picture in small.
 
     Args:
         name: as `load_image` takes it.
+        masks: see `picture`.
     """
-    return to_pil(load_image(name, THUMB, side="short").pixels)
+    return picture(name, masks, size=THUMB, side="short")

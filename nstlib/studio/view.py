@@ -67,7 +67,7 @@ class Studio:
         self.easel = Easel()
         self.finished = Finished(self.shelf, self.compared, self.take)
         self.finished.show_code.observe(guarded(self.follow, self.said), "value")
-        self.content = self.choices.content
+        self.shown = self.choices.content, self.choices.masks  # what the easel shows while nothing is painted
         self.page = self.lay_out()
         self.follow()
         self.preview()
@@ -100,10 +100,10 @@ class Studio:
     # --- what a person does ----------------------------------------------------------------------
 
     def touched(self) -> None:
-        """A control has changed: let the rest follow, and lay another content on the easel."""
+        """A control has changed: let the rest follow, and lay another content, or its regions, on the easel."""
         self.follow()
-        if self.content != self.choices.content:
-            self.content = self.choices.content
+        before, self.shown = self.shown, (self.choices.content, self.choices.masks)
+        if before != self.shown:
             guarded(self.preview, self.said)()
 
     def take(self, choices: Choices) -> None:
@@ -116,7 +116,7 @@ class Studio:
             InputError: a picture that cannot be read any more.
         """
         self.controls.show(choices)
-        self.content = choices.content
+        self.shown = choices.content, choices.masks
         self.follow()
 
     def stop(self) -> None:
@@ -176,8 +176,9 @@ class Studio:
     def preview(self) -> None:
         """Lay the content on the easel, while nothing is painted."""
         if not self.painter.busy:
-            content = self.choices.content
-            self.easel.show(None, (picture(content), spoken_name(content)))
+            content, masks = self.shown
+            words = f"{spoken_name(content)}, where each style paints" if any(masks) else spoken_name(content)
+            self.easel.show(None, (picture(content, masks), words))
 
     # --- what happens, told from the painter's thread --------------------------------------------
 

@@ -58,6 +58,7 @@ class Bring:
         failed: takes words for the person, where something went wrong.
         said: takes other words.
         multiple: whether several at once.
+        keep: makes a file of a name and bytes, and says where it is.
 
     Attributes:
         parts: the button, the field, and what listens; to be put into a box of the class `nst-bring`.
@@ -71,10 +72,12 @@ class Bring:
         said: Callable[[str], None] = lambda words: None,
         *,
         multiple: bool = False,
+        keep: Callable[[str, bytes], str] = keep_upload,
     ) -> None:
         from ipywidgets import HTML, FileUpload, Text
 
-        self.kept, self.failed, self.said, self.fetcher = kept, failed, said, Worker()
+        self.kept, self.failed, self.said, self.keep = kept, failed, said, keep
+        self.fetcher = Worker()
         self.upload = FileUpload(accept="image/*", multiple=multiple, description=f"{words}\n")
         self.upload.add_class("nst-upload")
         self.address = Text(
@@ -98,7 +101,7 @@ class Bring:
         """
         files = uploads(change["new"])
         for name, data in files:
-            self.keep(name, data)
+            self.take(name, data)
         if files and not isinstance(change["new"], dict):
             self.upload.value = ()  # so that the same file can come again
 
@@ -120,9 +123,9 @@ class Bring:
                 continue
             if not word.startswith("data:"):
                 self.said("Fetching the picture …")
-            self.keep(*pasted(word))
+            self.take(*pasted(word))
 
-    def keep(self, name: str, data: bytes) -> None:
+    def take(self, name: str, data: bytes) -> None:
         """Keep a picture and hand it on; what is wrong with it becomes words.
 
         Args:
@@ -130,6 +133,6 @@ class Bring:
             data: the file.
         """
         try:
-            self.kept(keep_upload(name, data), name)
+            self.kept(self.keep(name, data), name)
         except Exception as error:
             self.failed(in_words(error))
