@@ -206,6 +206,28 @@ def test_a_broken_upload_is_told_and_nothing_is_lost(studio, lab):  # noqa: F811
     paint_some(studio)
 
 
+def test_a_style_paints_in_a_region_and_its_settings_come_back(studio, lab):  # noqa: F811
+    studio.get_by_role("button", name="Regions: where each style paints").click()
+    background = "document.querySelector('.nst-thumbs .nst-chosen').computedStyleMap().get('background-image') + ''"
+    before = studio.evaluate(background)
+    where = studio.locator(".nst-region").first.get_by_label("paints")
+    where.select_option("a rectangle")
+    for edge, value in (("left", "0"), ("top", "0"), ("right", "100"), ("bottom", "45")):
+        studio.locator(".nst-region").first.get_by_label(edge).first.fill(value)
+        studio.keyboard.press("Tab")
+    studio.locator(".nst-easel img[alt*='where each style paints']").wait_for()
+    studio.wait_for_function(f"old => {background} !== old", arg=before)
+    name = paint_some(studio)
+    assert read_facts(lab.folder / name)["masks"] == ["rectangle 0 0 100 45 soft 5"]
+    where.select_option("everywhere")
+    studio.wait_for_function(f"old => {background} === old", arg=before)
+    studio.get_by_role("button", name="Restore its settings").click()
+    wait_for(studio, "note", "All controls above are as they were")
+    assert where.evaluate("one => one.selectedOptions[0].text") == "a rectangle"
+    where.select_option("everywhere")
+    studio.get_by_role("button", name="Regions: where each style paints").click()
+
+
 def test_seconds_and_memory_are_told_before_the_press(studio):
     studio.get_by_label("Size", exact=True).select_option("2048 pixels")
     wait_for(

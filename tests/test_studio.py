@@ -148,7 +148,10 @@ def test_code_and_command_run_as_they_are_shown_and_paint_what_was_chosen(folder
 
 
 def test_code_keeps_to_a_notebooks_width():
-    assert max(map(len, replace(TWO, recipe="gatys2016").code("harbour-mosaic-cubist.png").splitlines())) <= 88
+    masks = ("rectangle 10.5 20.5 90.5 100 soft 12.5", "own/regions/a_mask_with_a_rather_long_name.png")
+    long = replace(TWO, recipe="gatys2016", masks=masks, style_masks=masks)
+    code = long.code("harbour-mosaic-cubist.png")
+    assert max(map(len, code.splitlines())) <= 88 and masks == eval(re.search(r"masks=(\([^)]*\))", code)[1])
 
 
 # --- the shelf -----------------------------------------------------------------------------------
@@ -564,7 +567,7 @@ def test_a_picture_of_an_earlier_session_has_no_chart_and_says_so(studio):
     studio.stories.clear()
     studio.finished.gallery.press(*studio.finished.gallery.buttons)
     studio.finished.gallery.press(*studio.finished.gallery.buttons)
-    assert "harbour × brushstrokes: how its loss fell was not kept" in studio.easel.chart.value
+    assert "how its loss fell was not kept" in studio.easel.chart.value
 
 
 def test_what_was_restored_is_said_beside_the_button(studio):
@@ -644,7 +647,7 @@ def test_a_style_paints_in_a_region_that_is_seen_and_kept(studio):
     chosen = studio.choices
     studio.desk.paint.click()
     assert studio.painter.worker.wait(60) and Choices.of(read_facts(Path("studio/harbour-brushstrokes.png"))) == chosen
-    part.menu.value = studio.controls.regions.which[0].menu.value = None
+    part.menu.value = studio.controls.regions.which[0].menu.value = ""
     assert studio.choices.masks == studio.choices.style_masks == () and thumbs.over.value == "<style></style>"
     studio.finished.restore.click()
     assert studio.choices == chosen and part.menu.value == "rectangle" and part.edges["bottom"].value == 80
@@ -750,7 +753,8 @@ def test_the_charts_say_in_words_whose_they_are_and_what_they_show():
     drawn = charts("harbour-mosaic", lines, {"content": 0.3, "style": 0.7}, 6)
     assert "Loss 1 at first, 0.125 now" in drawn and ">harbour-mosaic<" in drawn
     assert "after 6 evaluations, by the length of the gradient: content 30%, style 70%" in drawn
-    assert "city-cubist: how its loss fell was not kept" in charts("city-cubist", (), {}, 0)
+    forgotten = charts("city-cubist", (), {}, 0)
+    assert "how its loss fell was not kept" in forgotten and ">city-cubist<" in forgotten
     counts = {
         charts(*given).count("<svg") for given in (("", (), {}, 0), ("a", lines, {}, 0), ("a", lines, {"tv": 1.0}, 1))
     }

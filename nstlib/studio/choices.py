@@ -22,6 +22,7 @@ __all__ = ["Choices"]
 
 HELD = ("backbone", "start", "size", "evaluations", "color")  # fields of a recipe that have a control of their own
 MASKS = ("masks", "style_masks")  # settings that have controls of their own, of one value per style
+ROOM = 64  # letters of a value beside the name of its option
 WORDS = ("name", "source", "note")  # fields of a recipe that are words about it
 
 
@@ -71,10 +72,10 @@ class Choices:
     @property
     def brief(self) -> str:
         """The same in a few words, for a thumbnail."""
-        content, style, *more = (
-            shorten(spoken_name(name), 18, placeholder=" …") for name in (self.content, *self.styles)
-        )
-        return f"{content} × {style}" + (f" + {len(more)} more" if more else "")
+        content, *styles = (shorten(spoken_name(name), 18, placeholder=" …") for name in (self.content, *self.styles))
+        if len(styles) > 2:
+            styles = [styles[0], f"{len(styles) - 1} more"]
+        return f"{content} × {' + '.join(styles)}"
 
     @property
     def stem(self) -> str:
@@ -191,14 +192,18 @@ def proportions(shares: Sequence[float]) -> tuple[float, ...]:
 
 
 def literal(value: Any) -> str:
-    """A value as code writes it.
+    """A value as code writes it, in lines that a notebook has room for.
 
-    >>> literal("a"), literal((0.5, 1))
-    ('"a"', '(0.5, 1)')
+    >>> literal("a"), literal((0.5, 1)), literal(("a", None))
+    ('"a"', '(0.5, 1)', '("a", None)')
     """
     if isinstance(value, str):
         return json.dumps(value, ensure_ascii=False)
-    return repr(dict(value) if isinstance(value, Mapping) else value)
+    if not isinstance(value, tuple):
+        return repr(dict(value) if isinstance(value, Mapping) else value)
+    parts = [literal(one) for one in value]
+    short = f"({', '.join(parts)}{',' * (len(parts) == 1)})"
+    return short if len(short) <= ROOM else "".join(("(\n", *(f"        {part},\n" for part in parts), "    )"))
 
 
 def flags(name: str, value: Any) -> list[str]:

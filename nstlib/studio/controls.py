@@ -88,12 +88,13 @@ class Controls:
 
     def build_shares(self) -> None:
         """How much each style counts."""
-        from ipywidgets import BoundedFloatText
+        from ipywidgets import HTML, BoundedFloatText
 
         numbers = range(1, STYLES + 1)
         self.shares = [
             BoundedFloatText(1.0, min=0, max=100, step=0.1, **named(f"share {n}", "initial")) for n in numbers
         ]
+        self.hint = marked("nst-hint", HTML, f"Choose up to {STYLES} styles, and say here how much each counts.")
         for share in self.shares:
             share.observe(self.touched, "value")
 
@@ -130,7 +131,7 @@ class Controls:
             HTML(f"<h3>Style, up to {STYLES}</h3>"),
             marked("nst-bring", VBox, [self.styles.box, row(*self.bring_style.parts)]),
             self.paintings,
-            marked("nst-shares", Box, self.shares),
+            marked("nst-shares", Box, [self.hint, *self.shares]),
             *self.regions.boxes,
             marked("nst-knobs", Box, [knob for name, knob in self.knobs.items() if name not in BESIDE_PAINT]),
         ]
@@ -244,9 +245,10 @@ class Controls:
     def name_shares(self) -> None:
         """Say which style each share is of; one alone has none."""
         styles = self.choices.styles
+        self.hint.layout.display = "none" if len(styles) > 1 else "block"
         for number, control in enumerate(self.shares):
             there = number < len(styles) and len(styles) > 1
-            control.layout.visibility = "visible" if there else "hidden"
+            control.layout.display = "flex" if there else "none"
             control.description = f"share of {spoken_name(styles[number])}" if there else f"share {number + 1}"
 
 

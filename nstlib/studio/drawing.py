@@ -168,8 +168,8 @@ def charts(name: str, history: Sequence[Record], pulls: Mapping[str, float], aft
         after: so many evaluations it was.
     """
     if not history:
-        forgotten = f"{name}: how its loss fell was not kept" if name else "How the loss falls is drawn here"
-        return f'<p class="nst-of">{escape(forgotten)}</p><div class="nst-charts">{empty("")}{empty("")}</div>'
+        words = "how its loss fell was not kept" if name else "the loss is drawn here"
+        return f'<p class="nst-of">{escape(name)}</p><div class="nst-charts">{empty(words)}{empty("")}</div>'
     bars = shares(pulls, after) if pulls else empty("who pulls the pixels: measured now and then")
     return f'<p class="nst-of">{escape(name)}</p><div class="nst-charts">{lines(history)}{bars}</div>'
 
@@ -182,7 +182,7 @@ def empty(words: str) -> str:
     """
     width, height = CHART
     start = f'<svg viewBox="0 0 {width} {height}" role="img" aria-label="{words or "no chart"}">'
-    return f'{start}<text x="8" y="{height - 4}">{words}</text></svg>'
+    return f'{start}<text x="0" y="16">{words}</text></svg>'
 
 
 def lines(history: Sequence[Record]) -> str:

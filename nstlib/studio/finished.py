@@ -121,7 +121,7 @@ class Finished:
 
     def sides(self) -> tuple[Side | None, Side | None]:
         """What is chosen, as the easel shows it: one beside its content, or two beside each other."""
-        sides = [(picture(path), self.shelf.title(path)) for path in self.chosen]
+        sides = [(picture(path), self.shelf.title(path, brief=True)) for path in self.chosen]
         if len(sides) == 2:
             return sides[0], sides[1]
         return self.content_of(self.chosen[0]), sides[0]

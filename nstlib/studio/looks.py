@@ -59,6 +59,7 @@ html[theme="dark"] .nst-studio {--nst-ink: #e8e8e8; --nst-ground: #383838; --nst
 .nst-studio .nst-row .nst-paint.jupyter-button {background: #0b57d0; color: #fff; font-weight: bold}
 .nst-studio .nst-row .nst-stop.jupyter-button:enabled {background: #a50e0e; color: #fff}
 .nst-studio .nst-row .jupyter-button:disabled {opacity: .55}
+.nst-bring > .nst-row {margin-top: 4px}
 .nst-studio .nst-address {flex: 1 1 210px; width: auto; margin: 0; height: 34px; align-items: center}
 .nst-shares {display: grid; grid-template-columns: repeat(3, minmax(0, 1fr)); gap: 6px; height: 60px}
 .nst-studio .nst-shares > * {flex-direction: column; width: 100%; height: 60px; margin: 0; align-items: stretch}
@@ -93,10 +94,11 @@ html[theme="dark"] .nst-studio {--nst-ink: #e8e8e8; --nst-ground: #383838; --nst
 .nst-easel .widget-html-content, .nst-easel .jupyter-widget-html-content {height: 100%; width: 100%}
 .nst-easel img {width: 100%; height: 400px; object-fit: contain; display: block; margin: 0}
 .nst-wipe {width: 100% !important; margin: 0 !important}
-.nst-sides {display: flex; justify-content: space-between; gap: 16px; height: 20px}
-.nst-sides span {overflow: hidden; text-overflow: ellipsis; white-space: nowrap; min-width: 0}
+.nst-sides {display: flex; justify-content: space-between; gap: 16px; height: 40px; overflow: hidden}
+.nst-sides span + span {text-align: right}
 .nst-chart {min-height: 156px; margin: 0}
 .nst-of {font-weight: bold; height: 20px; overflow: hidden; text-overflow: ellipsis; white-space: nowrap}
+.nst-shares > .nst-hint {grid-column: 1 / -1}
 .nst-charts {display: grid; grid-template-columns: repeat(auto-fit, minmax(min(290px, 100%), 1fr)); gap: 8px}
 .nst-charts svg {width: 100%; height: 132px; display: block}
 .nst-charts text {fill: var(--nst-ink); font-size: 11.5px; font-family: inherit}

@@ -17,6 +17,7 @@ from .parts import marked, named, row
 __all__ = ["Part", "Regions"]
 
 FIRST = Region("ellipse", 20, 20, 80, 80, 5)  # what a shape is before anybody moved its edges
+WHOLE = ""  # what a menu says for no region: to ipywidgets, None is nothing chosen
 EDGES = ("left", "top", "right", "bottom", "soft")
 HELP = (
     "Edges are in percent of the picture, and soft is how wide an edge fades. "
@@ -35,14 +36,14 @@ class Part:
         changed: is called after a person's change.
     """
 
-    def __init__(self, words: str, others: Sequence[tuple[str, str | None]], changed: Callable[..., None]):
+    def __init__(self, words: str, others: Sequence[tuple[str, str]], changed: Callable[..., None]):
         from ipywidgets import BoundedFloatText, Box, Dropdown, VBox
 
         files = [(spoken_name(path), path) for path in own_pictures(REGIONS)]
         options = [others[0], *((f"an {one}" if one[0] in "aeio" else f"a {one}", one) for one in SHAPES)]
-        self.menu = Dropdown(options=[*options, *others[1:], *files], value=None, **named(words, "initial"))
+        self.menu = Dropdown(options=[*options, *others[1:], *files], value=WHOLE, **named(words, "initial"))
         self.edges = {
-            name: BoundedFloatText(getattr(FIRST, name), min=0, max=100, step=5, **named(f"{name} %", "initial"))
+            name: BoundedFloatText(getattr(FIRST, name), min=0, max=100, step=5, **named(name, "initial"))
             for name in EDGES
         }
         self.numbers = marked("nst-edges", Box, list(self.edges.values()))
@@ -60,7 +61,7 @@ class Part:
     def value(self) -> str | None:
         """The region as `Settings.masks` has it."""
         if self.menu.value not in SHAPES:
-            return self.menu.value
+            return self.menu.value or None
         left, top, right, bottom, soft = (control.value for control in self.edges.values())
         edges = f"{self.menu.value} {left:g} {top:g} {right:g} {bottom:g}"
         return f"{edges} soft {soft:g}" if soft else edges  # perhaps no region yet: the forecast says why
@@ -86,7 +87,7 @@ class Part:
         if value is None or not is_region(value):
             if value is not None:
                 self.offer(value)
-            self.menu.value = value
+            self.menu.value = value or WHOLE
             return
         region = Region.of(value)
         self.menu.value = region.shape
@@ -107,16 +108,16 @@ class Regions:
         from ipywidgets import HTML, ToggleButton, VBox
 
         self.said, self.styles = said, ("",) * count
-        where = [("everywhere", None), ("where the others do not", REST), ("where the content is opaque", ALPHA)]
+        where = [("everywhere", WHOLE), ("where the others do not", REST), ("where the content is opaque", ALPHA)]
         self.where = [Part("paints", where, changed) for _ in range(count)]
-        self.which = [Part("takes", [("all of it", None), ("what is opaque", ALPHA)], changed) for _ in range(count)]
+        self.which = [Part("takes", [("all of it", WHOLE), ("what is opaque", ALPHA)], changed) for _ in range(count)]
         self.names = [marked("nst-region-of", HTML) for _ in range(count)]
         parts = zip(self.names, self.where, self.which, strict=True)
         self.rows = [marked("nst-region", VBox, [name, where.box, which.box]) for name, where, which in parts]
         self.bring = Bring("Upload a mask", self.brought, said, said, keep=keep_region)
         bring = marked("nst-bring", VBox, [row(*self.bring.parts)])
         self.frame = marked("nst-regions", VBox, [*self.rows, bring, marked("nst-help", HTML, HELP)])
-        self.opened = marked("nst-regions-button", ToggleButton, False, description="Regions: a style only here …")
+        self.opened = marked("nst-regions-button", ToggleButton, False, description="Regions: where each style paints")
         self.opened.observe(self.follow, "value")
         self.follow()
 

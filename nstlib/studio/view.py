@@ -134,7 +134,7 @@ class Studio:
             self.easel.show(newest, self.easel.right)
             return
         self.easel.show(left, right, apart=True if len(chosen) == 2 else None)
-        self.easel.tell(self.shelf.title(chosen[-1]), self.stories.get(chosen[-1], Story()))
+        self.easel.tell(self.shelf.title(chosen[-1], brief=True), self.stories.get(chosen[-1], Story()))
 
     # --- what follows from it --------------------------------------------------------------------
 
@@ -197,12 +197,12 @@ class Studio:
         """See `Watcher`."""
         now, self.done = time.monotonic(), progress.done
         if now - self.drawn > FRAME_SECONDS:
-            grown = drawing.small(to_pil(progress.image)), f"{canvas.choices.title}, growing"
+            grown = drawing.small(to_pil(progress.image)), f"{canvas.choices.brief}, growing"
             self.desk.measure(progress)
             self.easel.show(self.easel.left, grown)
             self.drawn = time.monotonic()
         if now - self.charted > CHART_SECONDS:
-            self.easel.tell(f"{canvas.choices.title}, growing", story(canvas))
+            self.easel.tell(f"{canvas.choices.brief}, growing", story(canvas))
             self.charted = time.monotonic()
 
     def kept(self, canvas: Canvas, result: Result) -> None:
@@ -211,8 +211,9 @@ class Studio:
         took = f"{result.evaluations} evaluations in {duration(result.seconds)}"
         self.desk.finish(self.done if left else 1.0, took)
         self.stories[path] = story(canvas)
-        self.easel.show(self.easel.left, (drawing.small(to_pil(result.image)), self.shelf.title(path)))
-        self.easel.tell(self.shelf.title(path), self.stories[path])
+        title = self.shelf.title(path, brief=True)
+        self.easel.show(self.easel.left, (drawing.small(to_pil(result.image)), title))
+        self.easel.tell(title, self.stories[path])
         self.finished.add(path)
         elsewhere = "" if path.parent == self.shelf.folder else f": '{self.shelf.folder}' cannot be written to"
         hint = ", too little has changed: more strength or evaluations help" if result.unchanged else ""

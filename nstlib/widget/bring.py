@@ -81,7 +81,7 @@ class Bring:
         self.upload = FileUpload(accept="image/*", multiple=multiple, description=f"{words}\n")
         self.upload.add_class("nst-upload")
         self.address = Text(
-            placeholder="a picture or its address",
+            placeholder="picture or address",
             description="or paste",
             continuous_update=False,
             style={"description_width": "initial"},
