@@ -43,8 +43,11 @@ NAMES_SHOWN = ("backbone", "statistic")  # fields whose help does not list their
 ONE_PER_STYLE = {  # what one of `PER_STYLE` is, and its help
     "shares": ("NUMBER", "how much it counts"),
     "style_scales": ("NUMBER", "its size"),
-    "masks": ("PICTURE", "where in the content it paints, white is here; or alpha, rest, none"),
-    "style_masks": ("PICTURE", "what of it is style; or alpha, rest, none"),
+    "masks": (
+        "PICTURE",
+        "where in the content it paints, white is here; or ellipse 20 10 80 90, alpha, rest, none",
+    ),
+    "style_masks": ("PICTURE", "what of it is style; or a region as above, alpha, rest, none"),
     "own_layers": ("LAYERS", "the style layers on which it counts, such as relu1_1,relu2_1; or none"),
 }
 GIGABYTE = 1e9

@@ -15,7 +15,7 @@ from typing import Any, BinaryIO
 
 from .errors import InputError
 
-__all__ = ["names_for", "read_toml", "same_file", "short_name", "try_to_write", "whole"]
+__all__ = ["names_for", "read_toml", "same_file", "short_name", "spoken_name", "try_to_write", "whole"]
 
 
 def names_for(path: str | os.PathLike[str]) -> Iterator[Path]:
@@ -54,6 +54,18 @@ def same_file(one: str | os.PathLike[str], other: str | os.PathLike[str]) -> boo
         return paths[0] == paths[1] or (all(map(os.path.exists, paths)) and os.path.samefile(*paths))
     except (OSError, ValueError):  # a loop of links, a zero byte: no file has that name
         return False
+
+
+def spoken_name(source: str | os.PathLike[str]) -> str:
+    """What a picture is called where people read it, in words that a line may be broken between.
+
+    Args:
+        source: a path, an address or a name.
+
+    >>> spoken_name("style/woodcut_waves")
+    'woodcut waves'
+    """
+    return short_name(source).replace("_", " ")
 
 
 def try_to_write(path: str | os.PathLike[str]) -> None:

@@ -31,11 +31,12 @@ from .machine import (
 from .palette import Colors, luminance
 from .recipe import SMALLEST, STARTS, Recipe
 from .recipes import DEFAULT_RECIPE, RECIPES
+from .regions import Region, is_region
 from .result import FORMAT
 from .rules import Choice, Maybe, Number, Text, Tuple, accept, default_of, field
 from .style import MOSTLY, STATISTICS, guides
 
-__all__ = ["Plan", "Settings", "Stage", "options_of", "prepare"]
+__all__ = ["ALPHA", "REST", "Plan", "Settings", "Stage", "is_file", "load_masks", "options_of", "prepare"]
 
 ROUGH = 0.6  # of a mixed run's evaluations at full size, before float32 takes over (measured: tests/benchmarks, loss)
 NOISE = {"float32": 0.0, "bfloat16": 1e-2, "float16": 1e-3}  # relative error of a loss, see `lbfgs`
@@ -43,7 +44,7 @@ FREE_SHARE = 0.9  # of what is free, what a run may take
 FROM_MEMORY = "(a picture from memory)"  # how a recipe or a setting calls a picture that has no path
 MASKS = ("masks", "style_masks")  # settings that name pictures
 ALPHA, REST = "alpha", "rest"  # masks that need no picture: what is opaque, and what the other masks leave
-MASK = Maybe(Text("a path, alpha or rest"))
+MASK = Maybe(Text("a path, a region, alpha or rest"))
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -94,13 +95,14 @@ class Settings:
     )
     masks: tuple[str | None, ...] | None = field(
         None,
-        Maybe(Tuple("one mask per style picture: a picture, alpha, rest or None", (MASK,), sign="\n")),
-        "where in the content each style paints: a picture (white is here), alpha (where the content is opaque), "
-        "rest (where the others do not) or none (everywhere)",
+        Maybe(Tuple("one mask per style picture: a picture, a region, alpha, rest or None", (MASK,), sign="\n")),
+        "where in the content each style paints: a picture (white is here), a region (ellipse 20 10 80 90 soft 5: "
+        "left, top, right, bottom in percent), alpha (where the content is opaque), rest (where the others do not) or "
+        "none (everywhere)",
     )
     style_masks: tuple[str | None, ...] | None = field(
         None,
-        Maybe(Tuple("one mask per style picture: a picture, alpha, rest or None", (MASK,), sign="\n")),
+        Maybe(Tuple("one mask per style picture: a picture, a region, alpha, rest or None", (MASK,), sign="\n")),
         "what of each style picture is style, likewise; none for what is opaque",
     )
     own_layers: tuple[tuple[str, ...] | None, ...] | None = field(
@@ -627,7 +629,7 @@ def load_masks(sources: Any, over: Sequence[Picture]) -> tuple[Tensor | None, ..
     """Masks (1, 1, H, W) in [0, 1], each of the size of the picture that it lies over, or None.
 
     Args:
-        sources: a picture, `ALPHA`, `REST` or None for each; None for none.
+        sources: a picture, a region's words, `ALPHA`, `REST` or None for each; None for none.
         over: the pictures.
 
     Raises:
@@ -651,6 +653,15 @@ def load_masks(sources: Any, over: Sequence[Picture]) -> tuple[Tensor | None, ..
     return tuple(load(source, picture) for source, picture in zip(sources, over, strict=True))
 
 
+def is_file(mask: str | None) -> bool:
+    """Whether a mask is the name of a picture.
+
+    Args:
+        mask: of the settings.
+    """
+    return mask not in (None, ALPHA, REST) and not is_region(mask)
+
+
 def is_word(source: Any, word: str) -> bool:
     """Whether a mask is given by this word."""
     return isinstance(source, str) and source == word
@@ -660,7 +671,7 @@ def load_mask(source: Any, over: Picture) -> Tensor:
     """A mask (1, 1, H, W) of a picture's size: its transparency if it has any, else how bright it is.
 
     Args:
-        source: a picture in any form, or `ALPHA`.
+        source: a picture in any form, the words of a region, or `ALPHA`.
         over: the picture that it lies over.
 
     Raises:
@@ -673,6 +684,8 @@ def load_mask(source: Any, over: Picture) -> Tensor:
                 f"{over.source} is opaque all over, so alpha is no mask: give a picture, white where it is"
             )
         return mask
+    if is_region(source):
+        return Region.of(source).mask((height, width))
     if is_name(source) and os.fspath(source) == FROM_MEMORY:
         raise InputError("a mask was a picture from memory, which no file names: give the mask anew")
     made = load_image(source, max(height, width), enlarge=True)

@@ -37,13 +37,12 @@ from .live import counting
 from .machine import choose_device, free_memory
 from .optimizers import Stop
 from .plan import (
-    ALPHA,
     FREE_SHARE,
-    REST,
     Plan,
     Settings,
     check_pictures,
     digest,
+    is_file,
     is_name,
     prepare,
     settle,
@@ -167,7 +166,7 @@ class Task:
         recipe = {name: value for name, value in self.recipe.to_dict().items() if name not in WORDS}
         settings = {name: value for name, value in vars(self.settings).items() if name not in HOW}
         masks = (*(self.settings.masks or ()), *(self.settings.style_masks or ()))
-        named = (name for name in (self.recipe.start, *masks) if name not in (*STARTS, ALPHA, REST, None))
+        named = [*({self.recipe.start} - set(STARTS)), *filter(is_file, masks)]
         pictures = [source.fingerprint for source in (*self.sources, *map(Source.of, named))]
         told = json.dumps([recipe, settings, pictures], sort_keys=True)
         return hashlib.sha256(told.encode()).hexdigest()[:10]

@@ -8,16 +8,20 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
+from urllib.parse import unquote, urlsplit
+from urllib.request import DataHandler, Request
 
 from .decode import SUFFIXES, decode
 from .errors import InputError, one_line
 from .files import names_for, short_name, whole
+from .gallery import read_picture
 
-__all__ = ["keep_upload", "own_pictures", "uploads"]
+__all__ = ["REGIONS", "keep_upload", "own_pictures", "pasted", "uploads"]
 
 FOLDER = Path("own")
+REGIONS = FOLDER / "regions"  # masks of pictures: no pictures to paint
 
 
 def uploads(value: Any) -> list[tuple[str, bytes]]:
@@ -30,12 +34,36 @@ def uploads(value: Any) -> list[tuple[str, bytes]]:
     return [(str(file["name"]), bytes(file["content"])) for file in files]
 
 
-def keep_upload(name: str, data: bytes) -> str:
+def pasted(text: str) -> tuple[str, bytes]:
+    """The name and the bytes of a picture that was pasted.
+
+    Args:
+        text: an address, one that holds the data itself (`data:image/png;base64,…`) too; a path, or a name of the kit.
+
+    Raises:
+        InputError: there is no file behind it, or the data of an address cannot be read.
+
+    >>> pasted("data:image/png;name=my%20cat.png;base64,AAEC")
+    ('my cat.png', b'\\x00\\x01\\x02')
+    """
+    if not text.startswith("data:"):
+        data, _ = read_picture(text)
+        return unquote(PurePosixPath(urlsplit(text).path).name) or "picture", data
+    try:
+        with DataHandler().data_open(Request(text)) as answer:
+            return unquote(answer.headers.get_param("name") or "pasted.png"), answer.read()
+    except (ValueError, OSError) as error:
+        advice = "copy the picture itself, or its address, once more"
+        raise InputError(f"the pasted data cannot be read ({one_line(error)}): {advice}") from None
+
+
+def keep_upload(name: str, data: bytes, folder: Path = FOLDER) -> str:
     """Write an upload into the folder of own pictures, under its name, never over another file.
 
     Args:
         name: as the browser has it.
         data: the file.
+        folder: of own pictures, or of what belongs to them.
 
     Returns:
         What `load_image` takes: the file, from the notebook's folder; one with the same bytes is taken as it is.
@@ -47,11 +75,11 @@ def keep_upload(name: str, data: bytes) -> str:
     plain = Path(re.split(r"[/\\]", name)[-1].lstrip("."))
     suffix = plain.suffix.lower() if plain.suffix.lower() in SUFFIXES else ".jpg"  # what it is, its first bytes say
     stem = short_name(plain.name)
-    same = (path for path in own_files() if path.stem.startswith(stem) and path.read_bytes() == data)
+    same = (path for path in own_files(folder) if path.stem.startswith(stem) and path.read_bytes() == data)
     if (path := next(same, None)) is None:
-        path = next(free for free in names_for(FOLDER / f"{stem}{suffix}") if not free.exists())
+        path = next(free for free in names_for(folder / f"{stem}{suffix}") if not free.exists())
         try:
-            FOLDER.mkdir(exist_ok=True)
+            folder.mkdir(parents=True, exist_ok=True)
             with whole(path) as file:
                 file.write(data)
         except OSError as error:
@@ -60,12 +88,16 @@ def keep_upload(name: str, data: bytes) -> str:
     return path.as_posix()
 
 
-def own_pictures() -> list[str]:
-    """The names of the pictures that a person brought along, as `load_image` takes them."""
-    return [path.as_posix() for path in own_files()]
+def own_pictures(folder: Path = FOLDER) -> list[str]:
+    """The names of the pictures that a person brought along, as `load_image` takes them.
+
+    Args:
+        folder: in which they were kept.
+    """
+    return [path.as_posix() for path in own_files(folder)]
 
 
-def own_files() -> list[Path]:
-    """Whatever lies in the folder of own pictures and is called like a picture."""
-    found = sorted(FOLDER.iterdir()) if FOLDER.is_dir() else []
+def own_files(folder: Path) -> list[Path]:
+    """Whatever lies in a folder of own pictures and is called like a picture."""
+    found = sorted(folder.iterdir()) if folder.is_dir() else []
     return [path for path in found if path.suffix.lower() in SUFFIXES and path.is_file()]

@@ -1,5 +1,7 @@
 """What a person does, done in a real browser: the studio in JupyterLab and under Voila, a notebook's own displays."""
 
+import base64
+import io
 import json
 import re
 import time
@@ -8,7 +10,7 @@ import nbformat
 import numpy as np
 import pytest
 from alone import ROOT
-from browser import Voila, browser, lab, studio_runs  # noqa: F401  # fixtures
+from browser import TOKEN, Voila, browser, lab, studio_runs  # noqa: F401  # fixtures
 from PIL import Image
 
 from nstlib.result import read_facts
@@ -163,6 +165,36 @@ def test_an_own_picture_goes_from_upload_to_file(studio, lab, rng):  # noqa: F81
     studio.get_by_role("button", name="harbour", exact=True).click()
 
 
+GIVE = """([look, kind, name, data]) => {
+  const bytes = Uint8Array.from(atob(data), letter => letter.charCodeAt(0)), given = new DataTransfer();
+  given.items.add(new File([bytes], name, {type: "image/png"}));
+  const options = {bubbles: true, cancelable: true, clipboardData: given, dataTransfer: given};
+  const event = kind === "paste" ? new ClipboardEvent(kind, options) : new DragEvent(kind, options);
+  document.querySelector(look).dispatchEvent(event);
+}"""  # what a browser does when a person pastes or drops a file
+
+
+def png_data(seed):
+    file = io.BytesIO()
+    Image.fromarray(np.random.default_rng(seed).integers(0, 255, (60, 80, 3), dtype=np.uint8)).save(file, "PNG")
+    return base64.b64encode(file.getvalue()).decode()
+
+
+def test_a_picture_is_pasted_dropped_or_fetched_from_an_address(studio, lab):  # noqa: F811
+    field = ".nst-bring .nst-address input"
+    studio.evaluate(GIVE, [field, "paste", "my dog.png", png_data(1)])
+    wait_for(studio, "words", "my dog.png is kept")
+    assert studio.get_by_role("button", name="✓ my dog").count() == 1
+    assert studio.locator(field).first.input_value() == ""
+    studio.evaluate(GIVE, [".nst-bring .nst-thumbs", "drop", "my bird.png", png_data(2)])
+    wait_for(studio, "words", "my bird.png is kept")
+    studio.locator(field).first.fill(f"{lab.address}/files/own/my_dog.png?token={TOKEN}")
+    studio.keyboard.press("Enter")
+    wait_for(studio, "words", "my_dog.png is kept")
+    assert sorted(path.name for path in (lab.folder / "own").glob("my_[bd]*")) == ["my_bird.png", "my_dog.png"]
+    studio.get_by_role("button", name="harbour", exact=True).click()
+
+
 def test_a_broken_upload_is_told_and_nothing_is_lost(studio, lab):  # noqa: F811
     path = lab.folder.parent / "holiday.jpg"
     path.write_bytes(b"\xff\xd8\xff\xe0 not a picture")
@@ -172,6 +204,28 @@ def test_a_broken_upload_is_told_and_nothing_is_lost(studio, lab):  # noqa: F811
     wait_for(studio, "words", "holiday.jpg")
     assert studio.get_by_role("button", name="✓ harbour", exact=True).count() == 1
     paint_some(studio)
+
+
+def test_a_style_paints_in_a_region_and_its_settings_come_back(studio, lab):  # noqa: F811
+    studio.get_by_role("button", name="Regions: where each style paints").click()
+    background = "document.querySelector('.nst-thumbs .nst-chosen').computedStyleMap().get('background-image') + ''"
+    before = studio.evaluate(background)
+    where = studio.locator(".nst-region").first.get_by_label("paints")
+    where.select_option("a rectangle")
+    for edge, value in (("left", "0"), ("top", "0"), ("right", "100"), ("bottom", "45")):
+        studio.locator(".nst-region").first.get_by_label(edge).first.fill(value)
+        studio.keyboard.press("Tab")
+    studio.locator(".nst-easel img[alt*='where each style paints']").wait_for()
+    studio.wait_for_function(f"old => {background} !== old", arg=before)
+    name = paint_some(studio)
+    assert read_facts(lab.folder / name)["masks"] == ["rectangle 0 0 100 45 soft 5"]
+    where.select_option("everywhere")
+    studio.wait_for_function(f"old => {background} === old", arg=before)
+    studio.get_by_role("button", name="Restore its settings").click()
+    wait_for(studio, "note", "All controls above are as they were")
+    assert where.evaluate("one => one.selectedOptions[0].text").split() == ["a", "rectangle"]
+    where.select_option("everywhere")
+    studio.get_by_role("button", name="Regions: where each style paints").click()
 
 
 def test_seconds_and_memory_are_told_before_the_press(studio):
@@ -184,7 +238,7 @@ def test_seconds_and_memory_are_told_before_the_press(studio):
 def test_all_can_be_reached_and_done_by_keyboard(studio):
     studio.locator(".nst-thumbs button").first.focus()
     reached = []
-    for _ in range(60):
+    for _ in range(120):
         reached.append(studio.evaluate(NAME))
         studio.keyboard.press("Tab")
         if studio.evaluate("!document.activeElement.closest('.nst-studio')"):

@@ -456,6 +456,8 @@ def test_a_styles_mask_leaves_out_what_its_transparency_leaves_out(pictures):
         ({"masks": 5}, "cannot load a picture from int"),
         ({"masks": "nowhere.png"}, "nowhere.png"),
         ({"masks": "rest"}, "rest is what other masks leave, and there is none"),
+        ({"masks": "ellipse 20 20 80"}, "'ellipse 20 20 80' is no region: give ellipse or rectangle, then left, top"),
+        ({"masks": "rectangle 60 0 40 100"}, "left edge .60 %. is not before its right one .40 %.: swap them"),
         ({"masks": "alpha"}, "opaque all over, so alpha is no mask"),
         ({"masks": LEFT, "statistic": "patches"}, "patches compares neighbours, so it knows no masks"),
         ({"style_masks": torch.ones(64, 56), "statistic": "patches"}, "patches cannot leave out"),

@@ -13,6 +13,7 @@ from nstlib.backbone import Backbone
 from nstlib.engine import FeaturesInBands
 from nstlib.errors import InputError
 from nstlib.loss import Objective, divide_strength, style_terms
+from nstlib.regions import Region, is_region
 from nstlib.style import STATISTICS, Regions, carried, gram, guided_gram, guided_sums, guides, region_grams
 
 TINY = Architecture("tiny", vgg((2, 2, 2), (1, 1, 1)), content_layers=("relu2_1",), style_layers=("relu1_1",))
@@ -281,3 +282,44 @@ def test_sums_are_of_gram_matrices(rng):
         terms(network("pocket"), [picture(rng)], ["relu1_1"], statistic="wasserstein", guidance="sum")
     with pytest.raises(InputError, match="guidance"):
         terms(network("pocket"), [picture(rng)], ["relu1_1"], guidance="grams")
+
+
+# --- a region in words ---------------------------------------------------------------------------
+
+
+def test_a_region_is_what_its_words_say():
+    mask = Region.of("rectangle 25 50 100 100").mask((40, 80))[0, 0].numpy()
+    expected = np.zeros((40, 80), np.float32)
+    expected[20:, 20:] = 1
+    np.testing.assert_allclose(mask, expected)
+    mask = Region.of("ellipse 10 20 60 80").mask((400, 600))[0, 0].numpy()
+    y, x = np.mgrid[:400, :600] + 0.5
+    inside = ((x - 210) / 150) ** 2 + ((y - 200) / 120) ** 2 < 1
+    assert ((mask > 0.5) == inside).mean() > 0.999 and abs(mask.mean() - np.pi * 150 * 120 / 400 / 600) < 1e-3
+
+
+def test_a_soft_edge_fades_over_its_width_and_not_at_the_pictures_border():
+    mask = Region.of("rectangle 0 0 100 50 soft 20").mask((100, 200))[0, 0].numpy()
+    ramp = np.clip((50 - (np.arange(100) + 0.5)) / 20 + 0.5, 0, 1)
+    np.testing.assert_allclose(mask, np.repeat(ramp[:, None], 200, 1), atol=1e-6)
+    along = Region.of("ellipse 20 20 80 80 soft 10").mask((100, 100))[0, 0, 50].numpy()
+    np.testing.assert_allclose(along[16:25], np.clip((np.arange(16, 25) + 0.5 - 20) / 10 + 0.5, 0, 1), atol=0.02)
+
+
+@pytest.mark.parametrize("words", ["ellipse 20 10 80 90", "rectangle 0 0 100 45.5 soft 5"])
+def test_a_regions_words_come_back(words):
+    assert str(Region.of(words)) == words
+
+
+@pytest.mark.parametrize(
+    "words",
+    ["circle 0 0 9 9", "ellipse", "ellipse 1 2 3", "ellipse 1 2 3 4 5", "ellipse a 2 3 4", "ellipse 1 2 3 4 soft",
+     "ellipse 1 2 soft 3 4 5", "ellipse 0 0 101 9", "ellipse 9 0 9 9", "ellipse nan 0 9 9", "ellipse 0 9 9 1"],
+)  # fmt: skip
+def test_words_that_are_no_region_are_told(words):
+    with pytest.raises(InputError, match=r"is no region: give|a percentage: give|swap them"):
+        Region.of(words)
+
+
+def test_a_picture_whose_name_begins_like_a_region_is_a_picture():
+    assert not is_region("ellipse.png") and not is_region(None) and is_region("ellipse 1 2 3 4")

@@ -1,5 +1,6 @@
 """What a person brought along is kept byte by byte, once, in one folder, and never costs another file."""
 
+import base64
 import io
 from pathlib import Path
 
@@ -8,7 +9,7 @@ import pytest
 from PIL import Image
 
 from nstlib.errors import InputError
-from nstlib.uploads import keep_upload, own_pictures, uploads
+from nstlib.uploads import keep_upload, own_pictures, pasted, uploads
 
 
 def png(seed=0):
@@ -55,6 +56,21 @@ def test_where_nothing_can_be_written_it_says_so(folder):
     (folder / "own").write_text("a file")
     with pytest.raises(InputError, match=r"'own/cat\.png' cannot be kept in .*: make room there"):
         keep_upload("cat.png", png())
+
+
+def test_what_is_pasted_is_data_an_address_or_a_name(folder):
+    data = base64.b64encode(png()).decode()
+    assert pasted(f"data:image/png;name=my%20d%C3%B6g.png;base64,{data}") == ("my dög.png", png())
+    assert pasted(f"data:image/png;base64,{data}") == ("pasted.png", png())
+    (folder / "here.png").write_bytes(png(3))
+    assert pasted("here.png") == ("here.png", png(3))
+    assert pasted("content/harbour")[0] == "harbour"
+
+
+@pytest.mark.parametrize("text", ["data:image/png", "data:image/png;base64,a"])
+def test_pasted_data_that_cannot_be_read_is_told(text):
+    with pytest.raises(InputError, match=r"the pasted data cannot be read .*: copy the picture itself"):
+        pasted(text)
 
 
 def test_uploads_of_several_files():

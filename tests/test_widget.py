@@ -1,5 +1,6 @@
 """Panels show what the controls say, keep what ran below a button, and lie over a still figure."""
 
+import base64
 import datetime
 import io
 import re
@@ -283,7 +284,7 @@ def yours(monkeypatch, tmp_path):
 
 
 def upload(yours, name, data, kind="ipywidgets 8", slot="content"):
-    yours.slots[slot].receive({"new": FORMS[kind](name, data)})
+    yours.slots[slot].bring.uploaded({"new": FORMS[kind](name, data)})
 
 
 def test_nobody_uploads_and_the_kits_pictures_stand(yours):
@@ -306,8 +307,19 @@ def test_the_widget_itself_hears_of_an_upload(yours):
     file = {"name": "a.png", "type": "image/png", "size": len(data), "content": memoryview(data)}
     file["last_modified"] = datetime.datetime.now(datetime.timezone.utc)
     older = ipywidgets.__version__.startswith("7.")
-    yours.slots["style"].upload.set_trait("value", FORMS["ipywidgets 7"]("a.png", data) if older else (file,))
+    yours.slots["style"].bring.upload.set_trait("value", FORMS["ipywidgets 7"]("a.png", data) if older else (file,))
     assert yours["style"] == "own/a.png"
+
+
+def test_what_is_pasted_is_chosen_and_the_field_is_free_again(yours):
+    bring = yours.slots["content"].bring
+    two = [base64.b64encode(photograph((red, 9, 9))).decode() for red in (1, 2)]
+    bring.address.value = " ".join(f"data:image/png;name={n}.png;base64,{data}" for n, data in enumerate(two))
+    assert bring.fetcher.wait(20) and yours["content"] == "own/1.png" and bring.address.value == ""
+    for given, told in (("no/such.png", "there is no file"), ("data:;name=too-large,", "more than 7 MB")):
+        bring.address.value = given
+        assert bring.fetcher.wait(20) and told in yours.slots["content"].words.value, given
+    assert yours["content"] == "own/1.png"
 
 
 def test_a_cell_that_is_run_again_keeps_what_was_chosen(yours):
@@ -334,9 +346,9 @@ def test_a_picture_that_is_gone_gives_its_place_back(yours, tmp_path):
 
 
 def test_the_button_for_uploads_shows_its_words_alone(yours):
-    button = yours.slots["content"].upload
+    button = yours.slots["content"].bring.upload
     assert button.description == "Upload your own content\n" and "nst-upload" in button._dom_classes
-    assert "white-space: pre" in still.UPLOAD_RULE and still.UPLOAD_RULE in still.RULES
+    assert "white-space: pre" in still.BRING_RULE and still.BRING_RULE in still.RULES
 
 
 def test_a_broken_upload_is_told_and_nothing_changes(yours, tmp_path):

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 import shlex
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from math import isclose
+from textwrap import shorten
 from typing import Any
 
 from ..errors import InputError
-from ..files import short_name
+from ..files import short_name, spoken_name
 from ..plan import Settings
 from ..recipe import Recipe
 from ..recipes import DEFAULT_RECIPE, RECIPES
@@ -20,6 +21,8 @@ from ..terminal import PER_STYLE
 __all__ = ["Choices"]
 
 HELD = ("backbone", "start", "size", "evaluations", "color")  # fields of a recipe that have a control of their own
+MASKS = ("masks", "style_masks")  # settings that have controls of their own, of one value per style
+ROOM = 64  # letters of a value beside the name of its option
 WORDS = ("name", "source", "note")  # fields of a recipe that are words about it
 
 
@@ -40,6 +43,8 @@ class Choices:
         evaluations: of loss and gradient, at full size.
         color: whose colours the result has.
         seed: of all that is random.
+        masks: where each style paints, as `Settings` has it; empty for everywhere.
+        style_masks: what of each style picture is style; empty for all of it.
         more: fields of a recipe or of the settings that no control shows, from a picture that was made elsewhere.
     """
 
@@ -55,12 +60,22 @@ class Choices:
     evaluations: int = RECIPES[DEFAULT_RECIPE].evaluations
     color: str = RECIPES[DEFAULT_RECIPE].color
     seed: int = 0
+    masks: tuple[str | None, ...] = ()
+    style_masks: tuple[str | None, ...] = ()
     more: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def title(self) -> str:
         """What it will be a picture of, in words."""
-        return f"{short_name(self.content)} × {' + '.join(map(short_name, self.styles))}"
+        return f"{spoken_name(self.content)} × {' + '.join(map(spoken_name, self.styles))}"
+
+    @property
+    def brief(self) -> str:
+        """The same in a few words, for a thumbnail."""
+        content, *styles = (shorten(spoken_name(name), 18, placeholder=" …") for name in (self.content, *self.styles))
+        if len(styles) > 2:
+            styles = [styles[0], f"{len(styles) - 1} more"]
+        return f"{content} × {' + '.join(styles)}"
 
     @property
     def stem(self) -> str:
@@ -90,9 +105,12 @@ class Choices:
             made["style_scales"] = (self.stroke,) * len(self.styles)
         if self.seed:
             made["seed"] = self.seed
+        made |= {name: getattr(self, name) for name in MASKS if any(getattr(self, name))}
         # One value per style, of a picture that had as many.
         count = len(self.styles)
-        return made | {n: v for n, v in self.more.items() if n not in PER_STYLE or len(v) == count}
+        guided = any(self.masks) or any(self.style_masks)
+        more = {n: v for n, v in self.more.items() if n not in PER_STYLE or len(v) == count}
+        return made | {n: v for n, v in more.items() if guided or n != "guidance"}
 
     def code(self, output: str) -> str:
         """A cell that paints it.
@@ -138,16 +156,17 @@ class Choices:
         more = {name: value for name, value in values.items() if value != getattr(base, name)}
         if not strength:
             more["style_weight"] = recipe.style_weight
-        scales, shares = facts.get("style_scales") or (1.0,), facts.get("shares") or (1.0,) * len(names[1:])
+        scales = facts.get("style_scales") or (1.0,)
         if len(set(scales)) > 1:
             more["style_scales"] = tuple(scales)
-        named = ("masks", "style_masks", "own_layers", "weights")
-        settings = Settings(**{name: facts[name] for name in named if facts.get(name)})
-        more |= {name: getattr(settings, name) for name in named if facts.get(name)}
+        named = [name for name in (*MASKS, "own_layers", "weights") if facts.get(name)]
+        settings = Settings(**{name: facts[name] for name in named})
+        told = {name: getattr(settings, name) for name in named}
+        masks = {name: told.pop(name) for name in MASKS if name in told}
         return cls(
             content=names[0],
             styles=names[1:],
-            shares=tuple(map(float, shares)),
+            shares=proportions(facts.get("shares") or (1.0,) * len(names[1:])),
             recipe=name,
             strength=1.0
             if not strength
@@ -156,20 +175,35 @@ class Choices:
             else strength,
             stroke=1.0 if "style_scales" in more else float(scales[0]),
             seed=int(facts.get("seed") or 0),
-            more=more,
+            more={**more, **told},
+            **masks,
             **{name: getattr(recipe, name) for name in HELD},
         )
 
 
-def literal(value: Any) -> str:
-    """A value as code writes it.
+def proportions(shares: Sequence[float]) -> tuple[float, ...]:
+    """Shares as a person would give them: the greatest is 1, and thirds have no more digits than a field shows.
 
-    >>> literal("a"), literal((0.5, 1))
-    ('"a"', '(0.5, 1)')
+    >>> proportions((1 / 3, 1 / 3, 1 / 3)), proportions((0.2, 0.8))
+    ((1.0, 1.0, 1.0), (0.25, 1.0))
+    """
+    most = max(shares) or 1.0
+    return tuple(round(share / most, 6) for share in shares)
+
+
+def literal(value: Any) -> str:
+    """A value as code writes it, in lines that a notebook has room for.
+
+    >>> literal("a"), literal((0.5, 1)), literal(("a", None))
+    ('"a"', '(0.5, 1)', '("a", None)')
     """
     if isinstance(value, str):
         return json.dumps(value, ensure_ascii=False)
-    return repr(dict(value) if isinstance(value, Mapping) else value)
+    if not isinstance(value, tuple):
+        return repr(dict(value) if isinstance(value, Mapping) else value)
+    parts = [literal(one) for one in value]
+    short = f"({', '.join(parts)}{',' * (len(parts) == 1)})"
+    return short if len(short) <= ROOM else "".join(("(\n", *(f"        {part},\n" for part in parts), "    )"))
 
 
 def flags(name: str, value: Any) -> list[str]:

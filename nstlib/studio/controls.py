@@ -2,28 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from ..architecture import BACKBONES
 from ..errors import InputError
-from ..files import short_name
+from ..files import spoken_name
 from ..gallery import assets, paintings
 from ..palette import COLORS
 from ..recipe import STARTS, Recipe
 from ..recipes import RECIPES
-from ..uploads import keep_upload, own_pictures, uploads
+from ..uploads import own_pictures
 from ..weights import WEIGHTS, find_weights
-from ..widget.controls import upload_button
+from ..widget.bring import Bring
 from ..worker import Worker
 from .choices import Choices
 from .parts import guarded, marked, named, row
-from .picker import Picker, called
+from .picker import Picker
+from .regions import Regions, check
 
 if TYPE_CHECKING:
-    from ipywidgets import VBox, Widget
+    from ipywidgets import VBox
 
 __all__ = ["STYLES", "Controls", "here", "megabytes"]
 
@@ -58,6 +60,7 @@ class Controls:
         self.build_pictures()
         self.build_uploads()
         self.build_shares()
+        self.regions = Regions(STYLES, self.touched, self.said)
         self.build_knobs()
         self.show(self.choices)
 
@@ -76,22 +79,22 @@ class Controls:
         """How other pictures get there."""
         from ipywidgets import Dropdown
 
-        self.upload_content = upload_button("Upload a content picture")
-        self.upload_style = upload_button("Upload style pictures", multiple=True)
-        for control, picker in ((self.upload_content, self.contents), (self.upload_style, self.styles)):
-            control.observe(guarded(partial(self.uploaded, control, picker), self.said), "value")
+        own = partial(self.brought, self.contents), partial(self.brought, self.styles)
+        self.bring_content = Bring("Upload a content picture", own[0], self.said, self.said)
+        self.bring_style = Bring("Upload style pictures", own[1], self.said, self.said, multiple=True)
         offered = [("fetch one …", ""), *known_paintings()]
         self.paintings = marked("nst-paintings", Dropdown, options=offered, **named("Painting", "initial"))
         self.paintings.observe(guarded(self.painting_chosen, self.said), "value")
 
     def build_shares(self) -> None:
         """How much each style counts."""
-        from ipywidgets import BoundedFloatText
+        from ipywidgets import HTML, BoundedFloatText
 
         numbers = range(1, STYLES + 1)
         self.shares = [
             BoundedFloatText(1.0, min=0, max=100, step=0.1, **named(f"share {n}", "initial")) for n in numbers
         ]
+        self.hint = marked("nst-hint", HTML, f"Choose up to {STYLES} styles, and say here how much each counts.")
         for share in self.shares:
             share.observe(self.touched, "value")
 
@@ -124,13 +127,12 @@ class Controls:
 
         children = [
             HTML("<h3>Content</h3>"),
-            self.contents.box,
-            row(self.upload_content),
+            marked("nst-bring", VBox, [self.contents.box, row(*self.bring_content.parts)]),
             HTML(f"<h3>Style, up to {STYLES}</h3>"),
-            self.styles.box,
-            row(self.upload_style),
+            marked("nst-bring", VBox, [self.styles.box, row(*self.bring_style.parts)]),
             self.paintings,
-            marked("nst-shares", Box, self.shares),
+            marked("nst-shares", Box, [self.hint, *self.shares]),
+            *self.regions.boxes,
             marked("nst-knobs", Box, [knob for name, knob in self.knobs.items() if name not in BESIDE_PAINT]),
         ]
         return marked("nst-left", VBox, children)
@@ -151,8 +153,12 @@ class Controls:
         held = {name: knob.value for name, knob in self.knobs.items()}
         content, styles = self.contents.chosen[0], self.styles.chosen
         shares = tuple(share.value for share in self.shares[: len(styles)])
-        self.choices = replace(self.choices, content=content, styles=styles, shares=shares, **held)
-        self.name_shares()
+        with self.quietly():
+            self.regions.meet(styles)
+        masks, style_masks = self.regions.values()
+        given = {"shares": shares, "masks": masks, "style_masks": style_masks}
+        self.choices = replace(self.choices, content=content, styles=styles, **given, **held)
+        self.follow()
         self.changed()
 
     def recipe_chosen(self) -> None:
@@ -161,21 +167,17 @@ class Controls:
             self.show(self.choices.by(self.knobs["recipe"].value))
             self.changed()
 
-    def uploaded(self, control: Widget, picker: Picker) -> None:
-        """Keep what was uploaded, and choose it.
+    def brought(self, picker: Picker, kept: str, name: str) -> None:
+        """Choose a picture that a person brought along.
 
         Args:
-            control: the `FileUpload`.
             picker: that shows it.
+            kept: the picture, as `load_image` takes it.
+            name: what its owner calls it.
         """
-        files = uploads(control.value)
-        for name, data in files:
-            picker.add(keep_upload(name, data))
-            self.said(f"{name} is kept as a picture of your own, and chosen")
-        if files:
-            self.touched()
-        if files and not isinstance(control.value, dict):
-            control.value = ()  # so that the same file can come again
+        picker.add(kept)
+        self.said(f"{name} is kept as a picture of your own, and chosen")
+        self.touched()
 
     def painting_chosen(self) -> None:
         """Fetch a painting in the background, and choose it."""
@@ -208,8 +210,8 @@ class Controls:
         styles = choices.styles[:STYLES]
         self.contents.check([choices.content])
         self.styles.check(styles)
-        self.quiet = True
-        try:
+        check((*choices.masks, *choices.style_masks))
+        with self.quietly():
             self.contents.choose([choices.content])
             self.styles.choose(styles)
             for control, share in zip(self.shares, choices.shares, strict=False):
@@ -219,18 +221,35 @@ class Controls:
                 if name in MORE and value not in [known for _, known in knob.options]:
                     knob.options = [*knob.options, (MORE[name](value), value)]
                 knob.value = value
-        finally:
-            self.quiet = False
+            self.regions.show(styles, choices.masks, choices.style_masks)
         self.choices = choices
+        self.follow()
+
+    @contextmanager
+    def quietly(self) -> Iterator[None]:
+        """While the studio sets its controls, do not take that for a person's change."""
+        before, self.quiet = self.quiet, True
+        try:
+            yield
+        finally:
+            self.quiet = before
+
+    def follow(self) -> None:
+        """Let names and thumbnails follow what is chosen."""
         self.name_shares()
+        choices = self.choices
+        self.contents.cover({choices.content: choices.masks} if any(choices.masks) else {})
+        masks = zip(choices.styles, choices.style_masks, strict=False)
+        self.styles.cover({style: (mask,) for style, mask in masks if mask})
 
     def name_shares(self) -> None:
         """Say which style each share is of; one alone has none."""
         styles = self.choices.styles
+        self.hint.layout.display = "none" if len(styles) > 1 else "block"
         for number, control in enumerate(self.shares):
             there = number < len(styles) and len(styles) > 1
-            control.layout.visibility = "visible" if there else "hidden"
-            control.description = f"share of {called(styles[number])}" if there else f"share {number + 1}"
+            control.layout.display = "flex" if there else "none"
+            control.description = f"share of {spoken_name(styles[number])}" if there else f"share {number + 1}"
 
 
 def times(factor: float) -> str:
@@ -243,7 +262,7 @@ MORE: dict[str, Callable[[Any], str]] = {
     "size": lambda size: f"{size} pixels",
     "strength": times,
     "stroke": times,
-    "start": short_name,
+    "start": spoken_name,
 }
 
 

@@ -9,17 +9,20 @@ from io import BytesIO
 from math import log10
 from pathlib import Path
 
-from PIL import Image, ImageDraw, ImageOps
+import numpy as np
+from PIL import Image, ImageColor, ImageDraw, ImageOps
 
 from ..result import Record
 
-__all__ = ["bar", "charts", "code_block", "download", "easel", "thumb_style", "told", "wiped"]
+__all__ = ["bar", "charts", "code_block", "download", "easel", "swatch", "thumb_style", "tinted", "told", "wiped"]
 
 SHOWN = 640  # pixels of the long side of a picture on the easel
 THUMB = 112  # pixels of a thumbnail's sides
 QUALITY = 85
 GROUND = "#808080"  # behind a picture of another shape
 LABEL = 34  # pixels at the foot of a thumbnail, for two lines
+TINTS = ("#ffd21f", "#19c3ff", "#ff5ad0")  # of the regions of the first style and of the others
+TINT, DIM = 0.45, 0.3  # how much of a region is tint, and how bright the picture is where no style paints
 MIMES = {".png": "image/png", ".jpg": "image/jpeg", ".jpeg": "image/jpeg", ".webp": "image/webp"}
 CHART = (320, 132)  # width and height of a chart, in its own units
 
@@ -54,6 +57,39 @@ def wiped(left: Image.Image, right: Image.Image, share: float) -> Image.Image:
             draw.line([(edge, 0), (edge, right.height)], fill="black", width=4)
             draw.line([(edge, 0), (edge, right.height)], fill="white", width=2)
     return made
+
+
+def tinted(image: Image.Image, masks: Sequence[np.ndarray | None]) -> Image.Image:
+    """A picture on which it is seen where each style paints.
+
+    Where none paints it is dark and grey; where several have regions, each has a tint.
+
+    Args:
+        image: the picture, in RGB.
+        masks: for each style (H, W), 1 where it paints, 0 where it does not; None for everywhere.
+    """
+    there = [(number, mask) for number, mask in enumerate(masks) if mask is not None]
+    if not there:
+        return image
+    pixels = np.asarray(image, np.float32)
+    if len(there) == len(masks):
+        painted = np.maximum.reduce([mask for _, mask in there])[..., None]
+        pixels = painted * pixels + (1 - painted) * DIM * pixels.mean(-1, keepdims=True)
+    if len(masks) > 1:
+        for number, mask in there:
+            share = TINT * mask[..., None]
+            pixels = (1 - share) * pixels + share * np.array(ImageColor.getrgb(TINTS[number]), np.float32)
+    return Image.fromarray(pixels.round().astype(np.uint8))
+
+
+def swatch(number: int, words: str) -> str:
+    """A style's name, with the tint of its region.
+
+    Args:
+        number: of the style, from 0.
+        words: its name.
+    """
+    return f'<b><span class="nst-swatch" style="background: {TINTS[number]}"></span>{escape(words)}</b>'
 
 
 def easel(image: Image.Image, alt: str) -> str:
@@ -108,7 +144,8 @@ def download(path: Path) -> str:
     data = base64.b64encode(path.read_bytes()).decode()
     kind = MIMES.get(path.suffix.lower(), "application/octet-stream")
     name = escape(path.name)
-    return f'<a class="nst-download" download="{name}" href="data:{kind};base64,{data}">Download {name}</a>'
+    words = f'aria-label="Download {name}" title="{name}"'
+    return f'<a class="nst-download" {words} download="{name}" href="data:{kind};base64,{data}">Download</a>'
 
 
 def code_block(title: str, text: str) -> str:
@@ -131,8 +168,8 @@ def charts(name: str, history: Sequence[Record], pulls: Mapping[str, float], aft
         after: so many evaluations it was.
     """
     if not history:
-        forgotten = f"{name}: how its loss fell was not kept" if name else "How the loss falls is drawn here"
-        return f'<p class="nst-of">{escape(forgotten)}</p><div class="nst-charts">{empty("")}{empty("")}</div>'
+        words = "how its loss fell was not kept" if name else "the loss is drawn here"
+        return f'<p class="nst-of">{escape(name)}</p><div class="nst-charts">{empty(words)}{empty("")}</div>'
     bars = shares(pulls, after) if pulls else empty("who pulls the pixels: measured now and then")
     return f'<p class="nst-of">{escape(name)}</p><div class="nst-charts">{lines(history)}{bars}</div>'
 
@@ -145,7 +182,7 @@ def empty(words: str) -> str:
     """
     width, height = CHART
     start = f'<svg viewBox="0 0 {width} {height}" role="img" aria-label="{words or "no chart"}">'
-    return f'{start}<text x="8" y="{height - 4}">{words}</text></svg>'
+    return f'{start}<text x="0" y="16">{words}</text></svg>'
 
 
 def lines(history: Sequence[Record]) -> str:
@@ -161,7 +198,7 @@ def lines(history: Sequence[Record]) -> str:
     values = [value for line in kinds.values() for value in line if value > 0] or [1.0]
     low, high = log10(min(values)), log10(max(values))
     low, high = (low, high) if high - low > 0.1 else (low - 0.1, high + 0.1)
-    left, right, top, bottom = 8, width - 92, 8, height - 20
+    left, right, top, bottom = 8, width - 104, 8, height - 20
     step = (right - left) / max(1, len(history) - 1)
 
     def y(value: float) -> float:
@@ -175,7 +212,7 @@ def lines(history: Sequence[Record]) -> str:
         points = " ".join(f"{left + i * step:.1f},{y(line[i]):.1f}" for i in range(0, len(line), thin))
         drawn.append(f'<polyline class="nst-l{number}" points="{points} {right:.1f},{y(line[-1]):.1f}"/>')
         place = y(line[-1]) + 4
-        while any(abs(place - other) < 13 for other in taken):
+        while any(abs(place - other) < 14 for other in taken):
             place += 1
         taken.append(place)
         names.append(f'<text x="{right + 4}" y="{place:.1f}">{escape(kind)} {line[-1]:.2g}</text>')

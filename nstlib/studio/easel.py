@@ -10,6 +10,7 @@ from typing import Any
 from PIL import Image
 
 from ..image import load_image, to_pil
+from ..plan import load_masks
 from ..result import Record
 from . import drawing
 from .parts import marked, named
@@ -91,13 +92,20 @@ class Easel:
         self.chart.value = drawing.charts(name, story.history, story.pulls, story.after)
 
 
-def picture(source: Any) -> Image.Image:
+def picture(
+    source: Any, masks: Sequence[str | None] = (), *, size: int = drawing.SHOWN, side: str = "long"
+) -> Image.Image:
     """A picture as the easel shows it.
 
     Args:
         source: what `load_image` takes.
+        masks: where each style paints, as `Settings` has it, which is then seen on it; empty for everywhere.
+        size: pixels of its side, at most.
+        side: which of them, "long" or "short".
 
     Raises:
-        InputError: it cannot be read.
+        InputError: a picture or a mask that cannot be read, or does not fit.
     """
-    return to_pil(load_image(os.fspath(source), drawing.SHOWN).pixels)
+    shown = load_image(os.fspath(source), size, side=side)
+    found = load_masks(masks or None, [shown] * len(masks))
+    return drawing.tinted(to_pil(shown.pixels), [None if one is None else one[0, 0].numpy() for one in found])

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from ..errors import InputError
-from ..files import short_name
+from ..files import spoken_name
+from ..recipe import Recipe
 from ..result import duration
 from . import drawing
 from .choices import Choices
@@ -18,6 +19,7 @@ from .shelf import Shelf
 
 __all__ = ["Finished"]
 
+PLAIN = Recipe().color  # of what everybody paints, so it need not be said
 SHOWN = 60  # of the finished pictures, the newest
 
 
@@ -36,7 +38,7 @@ class Finished:
         self.shelf, self.compared, self.take = shelf, compared, restored
         names = [str(path) for path in shelf.painted()[:SHOWN]]
         chosen = guarded(self.pressed, self.say)
-        options: dict[str, Any] = {"most": 2, "least": 0, "frame": "nst-gallery", "label": 50}
+        options: dict[str, Any] = {"most": 2, "least": 0, "frame": "nst-gallery", "label": 64, "words": self.caption}
         self.gallery = Picker(names, "finished picture", changed=chosen, **options)
         self.note = marked("nst-note", HTML)
         self.restore = button("Restore its settings", "nst-restore", self.restored, self.say)
@@ -60,6 +62,14 @@ class Finished:
     def chosen(self) -> list[Path]:
         """The files that are chosen, none to two, the one that was chosen last at the end."""
         return [Path(name) for name in self.gallery.chosen]
+
+    def caption(self, name: str) -> str:
+        """What stands under a thumbnail.
+
+        Args:
+            name: of the picture's file.
+        """
+        return self.shelf.title(Path(name), brief=True)
 
     def pressed(self) -> None:
         """A person has chosen: tell of it."""
@@ -111,7 +121,7 @@ class Finished:
 
     def sides(self) -> tuple[Side | None, Side | None]:
         """What is chosen, as the easel shows it: one beside its content, or two beside each other."""
-        sides = [(picture(path), path.stem) for path in self.chosen]
+        sides = [(picture(path), self.shelf.title(path, brief=True)) for path in self.chosen]
         if len(sides) == 2:
             return sides[0], sides[1]
         return self.content_of(self.chosen[0]), sides[0]
@@ -124,7 +134,7 @@ class Finished:
         """
         name = (self.shelf.facts(path) or {}).get("content")
         try:
-            return picture(name), short_name(str(name))
+            return picture(name), spoken_name(str(name))
         except (InputError, TypeError):
             return None
 
@@ -135,12 +145,27 @@ class Finished:
             path: of it.
         """
         facts = self.shelf.facts(path) or {}
-        recipe = facts.get("recipe", {})
-        styles = " + ".join(map(short_name, map(str, facts.get("styles") or ())))
+        recipe, styles = facts.get("recipe", {}), [spoken_name(str(name)) for name in facts.get("styles") or ()]
+        color = recipe.get("color", PLAIN)
         return [
             path.name,
-            f"{short_name(str(facts.get('content')))} × {styles}",
+            f"{spoken_name(str(facts.get('content')))} × {' + '.join(styles)}",
             f"recipe {recipe.get('name')} on {recipe.get('backbone')}",
             f"size {recipe.get('size')}, style weight {recipe.get('style_weight', 0):g}",
+            *([f"colours: {color}"] if color != PLAIN else []),
+            *regions(facts, styles),
             f"painted in {duration(facts.get('seconds', 0))}, loss {facts.get('loss', 0):.3g}",
         ]
+
+
+def regions(facts: Mapping[str, Any], styles: Sequence[str]) -> Iterator[str]:
+    """Where a picture's styles paint, and what of them is style, in words.
+
+    Args:
+        facts: of the picture.
+        styles: what they are called.
+    """
+    for name, words in (("masks", "where {} paints"), ("style_masks", "what of {} is style")):
+        for style, mask in zip(styles, facts.get(name) or (), strict=False):
+            if mask:
+                yield f"{words.format(style)}: {mask}"

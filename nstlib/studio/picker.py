@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from PIL import Image
 
 from ..errors import InputError
-from ..files import short_name
-from ..image import load_image, to_pil
+from ..files import spoken_name
 from .drawing import LABEL, THUMB, thumb_style
+from .easel import picture
 
 if TYPE_CHECKING:
     from ipywidgets import Button, VBox
 
-__all__ = ["Picker", "called"]
+__all__ = ["Picker"]
 
 
 class Picker:
@@ -28,6 +29,7 @@ class Picker:
         most: how many may be chosen; the one that was chosen first makes room for another.
         least: how many must be.
         changed: is called after a person's choice, not after `choose`.
+        words: what a picture is called under its thumbnail.
         frame: the class of the box, for the style sheet.
         label: pixels at the foot of each picture that are dark under its name.
     """
@@ -40,19 +42,22 @@ class Picker:
         most: int = 1,
         least: int = 1,
         changed: Callable[[], None] = lambda: None,
+        words: Callable[[str], str] = spoken_name,
         frame: str = "nst-thumbs",
         label: int = LABEL,
     ):
         from ipywidgets import HTML, Box, VBox
 
-        self.kind, self.most, self.least, self.changed, self.label = kind, most, least, changed, label
+        self.kind, self.most, self.least, self.changed = kind, most, least, changed
+        self.words, self.label = words, label
         self.buttons: dict[str, Button] = {}
         self.rules: dict[str, str] = {}
         self.chosen: tuple[str, ...] = ()
-        self.sheet, self.frame = HTML(), Box()
-        self.sheet.add_class("nst-hidden")
+        self.sheet, self.over, self.frame = HTML(), HTML(), Box()
+        for sheet in (self.sheet, self.over):
+            sheet.add_class("nst-hidden")
         self.frame.add_class(frame)
-        self.box: VBox = VBox([self.sheet, self.frame])
+        self.box: VBox = VBox([self.sheet, self.over, self.frame])
         self.show(names)
 
     def show(self, names: Iterable[str]) -> None:
@@ -78,13 +83,29 @@ class Picker:
             image = thumbnail(name)
         except InputError:
             return None
-        made = Button(description=called(name), tooltip=f"{self.kind} {name}")
-        look = f"nst-t{hashlib.sha1(name.encode()).hexdigest()[:10]}"
+        made = Button(description=self.words(name), tooltip=f"{self.kind} {name}")
+        look = self.look(name)
         self.rules[name] = thumb_style(look, image, self.label)
         for one in ("nst-thumb", look):
             made.add_class(one)
         made.on_click(lambda _: self.press(name))
         return made
+
+    def cover(self, masks: Mapping[str, Sequence[str | None]]) -> None:
+        """Show where styles paint on some pictures, and all others as they are.
+
+        Args:
+            masks: by the picture's name, for each style; those that do not fit are not shown.
+        """
+        rules = []
+        for name, regions in masks.items():
+            with suppress(InputError):
+                rules.append(thumb_style(self.look(name), thumbnail(name, regions), self.label))
+        self.over.value = f"<style>{''.join(rules)}</style>"
+
+    def look(self, name: str) -> str:
+        """The class of a picture's button."""
+        return f"nst-t{hashlib.sha1(f'{self.kind} {name}'.encode()).hexdigest()[:10]}"
 
     def press(self, name: str) -> None:
         """What a person's click does: choose it, or choose it no longer.
@@ -140,27 +161,16 @@ class Picker:
             self.show([*missing, *self.buttons])
         self.chosen = wanted
         for name, button in self.buttons.items():
-            mark, words = name in wanted, called(name)
+            mark, words = name in wanted, self.words(name)
             button.description = f"✓ {words}" if mark else words
             (button.add_class if mark else button.remove_class)("nst-chosen")
 
 
-def called(name: str) -> str:
-    """What a picture is called on the page, in words that a line may be broken between.
-
-    Args:
-        name: as `load_image` takes it.
-
-    >>> called("style/woodcut_waves")
-    'woodcut waves'
-    """
-    return short_name(name).replace("_", " ")
-
-
-def thumbnail(name: str) -> Image.Image:
+def thumbnail(name: str, masks: Sequence[str | None] = ()) -> Image.Image:
     """A picture in small.
 
     Args:
         name: as `load_image` takes it.
+        masks: see `picture`.
     """
-    return to_pil(load_image(name, THUMB, side="short").pixels)
+    return picture(name, masks, size=THUMB, side="short")

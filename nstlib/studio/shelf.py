@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import tempfile
 from collections.abc import Mapping
 from contextlib import suppress
@@ -10,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import InputError
-from ..files import names_for
+from ..files import names_for, spoken_name
 from ..gallery import FORMATS
 from ..result import Result, read_facts
 from .choices import Choices
@@ -58,6 +59,22 @@ class Shelf:
             except InputError:
                 self.known[key] = None
         return self.known[key]
+
+    def title(self, path: Path, *, brief: bool = False) -> str:
+        """What a picture is called: what it is made of and its number, or its own name where a person gave it one.
+
+        Args:
+            path: of the picture.
+            brief: whether in a few words, for a thumbnail.
+        """
+        try:
+            made = Choices.of(self.facts(path) or {})
+        except InputError:
+            return spoken_name(path)
+        if not (named := re.fullmatch(rf"{re.escape(made.stem)}(?:-(\d+))?", path.stem)):
+            return spoken_name(path)
+        words = made.brief if brief else made.title
+        return f"{words} ({named[1]})" if named[1] else words
 
     def place(self, choices: Choices) -> Path:
         """A path that is still free for a picture, named after what it is made of.

@@ -9,7 +9,7 @@ from threading import Event
 from typing import TYPE_CHECKING
 
 from ..errors import InputError
-from ..files import short_name
+from ..files import spoken_name
 from ..forecast import foresee, learned, measure
 from ..image import to_pil
 from ..optimizers import Stop
@@ -67,7 +67,7 @@ class Studio:
         self.easel = Easel()
         self.finished = Finished(self.shelf, self.compared, self.take)
         self.finished.show_code.observe(guarded(self.follow, self.said), "value")
-        self.content = self.choices.content
+        self.shown = self.choices.content, self.choices.masks  # what the easel shows while nothing is painted
         self.page = self.lay_out()
         self.follow()
         self.preview()
@@ -100,10 +100,10 @@ class Studio:
     # --- what a person does ----------------------------------------------------------------------
 
     def touched(self) -> None:
-        """A control has changed: let the rest follow, and lay another content on the easel."""
+        """A control has changed: let the rest follow, and lay another content, or its regions, on the easel."""
         self.follow()
-        if self.content != self.choices.content:
-            self.content = self.choices.content
+        before, self.shown = self.shown, (self.choices.content, self.choices.masks)
+        if before != self.shown:
             guarded(self.preview, self.said)()
 
     def take(self, choices: Choices) -> None:
@@ -116,7 +116,7 @@ class Studio:
             InputError: a picture that cannot be read any more.
         """
         self.controls.show(choices)
-        self.content = choices.content
+        self.shown = choices.content, choices.masks
         self.follow()
 
     def stop(self) -> None:
@@ -134,7 +134,7 @@ class Studio:
             self.easel.show(newest, self.easel.right)
             return
         self.easel.show(left, right, apart=True if len(chosen) == 2 else None)
-        self.easel.tell(chosen[-1].stem, self.stories.get(chosen[-1], Story()))
+        self.easel.tell(self.shelf.title(chosen[-1], brief=True), self.stories.get(chosen[-1], Story()))
 
     # --- what follows from it --------------------------------------------------------------------
 
@@ -176,8 +176,9 @@ class Studio:
     def preview(self) -> None:
         """Lay the content on the easel, while nothing is painted."""
         if not self.painter.busy:
-            content = self.choices.content
-            self.easel.show(None, (picture(content), short_name(content)))
+            content, masks = self.shown
+            words = f"{spoken_name(content)}, where each style paints" if any(masks) else spoken_name(content)
+            self.easel.show(None, (picture(content, masks), words))
 
     # --- what happens, told from the painter's thread --------------------------------------------
 
@@ -188,7 +189,7 @@ class Studio:
         self.desk.run()
         left, content = self.easel.left, canvas.plan.content
         if content is not None:
-            left = drawing.small(to_pil(content.pixels)), short_name(canvas.choices.content)
+            left = drawing.small(to_pil(content.pixels)), spoken_name(canvas.choices.content)
         self.easel.show(left, self.easel.right, apart=False)
         self.drawn = self.charted = self.done = 0.0
 
@@ -196,12 +197,12 @@ class Studio:
         """See `Watcher`."""
         now, self.done = time.monotonic(), progress.done
         if now - self.drawn > FRAME_SECONDS:
-            grown = drawing.small(to_pil(progress.image)), f"{canvas.choices.title}, growing"
+            grown = drawing.small(to_pil(progress.image)), f"{canvas.choices.brief}, growing"
             self.desk.measure(progress)
             self.easel.show(self.easel.left, grown)
             self.drawn = time.monotonic()
         if now - self.charted > CHART_SECONDS:
-            self.easel.tell(f"{canvas.choices.title}, growing", story(canvas))
+            self.easel.tell(f"{canvas.choices.brief}, growing", story(canvas))
             self.charted = time.monotonic()
 
     def kept(self, canvas: Canvas, result: Result) -> None:
@@ -210,8 +211,9 @@ class Studio:
         took = f"{result.evaluations} evaluations in {duration(result.seconds)}"
         self.desk.finish(self.done if left else 1.0, took)
         self.stories[path] = story(canvas)
-        self.easel.show(self.easel.left, (drawing.small(to_pil(result.image)), path.stem))
-        self.easel.tell(path.stem, self.stories[path])
+        title = self.shelf.title(path, brief=True)
+        self.easel.show(self.easel.left, (drawing.small(to_pil(result.image)), title))
+        self.easel.tell(title, self.stories[path])
         self.finished.add(path)
         elsewhere = "" if path.parent == self.shelf.folder else f": '{self.shelf.folder}' cannot be written to"
         hint = ", too little has changed: more strength or evaluations help" if result.unchanged else ""

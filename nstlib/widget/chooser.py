@@ -9,14 +9,14 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 from ..errors import InputError
 from ..gallery import assets
 from ..image import load_image, to_pil
 from ..show import picture_html, words_html
-from ..uploads import keep_upload, own_pictures, uploads
-from .controls import label, upload_button, widgets
+from ..uploads import own_pictures
+from .bring import Bring
+from .controls import label, widgets
 from .still import lay_over
 
 __all__ = ["Chooser", "choose"]
@@ -106,12 +106,14 @@ class Slot:
         self.name, self.chosen = name, chosen
         names = list(dict.fromkeys([value, first, *own_pictures(), *assets()]))
         self.menu = Dropdown(options=names, value=value, description=label(name).text, layout=WIDE)
-        self.upload = upload_button(f"Upload your own {label(name).text}", layout=WIDE)
+        self.bring = Bring(f"Upload your own {label(name).text}", self.receive, self.refuse)
         self.thumbnail, self.words = HTML(self.look(value), layout={"min_height": f"{SIDE + 30}px"}), HTML()
         self.menu.observe(self.pick, "value")
-        self.upload.observe(self.receive, "value")
-        self.box = VBox([self.menu, self.upload, self.words, self.thumbnail], layout=COLUMN)
-        for one, kind in ((self.menu, "menu"), (self.upload, "upload"), (self.words, "words")):
+        for part in self.bring.parts:
+            part.layout.width = WIDE["width"]
+        self.box = VBox([self.menu, *self.bring.parts, self.words, self.thumbnail], layout=COLUMN)
+        self.box.add_class("nst-bring")
+        for one, kind in ((self.menu, "menu"), (self.bring.upload, "upload"), (self.words, "words")):
             one.add_class(f"nst-{name}-{kind}")
 
     def look(self, value: str) -> str:
@@ -136,19 +138,21 @@ class Slot:
         self.thumbnail.value, self.words.value = shown, ""
         self.chosen(self.menu.value)
 
-    def receive(self, change: Mapping[str, Any]) -> None:
-        """Take an upload: it becomes a file, an entry of the menu, and what is chosen.
+    def receive(self, kept: str, _: str) -> None:
+        """Choose a picture that a person brought along, which becomes an entry of the menu.
 
         Args:
-            change: what ipywidgets tells of the new value.
+            kept: the picture, as `load_image` takes it.
         """
-        for name, data in uploads(change["new"]):
-            try:
-                kept = keep_upload(name, data)
-            except InputError as error:
-                self.words.value = words_html(f"{error}. {self.menu.value} is still chosen", wrong=True)
-                continue
-            if kept not in self.menu.options:
-                self.menu.options = (kept, *self.menu.options)
-            self.menu.value = kept
-            self.pick()
+        if kept not in self.menu.options:
+            self.menu.options = (kept, *self.menu.options)
+        self.menu.value = kept
+        self.pick()
+
+    def refuse(self, words: str) -> None:
+        """Say why a picture that was brought along is not taken.
+
+        Args:
+            words: the reason.
+        """
+        self.words.value = words_html(f"{words}. {self.menu.value} is still chosen", wrong=True)

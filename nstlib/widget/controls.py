@@ -9,7 +9,7 @@ from typing import Any
 
 from ..errors import InputError
 
-__all__ = ["LABELS", "UPLOAD_RULE", "Label", "control", "described", "label", "ordered", "upload_button", "widgets"]
+__all__ = ["LABELS", "Label", "control", "described", "label", "ordered", "widgets"]
 
 
 @dataclass(frozen=True)
@@ -111,23 +111,4 @@ def control(name: str, values: Sequence, value: object) -> Any:
         **late,
     )
     made.add_class(f"nst-{name}")
-    return made
-
-
-# ipywidgets writes the number of files behind the words. It stands in a second line here, below the button's edge.
-UPLOAD_RULE = ".nst-upload.jupyter-button {white-space: pre; overflow: hidden}"
-
-
-def upload_button(words: str, *, multiple: bool = False, **given: Any) -> Any:
-    """A button by which a person uploads pictures.
-
-    Args:
-        words: on it.
-        multiple: whether several at once.
-        given: whatever else a `FileUpload` takes.
-    """
-    from ipywidgets import FileUpload
-
-    made = FileUpload(accept="image/*", multiple=multiple, description=f"{words}\n", **given)
-    made.add_class("nst-upload")
     return made

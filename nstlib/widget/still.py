@@ -10,14 +10,14 @@ import secrets
 from html import escape
 from typing import Any
 
-from .controls import UPLOAD_RULE
+from .bring import BRING_RULE
 
 __all__ = ["lay_over"]
 
 OUTPUT = ".jp-OutputArea-child"
 # A saved notebook may keep the place of a widget that lives no more, where JupyterLab says so, in red, below the still.
 HIDE_THE_DEAD = f"{OUTPUT}:has(.nst-still) + {OUTPUT}:has(> .jupyter-widgets):not(:has(.nst-live)) {{display: none}}"
-RULES = f"<style>{UPLOAD_RULE}</style>"
+RULES = f"<style>{BRING_RULE}</style>"
 # JupyterLab marks a widget whose kernel is gone with a class.
 LOST = """
 <style>

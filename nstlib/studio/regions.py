@@ -1,0 +1,207 @@
+"""Where each style paints, and what of it is style → menus and edges in percent, or an uploaded mask (ipywidgets)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from ..files import spoken_name
+from ..image import load_image
+from ..plan import ALPHA, REST, is_file
+from ..regions import SHAPES, Region, is_region
+from ..uploads import REGIONS, keep_upload, own_pictures
+from ..widget.bring import Bring
+from . import drawing
+from .parts import marked, named, row
+
+__all__ = ["Part", "Regions"]
+
+FIRST = Region("ellipse", 20, 20, 80, 80, 5)  # what a shape is before anybody moved its edges
+WHOLE = ""  # what a menu says for no region: to ipywidgets, None is nothing chosen
+EDGES = ("left", "top", "right", "bottom", "soft")
+HELP = (
+    "Edges are in percent of the picture, and soft is how wide an edge fades. "
+    "A mask is a picture of the same shape, white where the region is."
+)
+
+Masks = tuple[str | None, ...]  # one for each style, or none at all
+
+
+class Part:
+    """One region to choose: a menu, and the edges of a shape.
+
+    Args:
+        words: the menu's label.
+        others: what the menu offers beside shapes and masks: words, and what they stand for.
+        changed: is called after a person's change.
+    """
+
+    def __init__(self, words: str, others: Sequence[tuple[str, str]], changed: Callable[..., None]):
+        from ipywidgets import BoundedFloatText, Box, Dropdown, VBox
+
+        files = [(spoken_name(path), path) for path in own_pictures(REGIONS)]
+        options = [others[0], *((f"an {one}" if one[0] in "aeio" else f"a {one}", one) for one in SHAPES)]
+        self.menu = Dropdown(options=[*options, *others[1:], *files], value=WHOLE, **named(words, "initial"))
+        self.edges = {
+            name: BoundedFloatText(getattr(FIRST, name), min=0, max=100, step=5, **named(name, "initial"))
+            for name in EDGES
+        }
+        self.numbers = marked("nst-edges", Box, list(self.edges.values()))
+        self.box = VBox([self.menu, self.numbers])
+        for control in (self.menu, *self.edges.values()):
+            control.observe(changed, "value")
+        self.menu.observe(self.follow, "value")
+        self.follow()
+
+    def follow(self, _: object = None) -> None:
+        """Show the edges where there are any."""
+        self.numbers.layout.display = "grid" if self.menu.value in SHAPES else "none"
+
+    @property
+    def value(self) -> str | None:
+        """The region as `Settings.masks` has it."""
+        if self.menu.value not in SHAPES:
+            return self.menu.value or None
+        left, top, right, bottom, soft = (control.value for control in self.edges.values())
+        edges = f"{self.menu.value} {left:g} {top:g} {right:g} {bottom:g}"
+        return f"{edges} soft {soft:g}" if soft else edges  # perhaps no region yet: the forecast says why
+
+    def offer(self, mask: str) -> None:
+        """Let the menu have a mask.
+
+        Args:
+            mask: the name of its picture.
+        """
+        if mask not in [value for _, value in self.menu.options]:
+            self.menu.options = [*self.menu.options, (spoken_name(mask), mask)]
+
+    def show(self, value: str | None) -> None:
+        """Set the menu and the edges.
+
+        Args:
+            value: as `Settings.masks` has it.
+
+        Raises:
+            InputError: the words of no region.
+        """
+        if value is None or not is_region(value):
+            if value is not None:
+                self.offer(value)
+            self.menu.value = value or WHOLE
+            return
+        region = Region.of(value)
+        self.menu.value = region.shape
+        for name, control in self.edges.items():
+            control.value = getattr(region, name)
+
+
+class Regions:
+    """For each style two regions: of the result, and of the style picture.
+
+    Args:
+        count: of styles at most.
+        changed: is called after a person's change.
+        said: takes words for the person.
+    """
+
+    def __init__(self, count: int, changed: Callable[..., None], said: Callable[[str], None]):
+        from ipywidgets import HTML, ToggleButton, VBox
+
+        self.said, self.styles = said, ("",) * count
+        where = [("everywhere", WHOLE), ("where the others do not", REST), ("where the content is opaque", ALPHA)]
+        self.where = [Part("paints", where, changed) for _ in range(count)]
+        self.which = [Part("takes", [("all of it", WHOLE), ("what is opaque", ALPHA)], changed) for _ in range(count)]
+        self.names = [marked("nst-region-of", HTML) for _ in range(count)]
+        parts = zip(self.names, self.where, self.which, strict=True)
+        self.rows = [marked("nst-region", VBox, [name, where.box, which.box]) for name, where, which in parts]
+        self.bring = Bring("Upload a mask", self.brought, said, said, keep=keep_region)
+        bring = marked("nst-bring", VBox, [row(*self.bring.parts)])
+        self.frame = marked("nst-regions", VBox, [*self.rows, bring, marked("nst-help", HTML, HELP)])
+        self.opened = marked("nst-regions-button", ToggleButton, False, description="Regions: where each style paints")
+        self.opened.observe(self.follow, "value")
+        self.follow()
+
+    @property
+    def boxes(self) -> list[Any]:
+        """Where they stand, from top to bottom."""
+        return [row(self.opened), self.frame]
+
+    def follow(self, _: object = None) -> None:
+        """Show what belongs to the styles that are chosen, if the person wants to see it."""
+        self.frame.layout.display = "flex" if self.opened.value else "none"
+        for number, (name, one) in enumerate(zip(self.names, self.rows, strict=True)):
+            there = number < len(self.styles)
+            one.layout.display = "flex" if there else "none"
+            if there:
+                name.value = drawing.swatch(number, spoken_name(self.styles[number]))
+
+    def values(self) -> tuple[Masks, Masks]:
+        """Where each style paints, and what of each is style; empty if that is everywhere, or all."""
+        count = len(self.styles)
+        where, which = (tuple(part.value for part in parts[:count]) for parts in (self.where, self.which))
+        return where if any(where) else (), which if any(which) else ()
+
+    def meet(self, styles: tuple[str, ...]) -> None:
+        """Let other styles be chosen: each that stays keeps its regions.
+
+        Args:
+            styles: their names.
+        """
+        if styles == self.styles:
+            return
+        known = {
+            style: (where.value, which.value)
+            for style, where, which in zip(self.styles, self.where, self.which, strict=False)
+        }
+        masks = [known.get(style, (None, None)) for style in styles]
+        self.show(styles, tuple(where for where, _ in masks), tuple(which for _, which in masks))
+
+    def show(self, styles: tuple[str, ...], masks: Masks, style_masks: Masks) -> None:
+        """Set all of them.
+
+        Args:
+            styles: the names of the styles.
+            masks: where each paints, or empty.
+            style_masks: what of each is style, or empty.
+        """
+        self.styles = styles
+        for parts, given in ((self.where, masks), (self.which, style_masks)):
+            for number, part in enumerate(parts):
+                part.show(given[number] if number < len(given) else None)
+        self.opened.value = self.opened.value or any(masks) or any(style_masks)
+        self.follow()
+
+    def brought(self, kept: str, name: str) -> None:
+        """Offer an uploaded mask, and let a style paint there.
+
+        Args:
+            kept: the name of its picture.
+            name: what its owner calls it.
+        """
+        for part in (*self.where, *self.which):
+            part.offer(kept)
+        parts = self.where[: len(self.styles)]
+        number = next((n for n, part in enumerate(parts) if part.value is None), 0)
+        parts[number].menu.value = kept
+        self.said(f"{name} is kept as a mask: {spoken_name(self.styles[number])} paints where it is white")
+
+
+def keep_region(name: str, data: bytes) -> str:
+    """Keep an uploaded mask apart from the pictures, see `keep_upload`."""
+    return keep_upload(name, data, REGIONS)
+
+
+def check(masks: Masks) -> None:
+    """Refuse masks that cannot be read.
+
+    Args:
+        masks: of the settings.
+
+    Raises:
+        InputError: a picture that is not there, or the words of no region.
+    """
+    for mask in masks:
+        if mask is not None and is_region(mask):
+            Region.of(mask)
+        elif mask is not None and is_file(mask):
+            load_image(mask, 1)
