@@ -11,6 +11,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from math import prod
 
+import torch
+
 from .backbone import Backbone
 from .engine import Engine, View
 from .errors import InputError
@@ -19,6 +21,7 @@ from .style import STATISTICS
 
 __all__ = ["Budget", "Needs"]
 
+CPU = torch.device("cpu")
 Size = tuple[int, int]  # height, width
 
 AMPLE = 1.3  # what a run takes that lets the allocator keep what is freed, over what it uses
@@ -50,14 +53,15 @@ class Needs:
         backbone: its network.
         recipe: what is computed.
         precision: of the maps, one of `machine.PRECISIONS`.
+        device: where it is to run; the network may still be elsewhere.
     """
 
-    def __init__(self, backbone: Backbone, recipe: Recipe, precision: str):
+    def __init__(self, backbone: Backbone, recipe: Recipe, precision: str, device: torch.device = CPU):
         self.backbone, self.recipe = backbone, recipe
         self.statistic = STATISTICS[recipe.statistic]
         views = [View(layer, None) for layer in recipe.content_layers if recipe.content_weight]
         views += [View(layer, self.statistic.mean) for layer in recipe.style_layers if recipe.style_weight]
-        self.engine = Engine(backbone, views, precision)
+        self.engine = Engine(backbone, views, precision, at_once=device.type == "cuda")
         self.describing = Engine(backbone, [View(layer, self.statistic.mean) for layer in recipe.style_layers])
 
     def images(self, size: Size, history: int) -> int:

@@ -672,7 +672,7 @@ def doctor(size: int, backbone: str, device: str) -> None:
     for name in WEIGHTS:
         say(f"{name:14} {place_of(name)}")
     say(f"a {size}×{size} picture with {backbone} {seconds_foretold(recipe, device)}")
-    needs = Needs(load_backbone(backbone, "random"), recipe, precision)
+    needs = Needs(load_backbone(backbone, "random"), recipe, precision, place)
     fast, most = (needs.largest(0.9 * free, fast=quick) for quick in (True, False))
     say(f"the largest square picture that fits is about {fast} pixels wide at full speed, {most} at all")
 

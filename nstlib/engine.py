@@ -24,7 +24,7 @@ from .float16 import Scale, check, shrink, widen
 from .layers import Rows, Slice, cut, divide, embed, select
 from .memory import Cost, Way, costs_of, peak, peak_to_describe, ways, ways_to_describe
 
-__all__ = ["Engine", "FeaturesInBands", "View", "captured"]
+__all__ = ["Engine", "FeaturesInBands", "View"]
 
 Describe = Callable[
     ..., Tensor
@@ -72,6 +72,7 @@ class Engine:
             least. A backbone in double precision stays so.
         memory: bytes that maps and their gradients may take. Where they would take more, blocks are computed again on
             the way back, in as many bands as it takes. None for no limit.
+        at_once: whether blocks are worked through in one band wherever there is memory for it; if None, on CUDA.
 
     Raises:
         InputError: weights that float16 cannot hold.
@@ -83,7 +84,10 @@ class Engine:
         terms: Sequence[Looker | View],
         precision: str = "float32",
         memory: int | None = None,
+        *,
+        at_once: bool | None = None,
     ):
+        self.at_once = backbone.mean.is_cuda if at_once is None else at_once
         self.backbone, self.terms, self.memory = backbone, list(terms), memory
         self.dtype = torch.float64 if backbone.mean.dtype == torch.float64 else getattr(torch, precision)
         self.blocks = divide(backbone, {term.layer for term in terms}, self.dtype)
@@ -147,7 +151,7 @@ class Engine:
         if self.blocks:
             self.backbone.check_size(size, list(self.blocks[-1])[-1])
         costs = self.costs(size)
-        for chosen in ways(costs):
+        for chosen in ways(costs, at_once=self.at_once):
             if self.memory is None or peak(costs, chosen) <= self.memory:
                 return chosen
         raise InputError(
@@ -169,7 +173,7 @@ class Engine:
     def least(self, size: tuple[int, int]) -> int:
         """The same, by the most frugal way."""
         costs = self.costs(size)
-        return min(peak(costs, chosen) for chosen in ways(costs))
+        return min(peak(costs, chosen) for chosen in ways(costs, at_once=self.at_once))
 
     def bytes_to_describe(self, size: tuple[int, int]) -> int:
         """What `describe` takes at most for an image of `size`, (height, width) in pixels, with the maps it returns."""
@@ -383,68 +387,3 @@ class FeaturesInBands:
         self.backbone.check_size(image.shape[-2:], wanted[-1])
         engine = Engine(self.backbone, [View(layer, describe, (regions or {}).get(layer)) for layer in wanted])
         return dict(zip(wanted, engine.describe(image), strict=True))
-
-
-def captured(evaluate: Callable[[Tensor], object]) -> Callable[[Tensor], object]:
-    """On CUDA, an evaluation captured as a graph for each shape and replayed, which spares the launch of its kernels.
-
-    What cannot be captured runs as it is; so does all that is not on CUDA.
-
-    Args:
-        evaluate: an image (1, 3, H, W) → tensors, which a replay writes to again.
-    """
-    replays: dict[torch.Size, Callable[[Tensor], object]] = {}
-
-    def call(image: Tensor) -> object:
-        if not image.is_cuda:
-            return evaluate(image)
-        if image.shape not in replays:
-            replays[image.shape] = capture(evaluate, image)
-        return replays[image.shape](image)
-
-    return call
-
-
-def capture(evaluate: Callable[[Tensor], object], image: Tensor) -> Callable[[Tensor], object]:
-    """One shape's graph (PyTorch, "CUDA Graphs": warm up on another stream, then capture), or `evaluate` as it is.
-
-    An evaluation that waits for the device half-way, as eigenvalues do for their check, cannot be captured, and one
-    that fails in the midst of a capture leaves torch's allocator and random numbers believing that it still goes on.
-    So it is found out before.
-    """
-    given, aside = image.clone(), torch.cuda.Stream()
-    aside.wait_stream(torch.cuda.current_stream())
-    with torch.cuda.stream(aside):
-        for _ in range(2):
-            evaluate(given)
-        possible = never_waits(lambda: evaluate(given))
-    torch.cuda.current_stream().wait_stream(aside)
-    if not possible:
-        return evaluate
-    graph = torch.cuda.CUDAGraph()
-    try:
-        with torch.cuda.graph(graph):
-            result = evaluate(given)
-    except RuntimeError:  # not foreseen; at least the run goes on
-        torch.cuda.synchronize()
-        return evaluate
-
-    def replay(image: Tensor) -> object:
-        given.copy_(image)
-        graph.replay()
-        return result
-
-    return replay
-
-
-def never_waits(call: Callable[[], object]) -> bool:
-    """Whether a call leaves the device to its work: torch is told to refuse whatever waits for it."""
-    before = torch.cuda.get_sync_debug_mode()
-    torch.cuda.set_sync_debug_mode("error")
-    try:
-        call()
-    except RuntimeError:
-        return False
-    finally:
-        torch.cuda.set_sync_debug_mode(before)
-    return True

@@ -197,7 +197,7 @@ def foresee(plan: Plan, paces: Paces) -> Forecast:
         paces: of this machine.
     """
     stage = plan.stages[-1]
-    needs = Needs(plan.backbone, plan.recipe, stage.precision)
+    needs = Needs(plan.backbone, plan.recipe, stage.precision, plan.device)
     taken = needs.taken(stage.size, [shape_of(style) for style in plan.styles], plan.budget)
     small = plan.recipe.side == "long" and max(stage.size) < plan.recipe.size
     return Forecast(stage.size, taken, paces.seconds(plan), not plan.budget.ample, small)

@@ -21,6 +21,7 @@ from torch.nn import functional as F
 
 from .architecture import Spec
 from .backbone import Backbone, Fire
+from .cuda import convolve_relu
 from .float16 import LARGEST, shrink
 
 __all__ = ["Block", "Convolution", "Operation", "Pooling", "Rectifier", "Slice", "Squeeze", "cut", "divide"]
@@ -80,12 +81,12 @@ class Convolution:
 
     def forward(self, x: Tensor, pad: Rows) -> tuple[Tensor, Tensor | None]:
         most = max(pad)
-        y = F.conv2d(x, self.weight, self.bias, self.spec.step, (most, self.spec.padding))
+        convolve = convolve_relu if self.rectify else F.conv2d
+        y = convolve(x, self.weight, self.bias, self.spec.step, (most, self.spec.padding))
         y = crop(y, most - pad[0], most - pad[1])
         if self.ends:
-            y.clamp_(0 if self.rectify else -LARGEST, LARGEST)
-            return y, y if self.rectify else None
-        return (y.relu_(), y) if self.rectify else (y, None)
+            y.clamp_(-LARGEST, LARGEST)
+        return y, y if self.rectify else None
 
     def backward(
         self, gradient: Tensor, output: Tensor | None, shape: torch.Size, pad: Rows, factor: Tensor | None = None

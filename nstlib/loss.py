@@ -19,7 +19,8 @@ from torch.nn import functional as F
 
 from .architecture import Architecture
 from .backbone import Backbone
-from .engine import Engine, captured
+from .cuda import captured
+from .engine import Engine
 from .errors import InputError, choose
 from .style import STATISTICS, Regions, Statistic, chosen, guides
 

@@ -68,8 +68,15 @@ def costs_of(
     return costs
 
 
-def ways(costs: Sequence[Cost]) -> Iterator[list[Way]]:
-    """Ways through the blocks, from fast to frugal."""
+def ways(costs: Sequence[Cost], *, at_once: bool = False) -> Iterator[list[Way]]:
+    """Ways through the blocks, from fast to frugal.
+
+    Args:
+        costs: of the blocks.
+        at_once: whether one band is faster than several, as on a GPU; on a processor bands that fit its cache are.
+    """
+    if at_once:
+        yield [Way(1, keep=True)] * len(costs)
     chosen = [Way(cost.count(BAND_BYTES), keep=True) for cost in costs]
     yield list(chosen)
     for most in LEAN_BAND_BYTES:

@@ -739,7 +739,7 @@ def divide_memory(
         InputError: the run does not fit, however frugally.
     """
     memory = FREE_SHARE * free_memory(device) if settings.memory is None else settings.memory
-    needs = Needs(backbone, recipe, stage.precision)
+    needs = Needs(backbone, recipe, stage.precision, device)
     return needs.divide(stage.size, [shape_of(style) for style in styles], memory)
 
 

@@ -31,6 +31,7 @@ from torch.autograd.function import BackwardCFunction, FunctionCtx
 from torch.nn import functional as F
 
 from .architecture import Architecture
+from .cuda import PART, outer_product
 from .errors import InputError
 
 __all__ = [
@@ -86,11 +87,7 @@ class MeanOuterProduct(torch.autograd.Function):
         exact = torch.promote_types(f.dtype, torch.float32)
         if f.dtype == exact:
             return f @ f.T / f.shape[1]
-        r = f.new_zeros(len(f), len(f), dtype=exact)
-        for part in f.split(max(1, 2**18 // len(f)), dim=1):
-            part = part.to(exact)
-            r.addmm_(part, part.T)
-        return r / f.shape[1]
+        return outer_product(f) / f.shape[1]
 
     @staticmethod
     def backward(ctx: BackwardCFunction, d: Tensor) -> Tensor:
@@ -449,7 +446,7 @@ class RegionalOuterProducts(torch.autograd.Function):
         """
         ctx.save_for_backward(f)
         ctx.regions = regions  # type: ignore[attr-defined]  # what is no tensor is kept so
-        exact, most = torch.promote_types(f.dtype, torch.float32), max(1, 2**18 // len(f))
+        exact, most = torch.promote_types(f.dtype, torch.float32), max(1, PART // len(f))
         r = f.new_zeros(len(regions.flat), len(f), len(f), dtype=exact)
         for group in regions.groups:
             for i in range(0, len(group.places), most) if group.even or group.uneven else ():

@@ -10,7 +10,7 @@ from plain import BANDED, LiveBytes, balanced, both_kinds, by_autograd, error, l
 
 from nstlib.architecture import BACKBONES
 from nstlib.backbone import load_backbone
-from nstlib.engine import Engine, FeaturesInBands, captured, never_waits
+from nstlib.engine import Engine, FeaturesInBands
 from nstlib.errors import InputError
 from nstlib.image import load_image
 from nstlib.loss import TV_KINDS, Objective, Term, content_terms, style_terms, tv_term
@@ -447,96 +447,3 @@ def test_an_evaluation_imports_nothing_slow():
     done = subprocess.run([sys.executable, "-c", NOTHING_SLOW], capture_output=True, text=True, check=True)
     slow = [name for name in done.stdout.split() if "sympy" in name or "symbolic_shapes" in name]
     assert slow == []
-
-
-def test_on_the_cpu_nothing_is_captured(rng):
-    calls = []
-    evaluate = captured(lambda image: calls.append(image) or image.sum())
-    image = picture(rng)
-    assert evaluate(image) == evaluate(image) == image.sum()
-    assert len(calls) == 2 and calls[0] is calls[1] is image
-
-
-@pytest.mark.parametrize("error", [None, RuntimeError, Stop])
-def test_whether_a_call_waits_is_asked_of_torch_and_its_mode_put_back(error, monkeypatch):
-    modes = ["warn"]
-    monkeypatch.setattr(torch.cuda, "get_sync_debug_mode", lambda: modes[-1])
-    monkeypatch.setattr(torch.cuda, "set_sync_debug_mode", modes.append)
-
-    def call():
-        assert modes[-1] == "error"
-        if error:
-            raise error
-
-    if error is Stop:
-        with pytest.raises(Stop):
-            never_waits(call)
-    else:
-        assert never_waits(call) == (error is None)
-    assert modes == ["warn", "error", "warn"]
-
-
-ON_CUDA = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
-
-
-@ON_CUDA
-def test_on_cuda_a_replay_is_the_evaluation(rng):
-    calls = []
-
-    def evaluate(image):
-        calls.append(tuple(image.shape))
-        return image.square().sum(), 2 * image
-
-    replayed = captured(evaluate)
-    images = [picture(rng, size, torch.float32).cuda() for size in ((40, 50), (40, 50), (33, 20), (40, 50))]
-    for image in images:
-        value, slope = replayed(image)
-        assert value.item() == pytest.approx(image.square().sum().item(), rel=1e-5)
-        assert torch.equal(slope, 2 * image)
-    assert 0 < calls.count((1, 3, 40, 50)) == calls.count((1, 3, 33, 20))  # captured once, however often replayed
-
-
-@ON_CUDA
-def test_on_cuda_what_waits_for_the_device_runs_as_it_is(rng):
-    calls = []
-    evaluate = captured(lambda image: calls.append(1) or image.square().sum().item())
-    for image in (picture(rng).cuda(), picture(rng).cuda()):
-        assert evaluate(image) == pytest.approx(image.square().sum().item())
-    assert not torch.cuda.is_current_stream_capturing() and torch.cuda.get_sync_debug_mode() == 0
-    before = len(calls)
-    evaluate(image)
-    assert len(calls) == before + 1
-
-
-@ON_CUDA
-@pytest.mark.parametrize("statistic", STATISTICS)
-def test_on_cuda_every_statistic_leaves_the_device_usable(statistic, pictures):
-    """Eigenvalues wait for their check, which no capture survives, and neither does what comes after it."""
-    image, style, _ = (p.cuda() for p in pictures)
-    on_gpu = load_backbone(device="cuda")
-    layers = {"relu2_1": 1.0, "relu4_1": 1.0}
-    objective = Objective(on_gpu, style_terms(on_gpu, [style], layers, statistic=statistic))
-    for _ in range(2):
-        value, _, gradient = objective.value_and_gradient(image)
-        assert value.isfinite() and gradient.isfinite().all() and gradient.abs().max() > 0
-    noise = torch.randn(1000, device="cuda")
-    assert 0.8 < noise.std().item() < 1.2
-    other = Objective(on_gpu, style_terms(on_gpu, [style], layers))
-    assert other.value_and_gradient(image)[0].item() == pytest.approx(other(image)[0].item(), rel=1e-3)
-
-
-@ON_CUDA
-@pytest.mark.parametrize("precision", PRECISIONS)
-def test_on_cuda_an_objective_is_the_cpus(pocket, pictures, precision):
-    image = (0.8 * pictures[0] + 0.1).contiguous()
-    on_gpu = load_backbone(device="cuda")
-    terms = kit_terms(on_gpu, [p.cuda() for p in pictures], "relu3_3", BACKBONES["pocket"].style_layers)
-    objective = Objective(on_gpu, terms, precision)
-    total, _, expected = Objective(
-        pocket, kit_terms(pocket, pictures, "relu3_3", BACKBONES["pocket"].style_layers)
-    ).value_and_gradient(image)
-    for _ in range(2):
-        value, _, gradient = objective.value_and_gradient(image.cuda())
-        assert value.item() == pytest.approx(total.item(), rel=0.03)
-        assert torch.cosine_similarity(gradient.cpu().flatten(), expected.flatten(), dim=0) > 0.95
-        objective.value_and_gradient(1 - image.cuda())

@@ -1,0 +1,397 @@
+"""What differs on CUDA: faster ways with the plain one behind them, captures, bands; most of it tried without a GPU.
+
+Here the device and the two primitives that only CUDA has are substituted; what needs the device itself is marked.
+"""
+
+import warnings
+
+import pytest
+import torch
+from plain import error, network, picture
+from torch.nn import functional as F
+
+from nstlib import cuda
+from nstlib.architecture import BACKBONES, Spec
+from nstlib.backbone import load_backbone
+from nstlib.budget import Needs
+from nstlib.cuda import PART, FasterWay, autotuned, captured, convolve_relu, never_waits, outer_product
+from nstlib.engine import Engine, View
+from nstlib.gallery import asset
+from nstlib.image import load_image
+from nstlib.layers import Convolution
+from nstlib.loss import Objective, content_terms, style_terms, tv_term
+from nstlib.machine import PRECISIONS
+from nstlib.memory import peak
+from nstlib.plan import prepare
+from nstlib.recipe import Recipe
+from nstlib.style import STATISTICS, gram
+from nstlib.transfer import paint
+
+
+class Stop(BaseException):
+    """As an interrupt is: no mere exception."""
+
+
+def on_cuda(test):
+    """A test that needs the device itself."""
+    return pytest.mark.cuda(pytest.mark.skipif(not torch.cuda.is_available(), reason="needs an NVIDIA GPU")(test))
+
+
+def kit_terms(backbone, pictures):
+    content, *styles = pictures
+    layers = BACKBONES["pocket"].style_layers
+    return [
+        *content_terms(backbone, content, {"relu3_3": 1.0}, weight=0.02, reduction="relative"),
+        *style_terms(backbone, styles, dict.fromkeys(layers, 1 / len(layers))),
+        tv_term(1e-4),
+    ]
+
+
+@pytest.fixture(scope="module")
+def pictures():
+    names = (("content/harbour", 128), ("style/mosaic", 112), ("style/woodcut_waves", 96))
+    return [load_image(asset(name), size).pixels for name, size in names]
+
+
+@pytest.fixture
+def pretended(monkeypatch):
+    """Every tensor passes for one on CUDA, where nothing is being captured; nothing is known of any way yet."""
+    monkeypatch.setattr(cuda, "is_on_cuda", lambda x: True)
+    monkeypatch.setattr(torch.cuda, "is_current_stream_capturing", lambda: False)
+    for way in (convolve_relu, outer_product):
+        monkeypatch.setattr(way, "known", {})
+
+
+# A faster way, and the plain one
+
+
+class Ways:
+    """Two ways to double a tensor that count how often they are gone; `trouble` befalls the faster one."""
+
+    def __init__(self, trouble=None, suits=lambda *given: True):
+        self.went, self.trouble = [], trouble
+        self.way = FasterWay("the double", self.fast, self.plain, 1e-2, suits)
+
+    def plain(self, x, factor=2):
+        self.went.append("plain")
+        return factor * x
+
+    def fast(self, x, factor=2):
+        self.went.append("fast")
+        return self.trouble(factor * x) if self.trouble else factor * x
+
+    def again(self, *given):
+        self.went.clear()
+        result = self.way(*given)
+        return result, self.went
+
+
+def fail(error):
+    def trouble(x):
+        raise error
+
+    return trouble
+
+
+X = torch.arange(1.0, 13).view(3, 4)
+
+
+def test_the_faster_way_is_taken_once_both_came_to_the_same(pretended):
+    ways = Ways()
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert torch.equal(ways.way(X), 2 * X) and ways.went == ["plain", "fast", "fast"]
+        assert ways.again(-X)[1] == ["fast"]
+        assert ways.again(X.half())[1] == ways.again(X.T)[1] == ["plain", "fast", "fast"]  # other kinds
+        result, went = ways.again(X, 3)
+        assert torch.equal(result, 3 * X) and went == ["plain", "fast", "fast"]
+
+
+@pytest.mark.parametrize(
+    ("trouble", "reason"),
+    [
+        (lambda x: 1.05 * x, "it differs by"),
+        (lambda x: torch.where(x == x.min(), torch.nan, x), "it differs by nan"),
+        (fail(RuntimeError("FIND was unable to find an engine\nmore")), "unable to find an engine$"),
+        (fail(TypeError("mm() got an unexpected keyword argument 'out_dtype'")), "out_dtype"),
+        (fail(AttributeError("no such function")), "no such function"),
+        (fail(NotImplementedError("not for this backend")), "not for this backend"),
+    ],
+)
+def test_what_cannot_be_gone_or_comes_to_other_numbers_is_left_and_said_once(pretended, trouble, reason):
+    ways = Ways(trouble)
+    with pytest.warns(UserWarning, match=rf"the double is computed in the plain, slower way here: .*{reason}"):
+        assert torch.equal(ways.way(X), 2 * X)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert ways.again(X)[1] == ["plain"]
+        result, _ = ways.again(X.half())  # is tried for other kinds, and said no more
+        assert torch.equal(result, 2 * X.half())
+
+
+def test_where_memory_ran_out_it_is_not_the_ways_fault(pretended):
+    ways = Ways(fail(torch.OutOfMemoryError("CUDA out of memory")))
+    with pytest.raises(torch.OutOfMemoryError):
+        ways.way(X)
+    ways.trouble = None
+    assert ways.again(X)[1] == ["plain", "fast", "fast"]
+
+
+def test_nothing_new_is_tried_while_a_graph_is_captured(pretended, monkeypatch):
+    ways = Ways()
+    ways.way(X)
+    monkeypatch.setattr(torch.cuda, "is_current_stream_capturing", lambda: True)
+    assert ways.again(X)[1] == ["fast"] and ways.again(X.T)[1] == ["plain"]
+    monkeypatch.setattr(torch.cuda, "is_current_stream_capturing", lambda: False)
+    assert ways.again(X.T)[1] == ["plain", "fast", "fast"]
+
+
+def test_what_it_is_not_for_is_not_tried(pretended):
+    ways = Ways(fail(RuntimeError("never asked")), suits=lambda x, *others: x.ndim == 3)
+    assert ways.again(X)[1] == ["plain"]
+
+
+def test_on_the_cpu_it_is_never_tried():
+    ways = Ways(fail(RuntimeError("never asked")))
+    assert torch.equal(ways.way(X), 2 * X) and ways.went == ["plain"]
+
+
+# The two primitives
+
+
+def test_the_cpu_computes_as_it_always_did(rng):
+    """To the last bit: a convolution and a ReLU in place; a Gram matrix in parts of so many positions."""
+    module = torch.nn.Conv2d(8, 16, 3, padding=1).requires_grad_(False)
+    x = torch.randn(1, 8, 20, 13, generator=rng).contiguous(memory_format=torch.channels_last)
+    for dtype in (torch.float32, torch.bfloat16):
+        layer = Convolution(Spec("", "conv", 16, kernel=3, padding=1), module, dtype)
+        y, saved = layer.forward(x.to(dtype), (1, 1))
+        weight = module.weight.to(dtype).contiguous(memory_format=torch.channels_last)
+        assert torch.equal(y, F.conv2d(x.to(dtype), weight, module.bias.to(dtype), padding=1).relu_()) and saved is y
+    f = torch.randn(1, 6, 400, 300, generator=rng).bfloat16()
+    r = torch.zeros(6, 6)
+    for part in f.flatten(2)[0].split(PART // 6, dim=1):
+        r.addmm_(part.float(), part.float().T)
+    assert f.numel() > 2 * PART and torch.equal(gram(f), r / 120000)
+
+
+def test_the_primitives_are_asked_for_what_they_take(pretended, monkeypatch, rng):
+    """Stand-ins with cuDNN's and cuBLAS's own arguments."""
+    asked = []
+
+    def convolution_relu(x, weight, bias, stride, padding, dilation, groups):
+        asked.append(("conv", tuple(weight.shape), stride, padding))
+        return F.conv2d(x, weight, bias, stride, padding, dilation, groups).relu()
+
+    def product(a, b, *, out_dtype):
+        asked.append(("mm", tuple(a.shape), out_dtype))
+        assert a.dtype == b.dtype and a.dtype.itemsize == 2
+        return a.float() @ b.float()
+
+    monkeypatch.setattr(torch, "cudnn_convolution_relu", convolution_relu)
+    monkeypatch.setattr(torch, "mm", product)
+    backbone, image = load_backbone(), torch.rand(1, 3, 48, 64, generator=rng)
+    terms = style_terms(backbone, [image.flip(2)], {"relu2_1": 1.0, "relu3_1": 1.0})
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        values, gradient = Engine(backbone, terms, "bfloat16", at_once=True)(image)
+    shapes = {entry[1] for entry in asked if entry[0] == "conv"}
+    assert (24, 24, 3, 3) in shapes and not any(shape[1] == 3 for shape in shapes)  # pixels come by threes
+    assert {entry[2:] for entry in asked if entry[0] == "conv"} == {((1, 1), (1, 1))}
+    assert {entry[1:] for entry in asked if entry[0] == "mm"} == {
+        ((48, 24 * 32), torch.float32),
+        ((96, 12 * 16), torch.float32),
+    }
+    monkeypatch.undo()
+    expected, plain = Engine(backbone, terms, "bfloat16")(image)
+    assert torch.stack(values) == pytest.approx(torch.stack(expected), rel=1e-3)
+    assert torch.cosine_similarity(gradient.flatten(), plain.flatten(), dim=0) > 0.999
+
+
+def test_torch_has_these_primitives_with_these_arguments():
+    """Asked of torch itself: the shape and the kind of a result, without a device."""
+    f = torch.empty(24, 100, dtype=torch.bfloat16, device="meta")
+    if "dtype" in torch.ops.aten.mm.overloads():  # from 2.8 on
+        assert cuda.sum_at_once(f).dtype == torch.float32 and cuda.sum_at_once(f).shape == (24, 24)
+    arguments = torch.ops.aten.cudnn_convolution_relu.default._schema.arguments
+    assert [a.name for a in arguments] == ["self", "weight", "bias", "stride", "padding", "dilation", "groups"]
+
+
+@pytest.mark.parametrize("ends", ["well", "badly"])
+@pytest.mark.parametrize(
+    ("before", "deterministic", "during"),
+    [(False, False, True), (True, False, True), (False, True, False), (True, True, True)],
+)
+def test_cudnn_is_tuned_for_the_time_of_an_evaluation(monkeypatch, before, deterministic, during, ends):
+    monkeypatch.setattr(torch.backends.cudnn, "benchmark", before)
+    monkeypatch.setattr(torch.backends.cudnn, "deterministic", deterministic)
+    seen = []
+
+    def run():
+        with autotuned():
+            seen.append(torch.backends.cudnn.benchmark)
+            if ends == "badly":
+                raise ZeroDivisionError
+
+    if ends == "badly":
+        with pytest.raises(ZeroDivisionError):
+            run()
+    else:
+        run()
+    assert seen == [during] and torch.backends.cudnn.benchmark == before
+
+
+# Bands
+
+
+def test_at_once_means_one_band_as_long_as_memory_lasts(rng):
+    size, views = (512, 768), [View(layer, gram) for layer in BACKBONES["pocket"].style_layers]
+    backbone = network("pocket").float()
+    usual, engine = Engine(backbone, views), Engine(backbone, views, at_once=True)
+    assert all(way.bands == 1 and way.keep for way in engine.ways(size))
+    assert max(way.bands for way in usual.ways(size)) > 1
+    costs = engine.costs(size)
+    needed = peak(costs, engine.ways(size))
+    assert engine.bytes(size) == needed > usual.bytes(size)
+    short = Engine(backbone, views, memory=needed - 1, at_once=True)
+    assert short.ways(size) == usual.ways(size) and short.least(size) == usual.least(size)
+
+
+def test_at_once_comes_to_the_same(rng):
+    backbone, image = network("pocket"), picture(rng, (163, 118))
+    terms = style_terms(backbone, [image.flip(3) ** 2], {"relu1_1": 1.0, "relu3_1": 1.0})
+    (values, gradient), (others, same) = (Engine(backbone, terms, at_once=once)(image) for once in (True, False))
+    assert error(torch.stack(values), torch.stack(others)) < 1e-12 and error(gradient, same) < 1e-12
+
+
+@pytest.mark.parametrize(("device", "at_once"), [("cuda", True), ("cpu", False), ("mps", False)])
+def test_memory_is_divided_for_the_device_that_will_compute(device, at_once):
+    needs = Needs(load_backbone(), Recipe(), "bfloat16", torch.device(device))
+    assert all(way.bands == 1 for way in needs.engine.ways((1024, 1024))) == at_once
+
+
+# Captures
+
+
+def test_on_the_cpu_nothing_is_captured(rng):
+    calls = []
+    evaluate = captured(lambda image: calls.append(image) or image.sum())
+    image = picture(rng)
+    assert evaluate(image) == evaluate(image) == image.sum()
+    assert len(calls) == 2 and calls[0] is calls[1] is image
+
+
+@pytest.mark.parametrize("trouble", [None, RuntimeError, Stop])
+def test_whether_a_call_waits_is_asked_of_torch_and_its_mode_put_back(trouble, monkeypatch):
+    modes = ["warn"]
+    monkeypatch.setattr(torch.cuda, "get_sync_debug_mode", lambda: modes[-1])
+    monkeypatch.setattr(torch.cuda, "set_sync_debug_mode", modes.append)
+
+    def call():
+        assert modes[-1] == "error"
+        if trouble:
+            raise trouble
+
+    if trouble is Stop:
+        with pytest.raises(Stop):
+            never_waits(call)
+    else:
+        assert never_waits(call) == (trouble is None)
+    assert modes == ["warn", "error", "warn"]
+
+
+@on_cuda
+def test_on_cuda_a_replay_is_the_evaluation(rng):
+    calls = []
+
+    def evaluate(image):
+        calls.append(tuple(image.shape))
+        return image.square().sum(), 2 * image
+
+    replayed = captured(evaluate)
+    images = [picture(rng, size, torch.float32).cuda() for size in ((40, 50), (40, 50), (33, 20), (40, 50))]
+    for image in images:
+        value, slope = replayed(image)
+        assert value.item() == pytest.approx(image.square().sum().item(), rel=1e-5)
+        assert torch.equal(slope, 2 * image)
+    assert 0 < calls.count((1, 3, 40, 50)) == calls.count((1, 3, 33, 20))  # captured once, however often replayed
+
+
+@on_cuda
+def test_on_cuda_what_waits_for_the_device_runs_as_it_is(rng):
+    calls = []
+    evaluate = captured(lambda image: calls.append(1) or image.square().sum().item())
+    for image in (picture(rng).cuda(), picture(rng).cuda()):
+        assert evaluate(image) == pytest.approx(image.square().sum().item())
+    assert not torch.cuda.is_current_stream_capturing() and torch.cuda.get_sync_debug_mode() == 0
+    before = len(calls)
+    evaluate(image)
+    assert len(calls) == before + 1
+
+
+@on_cuda
+@pytest.mark.parametrize("statistic", STATISTICS)
+def test_on_cuda_every_statistic_leaves_the_device_usable(statistic, pictures):
+    """Eigenvalues wait for their check, which no capture survives, and neither does what comes after it."""
+    image, style, _ = (p.cuda() for p in pictures)
+    on_gpu = load_backbone(device="cuda")
+    layers = {"relu2_1": 1.0, "relu4_1": 1.0}
+    objective = Objective(on_gpu, style_terms(on_gpu, [style], layers, statistic=statistic))
+    for _ in range(2):
+        value, _, gradient = objective.value_and_gradient(image)
+        assert value.isfinite() and gradient.isfinite().all() and gradient.abs().max() > 0
+    noise = torch.randn(1000, device="cuda")
+    assert 0.8 < noise.std().item() < 1.2
+    other = Objective(on_gpu, style_terms(on_gpu, [style], layers))
+    assert other.value_and_gradient(image)[0].item() == pytest.approx(other(image)[0].item(), rel=1e-3)
+
+
+@on_cuda
+@pytest.mark.parametrize("precision", PRECISIONS)
+def test_on_cuda_an_objective_is_the_cpus(pictures, precision):
+    pocket = load_backbone()
+    image = (0.8 * pictures[0] + 0.1).contiguous()
+    on_gpu = load_backbone(device="cuda")
+    terms = kit_terms(on_gpu, [p.cuda() for p in pictures])
+    objective = Objective(on_gpu, terms, precision)
+    total, _, expected = Objective(pocket, kit_terms(pocket, pictures)).value_and_gradient(image)
+    for _ in range(2):
+        value, _, gradient = objective.value_and_gradient(image.cuda())
+        assert value.item() == pytest.approx(total.item(), rel=0.03)
+        assert torch.cosine_similarity(gradient.cpu().flatten(), expected.flatten(), dim=0) > 0.95
+        objective.value_and_gradient(1 - image.cuda())
+
+
+@on_cuda
+def test_on_cuda_the_faster_ways_are_gone(pictures):
+    """Of the kit's own maps, in both precisions; what is refused says why."""
+    for way in (convolve_relu, outer_product):
+        way.known.clear()
+    on_gpu = load_backbone(device="cuda")
+    objective = Objective(on_gpu, kit_terms(on_gpu, [p.cuda() for p in pictures]), "bfloat16")
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        objective.value_and_gradient(pictures[0].cuda())
+    assert all(convolve_relu.known.values()) and len(convolve_relu.known) > 8
+    assert all(outer_product.known.values()) and len(outer_product.known) == 5
+    assert not torch.backends.cudnn.benchmark
+
+
+@on_cuda
+@pytest.mark.parametrize("optimizer", ["lbfgs", "adam"])
+def test_on_cuda_a_run_waits_for_the_device_once_per_evaluation(optimizer):
+    """Not counted: the first two, which capture the graph."""
+    plan = prepare(
+        *("content/harbour", ["style/mosaic"]), size=96, pyramid=(), evaluations=12, device="cuda", optimizer=optimizer
+    )
+    counts, before = [], torch.cuda.get_sync_debug_mode()
+    with warnings.catch_warnings(record=True) as seen:
+        warnings.simplefilter("always")
+        try:
+            for progress in paint(plan):
+                torch.cuda.set_sync_debug_mode("warn")
+                counts.append((progress.step.evaluations, sum("synchronizing" in str(w.message) for w in seen)))
+        finally:
+            torch.cuda.set_sync_debug_mode(before)
+    (first, waited), (last, more) = counts[2], counts[-1]
+    assert more - waited <= 2 * (last - first)  # the numbers up, and L-BFGS's weights down
