@@ -154,41 +154,37 @@ def run_of(data: Mapping[str, Any], plan: Plan) -> Run:
     Raises:
         ValueError: something in it is not as it must be; other kinds of errors mean the same.
     """
-    count, number, stage = Number(0, whole=True), Number(), Number(0, len(plan.stages) - 1, whole=True)
+    number = Number().accept
+
+    def count(value: Any, most: int | None = None) -> int:
+        return int(Number(0, most, whole=True).accept(value))
 
     def terms(named: Mapping[str, Any]) -> dict[str, float]:
-        return {str(name): number.accept(value) for name, value in named.items()}
+        return {str(name): number(value) for name, value in named.items()}
 
     def line(size: Sequence[Any], *told: Any) -> Record:
-        (height, width), (iteration, evaluations, seconds, loss, parts) = map(count.accept, size), told
-        return Record(
-            (height, width),
-            count.accept(iteration),
-            count.accept(evaluations),
-            number.accept(seconds),
-            number.accept(loss),
-            terms(parts),
-        )
+        (height, width), (moves, evaluations, seconds, loss, parts) = map(count, size), told
+        return Record((height, width), count(moves), count(evaluations), number(seconds), number(loss), terms(parts))
 
     def step(told: Mapping[str, Any]) -> Step:
         image = told["image"]
         if image.ndim != 4 or image.shape[:2] != (1, 3) or not image.is_floating_point():
             raise ValueError("its picture is none")
-        seconds, loss = (number.accept(told[name]) for name in ("seconds", "loss"))
-        moves, evaluations = (count.accept(told[name]) for name in ("iteration", "evaluations"))
+        seconds, loss = (number(told[name]) for name in ("seconds", "loss"))
+        moves, evaluations = (count(told[name]) for name in ("iteration", "evaluations"))
         return Step(moves, evaluations, seconds, loss, terms(told["terms"]), image)
 
     best, stop, state = data["best"], data["stop"], data["state"]
     if (best is None) != (not data["history"]) or not isinstance(state, Mapping | None):
         raise ValueError("its parts do not go together")
     if state:
-        count.accept(state["evaluations"])
+        count(state["evaluations"])
     return Run(
-        stage.accept(data["stage"]),
+        count(data["stage"], len(plan.stages) - 1),
         state,
         best and step(best),
         [line(*told) for told in data["history"]],
-        number.accept(data["seconds"]),
+        number(data["seconds"]),
         stop and Stop[stop],
     )
 

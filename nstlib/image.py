@@ -180,8 +180,8 @@ def check_apart(output: str | os.PathLike[str], others: Iterable[str | os.PathLi
     Raises:
         InputError: it is.
     """
-    for other in map(os.fspath, others):
-        if same_file(output, file_of(other)):
+    for other in others:
+        if same_file(output, file_of(os.fspath(other))):
             raise InputError(f"{what} would be written over '{shown(other)}', which the run needs: name another file")
 
 
