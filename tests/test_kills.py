@@ -4,8 +4,10 @@ Each run is a child that was forked after the library was imported, so a hundred
 `NSTLIB_KILLS=200 uv run pytest -n 0 tests/test_kills.py`.
 """
 
+import csv
 import os
 import random
+import shutil
 import signal
 import sys
 import time
@@ -15,7 +17,8 @@ import pytest
 import torch
 
 import nstlib as nst
-from nstlib import cli, transfer
+from nstlib import cli, sweeps, transfer
+from nstlib.pool import Outcome
 
 pytestmark = [
     pytest.mark.slow,
@@ -23,7 +26,19 @@ pytestmark = [
 ]
 COUNT = int(os.environ.get("NSTLIB_KILLS", 16))
 ARGUMENTS = ["content.png", "style.png", "-o", "out.png", "--checkpoint", "state.pt", "--size", "64", "--device", "cpu"]
-OPTIONS = ["--evaluations", "40", "--pyramid", "40:12", "--precision", "float32", "--start", "noise", "--seed", "3"]
+OPTIONS = [
+    "--evaluations",
+    "40",
+    "--pyramid",
+    "40:12",
+    "--precision",
+    "float32",
+    "--start",
+    "noise",
+    "--seed",
+    "3",
+    "--quiet",
+]
 
 
 @pytest.fixture
@@ -34,8 +49,8 @@ def folder(tmp_path, rng, monkeypatch):
     return tmp_path
 
 
-def begin(arguments):
-    """The process of a run, whose checkpoints come quickly."""
+def begin(arguments, command="stylize"):
+    """The process of a run, whose checkpoints come quickly, and whose sweeps paint in it."""
     child = os.fork()
     if child:
         return child
@@ -43,13 +58,19 @@ def begin(arguments):
         transfer.CHECKPOINT_SECONDS = 0.05
         null = os.open(os.devnull, os.O_WRONLY)
         os.dup2(null, 1), os.dup2(null, 2)
-        sys.argv = ["nst", "stylize", *arguments, "--quiet"]
+        sweeps.here = painted_here
+        sys.argv = ["nst", command, *arguments]
         cli.main()
         os._exit(0)
     except SystemExit as ended:
         os._exit(ended.code or 0)
     finally:
         os._exit(99)  # a traceback
+
+
+def painted_here(work, items, processes, threads):
+    """In place of processes of their own, whose start takes seconds: what ends the caller ends them."""
+    yield from ((item, Outcome(work(item))) for item in items)
 
 
 def end(child):
@@ -91,6 +112,60 @@ def test_kills_at_random_moments(folder):
             left.unlink()
     print(f"{seconds:.2f} s a run", *sorted(seen.items()), sep="\n")
     assert len({kind for kind, *_ in seen}) == min(4, COUNT)
+
+
+SWEEP = ["--pair", "content.png", "style.png", "--grid", "seed=1,2,3", "--start", "noise", "-o", "sweep"]
+SWEEP += ["--size", "40", "--evaluations", "4", "--precision", "float32", "--device", "cpu", "--processes", "1"]
+
+
+def test_kills_of_a_sweep(folder):
+    """What is painted stays, whole; the same command goes on from there, to the same pictures."""
+    began = time.perf_counter()
+    assert end(begin([*SWEEP, "--quiet"], "sweep")) == 0
+    seconds, place = time.perf_counter() - began, folder / "sweep"
+    whole = {path.name: nst.load_image(path).pixels for path in place.glob("*-*.png")}
+    moments, seen = random.Random(1), Counter()
+    for number in range(max(4, COUNT // 2)):
+        shutil.rmtree(place)
+        kind = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGKILL)[number % 4]
+        child = begin([*SWEEP, "--quiet"], "sweep")
+        time.sleep(moments.uniform(0, seconds))
+        os.kill(child, kind)
+        assert end(child) in (0, 130, -kind)
+        done = {path: path.stat().st_mtime_ns for path in place.glob("*-*.png")}
+        seen[kind.name, len(done)] += 1
+        assert all(torch.equal(nst.load_image(path).pixels, whole[path.name]) for path in done)
+        if (place / "table.csv").exists():
+            rows = list(csv.DictReader((place / "table.csv").open()))
+            assert len(rows) == 3 and {row["picture"] for row in rows} - {""} <= {path.name for path in done}
+        assert kind == signal.SIGKILL or not list(folder.rglob(".*.part"))
+        assert end(begin([*SWEEP, "--quiet"], "sweep")) == 0
+        assert {path.name: path.stat().st_mtime_ns for path in done}.items() <= {
+            path.name: path.stat().st_mtime_ns for path in place.glob("*-*.png")
+        }.items()
+        assert all(torch.equal(nst.load_image(place / name).pixels, pixels) for name, pixels in whole.items())
+    print(f"{seconds:.2f} s a sweep", *sorted(seen.items()), sep="\n")
+
+
+def test_kills_of_a_picture_of_one_pass(folder):
+    arguments = ["content.png", "style.png", "-o", "out.png", "--size", "64"]
+    began = time.perf_counter()
+    assert end(begin(arguments, "onepass")) == 0
+    seconds, whole = time.perf_counter() - began, nst.load_image("out.png").pixels
+    moments, seen = random.Random(2), Counter()
+    for number in range(max(4, COUNT // 2)):
+        (folder / "out.png").unlink(missing_ok=True)
+        kind = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGKILL)[number % 4]
+        child = begin(arguments, "onepass")
+        time.sleep(moments.uniform(0, 1.2 * seconds))
+        os.kill(child, kind)
+        status = end(child)
+        seen[kind.name, status, (folder / "out.png").exists()] += 1
+        assert status in (0, 130, -kind) and (status == 0) <= (folder / "out.png").exists()
+        if (folder / "out.png").exists():
+            assert torch.equal(nst.load_image("out.png").pixels, whole)
+        assert kind == signal.SIGKILL or not list(folder.glob(".*.part"))
+    print(f"{seconds:.2f} s a picture", *sorted(seen.items()), sep="\n")
 
 
 @pytest.mark.parametrize(("room", "status"), [(0, 2), (2_000, 2), (40_000, 0)])
