@@ -196,7 +196,7 @@ def damaged(path: str | os.PathLike[str], error: Exception) -> InputError:
         path: of the file.
         error: that shows it.
     """
-    return InputError(f"'{path}' is no whole checkpoint of nst ({type(error).__name__}): name another file")
+    return InputError(f"'{path}' is no checkpoint of nst, or a damaged one ({type(error).__name__}): name another file")
 
 
 def difference(theirs: Mapping[str, Any], ours: Mapping[str, Any]) -> str:

@@ -611,13 +611,12 @@ def judge(
 ) -> None:
     """Let networks, colours and fine detail judge PICTURES that were made of CONTENT and STYLE."""
     from .judges import judge
-    from .machine import choose_device
 
     if chart:
         check_output(chart, (content, style, *pictures), force)
         if find_spec("matplotlib") is None:
             raise InputError("a chart is drawn by matplotlib, which is not installed: pip install 'nstlib[lab]'")
-    found = judge(content, style, *pictures, networks=networks or None, size=size, device=choose_device(device).type)
+    found = judge(content, style, *pictures, networks=networks or None, size=size, device=device)
     for line in repr(found).splitlines():
         say(line)
     for picture, network, layer, share in found.layers() if layers else ():

@@ -20,13 +20,23 @@ from .errors import InputError
 from .image import Picture, load_image
 from .loss import Objective, Term, content_terms, style_terms, tv_term
 from .machine import choose_device
-from .plan import surroundings_filled
+from .plan import alone, surroundings_filled
+from .recipe import PIXELS, RATE, WEIGHT
 from .recipes import DEFAULT_RECIPE, RECIPES
+from .rules import Number, judged
 
 __all__ = ["StyleNetwork", "Training", "train_style_network"]
 
 STRIDE = 4  # pixels of an image for one position inside the network
 WARM_UP = 20  # steps: Adam's first ones are of full length in every weight, however little is known of its slope
+RULES = {  # of the numbers of a training
+    "steps": Number(1, 10**7, whole=True),
+    "batch": Number(1, 1024, whole=True),
+    "size": PIXELS,
+    "rate": RATE,
+    "content_weight": WEIGHT,
+    "seed": Number(0, 2**63 - 1, whole=True),
+}
 SMOOTH = 1e-6  # weight of the total variation, per pixel value: no more than keeps a network's checkerboards down
 
 
@@ -74,7 +84,12 @@ class StyleNetwork(nn.Module):
 
         Returns:
             The same shape, in (0, 1).
+
+        Raises:
+            InputError: another shape.
         """
+        if image.ndim != 4 or image.shape[1] != 3:
+            raise InputError(f"an image of shape {tuple(image.shape)}: give (B, 3, height, width)")
         height, width = image.shape[-2:]
         padded = F.pad(image, (0, -width % STRIDE, 0, -height % STRIDE), mode="replicate")
         return torch.sigmoid(self.layers(4 * (padded - 0.5)))[..., :height, :width]
@@ -88,9 +103,9 @@ class StyleNetwork(nn.Module):
             size: pixels of the longer side; None: as it is.
 
         Raises:
-            InputError: the picture cannot be read.
+            InputError: the picture cannot be read, or is too small.
         """
-        shown, device = load_image(content, size), next(self.parameters()).device
+        shown, device = load_image(content, size, smallest=2 * STRIDE), next(self.parameters()).device
         pixels = self(shown.pixels.to(device)).cpu()
         return Picture(pixels, notes=("painted by a network of one style",), source=shown.source)
 
@@ -145,10 +160,15 @@ def train_style_network(
         device: "auto", "cpu", "cuda", "mps".
 
     Raises:
-        InputError: no photograph, or one that cannot be read.
+        InputError: no photograph, or one that cannot be read; a number out of its range; a network of another kind.
     """
+    photographs = alone(photographs)
     if not photographs:
         raise InputError("there is no photograph to practise on: give some, such as ['content/harbour', 'photo/cat']")
+    given = {"steps": steps, "batch": batch, "size": size, "rate": rate, "content_weight": content_weight, "seed": seed}
+    steps, batch, size, rate, content_weight, seed = (judged(name, value, RULES[name]) for name, value in given.items())
+    if not isinstance(network, StyleNetwork | None):
+        raise InputError(f"a {type(network).__name__} is no network of one style: give a StyleNetwork, or None")
     where, made = choose_device(device), torch.Generator().manual_seed(seed)
     backbone = load_backbone("pocket", device=where)
     pictures = [load_image(one, 2 * size, side="short", enlarge=True).pixels for one in photographs]

@@ -194,6 +194,8 @@ def check_writable(path: str | os.PathLike[str]) -> Path:
     Raises:
         InputError: a suffix other than .png, .jpg, .jpeg or .webp, or a folder that is not there or not to be written.
     """
+    if not isinstance(path, str | os.PathLike):
+        raise InputError(f"a {type(path).__name__} is no path: give the name of a file, such as 'result.png'")
     path = Path(os.path.expanduser(path))
     if "\0" in str(path):
         raise InputError(f"{str(path)!a} has a zero byte in it, which no file's name has: name another")

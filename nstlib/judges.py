@@ -25,6 +25,7 @@ from .backbone import Backbone, load_backbone
 from .errors import InputError, choose
 from .image import Picture, load_image, resize
 from .loss import content_loss
+from .machine import choose_device
 from .result import read_facts
 from .show import table_html
 from .style import STATISTICS, moments
@@ -158,7 +159,7 @@ def judge(
         networks: names out of `BACKBONES`; if None, all whose weights are on this machine.
         names: of the pictures; their files' names if None.
         size: their long side while they are judged, where they are larger.
-        device: "cpu", "cuda" or what else torch has.
+        device: "auto", "cpu", "cuda" or "mps".
 
     Raises:
         InputError: no picture, one that is too small, an unknown network or one without weights, or names that are not
@@ -168,10 +169,11 @@ def judge(
         raise InputError("there is no picture to judge: give the content, the style, and then the pictures")
     if names is not None and len(names) != len(pictures):
         raise InputError(f"{len(names)} names for {len(pictures)} pictures: give one for each")
+    place = choose_device(device)
     loaded = [load_image(getattr(p, "image", p), size, smallest=TOO_SMALL) for p in pictures]
     photograph, painting = load_image(content), load_image(style)
     labels = list(names or map(label, pictures, range(1, len(pictures) + 1)))
-    panel = {name: load_backbone(name, device=device) for name in panel_of(networks)}
+    panel = {name: load_backbone(name, device=place) for name in panel_of(networks)}
     notes = list(dict.fromkeys(note for p in loaded for note in stretched(photograph, p)))
     seen = ((picture.source, note) for picture in (photograph, painting) for note in picture.notes)
     notes += [f"{source}: {note}, and judged so" for source, note in seen if "transparent" in note]
@@ -183,7 +185,7 @@ def judge(
             resize(photograph.pixels, shape),
             load_image(painting, max(shape), enlarge=True).pixels,
         ]
-        opinions = {n: look(net, *(image.to(device) for image in three)) for n, net in panel.items()}
+        opinions = {n: look(net, *(image.to(place) for image in three)) for n, net in panel.items()}
         judged.append(Judged(name, painter(source), opinions, colours_gone(*three), detail(three[0], three[2])))
     if any(p.painted_by in p.opinions for p in judged):
         notes.append("a network flatters what it painted: believe the others")

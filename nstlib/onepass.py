@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from copy import deepcopy
 from dataclasses import dataclass
 from functools import lru_cache
+from numbers import Real
 from typing import Any, NamedTuple
 
 import torch
@@ -24,6 +25,7 @@ from .errors import InputError, choose
 from .image import Picture, load_image
 from .palette import power
 from .plan import Plan, alone, prepare, shape_of
+from .rules import brief
 from .style import Regions, carried, guides, raw_moments, region_moments
 
 __all__ = ["METHODS", "adain", "one_pass", "wct"]
@@ -161,8 +163,8 @@ def one_pass(
             pictures, or a picture that cannot be read or is too small.
     """
     exchange = METHODS[choose("method", method, METHODS)]
-    if not 0 <= strength <= 1:
-        raise InputError(f"strength {strength:g} is out of range: give 0 (the content) to 1 (all of the style)")
+    if not isinstance(strength, Real) or not 0 <= strength <= 1:
+        raise InputError(f"strength {brief(strength)} is out of range: give 0 (the content) to 1 (all of the style)")
     if content is None or not alone(style):
         raise InputError("one pass takes a content and a style picture: give both")
     plan = prepare(
@@ -172,7 +174,7 @@ def one_pass(
         masks=masks,
         style_masks=style_masks,
         color=color,
-        size=size or max(shape_of(load_image(content))),
+        size=max(shape_of(load_image(content))) if size is None else size,
         style_layers=exchange.layers,
     )
     painted = cascade(plan, exchange, strength, mirrors(plan.device, plan.precision))

@@ -331,6 +331,7 @@ class Plan:
         return {name: getattr(r, name) for name in ("rate", "schedule", "betas", "epsilon", "average", "bounds")}
 
 
+@torch.inference_mode(False)  # nothing that is made in it can be optimised
 def prepare(
     content: Any | None, styles: Sequence[Any], *, recipe: str | Recipe = DEFAULT_RECIPE, **options: Any
 ) -> Plan:
@@ -345,7 +346,7 @@ def prepare(
     Raises:
         InputError: whatever does not fit, in one line.
     """
-    styles = alone(styles)
+    styles = alone(styles) or []
     sources = {name: alone(options.get(name)) for name in MASKS} | {"start": options.get("start")}
     recipe, settings = settle(recipe, options | named(sources))
     check_pictures(options, content, styles)

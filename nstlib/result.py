@@ -13,7 +13,7 @@ from typing import Any
 from torch import Tensor
 
 from .errors import InputError, one_line
-from .image import check_apart, encode_image, read_metadata, save_image, to_pil
+from .image import check_apart, check_writable, encode_image, read_metadata, save_image, to_pil
 from .loss import by_kind
 from .optimizers import Step, Stop
 from .recipe import Recipe
@@ -159,7 +159,7 @@ class Result:
             InputError: it cannot be written there, or would take the place of a picture that it was made of.
         """
         made_of = (self.facts.get("content"), *self.facts.get("styles", ()))
-        check_apart(path, [name for name in made_of if name], "the result")
+        check_apart(check_writable(path), [name for name in made_of if name], "the result")
         return save_image(self.image, path, self.metadata)
 
     def encoded(self) -> bytes:

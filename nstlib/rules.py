@@ -231,7 +231,10 @@ class Tuple(Rule):
             value = (value,)
         if isinstance(value, str | bytes | Mapping) or not hasattr(value, "__iter__"):
             raise Unfit
-        values = tuple(value)
+        try:
+            values = tuple(value)
+        except TypeError:  # a tensor without dimensions
+            raise Unfit from None
         if len(self.items) > 1 and len(values) != len(self.items):
             raise Unfit
         made = tuple(rule.accept(one) for rule, one in zip(self.rules(len(values)), values, strict=True))

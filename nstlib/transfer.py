@@ -18,6 +18,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import torch
+
 from .checkpoint import Run, checked, damaged, read_checkpoint, try_checkpoint
 from .errors import InputError
 from .image import resize
@@ -140,6 +142,7 @@ def reconstruct_style(
     return texture(style, on_progress=on_progress, show=show, style_layers=layers, **options)
 
 
+@torch.inference_mode(False)
 def paint(plan: Plan, run: Run | None = None, checkpoint: Path | None = None) -> Generator[Progress, None, None]:
     """Carry out what is left of a run, yielding progress after each iteration.
 

@@ -111,6 +111,7 @@ REFUSED = [
     {"shares": "a"},
     {"shares": [1, 2]},
     {"shares": [-1]},
+    {"style_scales": torch.tensor(1.0)},
     {"style_scales": [0]},
     {"style_scales": "a"},
     {"style_scales": [NAN]},

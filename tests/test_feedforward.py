@@ -87,3 +87,32 @@ def test_paint_gives_a_picture():
 def test_a_mistake_is_told_before_any_step(style, photographs, says):
     with pytest.raises(InputError, match=says):
         next(train_style_network(style, photographs, steps=1))
+
+
+NAN = float("nan")
+ODD = [
+    *({"steps": value} for value in (0, -1, 1.5, "x", None)),
+    *({"batch": value} for value in (0, "x", 10**9)),
+    *({"size": value} for value in (0, 8, "x", 10**6, True)),
+    *({"rate": value} for value in (0, -1, NAN, "x", 1e9)),
+    *({"content_weight": value} for value in (-1, NAN, "x")),
+    *({"network": value} for value in (5, torch.nn.Linear(2, 2))),
+    *({"seed": value} for value in (-1, None, "x", 2**70)),
+    *({"photographs": value} for value in (5, None, [], [5], ["nope.png"], torch.zeros(3, 0, 0))),
+    *({"style": value} for value in (5, None, "nope.png")),
+    {"device": "x"},
+]
+
+
+@pytest.mark.parametrize("odd", ODD, ids=lambda odd: str(odd)[:40])
+def test_what_cannot_be_is_told_in_a_line(odd):
+    with pytest.raises(InputError) as caught:
+        next(train_style_network(**{"style": STYLE, "photographs": PHOTOGRAPHS, "steps": 1, "size": 64, **odd}))
+    assert len(str(caught.value).splitlines()) == 1
+
+
+def test_shapes_that_are_no_pictures_are_refused():
+    with pytest.raises(InputError, match="at least 8"):
+        fresh(0).paint("content/city", 2)
+    with pytest.raises(InputError, match=r"give \(B, 3, height, width\)"):
+        fresh(0)(torch.rand(3, 40, 40))

@@ -582,3 +582,31 @@ def test_on_cuda_the_loss_follows_the_cpus(content, style):
     cpu, cuda = (nst.stylize(content, style, **{**SMALL, "device": d}) for d in ("cpu", "cuda"))
     assert cuda.history[0].loss == pytest.approx(cpu.history[0].loss, rel=1e-3)
     assert cuda.history[-1].loss < 0.5 * cuda.history[0].loss
+
+
+@pytest.mark.parametrize("mode", [torch.inference_mode, torch.no_grad, torch.enable_grad])
+def test_it_paints_whatever_mode_torch_is_in(mode):
+    def painted():
+        made = torch.Generator().manual_seed(0)
+        content, style = (torch.rand(1, 3, 40, 40, generator=made) for _ in range(2))
+        return nst.stylize(content, style, size=40, evaluations=2, weights="random", device="cpu", show=False)
+
+    with mode():
+        inside = painted()
+    assert torch.equal(inside.image, painted().image)
+
+
+def test_a_result_is_not_saved_over_a_picture_that_it_was_made_of(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    for name in ("content.png", "style.png"):
+        nst.save_image(torch.rand(1, 3, 40, 40), name)
+    options = {"size": 40, "evaluations": 2, "weights": "random", "device": "cpu", "show": False}
+    result = nst.stylize("content.png", "~/style.png", **options)
+    (tmp_path / "link.png").symlink_to("content.png")
+    before = {path: path.read_bytes() for path in tmp_path.iterdir()}
+    for name in ("content.png", "~/content.png", "link.png", "style.png", tmp_path / "style.png", None, 5):
+        with pytest.raises(nst.InputError):
+            result.save(name)
+    assert {path: path.read_bytes() for path in tmp_path.iterdir()} == before
+    assert result.save("new.png").exists()
