@@ -789,6 +789,10 @@ def main() -> None:
     try:
         nst.main(standalone_mode=False)
     except InputError as error:
+        if (
+            signal.getsignal(signal.SIGINT) is signal.SIG_IGN
+        ):  # `stop` was called in an import, which told it as its own
+            fail("interrupted: what was finished is kept, and the same command goes on", 130)
         fail(str(error), 2)
     except OSError as error:  # of a disk or a network, at a place that foresaw none
         where = f" at '{error.filename}'" if error.filename else ""

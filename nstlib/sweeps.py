@@ -271,7 +271,11 @@ def sweep(
         keep_table(place, points)
         take_in(outcomes, points, place, show)
     found = Sweep(place, tuple(points))
-    keep_sheet(found)
+    try:
+        keep_sheet(found)
+    except KeyboardInterrupt:
+        kept = f"the pictures and {TABLE} are in '{place}'"
+        raise Stopped(f"stopped while the contact sheet was drawn: {kept}, and the same call draws it") from None
     return found
 
 
