@@ -399,6 +399,16 @@ def test_a_control_that_is_touched_during_a_run_moves_the_figure_and_not_the_run
     assert f"Run with {setting}" in words.inner_text(), "what was painted stays, and says what it is of"
 
 
+def test_in_little_room_pictures_still_stand_beside_each_other(panel):
+    run_panel(panel)
+    panel.set_viewport_size({"width": 800, "height": 900})
+    panel.wait_for_timeout(400)
+    pictures = panel.locator(".nst-panel figure img")
+    (first, second), wide = (pictures.nth(n).bounding_box() for n in range(2)), panel.width_beyond(".nst-panel")
+    assert second["y"] == first["y"] and second["x"] > first["x"] and first["width"] >= 240 and wide <= 0
+    panel.set_viewport_size({"width": 1280, "height": 900})
+
+
 def test_after_a_restart_the_panel_says_which_cell_to_run(panel):
     run_panel(panel)
     lost = panel.locator(".nst-panel .nst-lost")
