@@ -270,6 +270,10 @@ SECOND_LINE = """one => {
 @pytest.mark.parametrize("width", [600, 650, 800, 1280])
 def test_nothing_sticks_out_or_is_cut(studio, width):
     studio.get_by_role("button", name="stained glass").click()  # the longest names, and shares
+    regions = studio.get_by_role("button", name="Regions: where each style paints")
+    regions.click()
+    where = studio.locator(".nst-region").first.get_by_label("paints")
+    where.select_option("an ellipse")
     studio.set_viewport_size({"width": width, "height": 900})
     studio.wait_for_timeout(400)
     assert studio.width_beyond(".nst-studio") <= 0 and studio.width_beyond(".jp-WindowedPanel-outer") <= 0
@@ -278,6 +282,8 @@ def test_nothing_sticks_out_or_is_cut(studio, width):
         assert button.evaluate(SECOND_LINE)
     size, paint = (studio.locator(look).bounding_box() for look in (".nst-size-knob", ".nst-paint"))
     assert 0 < paint["y"] - size["y"] < 200, "size and Paint are seen together"
+    where.select_option("everywhere")
+    regions.click()
     studio.get_by_role("button", name="stained glass").click()
     studio.set_viewport_size({"width": 1280, "height": 900})
 
