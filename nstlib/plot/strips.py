@@ -47,9 +47,10 @@ class Strip:
         cells = "".join(map(cell, self.images, self.captions))
         title = f'<figcaption style="font-size: 15px">{escape(self.title)}</figcaption>' if self.title else ""
         # A row takes as many as there is room for at a width that still shows something, not at their full width.
-        width, share = max(map(width_of, self.images)), f"calc(100% / {len(self.images)} - 8px)"
-        columns = f"repeat(auto-fit, minmax(min({width}px, 100%, max({ROWED}px, {share})), {width}px))"
-        grid = f"display: grid; grid-template-columns: {columns}; gap: 8px; align-items: start"
+        width, count = max(map(width_of, self.images)), len(self.images)
+        least = f"min({width}px, 100%, max({ROWED}px, 100% / {count} - 8px))"
+        grid = f"display: grid; grid-template-columns: repeat(auto-fit, minmax({least}, 1fr)); gap: 8px"
+        grid = f"{grid}; align-items: start; max-width: {count * (width + 8) - 8}px"
         row = f'<div style="{grid}">{cells}</div>'
         return f'<figure style="margin: 0">{title}{row}</figure>'
 
