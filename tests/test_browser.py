@@ -270,6 +270,10 @@ SECOND_LINE = """one => {
 @pytest.mark.parametrize("width", [600, 650, 800, 1280])
 def test_nothing_sticks_out_or_is_cut(studio, width):
     studio.get_by_role("button", name="stained glass").click()  # the longest names, and shares
+    regions = studio.get_by_role("button", name="Regions: where each style paints")
+    regions.click()
+    where = studio.locator(".nst-region").first.get_by_label("paints")
+    where.select_option("an ellipse")
     studio.set_viewport_size({"width": width, "height": 900})
     studio.wait_for_timeout(400)
     assert studio.width_beyond(".nst-studio") <= 0 and studio.width_beyond(".jp-WindowedPanel-outer") <= 0
@@ -278,6 +282,8 @@ def test_nothing_sticks_out_or_is_cut(studio, width):
         assert button.evaluate(SECOND_LINE)
     size, paint = (studio.locator(look).bounding_box() for look in (".nst-size-knob", ".nst-paint"))
     assert 0 < paint["y"] - size["y"] < 200, "size and Paint are seen together"
+    where.select_option("everywhere")
+    regions.click()
     studio.get_by_role("button", name="stained glass").click()
     studio.set_viewport_size({"width": 1280, "height": 900})
 
@@ -397,6 +403,16 @@ def test_a_control_that_is_touched_during_a_run_moves_the_figure_and_not_the_run
     panel.locator(".nst-style_weight [role=slider]").press("ArrowLeft")
     panel.wait_for_timeout(300)
     assert f"Run with {setting}" in words.inner_text(), "what was painted stays, and says what it is of"
+
+
+def test_in_little_room_pictures_still_stand_beside_each_other(panel):
+    run_panel(panel)
+    panel.set_viewport_size({"width": 800, "height": 900})
+    panel.wait_for_timeout(400)
+    pictures = panel.locator(".nst-panel figure img")
+    (first, second), wide = (pictures.nth(n).bounding_box() for n in range(2)), panel.width_beyond(".nst-panel")
+    assert second["y"] == first["y"] and second["x"] > first["x"] and first["width"] >= 240 and wide <= 0
+    panel.set_viewport_size({"width": 1280, "height": 900})
 
 
 def test_after_a_restart_the_panel_says_which_cell_to_run(panel):

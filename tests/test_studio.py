@@ -696,6 +696,14 @@ def test_the_forecast_says_seconds_and_memory_or_why_not(studio):
     assert "nst-warn" in studio.desk.forecast.value
 
 
+def test_while_a_picture_grows_the_forecast_is_of_it(studio):
+    studio.desk.foretell("384×266 pixels")
+    studio.take(SMALL)
+    studio.desk.paint.click()
+    studio.scout.stop()
+    assert studio.painter.worker.wait(60) and "64×44 pixels" in studio.desk.forecast.value
+
+
 def test_a_forecast_downloads_nothing(studio, monkeypatch):
     monkeypatch.setattr(controls, "find_weights", lambda name: None)
     monkeypatch.setattr("torch.hub.download_url_to_file", lambda *_, **__: pytest.fail("a download"))

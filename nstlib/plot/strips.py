@@ -17,7 +17,7 @@ from .images import pixels, sequence
 __all__ = ["Strip", "strip"]
 
 SMALL = 128  # pixels of a side, below which single pixels are to be seen, and a PNG is light
-WIDEST, NARROWEST = 360, 120  # pixels on the page
+WIDEST, NARROWEST, ROWED = 360, 120, 240  # pixels on the page; of one in a row with others, at least
 
 
 @dataclass(frozen=True)
@@ -46,20 +46,30 @@ class Strip:
     def _repr_html_(self) -> str:
         cells = "".join(map(cell, self.images, self.captions))
         title = f'<figcaption style="font-size: 15px">{escape(self.title)}</figcaption>' if self.title else ""
-        row = f'<div style="display: flex; flex-wrap: wrap; gap: 8px; align-items: flex-start">{cells}</div>'
+        # A row takes as many as there is room for at a width that still shows something, not at their full width.
+        width, count = max(map(width_of, self.images)), len(self.images)
+        least = f"min({width}px, 100%, max({ROWED}px, 100% / {count} - 8px))"
+        grid = f"display: grid; grid-template-columns: repeat(auto-fit, minmax({least}, 1fr)); gap: 8px"
+        grid = f"{grid}; align-items: start; max-width: {count * (width + 8) - 8}px"
+        row = f'<div style="{grid}">{cells}</div>'
         return f'<figure style="margin: 0">{title}{row}</figure>'
+
+
+def width_of(image: Image.Image) -> int:
+    """Pixels of a picture's width on the page, where there is room for it."""
+    return WIDEST if max(image.size) < SMALL else min(WIDEST, max(NARROWEST, image.width))
 
 
 def cell(image: Image.Image, caption: str) -> str:
     """One picture of a strip, over its caption."""
     file, little = BytesIO(), max(image.size) < SMALL
     image.save(file, *(("PNG",) if little else ("JPEG",)), **({} if little else {"quality": 85}))
-    width = min(WIDEST, max(NARROWEST, image.width) if not little else WIDEST)
+    width = width_of(image)
     size = width, max(1, round(width * image.height / image.width))
     picture = image_html("image/png" if little else "image/jpeg", file.getvalue(), caption or "picture", size)
     picture = picture.replace('style="', 'style="image-rendering: pixelated; ' if little else 'style="')
     under = f'<div style="font-size: 13px">{escape(caption)}</div>' if caption else ""
-    return f'<div style="flex: 0 1 {width}px; min-width: {NARROWEST}px">{picture}{under}</div>'
+    return f"<div>{picture}{under}</div>"
 
 
 def strip(items: Any, titles: Sequence[str] | None = None, *, title: str = "") -> Strip:

@@ -156,8 +156,15 @@ class Controls:
         with self.quietly():
             self.regions.meet(styles)
         masks, style_masks = self.regions.values()
-        given = {"shares": shares, "masks": masks, "style_masks": style_masks}
-        self.choices = replace(self.choices, content=content, styles=styles, **given, **held)
+        self.choices = replace(
+            self.choices,
+            content=content,
+            styles=styles,
+            shares=shares,
+            masks=masks,
+            style_masks=style_masks,
+            **held,
+        )
         self.follow()
         self.changed()
 

@@ -8,8 +8,10 @@ from html import escape
 from io import BytesIO
 from math import log10
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image, ImageColor, ImageDraw, ImageOps
 
 from ..result import Record
@@ -59,7 +61,7 @@ def wiped(left: Image.Image, right: Image.Image, share: float) -> Image.Image:
     return made
 
 
-def tinted(image: Image.Image, masks: Sequence[np.ndarray | None]) -> Image.Image:
+def tinted(image: Image.Image, masks: Sequence[NDArray[np.floating[Any]] | None]) -> Image.Image:
     """A picture on which it is seen where each style paints.
 
     Where none paints it is dark and grey; where several have regions, each has a tint.
@@ -71,7 +73,7 @@ def tinted(image: Image.Image, masks: Sequence[np.ndarray | None]) -> Image.Imag
     there = [(number, mask) for number, mask in enumerate(masks) if mask is not None]
     if not there:
         return image
-    pixels = np.asarray(image, np.float32)
+    pixels: NDArray[np.floating[Any]] = np.asarray(image, np.float32)
     if len(there) == len(masks):
         painted = np.maximum.reduce([mask for _, mask in there])[..., None]
         pixels = painted * pixels + (1 - painted) * DIM * pixels.mean(-1, keepdims=True)

@@ -185,6 +185,7 @@ class Studio:
     def began(self, canvas: Canvas) -> None:
         """See `Watcher`."""
         self.scout.stop()
+        self.desk.foretell(str(foresee(canvas.plan, self.paces)))  # what it foretold may be of an earlier choice
         self.said(f"Painting {canvas.choices.title}")
         self.desk.run()
         left, content = self.easel.left, canvas.plan.content

@@ -102,7 +102,7 @@ class Bring:
         files = uploads(change["new"])
         for name, data in files:
             self.take(name, data)
-        if files and not isinstance(change["new"], dict):
+        if files and not isinstance(self.upload.value, dict):
             self.upload.value = ()  # so that the same file can come again
 
     def entered(self, _: object = None) -> None:

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from functools import partial
-from pathlib import Path
 
 from ..errors import InputError
+from ..files import spoken_name
 from ..gallery import assets
 from ..image import load_image, to_pil
 from ..show import picture_html, words_html
@@ -126,7 +126,7 @@ class Slot:
             InputError: it cannot be read.
         """
         picture = load_image(value, SIDE)
-        return picture_html(to_pil(picture.pixels), f"{self.name}: {picture.source}", Path(value).name)
+        return picture_html(to_pil(picture.pixels), f"{self.name}: {picture.source}", spoken_name(value))
 
     def pick(self, _: object = None) -> None:
         """Take what the menu says; if it cannot be read, what was chosen before stays, and words say why."""

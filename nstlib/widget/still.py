@@ -17,7 +17,12 @@ __all__ = ["lay_over"]
 OUTPUT = ".jp-OutputArea-child"
 # A saved notebook may keep the place of a widget that lives no more, where JupyterLab says so, in red, below the still.
 HIDE_THE_DEAD = f"{OUTPUT}:has(.nst-still) + {OUTPUT}:has(> .jupyter-widgets):not(:has(.nst-live)) {{display: none}}"
-RULES = f"<style>{BRING_RULE}</style>"
+# The arrow of a menu is a dark picture of ipywidgets' own, which a dark page does not show.
+ARROW = (
+    ".nst-panel select, .nst-chooser select {appearance: auto; background-image: none !important} "
+    '[data-jp-theme-light="false"] :is(.nst-panel, .nst-chooser) {color-scheme: dark}'
+)
+RULES = f"<style>{BRING_RULE}{ARROW}</style>"
 # JupyterLab marks a widget whose kernel is gone with a class.
 LOST = """
 <style>
