@@ -7,12 +7,13 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from .measure import Row
-from .peers import GORDICALEKSA, OURS, OURS_FLOAT32, TUTORIAL
+from .peers import COMPILED, GORDICALEKSA, OURS, OURS_FLOAT32, TUTORIAL
 
-CONTESTANTS = (TUTORIAL, GORDICALEKSA, OURS_FLOAT32, OURS)
+CONTESTANTS = (TUTORIAL, GORDICALEKSA, COMPILED, OURS_FLOAT32, OURS)
 SHOWN_AS = {
     TUTORIAL: "PyTorch tutorial's way",
     GORDICALEKSA: "gordicaleksa's way",
+    COMPILED: "the plain formula, compiled",
     OURS: "nstlib",
     OURS_FLOAT32: "nstlib in float32",
 }
@@ -156,7 +157,7 @@ def other_lines(answers: Answers) -> list[str]:
 
 # --- plot ----------------------------------------------------------------------------------------
 
-COLOURS = {TUTORIAL: "#b9b4a7", GORDICALEKSA: "#8a8577", OURS_FLOAT32: "#7fb0d3", OURS: "#1f6fa8"}
+COLOURS = {TUTORIAL: "#b9b4a7", GORDICALEKSA: "#8a8577", COMPILED: "#c9a66b", OURS_FLOAT32: "#7fb0d3", OURS: "#1f6fa8"}
 
 
 def plot(path: Path, rows: Iterable[Row]) -> bool:
