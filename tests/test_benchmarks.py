@@ -273,6 +273,20 @@ def test_json_becomes_markdown(tmp_path):
     assert "- Seconds per megapixel, vgg19: 5 at 128, 4 at 2,048." in lines
 
 
+def test_the_loop_beside_other_programs_has_a_table():
+    sheet = Sheet("busy")
+    for what, seconds in (
+        ("beside 0, told how to wait", (0.2, 0.1, 0.11)),
+        ("beside 2, told how to wait", (0.3, 9, 0.36)),
+    ):
+        for who, value in zip(("one thread", "all threads", "nstlib"), seconds, strict=True):
+            sheet.add(256, who, what, "s", value)
+    lines = report.markdown(MACHINE, sheet.rows).splitlines()
+    assert "| beside 0, told how to wait | 0.2 | 0.1 | 0.11 (1.10×) |" in lines
+    assert "| beside 2, told how to wait | 0.3 | 9 | 0.36 (1.20×) |" in lines
+    assert "beside" not in report.markdown(MACHINE, some_rows())
+
+
 def test_rows_survive_json_and_other_experiments_stay(tmp_path):
     file = tmp_path / "benchmarks.json"
     report.write_json(file, MACHINE, some_rows())

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from .measure import Row
 from .peers import COMPILED, GORDICALEKSA, OURS, OURS_FLOAT32, TUTORIAL
+from .probe import ALL, CHOSEN, ONE
 
 CONTESTANTS = (TUTORIAL, GORDICALEKSA, COMPILED, OURS_FLOAT32, OURS)
 SHOWN_AS = {
@@ -100,7 +101,8 @@ class Answers:
 def markdown(machine: Mapping[str, object], rows: Iterable[Row]) -> str:
     """What stands between the README's markers: a table of contestants, and a line for each other question."""
     answers = Answers(rows)
-    parts = [machine_line(machine), contest_table(answers), "\n".join(f"- {line}" for line in other_lines(answers))]
+    others = "\n".join(f"- {line}" for line in other_lines(answers))
+    parts = [machine_line(machine), contest_table(answers), others, busy_table(answers)]
     return "\n\n".join(part for part in parts if part) + "\n"
 
 
@@ -135,6 +137,19 @@ def contest_table(answers: Answers) -> str:
         cells = [answers.cell(experiment, what, who, size) for _, experiment, what, size in columns]
         if set(cells) != {"–"}:
             lines.append(f"| {SHOWN_AS[who]} | " + " | ".join(cells) + " |")
+    return "\n".join(lines)
+
+
+def busy_table(answers: Answers) -> str:
+    """The loop beside other programs; in brackets how many times as long as the better of one and all threads."""
+    whats = list(dict.fromkeys(row.what for row in answers.find("busy", "beside")))
+    if not whats:
+        return ""
+    lines = [f"| seconds of an evaluation | {ONE} | {ALL} | {CHOSEN} |", "|---|---|---|---|"]
+    for what in whats:
+        one, every, chosen = (answers.find("busy", what, who)[-1].value for who in (ONE, ALL, CHOSEN))
+        times = chosen / min(one, every)
+        lines.append(f"| {what} | {number(one)} | {number(every)} | {number(chosen)} ({times:.2f}×) |")
     return "\n".join(lines)
 
 
