@@ -11,10 +11,12 @@ from benchmarks.__main__ import main
 from benchmarks.experiments import QUICK, Album, add_run, first_below, group_of
 from benchmarks.measure import PeakMemory, Row, Sheet, alternate, ratios, work
 from benchmarks.peers import (
+    COMPILED,
     GORDICALEKSA,
     OURS,
     OURS_FLOAT32,
     TUTORIAL,
+    Formula,
     Gordicaleksa,
     Ours,
     Tutorial,
@@ -47,6 +49,49 @@ def test_each_term_has_the_same_gradient(problem, alone):
     made = {TUTORIAL: Tutorial(part), GORDICALEKSA: Gordicaleksa(part), OURS_FLOAT32: Ours(part, "float32")}
     check_agreement(made)
     assert float(made[TUTORIAL].evaluate()[1].norm()) > 0
+
+
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+def test_the_plain_formula_is_the_same_too(problem, precision):
+    """Uncompiled: a compiler is part of what is compared on a GPU, and takes a minute."""
+    made = {GORDICALEKSA: Gordicaleksa(problem), COMPILED: Formula(problem, precision, backend="eager", mode=None)}
+    check_agreement(made)
+    with pytest.raises(AssertionError, match="compiled: "):
+        check_agreement({**made, COMPILED: Formula(problem.changed(seed=1), precision, backend="eager", mode=None)})
+
+
+@pytest.mark.parametrize("before", [True, False])
+def test_gradients_are_compared_and_loops_run_with_all_digits(problem, monkeypatch, before):
+    """As CUDA's are; TF32 has ten. What was recorded meanwhile is not timed."""
+    monkeypatch.setattr(torch.backends.cudnn, "allow_tf32", before)
+    seen, peer, ours = [], Gordicaleksa(problem), Ours(problem, "float32")
+    loss = peer.loss
+    monkeypatch.setattr(peer, "loss", lambda: seen.append(torch.backends.cudnn.allow_tf32) or loss())
+    recorded = ours.objective
+    check_agreement({GORDICALEKSA: peer, OURS_FLOAT32: ours})
+    peer.run(3)
+    assert len(seen) >= 4 and not any(seen) and torch.backends.cudnn.allow_tf32 == before
+    assert ours.objective is not recorded
+    peer.evaluate()
+    assert seen[-1] == before
+
+
+def test_on_cuda_what_was_set_aside_for_a_replay_counts(monkeypatch):
+    """A replayed graph allocates nothing; its memory stays reserved, and is counted over the level before it."""
+    held = {"now": 100, "most": 100}
+    for name, answer in {
+        "synchronize": lambda: None,
+        "empty_cache": lambda: None,
+        "reset_peak_memory_stats": lambda: held.update(most=held["now"]),
+        "memory_reserved": lambda: held["now"],
+        "max_memory_reserved": lambda: held["most"],
+    }.items():
+        monkeypatch.setattr(torch.cuda, name, answer)
+    with PeakMemory("cuda") as first:
+        held.update(now=160, most=190)  # 30 were tried and given back
+    with PeakMemory("cuda", first.base) as again:
+        pass
+    assert (first.bytes, again.bytes) == (90, 60)
 
 
 @pytest.mark.parametrize(
@@ -226,6 +271,20 @@ def test_json_becomes_markdown(tmp_path):
     assert "| nstlib | 1 s | 400 MB |" in lines
     assert "- Share of peak, bfloat16: 71% at 512 pixels." in lines
     assert "- Seconds per megapixel, vgg19: 5 at 128, 4 at 2,048." in lines
+
+
+def test_the_loop_beside_other_programs_has_a_table():
+    sheet = Sheet("busy")
+    for what, seconds in (
+        ("beside 0, told how to wait", (0.2, 0.1, 0.11)),
+        ("beside 2, told how to wait", (0.3, 9, 0.36)),
+    ):
+        for who, value in zip(("one thread", "all threads", "nstlib"), seconds, strict=True):
+            sheet.add(256, who, what, "s", value)
+    lines = report.markdown(MACHINE, sheet.rows).splitlines()
+    assert "| beside 0, told how to wait | 0.2 | 0.1 | 0.11 (1.10×) |" in lines
+    assert "| beside 2, told how to wait | 0.3 | 9 | 0.36 (1.20×) |" in lines
+    assert "beside" not in report.markdown(MACHINE, some_rows())
 
 
 def test_rows_survive_json_and_other_experiments_stay(tmp_path):

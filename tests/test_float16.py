@@ -255,6 +255,21 @@ def test_a_run_ends_where_float32s_does(name, evaluations, start, optimizer):
     assert losses["float16"] == pytest.approx(losses["float32"], rel=0.05) and losses["float16"] < 0.5 * first
 
 
+@pytest.mark.cuda
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs an NVIDIA GPU")
+@pytest.mark.parametrize("start", ["content", "noise"])
+@pytest.mark.parametrize("name", ["pocket", "squeezenet1_0", "vgg16"])
+def test_on_cuda_a_long_run_stays_finite(name, start):
+    trained(name)
+    losses = {}
+    for precision in ("float32", "float16"):
+        options = {"backbone": name, "size": 256, "start": start, "evaluations": 300, "device": "cuda", "show": False}
+        result = nst.stylize("content/harbour", "style/brushstrokes", precision=precision, **options)
+        assert all(math.isfinite(record.loss) for record in result.history)
+        losses[precision] = result.history[-1].loss
+    assert losses["float16"] == pytest.approx(losses["float32"], rel=0.05)
+
+
 def test_a_run_that_passes_scales_and_checkpoints_goes_on(tmp_path):
     options = {"size": SIZE, "evaluations": 8, "pyramid": ((48, 4),), "device": "cpu", "precision": "float16"}
     path = tmp_path / "run.pt"

@@ -577,7 +577,8 @@ def test_a_notebook_completes_options():
     assert "style_weight=" in completer.complete(line_buffer=text, cursor_pos=len(text))[1]
 
 
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+@pytest.mark.cuda
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs an NVIDIA GPU")
 def test_on_cuda_the_loss_follows_the_cpus(content, style):
     cpu, cuda = (nst.stylize(content, style, **{**SMALL, "device": d}) for d in ("cpu", "cuda"))
     assert cuda.history[0].loss == pytest.approx(cpu.history[0].loss, rel=1e-3)

@@ -94,9 +94,9 @@ def alternate(
     device: str = "cpu",
     clock: Callable[[], float] = time.perf_counter,
 ) -> dict[str, list[float]]:
-    """Seconds of each call, a, b, c, a, b, c, …, after a warm-up (two on a GPU, which may record the first)."""
+    """Seconds of each call, a, b, c, a, b, c, …, after a warm-up; after four on a GPU, where some compile first."""
     samples: dict[str, list[float]] = {who: [] for who in calls}
-    warm_ups = 2 if device.startswith("cuda") else 1
+    warm_ups = 4 if device.startswith("cuda") else 1
     for number in range(-warm_ups, rounds):
         for who, call in calls.items():
             synchronize(device)
@@ -127,19 +127,20 @@ class PeakMemory:
     """`with PeakMemory(device) as peak: ...`; `peak.bytes` is how far memory rose above its level at the start.
 
     CPU: of this process's resident memory. On Linux the kernel's high-water mark is reset first; elsewhere it cannot
-    be, so use a fresh process. CUDA: what torch allocated.
+    be, so use a fresh process. CUDA: what torch reserved, since a graph that is replayed allocates nothing: its memory
+    was set aside when it was captured. `base`: a level from before that, over which it is measured instead.
     """
 
-    def __init__(self, device: str = "cpu"):
+    def __init__(self, device: str = "cpu", base: int | None = None):
         self.cuda, self.device = device.startswith("cuda"), device
-        self.bytes = 0
+        self.given, self.bytes = base, 0
 
     def __enter__(self) -> PeakMemory:
         if self.cuda:
             torch.cuda.synchronize()
             torch.cuda.empty_cache()
             torch.cuda.reset_peak_memory_stats()
-            self.base = torch.cuda.memory_allocated()
+            self.base = torch.cuda.memory_reserved() if self.given is None else self.given
             return self
         give_back_freed_memory()
         reset_high_water_mark()
@@ -148,7 +149,7 @@ class PeakMemory:
 
     def __exit__(self, *_: object) -> None:
         synchronize(self.device)
-        self.bytes = (torch.cuda.max_memory_allocated() if self.cuda else high_water_mark()) - self.base
+        self.bytes = (torch.cuda.max_memory_reserved() if self.cuda else high_water_mark()) - self.base
 
 
 def give_back_freed_memory() -> None:

@@ -1,7 +1,8 @@
 """Who minimises: the way of the PyTorch tutorial, the way of gordicaleksa's project, and ours.
 
 Both peers are written from their description, with the layers, weights and pictures of `Problem`; their networks,
-losses and loops are as they are there. All three have the same small interface:
+losses and loops are as they are there. On CUDA there is also the plain formula under `torch.compile`, to which no loop
+belongs. All have the same small interface:
 
     evaluate()              one loss and its gradient at `problem.mixed`: (total, gradient in the contestant's pixels)
     terms()                 "content", "style" and "tv" of the last evaluation, as numbers
@@ -12,7 +13,8 @@ losses and loops are as they are there. All three have the same small interface:
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from copy import deepcopy
 from functools import cache, cached_property, partial
 
@@ -33,6 +35,24 @@ def synchronize(device: str) -> None:
     """Wait until the device has done what it was asked; the CPU always has."""
     if device.startswith("cuda"):
         torch.cuda.synchronize()
+
+
+@contextmanager
+def all_digits() -> Iterator[None]:
+    """Let CUDA multiply float32 with all its digits, not with the ten of TF32, which it takes for convolutions.
+
+    TF32 turns the peers' gradients by more than contestants may differ, and a line search beside such noise takes no
+    step at all. Evaluations are timed as torch does them by default.
+    """
+    places = torch.backends.cudnn, torch.backends.cuda.matmul
+    before = [place.allow_tf32 for place in places]
+    for place in places:
+        place.allow_tf32 = False
+    try:
+        yield
+    finally:
+        for place, value in zip(places, before, strict=True):
+            place.allow_tf32 = value
 
 
 class Watch:
@@ -90,6 +110,9 @@ class Peer:
 
     def terms(self) -> dict[str, float]:
         return dict(zip(("content", "style", "tv"), map(float, self.parts), strict=True))
+
+    def forget(self) -> None:
+        """Nothing was recorded that would be repeated."""
 
 
 def total_variation(image: Tensor) -> Tensor:
@@ -180,6 +203,7 @@ class Tutorial(Peer):
         content = content * self.problem.content_weight
         return content, style, self.problem.tv_weight * 255 * total_variation(self.image)
 
+    @all_digits()
     def run(self, evaluations: int, watch: Watch | None = None) -> Tensor:
         """`evaluations` rounded up to whole calls of `step`, 20 evaluations each."""
         self.image = self.problem.content.clone().requires_grad_()
@@ -265,6 +289,7 @@ class Gordicaleksa(Peer):
         tv = total_variation(self.image)
         return problem.content_weight * content, problem.style_weight * style, problem.tv_weight * tv
 
+    @all_digits()
     def run(self, evaluations: int, watch: Watch | None = None) -> Tensor:
         """Ends within one line search of `evaluations`."""
         self.image = self._enter(self.problem.content).requires_grad_()
@@ -283,6 +308,63 @@ class Gordicaleksa(Peer):
         self.moves = len(optimizer.state[self.image].get("old_dirs") or ())
         watch(count, self.picture)  # the line search's choice need not be its last trial
         return self.picture()
+
+
+# --- the formula, compiled -----------------------------------------------------------------------
+
+
+class Formula(Peer):
+    """The plain formula as one would write it for a GPU: half precision, channels last, `torch.compile`.
+
+    Args:
+        problem: pictures, network and weights.
+        precision: of maps and weights; float16 would end in infinities here.
+        backend: of torch.compile.
+        mode: likewise; "reduce-overhead" records CUDA graphs.
+    """
+
+    unit = 255.0
+
+    def __init__(
+        self,
+        problem: Problem,
+        precision: str = "bfloat16",
+        backend: str = "inductor",
+        mode: str | None = "reduce-overhead",
+    ):
+        self.precision, self.mean = precision, problem.backbone.mean.clone()
+        super().__init__(problem, 255 * (problem.mixed - self.mean))
+        self.dtype, deepest = getattr(torch, precision), max(map(list(problem.backbone.layers).index, STYLE_LAYERS))
+        names, layers = list(problem.backbone.layers)[: deepest + 1], problem.backbone.features[: deepest + 1]
+        self.layers = dict(zip(names, deepcopy(layers).to(self.dtype, memory_format=torch.channels_last), strict=True))
+        with torch.no_grad():
+            self.content = self.maps(255 * (problem.content - self.mean))[CONTENT_LAYER].float()
+            maps = self.maps(255 * (problem.style - self.mean))
+            self.grams = {name: self.gram(maps[name]) for name in STYLE_LAYERS}
+        self.compiled = torch.compile(self.losses, backend=backend, mode=mode)
+
+    def maps(self, x: Tensor) -> dict[str, Tensor]:
+        x, found = x.to(self.dtype, memory_format=torch.channels_last), {}
+        for name, layer in self.layers.items():
+            x = layer(x)
+            if name in (CONTENT_LAYER, *STYLE_LAYERS):
+                found[name] = x
+        return found
+
+    @staticmethod
+    def gram(features: Tensor) -> Tensor:
+        flat = features.flatten(2)[0]
+        return (flat @ flat.T).float() / flat.numel()
+
+    def losses(self, image: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        problem, maps = self.problem, self.maps(image)
+        content = (maps[CONTENT_LAYER].float() - self.content).square().mean()
+        style = sum((self.gram(maps[name]) - target).square().sum() for name, target in self.grams.items())
+        weight = problem.style_weight / len(self.grams)
+        return problem.content_weight * content, weight * style, problem.tv_weight * total_variation(image)
+
+    def loss(self) -> tuple[Tensor, Tensor, Tensor]:
+        return self.compiled(self.image)
 
 
 # --- nstlib --------------------------------------------------------------------------------------
@@ -330,6 +412,10 @@ class Ours:
         none = dict.fromkeys(("content", "style", "tv"), 0.0)
         return none | by_kind({name: float(value) for name, value in self.parts.items()})
 
+    def forget(self) -> None:
+        """Let an evaluation be captured anew, by the ways to multiply that hold then."""
+        self.__dict__.pop("objective", None)
+
     @torch.no_grad()
     def judge(self, picture: Tensor) -> float:
         """The loss of a picture, (1, 3, H, W) in [0, 1], by the plain float32 path."""
@@ -350,6 +436,7 @@ class Ours:
 
 
 TUTORIAL, GORDICALEKSA, OURS, OURS_FLOAT32 = "tutorial", "gordicaleksa", "nstlib", "nstlib float32"
+COMPILED = "compiled"
 
 CONTESTANTS: Mapping[str, Callable[[Problem], Peer | Ours]] = {
     TUTORIAL: Tutorial,
@@ -362,6 +449,8 @@ CONTESTANTS: Mapping[str, Callable[[Problem], Peer | Ours]] = {
 def contestants(problem: Problem) -> dict[str, Peer | Ours]:
     """All who differ: where `auto` is float32, ours enters once. They agree, or this raises."""
     made = {who: build(problem) for who, build in CONTESTANTS.items()}
+    if problem.device.startswith("cuda"):
+        made[COMPILED] = Formula(problem, "float32" if (own := made[OURS].precision) == "float16" else own)
     check_agreement(made)
     if made[OURS].precision == "float32":
         del made[OURS_FLOAT32]
@@ -374,6 +463,14 @@ def check_agreement(made: Mapping[str, Peer | Ours], tolerance: float = 1e-3, co
     In float32 the total and each term may differ by the relative `tolerance`, and the gradients' lengths by 1 %; half
     precision is held to 3e-2, a cosine of 0.95 and lengths within 10 %.
     """
+    with all_digits():
+        compare(made, tolerance, cosine)
+    for contestant in made.values():
+        contestant.forget()
+
+
+def compare(made: Mapping[str, Peer | Ours], tolerance: float, cosine: float) -> None:
+    """See `check_agreement`."""
     reference, (total, gradient) = made[GORDICALEKSA], made[GORDICALEKSA].evaluate()
     expected = {"total": float(total), **reference.terms()}
     gradient = gradient.clone() * reference.unit

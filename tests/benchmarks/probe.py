@@ -35,9 +35,10 @@ def ask(threads: int | None = None, **request: object) -> dict[str, Any]:
 def memory(who: str, size: int, device: str, weights: str | None, evaluations: int) -> dict[str, float]:
     """Peak bytes of one evaluation over the loaded network with its targets, and of a loop of `evaluations`.
 
-    "evaluation": over the level before any evaluation. "again": of a later one, over the level after a warm-up; less
-    than "evaluation" by what a contestant keeps between evaluations (converted weights, work space). "loop": of the
-    whole loop, if `evaluations` is not 0, at whose end gordicaleksa's remembered "moves".
+    "evaluation": over the level before any evaluation. "again": of a later one, on the CPU over the level after a
+    warm-up: less than "evaluation" by what a contestant keeps between evaluations (converted weights, work space); on
+    CUDA over the first level again: less by what was tried and given back. "loop": of the whole loop, if `evaluations`
+    is not 0, at whose end gordicaleksa's remembered "moves".
     """
     from .measure import PeakMemory
     from .peers import CONTESTANTS
@@ -49,11 +50,11 @@ def memory(who: str, size: int, device: str, weights: str | None, evaluations: i
         with PeakMemory(device) as peak:
             contestant.run(evaluations)
         return {"loop": peak.bytes, "moves": getattr(contestant, "moves", 0)}
-    found = {}
+    found, base = {}, None
     for name in ("evaluation", "again"):
-        with PeakMemory(device) as peak:
+        with PeakMemory(device, base) as peak:
             contestant.evaluate()
-        found[name] = peak.bytes
+        found[name], base = peak.bytes, peak.base if peak.cuda else None
     return found
 
 

@@ -7,12 +7,14 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from .measure import Row
-from .peers import GORDICALEKSA, OURS, OURS_FLOAT32, TUTORIAL
+from .peers import COMPILED, GORDICALEKSA, OURS, OURS_FLOAT32, TUTORIAL
+from .probe import ALL, CHOSEN, ONE
 
-CONTESTANTS = (TUTORIAL, GORDICALEKSA, OURS_FLOAT32, OURS)
+CONTESTANTS = (TUTORIAL, GORDICALEKSA, COMPILED, OURS_FLOAT32, OURS)
 SHOWN_AS = {
     TUTORIAL: "PyTorch tutorial's way",
     GORDICALEKSA: "gordicaleksa's way",
+    COMPILED: "the plain formula, compiled",
     OURS: "nstlib",
     OURS_FLOAT32: "nstlib in float32",
 }
@@ -99,7 +101,8 @@ class Answers:
 def markdown(machine: Mapping[str, object], rows: Iterable[Row]) -> str:
     """What stands between the README's markers: a table of contestants, and a line for each other question."""
     answers = Answers(rows)
-    parts = [machine_line(machine), contest_table(answers), "\n".join(f"- {line}" for line in other_lines(answers))]
+    others = "\n".join(f"- {line}" for line in other_lines(answers))
+    parts = [machine_line(machine), contest_table(answers), others, busy_table(answers)]
     return "\n\n".join(part for part in parts if part) + "\n"
 
 
@@ -137,6 +140,19 @@ def contest_table(answers: Answers) -> str:
     return "\n".join(lines)
 
 
+def busy_table(answers: Answers) -> str:
+    """The loop beside other programs; in brackets how many times as long as the better of one and all threads."""
+    whats = list(dict.fromkeys(row.what for row in answers.find("busy", "beside")))
+    if not whats:
+        return ""
+    lines = [f"| seconds of an evaluation | {ONE} | {ALL} | {CHOSEN} |", "|---|---|---|---|"]
+    for what in whats:
+        one, every, chosen = (answers.find("busy", what, who)[-1].value for who in (ONE, ALL, CHOSEN))
+        times = chosen / min(one, every)
+        lines.append(f"| {what} | {number(one)} | {number(every)} | {number(chosen)} ({times:.2f}×) |")
+    return "\n".join(lines)
+
+
 def other_lines(answers: Answers) -> list[str]:
     lines = [f"{row.what.capitalize()}: {row.value:.0%} at {row.size} pixels." for row in answers.find("peak", "share")]
     groups = answers.find("profile", "group")
@@ -156,7 +172,7 @@ def other_lines(answers: Answers) -> list[str]:
 
 # --- plot ----------------------------------------------------------------------------------------
 
-COLOURS = {TUTORIAL: "#b9b4a7", GORDICALEKSA: "#8a8577", OURS_FLOAT32: "#7fb0d3", OURS: "#1f6fa8"}
+COLOURS = {TUTORIAL: "#b9b4a7", GORDICALEKSA: "#8a8577", COMPILED: "#c9a66b", OURS_FLOAT32: "#7fb0d3", OURS: "#1f6fa8"}
 
 
 def plot(path: Path, rows: Iterable[Row]) -> bool:

@@ -1,0 +1,47 @@
+"""The script that runs every notebook: it tells what failed, writes nothing, and refuses a device that is not there."""
+
+import all_notebooks
+import nbformat
+import pytest
+import torch
+from click.testing import CliRunner
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    """Two notebooks, the second of which fails."""
+    for name, code in (("00_good", "open('here', 'w').write('x'); 1 + 1"), ("01_bad", "1 / 0")):
+        notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(code)])
+        nbformat.write(notebook, tmp_path / f"{name}.ipynb")
+    monkeypatch.setattr(all_notebooks, "NOTEBOOKS", tmp_path)
+    return tmp_path
+
+
+def call(*words):
+    done = CliRunner().invoke(all_notebooks.main, words)
+    return done.exit_code, done.output
+
+
+@pytest.mark.slow
+def test_each_is_run_alone_and_told(folder):
+    before = {path: path.read_bytes() for path in folder.iterdir()}
+    status, out = call("--device", all_notebooks.choose_device().type)
+    lines = out.splitlines()
+    assert status == 1 and "00_good" in lines[1] and lines[1].endswith("well") and lines[2].endswith("failed")
+    assert "ZeroDivisionError" in out and lines[-1] == "1 of 2 ran without an error"
+    assert {path: path.read_bytes() for path in folder.iterdir()} == before
+    assert call("00", "--device", all_notebooks.choose_device().type)[0] == 0
+
+
+@pytest.mark.parametrize(
+    ("words", "said"), [(("--device", "tpu"), "unknown device"), (("09", "--device", "auto"), "09")]
+)
+def test_what_cannot_be_run_is_refused(folder, words, said):
+    status, out = call(*words)
+    assert status == 1 and said in out and out.startswith("Error: ") is (said != "09")
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")
+def test_without_a_gpu_nothing_is_run_on_the_cpu_in_its_place(folder):
+    status, out = call()
+    assert status == 1 and "device 'cuda' is not available here" in out and "00_good" not in out
