@@ -79,7 +79,7 @@ LESSONS: dict[str, Lesson] = {
         Lesson("07b", "Recipes and knobs", "07b_recipes_and_knobs", 65, PHOTOS),
         Lesson("08", "Backbones", "08_backbones", 80),
         Lesson("09", "Control", "09_control", 62),
-        Lesson("10", "In one pass", "10_one_pass", 64, PHOTOS),
+        Lesson("10", "In one pass", "10_one_pass", 65, PHOTOS),
         Lesson("clinic", "Broken-NST clinic", "clinic", 60),
     )
 }
