@@ -254,8 +254,7 @@ QUIZ = (
             ),
             "c": (
                 "The painting got its colours in numbers of another scale.",
-                "Right. The photograph's mean and covariance were measured as the network sees it, about 0 with a "
-                "deviation of about 1, and given to pixels from 0 to 1.",
+                "Right. They were measured where the network looks, about 0 and far beyond 1, and given to pixels.",
             ),
             "d": (
                 "Red and blue are exchanged.",

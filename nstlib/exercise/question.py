@@ -137,7 +137,7 @@ class Number:
         given, wanted = numbers(answer), np.asarray(self.answer, dtype=np.float64)
         if given is None:
             quotes = " Leave out the quotes." if isinstance(answer, str) else ""
-            if "%" in str(answer):
+            if isinstance(answer, str) and "%" in answer:
                 quotes = " Leave out the quotes, and write 20 per cent as 0.2."
             asked = "numbers" if wanted.ndim else "a number"
             return Verdict(False, f"This asks for {asked}, not {kind(answer)}.{quotes}")
