@@ -347,6 +347,9 @@ print(nst.sweep({"seed": list(range(6))}, [("content.png", "style.png")], size=6
 """
 
 
+LONG = 200  # evaluations: some seconds a point, so that the sweep is not over before somebody stops it
+
+
 def begin(evaluations):
     """A script without a guard, as people write it, in a process group of its own."""
     Path("script.py").write_text(SCRIPT.replace("EVALUATIONS", str(evaluations)))
@@ -367,7 +370,7 @@ def wait_for(condition, seconds=120):
 @pytest.mark.skipif(not hasattr(os, "killpg"), reason="needs process groups")
 def test_a_real_sweep_whose_process_is_killed_and_which_is_interrupted(pictures):
     """Ctrl-C in a terminal goes to all processes of the group; and one of them may be killed at any time."""
-    run = begin(20)
+    run = begin(LONG)
     wait_for(lambda: list((pictures / "sweep").glob("*seed*.png")))
     os.kill(wait_for(lambda: children(run.pid))[0], signal.SIGKILL)
     wait_for(lambda: len(list((pictures / "sweep").glob("*seed*.png"))) >= 2)
@@ -377,7 +380,7 @@ def test_a_real_sweep_whose_process_is_killed_and_which_is_interrupted(pictures)
     assert not out and err.count("Traceback") == 1, "the processes were silent"
     assert f"stopped: {len(done)} of 6 pictures are in 'sweep', and the same call goes on from there" in err
     assert not children(run.pid)
-    run = begin(20)
+    run = begin(LONG)
     out, err = run.communicate(timeout=120)
     assert out.startswith("6 of 6 pictures") and not err, err
     assert len(list((pictures / "sweep").glob("*seed*.png"))) == 6
