@@ -150,7 +150,7 @@ def one_pass(
         method: of `METHODS`: "wct" exchanges mean and covariance of a layer, "adain" mean and deviation.
         strength: 0 gives back the content, as well as it can be decoded, 1 all of the style.
         shares: one number ≥ 0 for each of several styles; equal ones if None.
-        masks: where in the content each style paints, as for `stylize`: pictures, "alpha", "rest" or None.
+        masks: where in the content each style paints, as for `stylize`: pictures, regions, "alpha", "rest" or None.
         style_masks: what of each style picture is style, likewise.
         color: whose colours the picture has: of `palette.COLORS`, as a recipe's.
         size: pixels of the longer side; None: as the content is.
