@@ -78,7 +78,7 @@ LESSONS: dict[str, Lesson] = {
         Lesson("07", "Style transfer, whole", "07_style_transfer", 75, PHOTOS),
         Lesson("07b", "Recipes and knobs", "07b_recipes_and_knobs", 65, PHOTOS),
         Lesson("08", "Backbones", "08_backbones", 80),
-        Lesson("09", "Control", "09_control", 62),
+        Lesson("09", "Control", "09_control", 65),
         Lesson("10", "In one pass", "10_one_pass", 65, PHOTOS),
         Lesson("clinic", "Broken-NST clinic", "clinic", 60),
     )
