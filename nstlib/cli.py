@@ -26,7 +26,7 @@ from .about import VERSION
 from .errors import InputError, choose, one_line
 from .interrupts import Stopped
 from .outputs import check_format, check_output, save_anywhere
-from .terminal import PER_STYLE, Bar, complete, say, say_wrong
+from .terminal import PER_STYLE, Bar, complete, forgiving, say, say_wrong
 from .threads import wait_briefly
 
 if TYPE_CHECKING:
@@ -483,31 +483,21 @@ def weights() -> None:
 @weights.command("list")
 def list_weights() -> None:
     """List the networks, and where the weights of each are."""
-    from .weights import WEIGHTS
+    from .weights import WEIGHTS, look_for_weights
 
     for name, facts in WEIGHTS.items():
-        place = place_of(name)
+        _, place = look_for_weights(name)
         say(f"{name:14} {facts.megabytes:6.1f} MB  {place}  ({facts.licence})")
-
-
-def place_of(name: str) -> str:
-    """Where a network's weights are, or why they are not here."""
-    from .weights import find_weights
-
-    try:
-        return str(find_weights(name) or f"not here: nst weights fetch {name}")
-    except InputError as error:  # the folder that NSTLIB_WEIGHTS names
-        return f"not here: {error}"
 
 
 @weights.command()
 @click.argument("name")
 def fetch(name: str) -> None:
     """Download the weights of NAME, check them, and keep them in torch's cache."""
-    from .weights import fetch_weights, find_weights
+    from .weights import fetch_weights, look_for_weights
 
     fetch_weights(name)
-    say(f"{name}: {find_weights(name)}")
+    say(f"{name}: {look_for_weights(name)[1]}")
 
 
 @weights.command()
@@ -656,7 +646,7 @@ def doctor(size: int, backbone: str, device: str) -> None:
     from .budget import Needs
     from .machine import choose_device, choose_precision, describe_device, free_memory
     from .recipes import DEFAULT_RECIPE, RECIPES
-    from .weights import WEIGHTS
+    from .weights import WEIGHTS, look_for_weights
 
     place = choose_device(device)
     recipe = RECIPES[DEFAULT_RECIPE].on(backbone).changed(size=size)
@@ -669,7 +659,7 @@ def doctor(size: int, backbone: str, device: str) -> None:
     say(f"device       {describe_device(place)}, {free / 2**30:.1f} GiB of memory free")
     say(f"precision    {precision}")
     for name in WEIGHTS:
-        say(f"{name:14} {place_of(name)}")
+        say(f"{name:14} {look_for_weights(name)[1]}")
     say(f"a {size}×{size} picture with {backbone} {seconds_foretold(recipe, device)}")
     needs = Needs(load_backbone(backbone, "random"), recipe, precision, place)
     fast, most = (needs.largest(0.9 * free, fast=quick) for quick in (True, False))
@@ -685,7 +675,7 @@ def installed(package: str) -> str:
 
 
 def seconds_foretold(recipe: Recipe, device: str) -> str:
-    """How long a square picture takes, by the machine's last runs, or by two small ones where there were none.
+    """How long a square picture takes, by two small ones that are painted now: the machine may have been busy before.
 
     Args:
         recipe: names size and evaluations.
@@ -693,18 +683,18 @@ def seconds_foretold(recipe: Recipe, device: str) -> str:
     """
     import torch
 
-    from .forecast import learned, measure, span_in_words
+    from .forecast import Paces, measure, span_in_words
     from .plan import prepare
-    from .weights import find_weights
+    from .weights import look_for_weights
 
-    pixels, paces = torch.rand(1, 3, recipe.size, recipe.size), learned()
-    weights = None if find_weights(recipe.backbone) else "random"  # of the same size: nothing is downloaded here
+    pixels, paces = torch.rand(1, 3, recipe.size, recipe.size), Paces()
+    here, _ = look_for_weights(recipe.backbone)
+    weights = None if here else "random"  # of the same size: nothing is downloaded here
     try:
         plan = prepare(pixels, [pixels.flip(3)], recipe=recipe, device=device, weights=weights)
     except InputError as error:  # no memory for this size
         return f"cannot be painted here: {error}"
-    if paces.seconds(plan) is None:
-        measure(plan, paces)
+    measure(plan, paces)
     return f"takes {span_in_words(paces.seconds(plan))} ({recipe.evaluations} evaluations)"
 
 
@@ -780,8 +770,10 @@ def stamp(folder: str, repository: str | None, tag: str | None) -> None:
 def main() -> None:
     """Run `nst`; a mistake becomes one line and exit status 2."""
     wait_briefly()
-    for stream in (sys.stdout, sys.stderr):
-        if hasattr(stream, "reconfigure"):  # a name that the terminal cannot spell must not stop anything
+    for name in ("stdout", "stderr"):  # a reader that is gone, or a name that it cannot spell, must not stop anything
+        stream = forgiving(getattr(sys, name))
+        setattr(sys, name, stream)
+        if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="replace")
     for name in ("SIGINT", "SIGTERM", "SIGHUP"):
         if hasattr(signal, name):

@@ -27,7 +27,7 @@ from .transfer import paint
 __all__ = ["Forecast", "Paces", "foresee", "learned", "measure", "span_in_words"]
 
 SIZES = 12  # of each kind of run, at which paces are remembered
-RUNS = 5  # of each size: the newest ones
+RUNS = 3  # of each size: the newest ones, since a machine that was busy when they ran may be so no more
 SLACK = 0.1  # of a pace, what the next run of the same size may differ by, faster and slower; twice that of a lone one
 APART = 0.1  # more of it for each time that the sizes differ by the factor e
 TRIALS = (128, 256)  # pixels of the sides of the runs that are measured where nothing is known

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from os import PathLike
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import torch
@@ -26,10 +27,11 @@ from .errors import InputError, choose
 from .image import Picture, load_image, resize
 from .loss import content_loss
 from .machine import choose_device
+from .plan import surroundings_filled
 from .result import read_facts
 from .show import table_html
-from .style import STATISTICS, moments
-from .weights import find_weights
+from .style import MOSTLY, STATISTICS, Regions, guides, positions
+from .weights import look_for_weights
 
 __all__ = ["Judged", "Judgement", "Opinion", "judge"]
 
@@ -154,7 +156,7 @@ def judge(
 
     Args:
         content: the photograph; what `load_image` takes.
-        style: the painting; likewise.
+        style: the painting; likewise. Its transparent parts are no style, as in a run.
         pictures: to be judged, one or more; likewise, or a `Result`.
         networks: names out of `BACKBONES`; if None, all whose weights are on this machine.
         names: of the pictures; their files' names if None.
@@ -171,26 +173,26 @@ def judge(
         raise InputError(f"{len(names)} names for {len(pictures)} pictures: give one for each")
     place = choose_device(device)
     loaded = [load_image(getattr(p, "image", p), size, smallest=TOO_SMALL) for p in pictures]
-    photograph, painting = load_image(content), load_image(style)
+    photograph, painting = load_image(content), surroundings_filled(load_image(style))
     labels = list(names or map(label, pictures, range(1, len(pictures) + 1)))
     panel = {name: load_backbone(name, device=place) for name in panel_of(networks)}
     notes = list(dict.fromkeys(note for p in loaded for note in stretched(photograph, p)))
     seen = ((picture.source, note) for picture in (photograph, painting) for note in picture.notes)
-    notes += [f"{source}: {note}, and judged so" for source, note in seen if "transparent" in note]
+    notes += [f"{source}: {note}, and judged so" for source, note in seen if "transparent" in note or "style" in note]
     judged = []
     for picture, name, source in zip(loaded, labels, pictures, strict=True):
         shape = (picture.pixels.shape[2], picture.pixels.shape[3])
-        three = [
-            picture.pixels,
-            resize(photograph.pixels, shape),
-            load_image(painting, max(shape), enlarge=True).pixels,
-        ]
-        opinions = {n: look(net, *(image.to(place) for image in three)) for n, net in panel.items()}
-        judged.append(Judged(name, painter(source), opinions, colours_gone(*three), detail(three[0], three[2])))
+        look_of = load_image(painting, max(shape), enlarge=True)
+        images, mask = (picture.pixels, resize(photograph.pixels, shape), look_of.pixels), look_of.mask
+        there, mask_there = [image.to(place) for image in images], None if mask is None else mask.to(place)
+        opinions = {n: look(net, *there, mask_there) for n, net in panel.items()}
+        colour, fine = colours_gone(*images, mask), detail(picture.pixels, look_of.pixels, mask)
+        judged.append(Judged(name, painter(source), opinions, colour, fine))
     if any(p.painted_by in p.opinions for p in judged):
         notes.append("a network flatters what it painted: believe the others")
-    if "pocket" in panel and len(panel) == 1:
-        notes.append("pocket is the only judge here: nst weights fetch squeezenet1_0 (5 MB) adds another")
+    other, place_of_other = look_for_weights("squeezenet1_0")
+    if list(panel) == ["pocket"] and other is None:
+        notes.append(f"pocket is the only judge here; squeezenet1_0 (5 MB) would be another, {place_of_other}")
     return Judgement(tuple(judged), tuple(notes))
 
 
@@ -204,7 +206,7 @@ def panel_of(names: Sequence[str] | None) -> list[str]:
         InputError: an unknown one.
     """
     if names is None:
-        return [name for name in BACKBONES if find_weights(name)]
+        return [name for name in BACKBONES if look_for_weights(name)[0]]
     return [choose("backbone", name, BACKBONES) for name in names]
 
 
@@ -245,7 +247,7 @@ def stretched(content: Picture, picture: Picture) -> Iterable[str]:
 
 
 @torch.no_grad()
-def look(network: Backbone, picture: Tensor, content: Tensor, style: Tensor) -> Opinion:
+def look(network: Backbone, picture: Tensor, content: Tensor, style: Tensor, mask: Tensor | None = None) -> Opinion:
     """What a network sees.
 
     Args:
@@ -253,6 +255,10 @@ def look(network: Backbone, picture: Tensor, content: Tensor, style: Tensor) -> 
         picture: (1, 3, H, W).
         content: of the same shape.
         style: (1, 3, h, w).
+        mask: (1, 1, h, w), what of it is style; None for all.
+
+    Raises:
+        InputError: so little of it is style that a map has no place for it.
     """
     relative = STATISTICS["gram-relative"]
     facts = network.architecture
@@ -260,16 +266,36 @@ def look(network: Backbone, picture: Tensor, content: Tensor, style: Tensor) -> 
     wanted = list(dict.fromkeys([*facts.style_layers, *facts.content_layers, *with_effect]))
     maps = {name: network(image, wanted) for name, image in (("p", picture), ("c", content), ("s", style))}
 
+    regions = regions_of(network, mask, wanted)
+
     def distance(image: str, layer: str) -> float:
-        value, target = (relative.describe(maps[i][layer]) for i in (image, "s"))
-        return float(relative.distance(value, target))
+        own = regions.get(layer)
+        target = relative.within(maps["s"][layer], own) if own else relative.describe(maps["s"][layer])
+        return float(relative.distance(relative.describe(maps[image][layer]), target))
 
     return Opinion(
         {n: gone(distance("p", n), distance("c", n)) for n in facts.style_layers},
         sum(float(content_loss(maps["p"][n], maps["c"][n], "relative")) for n in facts.content_layers)
         / len(facts.content_layers),
-        effect(network, maps["p"], maps["s"]) if with_effect else None,
+        effect(network, maps["p"], maps["s"], regions) if with_effect else None,
     )
+
+
+def regions_of(network: Backbone, mask: Tensor | None, layers: Iterable[str]) -> dict[str, Regions]:
+    """By layer, how much each position of a map is style; nothing where all is.
+
+    Args:
+        network: whose maps.
+        mask: (1, 1, h, w), of the style picture; None for all of it.
+        layers: names.
+
+    Raises:
+        InputError: on one of these maps no position is.
+    """
+    if mask is None:
+        return {}
+    made = guides(mask, network.architecture, layers, "the part of the painting that is no transparent surrounding")
+    return {layer: Regions(weights) for layer, weights in made.items()}
 
 
 def gone(left: float, before: float) -> float:
@@ -282,7 +308,12 @@ def gone(left: float, before: float) -> float:
     return 1 - left / before if before > 1e-12 else 0.0
 
 
-def effect(network: Backbone, picture: Mapping[str, Tensor], style: Mapping[str, Tensor]) -> float:
+def effect(
+    network: Backbone,
+    picture: Mapping[str, Tensor],
+    style: Mapping[str, Tensor],
+    regions: Mapping[str, Regions] = MappingProxyType({}),
+) -> float:
     """E of Yeh et al. 2020: Σ w_l E_l, E_l = -log KL(picture ‖ style) of the layers' Gaussians.
 
     The Gaussians are projected on the first axes of the mean covariance of some photographs (the paper's: 200 of
@@ -292,35 +323,42 @@ def effect(network: Backbone, picture: Mapping[str, Tensor], style: Mapping[str,
         network: knows the axes.
         picture: its maps by layer, each (1, N, H, W).
         style: likewise.
+        regions: by layer, what of the style's map is style, where not all is.
     """
     total = 0.0
     for layer, (weight, share) in EFFECT.items():
         basis = axes(network)[layer]
         basis = basis[:, : max(1, round(share * len(basis)))]  # (N, rank)
-        (m, s), (m_t, s_t) = (projected(maps[layer], basis) for maps in (picture, style))
+        m, s = projected(picture[layer], basis)
+        m_t, s_t = projected(style[layer], basis, regions.get(layer))
         total -= weight * float(gaussian_kl(m, s, m_t, s_t).clamp_min(1e-12).log())
     return total
 
 
-def projected(features: Tensor, basis: Tensor) -> tuple[Tensor, Tensor]:
+def projected(features: Tensor, basis: Tensor, regions: Regions | None = None) -> tuple[Tensor, Tensor]:
     """Mean (r,) and covariance (r, r) of a map's features along some axes, in float64.
 
     Args:
         features: (1, N, H, W).
         basis: (N, r).
+        regions: of which the first counts; None for the whole map.
     """
-    mean, covariance = gaussian(features)
+    mean, covariance = gaussian(features, regions)
     return basis.T @ mean, basis.T @ covariance @ basis
 
 
-def gaussian(features: Tensor) -> tuple[Tensor, Tensor]:
+def gaussian(features: Tensor, regions: Regions | None = None) -> tuple[Tensor, Tensor]:
     """Mean (N,) and covariance (N, N) of a map's features, in float64 on the CPU.
 
     Args:
         features: (1, N, H, W).
+        regions: of which the first counts; None for the whole map.
     """
-    both = moments(features).double().cpu()
-    return both[:, 0], both[:, 1:]
+    f = positions(features)  # (N, M)
+    g = torch.ones_like(f[0]) if regions is None else regions.flat[0].to(f)  # (M,), 1 on the mean
+    mean = (f * g).mean(1)
+    apart = (f - mean[:, None]) * (g / len(g)).sqrt()
+    return mean.double().cpu(), (apart @ apart.T).double().cpu()
 
 
 def gaussian_kl(mean: Tensor, cov: Tensor, mean_t: Tensor, cov_t: Tensor) -> Tensor:
@@ -352,26 +390,31 @@ def axes(network: Backbone) -> dict[str, Tensor]:
     return {n: torch.linalg.eigh(covariance)[1].flip(1) for n, covariance in mean.items()}
 
 
-def colours_gone(picture: Tensor, content: Tensor, style: Tensor) -> float:
+def colours_gone(picture: Tensor, content: Tensor, style: Tensor, mask: Tensor | None = None) -> float:
     """The share of the Wasserstein-2 distance between the RGB Gaussians of content and style that is gone.
 
     Args:
         picture: (1, 3, H, W).
         content: (1, 3, H, W).
         style: (1, 3, h, w).
+        mask: (1, 1, h, w), what of it is style; None for all.
     """
     kind = STATISTICS["wasserstein"]
-    target = kind.describe(style.double())
+    target = kind.describe(style.double()) if mask is None else kind.within(style.double(), Regions(mask))
     left, before = (float(kind.distance(kind.describe(i.double()), target)) for i in (picture, content))
     return gone(left, before)
 
 
-def detail(picture: Tensor, style: Tensor) -> float:
+def detail(picture: Tensor, style: Tensor, mask: Tensor | None = None) -> float:
     """The strength (root mean square) of what a blur over 3 × 3 pixels takes away, over that of the style's.
 
     Args:
         picture: (1, 3, H, W).
         style: (1, 3, h, w).
+        mask: (1, 1, h, w), what of it is style; None for all.
     """
-    fine, of_style = (float((i - F.avg_pool2d(i, 3, 1, 1, count_include_pad=False)).std()) for i in (picture, style))
-    return fine / max(of_style, 1e-6)
+    fine, of_style = (i - F.avg_pool2d(i, 3, 1, 1, count_include_pad=False) for i in (picture, style))
+    if mask is not None:  # no pixel that the blur mixes with what is no style
+        inside = -F.max_pool2d(-mask, 3, 1, 1) > MOSTLY
+        of_style = of_style.flatten(2)[..., (inside if inside.any() else mask > MOSTLY).flatten()]
+    return float(fine.std()) / max(float(of_style.std()), 1e-6)

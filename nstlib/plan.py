@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from .about import VERSION
+from .architecture import BACKBONES
 from .backbone import Backbone, load_backbone, normalize_activations
 from .budget import Budget, Needs
 from .engine import FeaturesInBands
@@ -180,7 +181,7 @@ class Plan:
     @property
     def smallest(self) -> int:
         """The least side of a picture on which all layers can be compared."""
-        return smallest_side(self.backbone, self.recipe)
+        return smallest_side(self.recipe)
 
     @property
     def shares(self) -> list[float] | None:
@@ -353,9 +354,9 @@ def prepare(
     check_together(recipe, settings, content, styles)
     device = choose_device(settings.device)
     precision, half = choose_precisions(recipe, settings, device)
-    backbone = ready_backbone(recipe, settings)
-    smallest = smallest_side(backbone, recipe)
+    smallest = smallest_side(recipe)
     pictures = load_pictures(content, styles, sources, recipe, settings, smallest)
+    backbone = ready_backbone(recipe, settings)  # after the pictures, because it may be a download of 500 MB
     if recipe.normalized:
         normalize_activations(backbone, [picture.pixels for picture in pictures.all])
     stages = divide_run(recipe, precision, half, pictures.content, smallest)
@@ -537,33 +538,30 @@ def ready_backbone(recipe: Recipe, settings: Settings) -> Backbone:
         settings: name the weights and the seed.
 
     Raises:
-        InputError: weights that cannot be had.
+        InputError: weights that cannot be had, or do not reach one of the recipe's layers.
     """
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(settings.seed)
-        return load_backbone(
+        backbone = load_backbone(
             recipe.backbone,
             settings.weights,
             pooling=recipe.pooling,
             pixels=recipe.pixels,
             padding_mode=recipe.padding_mode,
         )
+    backbone.check_layers([*recipe.content_layers, *recipe.style_layers])
+    return backbone
 
 
-def smallest_side(backbone: Backbone, recipe: Recipe) -> int:
+def smallest_side(recipe: Recipe) -> int:
     """The least side of a picture, in pixels, on which all the recipe's layers can be compared.
 
     Args:
-        backbone: the network, with its weights.
-        recipe: names the layers.
-
-    Raises:
-        InputError: a layer that the weights do not reach.
+        recipe: names the network and the layers.
     """
-    backbone.check_layers([*recipe.content_layers, *recipe.style_layers])
     least = dict.fromkeys(recipe.content_layers, 2)
     least |= dict.fromkeys(recipe.style_layers, STATISTICS[recipe.statistic].least)
-    side, map_size = SMALLEST, backbone.architecture.map_size
+    side, map_size = SMALLEST, BACKBONES[recipe.backbone].map_size
     while any(map_size(layer, (side, side))[1] < rows for layer, rows in least.items()):
         side += 1
     return side

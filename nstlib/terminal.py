@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import os
 import sys
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from .result import Progress
 
-__all__ = ["PER_STYLE", "Bar", "complete", "say", "say_wrong", "tqdm_bar"]
+__all__ = ["PER_STYLE", "Bar", "complete", "forgiving", "say", "say_wrong", "tqdm_bar"]
 
 # Settings that hold one value per style, and the option that gives one of them; it is repeated.
 PER_STYLE = {
@@ -36,13 +37,42 @@ def say_wrong(text: str) -> None:
 
 def write(text: str, stream: Any) -> None:
     """A line on a stream that may be closed, or go nowhere."""
-    if stream is None:
-        return
-    try:
-        print(text, file=stream, flush=True)
-    except (OSError, ValueError):
-        with open(os.devnull, "w") as nowhere:  # else Python complains of it again when it ends
-            os.dup2(nowhere.fileno(), stream.fileno())
+    if stream is not None:
+        print(text, file=forgiving(stream), flush=True)
+
+
+def forgiving(stream: Any) -> Any:
+    """A stream that nothing fails on; None, where there is none, stays None."""
+    return stream if stream is None or isinstance(stream, Forgiving) else Forgiving(stream)
+
+
+class Forgiving:
+    """A stream that loses what it cannot write, and all that follows, and goes on.
+
+    Args:
+        stream: to write to; it may be closed, full, or without a reader.
+    """
+
+    def __init__(self, stream: Any):
+        self.stream = stream
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.stream, name)
+
+    def write(self, text: str) -> None:
+        self.attempt(self.stream.write, text)
+
+    def flush(self) -> None:
+        self.attempt(self.stream.flush)
+
+    def attempt(self, act: Any, *given: str) -> None:
+        """Write or flush; once that fails, the stream leads nowhere."""
+        try:
+            act(*given)
+        except (OSError, ValueError):
+            # Else what is left in its buffer fails again, and once more when Python ends.
+            with suppress(OSError, ValueError), open(os.devnull, "w") as nowhere:
+                os.dup2(nowhere.fileno(), self.stream.fileno())
 
 
 def tqdm_bar(quiet: bool, **options: Any) -> Any | None:
@@ -53,7 +83,7 @@ def tqdm_bar(quiet: bool, **options: Any) -> Any | None:
         from tqdm import tqdm
     except ModuleNotFoundError:
         return None
-    return tqdm(leave=False, dynamic_ncols=True, **options)
+    return tqdm(leave=False, dynamic_ncols=True, file=forgiving(sys.stderr), **options)
 
 
 class Bar:
@@ -74,12 +104,8 @@ class Bar:
         if progress.trouble and not self.told:
             self.told = progress.trouble
             say_wrong(progress.trouble)
-        if self.bar is None:
-            return
-        try:
+        if self.bar is not None:
             self.show(progress)
-        except OSError:  # the terminal is gone; the picture is not
-            self.bar = None
 
     def show(self, progress: Progress) -> None:
         """Move the bar."""

@@ -25,7 +25,16 @@ try:
 except ModuleNotFoundError:  # `pocket` is read without it
     load = save = None
 
-__all__ = ["WEIGHTS", "check_export", "fetch_weights", "find_weights", "load_weights", "read_weights", "save_weights"]
+__all__ = [
+    "WEIGHTS",
+    "check_export",
+    "fetch_weights",
+    "find_weights",
+    "load_weights",
+    "look_for_weights",
+    "read_weights",
+    "save_weights",
+]
 
 WEIGHTS: dict[str, Weights] = {name: architecture.weights for name, architecture in BACKBONES.items()}
 
@@ -43,6 +52,19 @@ def find_weights(name: str) -> Path | None:
     names = (f"{name}.safetensors", f"{name}.pth", weights.file)
     candidates = (folder / file for folder in places(embedded=not weights.published) for file in names)
     return next((path for path in candidates if path.is_file()), None)
+
+
+def look_for_weights(name: str) -> tuple[Path | None, str]:
+    """The file with a network's weights on this machine, or None; and in words where it is, or why it is not here.
+
+    Args:
+        name: of a network in `BACKBONES`.
+    """
+    try:
+        found = find_weights(name)
+    except InputError as error:  # the folder that NSTLIB_WEIGHTS names
+        return None, f"not here: {error}"
+    return found, str(found or f"not here: nst weights fetch {name}")
 
 
 def places(*, embedded: bool) -> Iterator[Path]:

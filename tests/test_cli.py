@@ -520,7 +520,7 @@ def test_memory_that_runs_out_keeps_the_picture_so_far(pictures, call, monkeypat
 
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows has other shells")
-@pytest.mark.parametrize("ending", ["| head -1", "2>&-", ">&-", "| cat"])
+@pytest.mark.parametrize("ending", ["| head -1", "2>&1 | head -1", "2>/dev/full", "2>&-", ">&-", "| cat"])
 def test_telling_does_not_decide_whether_one_paints(pictures, shell, ending):
     coding = {"PYTHONIOENCODING": "cp1252"} if ending == "| cat" else {}
     (pictures / "海.png").write_bytes((pictures / "content.png").read_bytes())

@@ -110,6 +110,22 @@ def test_the_photograph_and_the_painting_are_the_corners():
     assert any("stretched" in note for note in judged.notes)
 
 
+def test_the_transparent_part_of_a_painting_is_no_style():
+    """A painting beside nothing is judged nearly as that painting alone, not as one beside white."""
+    painting = nst.load_image("style/mosaic", 160)
+    pixels = (painting.pixels[0, :, :120, :70].permute(1, 2, 0) * 255).round().byte().numpy()
+    canvas = np.full((120, 120, 4), 255, np.uint8)
+    canvas[:, 70:, 3] = 0
+    canvas[:, :70, :3] = pixels
+    styles = {"alone": pixels, "cut out": canvas, "on white": canvas[..., :3]}
+    picture = "style/brushstrokes"
+    seen = {n: nst.judge("content/city", s, picture, size=120, networks=["pocket"]) for n, s in styles.items()}
+    alone, cut, white = (judged.pictures[0] for judged in seen.values())
+    for number in (lambda p: p.opinions["pocket"].style, lambda p: p.colour, lambda p: p.detail):
+        assert abs(number(cut) - number(alone)) < abs(number(white) - number(alone)) / 3
+    assert any("no style" in note for note in seen["cut out"].notes) and not seen["alone"].notes[1:]
+
+
 def test_more_style_weight_is_judged_more_style_and_less_content():
     pictures = [nst.stylize("content/city", "style/mosaic", size=96, evaluations=20, style_weight=w) for w in (0.1, 10)]
     judged = nst.judge("content/city", "style/mosaic", *pictures, names=["little", "much"], networks=["pocket"])

@@ -16,7 +16,7 @@ from ..palette import COLORS
 from ..recipe import STARTS, Recipe
 from ..recipes import RECIPES
 from ..uploads import own_pictures
-from ..weights import WEIGHTS, find_weights
+from ..weights import WEIGHTS, look_for_weights
 from ..widget.bring import Bring
 from ..worker import Worker
 from .choices import Choices
@@ -275,10 +275,7 @@ MORE: dict[str, Callable[[Any], str]] = {
 
 def here(network: str) -> bool:
     """Whether a network's weights are on this machine."""
-    try:
-        return find_weights(network) is not None
-    except InputError:  # the folder that NSTLIB_WEIGHTS names
-        return False
+    return look_for_weights(network)[0] is not None
 
 
 def megabytes(network: str) -> str:
