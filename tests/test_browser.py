@@ -105,6 +105,14 @@ def test_it_paints_stops_keeps_and_goes_on_without_moving(studio, lab):  # noqa:
     assert (lab.folder / name).is_file() and text(studio, "words").count(name) == 0
 
 
+def test_a_sketch_comes_at_once_and_moves_nothing(studio):
+    before, count = places(studio), studio.locator(".nst-gallery button").count()
+    studio.get_by_role("button", name="Sketch").click()
+    assert wait_for(studio, "words", r"Sketched in one pass, \d") < 10
+    assert "a sketch" in studio.locator(".nst-easel img").get_attribute("alt")
+    assert places(studio) == before and studio.locator(".nst-gallery button").count() == count
+
+
 def test_a_second_paint_keeps_the_first(studio, lab):  # noqa: F811
     studio.get_by_role("spinbutton", name="Evaluations").fill("1000")
     studio.get_by_role("spinbutton", name="Evaluations").press("Enter")
@@ -467,7 +475,7 @@ def asked(lab):  # noqa: F811
         'nst.predictions("04")',
     ]
     made = open_cells(lab, "asked.ipynb", *sources)
-    made.locator(".jp-Cell").first.click()
+    run_cell(made, 0)  # which imports the kit, for whichever test is the first
     return made
 
 
@@ -479,7 +487,6 @@ def run_cell(page, number):
 
 
 def test_a_prediction_is_clicked_kept_and_told_after_the_result(asked):
-    run_cell(asked, 0)
     form = asked.locator(".nst-form-04-shuffle")
     form.get_by_role("button", name="b) Its rows are shuffled.").click()
     form.get_by_text("You said b. Run the next cell and see.").wait_for()

@@ -213,6 +213,10 @@ class Watch:
         self.told.append("kept")
         self.results.append((canvas.path, result))
 
+    def sketched(self, choices, image, seconds):
+        self.told.append("sketched")
+        self.images.append(image)
+
     def said(self, words):
         self.told.append(words)
 
@@ -501,6 +505,46 @@ def test_at_most_three_styles_and_at_least_one(studio):
     assert studio.choices.styles == ("style/marbled",)
     marks = [button.description for button in studio.controls.styles.buttons.values() if "✓" in button.description]
     assert marks == ["✓ marbled"] and "nst-chosen" in studio.controls.styles.buttons["style/marbled"]._dom_classes
+
+
+def test_a_sketch_is_seen_at_once_and_kept_nowhere(studio):
+    masks = ("rectangle 0 0 100 50", "rest")
+    studio.take(replace(TWO, masks=masks, color="luminance"))
+    studio.desk.sketch.click()
+    assert studio.painter.sketcher.wait(60)
+    image, title = studio.easel.right
+    assert title == "harbour × mosaic + cubist, a sketch" and studio.easel.left[1] == "harbour"
+    given = {
+        "strength": painter_module.STRENGTH,
+        "shares": TWO.shares,
+        "masks": masks,
+        "color": "luminance",
+        "size": 64,
+    }
+    expected = nst.one_pass(TWO.content, list(TWO.styles), **given)
+    assert np.array_equal(np.array(image), np.array(nst.to_pil(expected.pixels)))
+    assert (
+        "Sketched in one pass" in words(studio) and not studio.finished.gallery.buttons and studio.desk.go_on.disabled
+    )
+
+
+def test_a_sketch_leaves_a_run_alone_and_its_errors_are_words(painter, monkeypatch):
+    told = []
+    painter.watcher.at = lambda number: told.append(painter.sketch(SMALL)) if number == 1 else None
+    painter.paint(SMALL)
+    assert painter.worker.wait(60) and told == [None]
+    assert painter.watcher.told == [
+        "began",
+        "A picture is being painted: stop it first, then sketch another",
+        "kept",
+        "ended",
+    ]
+    painter.sketch(replace(SMALL, content="content/nowhere"))
+    assert painter.sketcher.wait(60) and "content/nowhere" in painter.watcher.told[-1]
+    begun = lambda *given, **named: painter.worker.start(lambda stop: stop.wait(20)) or nst.one_pass(*given, **named)  # noqa: E731
+    monkeypatch.setattr(painter_module, "one_pass", begun)
+    painter.sketch(SMALL)
+    assert painter.sketcher.wait(60) and "sketched" not in painter.watcher.told  # the easel is the run's by now
 
 
 def test_a_recipe_brings_its_own_settings(studio):
