@@ -15,6 +15,7 @@ from ..image import to_pil
 from ..optimizers import Stop
 from ..plan import prepare
 from ..result import Progress, Result, duration
+from ..widget.handles import NAME_HANDLES
 from ..worker import Worker
 from . import drawing
 from .choices import Choices
@@ -86,7 +87,7 @@ class Studio:
         lost = marked("nst-lost", HTML, LOST % drawing.escape(f"{self.shelf.folder}/"))
         right = marked("nst-right", VBox, [self.controls.beside_paint, *self.desk.boxes, *self.easel.boxes])
         columns = marked("nst-columns", Box, [self.controls.box, right])
-        style = marked("nst-hidden", HTML, STYLE)
+        style = marked("nst-hidden", HTML, STYLE + NAME_HANDLES)
         return marked("nst-studio", VBox, [style, lost, columns, *self.finished.boxes])
 
     def _ipython_display_(self) -> None:
