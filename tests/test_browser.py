@@ -212,7 +212,7 @@ def test_a_broken_upload_is_told_and_nothing_is_lost(studio, lab):  # noqa: F811
 
 
 def test_a_style_paints_in_a_region_and_its_settings_come_back(studio, lab):  # noqa: F811
-    studio.get_by_role("button", name="Regions: where each style paints").click()
+    studio.get_by_role("button", name="Regions and strokes of each style").click()
     background = "document.querySelector('.nst-thumbs .nst-chosen').computedStyleMap().get('background-image') + ''"
     before = studio.evaluate(background)
     where = studio.locator(".nst-region").first.get_by_label("paints")
@@ -230,7 +230,7 @@ def test_a_style_paints_in_a_region_and_its_settings_come_back(studio, lab):  # 
     wait_for(studio, "note", "All controls above are as they were")
     assert where.evaluate("one => one.selectedOptions[0].text").split() == ["a", "rectangle"]
     where.select_option("everywhere")
-    studio.get_by_role("button", name="Regions: where each style paints").click()
+    studio.get_by_role("button", name="Regions and strokes of each style").click()
 
 
 def test_seconds_and_memory_are_told_before_the_press(studio):
@@ -275,7 +275,7 @@ SECOND_LINE = """one => {
 @pytest.mark.parametrize("width", [600, 650, 800, 1280])
 def test_nothing_sticks_out_or_is_cut(studio, width):
     studio.get_by_role("button", name="stained glass").click()  # the longest names, and shares
-    regions = studio.get_by_role("button", name="Regions: where each style paints")
+    regions = studio.get_by_role("button", name="Regions and strokes of each style")
     regions.click()
     where = studio.locator(".nst-region").first.get_by_label("paints")
     where.select_option("an ellipse")

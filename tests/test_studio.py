@@ -77,7 +77,8 @@ def test_choices_arrive_in_the_plan_and_come_back_from_its_facts(choices):
 
 def test_masks_and_layers_of_a_picture_come_back_and_go_when_its_styles_do(folder):
     Image.new("L", (64, 44), 255).save(folder / "all.png")
-    own = {"own_layers": (("relu1_1",), None), "style_layers": {"relu1_1": 1.0}, "guidance": "sum"}
+    layers = {"relu1_1": 1.0, "relu1_2": 1.0, "relu2_1": 1.0}
+    own = {"own_layers": (("relu1_1",), None), "style_layers": layers, "guidance": "sum"}
     part = "rectangle 0 0 100 45 soft 5"
     chosen = replace(TWO, more=own, start="content", masks=("all.png", part), style_masks=(None, "ellipse 5 5 95 95"))
     plan = nst.prepare(chosen.content, list(chosen.styles), **chosen.options())
@@ -96,6 +97,35 @@ def test_masks_and_layers_of_a_picture_come_back_and_go_when_its_styles_do(folde
         assert pair in pairs
     alone = replace(back, styles=("style/mosaic",), shares=(1.0,), masks=(), style_masks=())
     assert not {"masks", "own_layers", "guidance"} & set(alone.options())
+
+
+@pytest.mark.parametrize(
+    ("gives", "strokes", "forms"),
+    [(("strokes", "forms"), 5, 4), (("", "forms"), 9, 4), (("forms", "forms"), 4, 4), (("strokes", ""), 5, 9)],
+)
+def test_what_a_style_gives_decides_its_layers_and_comes_back(gives, strokes, forms):
+    chosen = replace(TWO, gives=gives)
+    plan = nst.prepare(chosen.content, list(chosen.styles), **chosen.options())
+    layers = tuple(plan.recipe.style_layers)
+    own = [part or layers for part in plan.settings.own_layers or (None, None)]
+    assert [len(part) for part in own] == [strokes, forms]
+    shallow_first = list(plan.backbone.architecture.layers)
+    for part, names in zip(gives, own, strict=True):
+        missing = [name for name in nst.RECIPES["kit"].style_layers if name not in names]
+        places = [max(map(shallow_first.index, some), default=-1) for some in (names, missing)]
+        assert part != "strokes" or places[0] < min(map(shallow_first.index, missing))
+        assert part != "forms" or places[1] < min(map(shallow_first.index, names))
+    facts = json.loads(json.dumps(plan.facts))
+    assert Choices.of(facts) == chosen
+    words = shlex.split(chosen.command("out.png"))
+    assert ("--own-layers" in words) == (len(set(gives)) > 1) and ("--style-layers" in words) == (strokes == forms)
+
+
+def test_one_style_that_gives_strokes_alone_paints_on_half_of_the_layers():
+    chosen = replace(SMALL, gives=("strokes",))
+    assert list(chosen.options()["style_layers"]) == ["relu1_1", "relu2_1", "relu3_1", "relu3_2", "relu3_3"]
+    facts = {"content": "a", "styles": ["b"], "recipe": nst.RECIPES["kit"].changed(**chosen.options()).to_dict()}
+    assert Choices.of(facts).gives == ("strokes",) and "style_layers" not in Choices.of(facts).more
 
 
 def test_another_recipe_leaves_the_colours():
@@ -698,13 +728,31 @@ def test_a_style_paints_in_a_region_that_is_seen_and_kept(studio):
     assert "where brushstrokes paints: rectangle 0 0 100 80 soft 5" in plain(studio.finished.facts)
 
 
+def test_a_style_gives_strokes_or_forms_and_says_so_in_the_gallery(studio):
+    studio.take(replace(TWO, size=64))
+    one, other, _ = studio.controls.regions.gives
+    one.value, other.value = "forms", "strokes"
+    assert studio.choices.gives == ("forms", "strokes") and "own_layers=(" in studio.finished.code.value
+    chosen = studio.choices
+    studio.desk.paint.click()
+    assert studio.painter.worker.wait(60)
+    facts = plain(studio.finished.facts)
+    assert "mosaic gives forms alone" in facts and "cubist gives strokes alone" in facts
+    one.value = other.value = ""
+    assert studio.choices.gives == ()
+    studio.finished.restore.click()
+    assert studio.choices == chosen and (one.value, other.value) == ("forms", "strokes")
+
+
 def test_a_styles_region_goes_with_it(studio):
     regions, styles = studio.controls.regions, studio.controls.styles
     styles.press("style/mosaic")
+    regions.gives[1].value = "forms"
     regions.where[0].menu.value, regions.where[1].menu.value = "rest", "ellipse"
     assert studio.choices.masks == ("rest", "ellipse 20 20 80 80 soft 5")
     styles.press("style/brushstrokes")
     assert studio.choices.styles == ("style/mosaic",) and studio.choices.masks == ("ellipse 20 20 80 80 soft 5",)
+    assert studio.choices.gives == ("forms",)
     assert "mosaic" in regions.names[0].value and regions.rows[1].layout.display == "none"
 
 

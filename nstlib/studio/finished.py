@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -159,7 +160,7 @@ class Finished:
 
 
 def regions(facts: Mapping[str, Any], styles: Sequence[str]) -> Iterator[str]:
-    """Where a picture's styles paint, and what of them is style, in words.
+    """Where a picture's styles paint, what of them is style, and what they give, in words.
 
     Args:
         facts: of the picture.
@@ -169,3 +170,7 @@ def regions(facts: Mapping[str, Any], styles: Sequence[str]) -> Iterator[str]:
         for style, mask in zip(styles, facts.get(name) or (), strict=False):
             if mask:
                 yield f"{words.format(style)}: {mask}"
+    with suppress(InputError, KeyError):
+        for style, part in zip(styles, Choices.of(facts).gives, strict=False):
+            if part:
+                yield f"{style} gives {part} alone"

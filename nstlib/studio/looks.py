@@ -107,6 +107,7 @@ html[theme="dark"] .nst-studio {--nst-ink: #e8e8e8; --nst-ground: #383838; --nst
 .nst-l0 {stroke: var(--nst-loss)} .nst-l1 {stroke: var(--nst-content); stroke-dasharray: 6 3}
 .nst-l2 {stroke: var(--nst-style); stroke-dasharray: 2 2} .nst-l3 {stroke: var(--nst-tv); stroke-dasharray: 8 2 2 2}
 .nst-content {fill: var(--nst-content)} .nst-style {fill: var(--nst-style)} .nst-tv {fill: var(--nst-tv)}
+.nst-gallery:empty::before {content: "What you paint hangs here."; align-self: center}
 .nst-note {min-height: 20px; margin: 0}
 .nst-facts-box {min-height: 40px; margin: 0}
 .nst-download {display: inline-block; line-height: 32px; height: 34px; padding: 0 10px; border-radius: 4px;
