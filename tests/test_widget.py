@@ -2,6 +2,7 @@
 
 import base64
 import datetime
+import gc
 import io
 import re
 import sys
@@ -53,6 +54,22 @@ def until(true, seconds=20):
 
 
 # --- the figure ----------------------------------------------------------------------------------
+
+
+def test_a_panel_answers_before_garbage_is_collected():
+    collecting = []
+
+    def draw(tile):
+        collecting.append(gc.isenabled())
+        if tile == 3:
+            raise InputError("three")
+        return Figure()
+
+    shown = panel(draw, tile=(1, 2, 3))
+    for tile in (2, 3):
+        shown.controls["tile"].value = tile
+        assert gc.isenabled()
+    assert collecting == [True, False, False]
 
 
 def test_a_panel_draws_at_once_and_after_each_change(calls):

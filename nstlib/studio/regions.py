@@ -119,7 +119,9 @@ class Regions:
             menu.observe(changed, "value")
         self.names = [marked("nst-region-of", HTML) for _ in range(count)]
         parts = zip(self.names, self.where, self.which, self.gives, strict=True)
-        self.rows = [marked("nst-region", VBox, [name, one.box, two.box, menu]) for name, one, two, menu in parts]
+        self.rows = [
+            marked("nst-region", VBox, [name, one.box, two.box, VBox([menu])]) for name, one, two, menu in parts
+        ]
         self.bring = Bring("Upload a mask", self.brought, said, said, keep=keep_region)
         bring = marked("nst-bring", VBox, [row(*self.bring.parts)])
         self.frame = marked("nst-regions", VBox, [*self.rows, bring, marked("nst-help", HTML, HELP)])
