@@ -20,7 +20,7 @@ from click.testing import CliRunner
 from PIL import Image
 
 import nstlib as nst
-from nstlib import cli
+from nstlib import cli, optimizers
 from nstlib.errors import InputError
 from nstlib.forecast import Paces
 from nstlib.optimizers import Stop
@@ -345,6 +345,22 @@ def test_memory_that_runs_out_costs_no_picture(painter, monkeypatch, error):
     assert painter.worker.wait(60)
     (path, result), *_ = painter.watcher.results
     assert path.is_file() and result.stopped is Stop.MEMORY and painter.watcher.told[-1] == "ended"
+
+
+def test_memory_that_is_short_for_the_state_of_a_run_too_costs_no_picture(painter, monkeypatch):
+    def short(*_):
+        raise RuntimeError("DefaultCPUAllocator: can't allocate memory")
+
+    def at(number):
+        if number == 3:
+            monkeypatch.setattr(optimizers.Step, "state", short)
+            short()
+
+    painter.watcher.at = at
+    painter.paint(replace(SMALL, evaluations=50))
+    assert painter.worker.wait(60)
+    (path, result), *_ = painter.watcher.results
+    assert path.is_file() and result.stopped is Stop.MEMORY and not [w for w in painter.watcher.told if "Error" in w]
 
 
 def test_another_error_keeps_the_picture_and_is_told(painter, monkeypatch):

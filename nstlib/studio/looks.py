@@ -38,7 +38,7 @@ html[theme="dark"] .nst-studio {--nst-ink: #e8e8e8; --nst-ground: #383838; --nst
 
 .nst-lost {display: none}
 .nst-lost.jupyter-widgets-disconnected {display: block; border: 2px solid var(--nst-style); padding: 8px; margin: 4px 0}
-.nst-lost.jupyter-widgets-disconnected::before {display: none}
+.nst-studio.jupyter-widgets-disconnected::before, .nst-studio .jupyter-widgets-disconnected::before {display: none}
 
 .nst-columns {display: grid; grid-template-columns: minmax(0, 1fr); gap: 8px 16px; width: 100%}
 .nst-left, .nst-right {gap: 4px; overflow: visible}

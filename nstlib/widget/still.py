@@ -27,7 +27,7 @@ RULES = f"<style>{BRING_RULE}{ARROW}</style>"
 # JupyterLab marks a widget whose kernel is gone with a class.
 LOST = """
 <style>
-.nst-lost {display: none}
+.nst-lost, :is(.nst-panel, .nst-chooser) .jupyter-widgets-disconnected::before {display: none}
 .jupyter-widgets-disconnected .nst-lost {display: block; font: 14px/1.5 sans-serif; padding: 4px 8px; color: #000;
     background: #fff3cd; border-left: 4px solid #c77700}
 </style>
