@@ -316,8 +316,11 @@ def test_after_a_restart_the_page_says_what_to_do_and_the_gallery_comes_back(stu
     paint_some(studio)
     count = studio.locator(".nst-gallery button").count()
     assert not studio.locator(".nst-lost").is_visible()
+    before = places(studio)
     studio.restart()
     studio.get_by_text("The kernel of this notebook is gone").wait_for()
+    after = places(studio)
+    assert {name: place["x"] for name, place in after.items()} == {name: place["x"] for name, place in before.items()}
     studio.connected()
     studio.run_all()
     studio_runs(studio)
