@@ -2,7 +2,6 @@
 
 import base64
 import io
-import json
 import re
 import time
 
@@ -293,23 +292,31 @@ def test_nothing_sticks_out_or_is_cut(studio, width):
     studio.set_viewport_size({"width": 1280, "height": 900})
 
 
-@pytest.mark.parametrize("theme", ["JupyterLab Light", "JupyterLab Dark"])
-def test_nobody_is_shut_out(studio, theme):
-    from axe_playwright_python.sync_playwright import Axe
+THEMES = pytest.mark.parametrize("theme", ["JupyterLab Light", "JupyterLab Dark"])
 
-    studio.evaluate(
+
+def dress(page, theme):
+    """Let the page have a theme."""
+    page.evaluate(
         "theme => window.jupyterapp.commands.execute('apputils:change-theme', {theme, isPalette: false})", theme
     )
-    light = str("Light" in theme).lower()
-    studio.wait_for_selector(f"body[data-jp-theme-light={light}]", state="attached")
-    studio.wait_for_timeout(300)
-    found = Axe().run(studio.page, context={"include": [[".nst-studio"]]}).response["violations"]
-    serious = {
-        one["id"]: [node["html"][:160] for node in one["nodes"]][:3]
-        for one in found
-        if one["impact"] in ("serious", "critical")
-    }
-    assert not serious, json.dumps(serious, indent=1)
+    page.wait_for_selector(f"body[data-jp-theme-light={str('Light' in theme).lower()}]", state="attached")
+    page.wait_for_timeout(300)
+
+
+def barriers(page, *selectors):
+    """What axe finds serious in parts of a page: where it stands, by the name of the rule."""
+    from axe_playwright_python.sync_playwright import Axe
+
+    found = Axe().run(page.page, context={"include": [[one] for one in selectors]}).response["violations"]
+    serious = [one for one in found if one["impact"] in ("serious", "critical")]
+    return {one["id"]: [node["html"][:160] for node in one["nodes"]][:3] for one in serious}
+
+
+@THEMES
+def test_nobody_is_shut_out(studio, theme):
+    dress(studio, theme)
+    assert not barriers(studio, ".nst-studio")
 
 
 def test_after_a_restart_the_page_says_what_to_do_and_the_gallery_comes_back(studio):
@@ -426,6 +433,25 @@ def test_a_slider_says_its_name_and_its_value(panel):
     assert slider.get_attribute("aria-valuetext") == readout.inner_text() != first
 
 
+@THEMES
+def test_nobody_is_shut_out_of_a_panel(panel, theme):
+    run_panel(panel)
+    dress(panel, theme)
+    assert not barriers(panel, ".nst-panel")
+
+
+@THEMES
+@pytest.mark.parametrize("edition", ["", "student/"])
+def test_nobody_is_shut_out_of_a_lesson(lab, edition, theme):  # noqa: F811
+    """What the lesson says and shows; the editor around it is JupyterLab's own."""
+    made = lab.open(f"{edition}{LESSON}.ipynb", place=f"read {edition[:-1]}.ipynb")
+    made.locator(".jp-RenderedMarkdown").first.wait_for()
+    dress(made, theme)
+    shown = [one for one in (".jp-RenderedMarkdown", ".jp-OutputArea-output") if made.locator(one).count()]
+    assert not barriers(made, *shown)
+    made.context.close()
+
+
 def test_in_little_room_pictures_still_stand_beside_each_other(panel):
     run_panel(panel)
     panel.set_viewport_size({"width": 800, "height": 900})
@@ -526,17 +552,11 @@ def test_a_question_is_answered_by_keyboard_alone_and_the_lesson_played_back(ask
     assert "✗ 64, 64. Then: ✓ 512, 512." in table.inner_text()
 
 
-@pytest.mark.parametrize("theme", ["JupyterLab Light", "JupyterLab Dark"])
+@THEMES
 def test_nobody_is_shut_out_of_a_question(asked, theme):
-    from axe_playwright_python.sync_playwright import Axe
-
     run_cell(asked, 0)
-    asked.evaluate(
-        "theme => window.jupyterapp.commands.execute('apputils:change-theme', {theme, isPalette: false})", theme
-    )
-    asked.wait_for_timeout(300)
-    found = Axe().run(asked.page, context={"include": [[".nst-form"]]}).response["violations"]
-    assert not [one["id"] for one in found if one["impact"] in ("serious", "critical")], json.dumps(found, indent=1)
+    dress(asked, theme)
+    assert not barriers(asked, ".nst-form")
 
 
 # --- under Voila ---------------------------------------------------------------------------------

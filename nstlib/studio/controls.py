@@ -126,9 +126,9 @@ class Controls:
         from ipywidgets import HTML, Box, VBox
 
         children = [
-            HTML("<h3>Content</h3>"),
+            HTML("<h2>Content</h2>"),
             marked("nst-bring", VBox, [self.contents.box, row(*self.bring_content.parts)]),
-            HTML(f"<h3>Style, up to {STYLES}</h3>"),
+            HTML(f"<h2>Style, up to {STYLES}</h2>"),
             marked("nst-bring", VBox, [self.styles.box, row(*self.bring_style.parts)]),
             self.paintings,
             marked("nst-shares", Box, [self.hint, *self.shares]),

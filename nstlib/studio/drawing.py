@@ -157,7 +157,7 @@ def code_block(title: str, text: str) -> str:
         title: what it is.
         text: the code.
     """
-    return f'<h4>{escape(title)}</h4><pre tabindex="0" aria-label="{escape(title)}">{escape(text)}</pre>'
+    return f'<h3>{escape(title)}</h3><pre tabindex="0" aria-label="{escape(title)}">{escape(text)}</pre>'
 
 
 def charts(name: str, history: Sequence[Record], pulls: Mapping[str, float], after: int) -> str:

@@ -55,7 +55,7 @@ class Finished:
         from ipywidgets import HTML
 
         folder = drawing.escape(f"{self.shelf.folder}/")
-        title = HTML(f"<h3>Gallery: the folder {folder}; choose one, or two to compare</h3>")
+        title = HTML(f"<h2>Gallery: the folder {folder}; choose one, or two to compare</h2>")
         buttons = row(self.restore, self.link, self.show_code)
         return [title, self.gallery.box, buttons, self.note, self.facts, self.code]
 

@@ -24,8 +24,8 @@ html[theme="dark"] .nst-studio {--nst-ink: #e8e8e8; --nst-ground: #383838; --nst
 .nst-studio *, .nst-studio *::before {box-sizing: border-box}
 .nst-studio .widget-box, .nst-studio .jupyter-widgets {min-width: 0}
 .nst-studio .nst-hidden {display: none}
-.nst-studio h3, .nst-studio h4 {margin: 0; font-size: 15px; line-height: 24px; color: var(--nst-ink)}
-.nst-studio h4 {font-size: 14px}
+.nst-studio h2, .nst-studio h3 {margin: 0; font-size: 15px; line-height: 24px; color: var(--nst-ink)}
+.nst-studio h3 {font-size: 14px}
 .nst-studio p {margin: 0; line-height: 20px; color: var(--nst-ink)}
 .nst-studio .widget-html-content, .nst-studio .jupyter-widget-html-content {line-height: 20px; font-size: 14px;
   min-width: 0; width: 100%}
