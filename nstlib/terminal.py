@@ -128,7 +128,7 @@ def complete(names: list[str]) -> None:
     import glob
 
     def complete_one(text: str, number: int) -> str | None:
-        found = [name for name in names if name.startswith(text)]
+        found = [name for name in names if name.startswith(text) or name.partition("/")[2].startswith(text)]
         found += [path + "/" * os.path.isdir(path) for path in sorted(glob.glob(f"{glob.escape(text)}*"))]
         return found[number] if number < len(found) else None
 

@@ -327,7 +327,7 @@ def close_stage(plan: Plan, run: Run, step: Step) -> None:
 
 
 def leave(plan: Plan, run: Run, step: Step, checkpoint: Path | None) -> None:
-    """Remember where a run was left, in a file too; nothing more than before, if in the midst of a move.
+    """Remember where a run was left, in a file too; nothing more than before, in the midst of a move or without memory.
 
     Args:
         plan: what is carried out.
@@ -338,6 +338,10 @@ def leave(plan: Plan, run: Run, step: Step, checkpoint: Path | None) -> None:
     try:
         run.state = step.state()
     except InputError:
+        return
+    except (MemoryError, RuntimeError) as error:
+        if not is_out_of_memory(error):
+            raise
         return
     if checkpoint:
         try_checkpoint(run, plan, checkpoint)

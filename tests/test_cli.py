@@ -401,6 +401,8 @@ def test_nst_alone_asks_and_paints(pictures):
     nst_.expect_exact("content/harbour")
     nst_.sendline("")
     nst_.expect("Style picture.*]: ")
+    nst_.send("wood\t")  # a name without its folder
+    nst_.expect_exact("style/woodcut_waves")
     nst_.sendline("")
     nst_.expect("Write to.*]: ")
     nst_.sendline("small.png")

@@ -20,7 +20,7 @@ from click.testing import CliRunner
 from PIL import Image
 
 import nstlib as nst
-from nstlib import cli
+from nstlib import cli, optimizers
 from nstlib.errors import InputError
 from nstlib.forecast import Paces
 from nstlib.optimizers import Stop
@@ -77,7 +77,8 @@ def test_choices_arrive_in_the_plan_and_come_back_from_its_facts(choices):
 
 def test_masks_and_layers_of_a_picture_come_back_and_go_when_its_styles_do(folder):
     Image.new("L", (64, 44), 255).save(folder / "all.png")
-    own = {"own_layers": (("relu1_1",), None), "style_layers": {"relu1_1": 1.0}, "guidance": "sum"}
+    layers = {"relu1_1": 1.0, "relu1_2": 1.0, "relu2_1": 1.0}
+    own = {"own_layers": (("relu1_1",), None), "style_layers": layers, "guidance": "sum"}
     part = "rectangle 0 0 100 45 soft 5"
     chosen = replace(TWO, more=own, start="content", masks=("all.png", part), style_masks=(None, "ellipse 5 5 95 95"))
     plan = nst.prepare(chosen.content, list(chosen.styles), **chosen.options())
@@ -96,6 +97,35 @@ def test_masks_and_layers_of_a_picture_come_back_and_go_when_its_styles_do(folde
         assert pair in pairs
     alone = replace(back, styles=("style/mosaic",), shares=(1.0,), masks=(), style_masks=())
     assert not {"masks", "own_layers", "guidance"} & set(alone.options())
+
+
+@pytest.mark.parametrize(
+    ("gives", "strokes", "forms"),
+    [(("strokes", "forms"), 5, 4), (("", "forms"), 9, 4), (("forms", "forms"), 4, 4), (("strokes", ""), 5, 9)],
+)
+def test_what_a_style_gives_decides_its_layers_and_comes_back(gives, strokes, forms):
+    chosen = replace(TWO, gives=gives)
+    plan = nst.prepare(chosen.content, list(chosen.styles), **chosen.options())
+    layers = tuple(plan.recipe.style_layers)
+    own = [part or layers for part in plan.settings.own_layers or (None, None)]
+    assert [len(part) for part in own] == [strokes, forms]
+    shallow_first = list(plan.backbone.architecture.layers)
+    for part, names in zip(gives, own, strict=True):
+        missing = [name for name in nst.RECIPES["kit"].style_layers if name not in names]
+        places = [max(map(shallow_first.index, some), default=-1) for some in (names, missing)]
+        assert part != "strokes" or places[0] < min(map(shallow_first.index, missing))
+        assert part != "forms" or places[1] < min(map(shallow_first.index, names))
+    facts = json.loads(json.dumps(plan.facts))
+    assert Choices.of(facts) == chosen
+    words = shlex.split(chosen.command("out.png"))
+    assert ("--own-layers" in words) == (len(set(gives)) > 1) and ("--style-layers" in words) == (strokes == forms)
+
+
+def test_one_style_that_gives_strokes_alone_paints_on_half_of_the_layers():
+    chosen = replace(SMALL, gives=("strokes",))
+    assert list(chosen.options()["style_layers"]) == ["relu1_1", "relu2_1", "relu3_1", "relu3_2", "relu3_3"]
+    facts = {"content": "a", "styles": ["b"], "recipe": nst.RECIPES["kit"].changed(**chosen.options()).to_dict()}
+    assert Choices.of(facts).gives == ("strokes",) and "style_layers" not in Choices.of(facts).more
 
 
 def test_another_recipe_leaves_the_colours():
@@ -213,6 +243,10 @@ class Watch:
         self.told.append("kept")
         self.results.append((canvas.path, result))
 
+    def sketched(self, choices, image, seconds):
+        self.told.append("sketched")
+        self.images.append(image)
+
     def said(self, words):
         self.told.append(words)
 
@@ -311,6 +345,22 @@ def test_memory_that_runs_out_costs_no_picture(painter, monkeypatch, error):
     assert painter.worker.wait(60)
     (path, result), *_ = painter.watcher.results
     assert path.is_file() and result.stopped is Stop.MEMORY and painter.watcher.told[-1] == "ended"
+
+
+def test_memory_that_is_short_for_the_state_of_a_run_too_costs_no_picture(painter, monkeypatch):
+    def short(*_):
+        raise RuntimeError("DefaultCPUAllocator: can't allocate memory")
+
+    def at(number):
+        if number == 3:
+            monkeypatch.setattr(optimizers.Step, "state", short)
+            short()
+
+    painter.watcher.at = at
+    painter.paint(replace(SMALL, evaluations=50))
+    assert painter.worker.wait(60)
+    (path, result), *_ = painter.watcher.results
+    assert path.is_file() and result.stopped is Stop.MEMORY and not [w for w in painter.watcher.told if "Error" in w]
 
 
 def test_another_error_keeps_the_picture_and_is_told(painter, monkeypatch):
@@ -503,6 +553,46 @@ def test_at_most_three_styles_and_at_least_one(studio):
     assert marks == ["✓ marbled"] and "nst-chosen" in studio.controls.styles.buttons["style/marbled"]._dom_classes
 
 
+def test_a_sketch_is_seen_at_once_and_kept_nowhere(studio):
+    masks = ("rectangle 0 0 100 50", "rest")
+    studio.take(replace(TWO, masks=masks, color="luminance"))
+    studio.desk.sketch.click()
+    assert studio.painter.sketcher.wait(60)
+    image, title = studio.easel.right
+    assert title == "harbour × mosaic + cubist, a sketch" and studio.easel.left[1] == "harbour"
+    given = {
+        "strength": painter_module.STRENGTH,
+        "shares": TWO.shares,
+        "masks": masks,
+        "color": "luminance",
+        "size": 64,
+    }
+    expected = nst.one_pass(TWO.content, list(TWO.styles), **given)
+    assert np.array_equal(np.array(image), np.array(nst.to_pil(expected.pixels)))
+    assert (
+        "Sketched in one pass" in words(studio) and not studio.finished.gallery.buttons and studio.desk.go_on.disabled
+    )
+
+
+def test_a_sketch_leaves_a_run_alone_and_its_errors_are_words(painter, monkeypatch):
+    told = []
+    painter.watcher.at = lambda number: told.append(painter.sketch(SMALL)) if number == 1 else None
+    painter.paint(SMALL)
+    assert painter.worker.wait(60) and told == [None]
+    assert painter.watcher.told == [
+        "began",
+        "A picture is being painted: stop it first, then sketch another",
+        "kept",
+        "ended",
+    ]
+    painter.sketch(replace(SMALL, content="content/nowhere"))
+    assert painter.sketcher.wait(60) and "content/nowhere" in painter.watcher.told[-1]
+    begun = lambda *given, **named: painter.worker.start(lambda stop: stop.wait(20)) or nst.one_pass(*given, **named)  # noqa: E731
+    monkeypatch.setattr(painter_module, "one_pass", begun)
+    painter.sketch(SMALL)
+    assert painter.sketcher.wait(60) and "sketched" not in painter.watcher.told  # the easel is the run's by now
+
+
 def test_a_recipe_brings_its_own_settings(studio):
     studio.controls.knobs["strength"].value = 5
     studio.controls.knobs["recipe"].value = "gatys2016"
@@ -654,13 +744,31 @@ def test_a_style_paints_in_a_region_that_is_seen_and_kept(studio):
     assert "where brushstrokes paints: rectangle 0 0 100 80 soft 5" in plain(studio.finished.facts)
 
 
+def test_a_style_gives_strokes_or_forms_and_says_so_in_the_gallery(studio):
+    studio.take(replace(TWO, size=64))
+    one, other, _ = studio.controls.regions.gives
+    one.value, other.value = "forms", "strokes"
+    assert studio.choices.gives == ("forms", "strokes") and "own_layers=(" in studio.finished.code.value
+    chosen = studio.choices
+    studio.desk.paint.click()
+    assert studio.painter.worker.wait(60)
+    facts = plain(studio.finished.facts)
+    assert "mosaic gives forms alone" in facts and "cubist gives strokes alone" in facts
+    one.value = other.value = ""
+    assert studio.choices.gives == ()
+    studio.finished.restore.click()
+    assert studio.choices == chosen and (one.value, other.value) == ("forms", "strokes")
+
+
 def test_a_styles_region_goes_with_it(studio):
     regions, styles = studio.controls.regions, studio.controls.styles
     styles.press("style/mosaic")
+    regions.gives[1].value = "forms"
     regions.where[0].menu.value, regions.where[1].menu.value = "rest", "ellipse"
     assert studio.choices.masks == ("rest", "ellipse 20 20 80 80 soft 5")
     styles.press("style/brushstrokes")
     assert studio.choices.styles == ("style/mosaic",) and studio.choices.masks == ("ellipse 20 20 80 80 soft 5",)
+    assert studio.choices.gives == ("forms",)
     assert "mosaic" in regions.names[0].value and regions.rows[1].layout.display == "none"
 
 

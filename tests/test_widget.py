@@ -2,6 +2,7 @@
 
 import base64
 import datetime
+import gc
 import io
 import re
 import sys
@@ -10,6 +11,7 @@ import time
 
 import ipywidgets
 import pytest
+import torch
 from matplotlib.figure import Figure
 from PIL import Image
 
@@ -53,6 +55,30 @@ def until(true, seconds=20):
 
 
 # --- the figure ----------------------------------------------------------------------------------
+
+
+def test_a_panel_goes_on_when_a_later_cell_uses_its_names_for_others():
+    cells = {"strip": nst.plot.strip, "picture": torch.zeros(1, 3, 4, 4), "panel": panel}
+    exec("def draw(tile):\n    return strip([picture], title=f'{tile}')\nshown = panel(draw, tile=(1, 2, 3))", cells)
+    exec("picture = None", cells)
+    cells["shown"].controls["tile"].value = 2
+    assert ">2<" in cells["shown"].figure.value and not cells["shown"].words.value
+
+
+def test_a_panel_answers_before_garbage_is_collected():
+    collecting = []
+
+    def draw(tile):
+        collecting.append(gc.isenabled())
+        if tile == 3:
+            raise InputError("three")
+        return Figure()
+
+    shown = panel(draw, tile=(1, 2, 3))
+    for tile in (2, 3):
+        shown.controls["tile"].value = tile
+        assert gc.isenabled()
+    assert collecting == [True, False, False]
 
 
 def test_a_panel_draws_at_once_and_after_each_change(calls):

@@ -31,6 +31,7 @@ STEPS = (
 )
 PIXEL, HIDDEN, SCORE = 0.0, 3.0, 6.0  # where the columns of units stand
 GRADIENT = COLOURS[1]
+INSIDE = {"in_layout": False}  # what takes no room beside its axes need not be measured: a third of the drawing
 MOST = 12  # numbers in a row, beyond which they could not be read
 
 
@@ -65,7 +66,7 @@ def backpropagation(
     for column, name, count in columns:
         for i in range(count):
             axis.add_patch(circle((column, height(i, count))))
-            axis.text(column, height(i, count), inside(known, name, i), ha="center", va="center", fontsize=11)
+            axis.text(column, height(i, count), inside(known, name, i), ha="center", va="center", fontsize=11, **INSIDE)
             below = [f"d{n} = {known[f'd{n}'][i]:g}" for n in ("a" if name == "z" else "", name) if f"d{n}" in known]
             beside = 0.47 if name == "z" else -0.47
             place, box = (column, height(i, count) + beside), {"facecolor": "white", "edgecolor": "none", "pad": 1}
@@ -177,7 +178,7 @@ def numbers(axis: Axes, values: np.ndarray, name: str, most: float, window: Sequ
 
     axis.imshow(values, cmap="PuOr", vmin=-1.6 * most, vmax=1.6 * most)  # pale, so that numbers can be read
     for (i, j), v in np.ndenumerate(values):
-        axis.text(j, i, "" if np.isnan(v) else f"{v:g}", ha="center", va="center", fontsize=9)
+        axis.text(j, i, "" if np.isnan(v) else f"{v:g}", ha="center", va="center", fontsize=9, **INSIDE)
     axis.set_title(name, fontsize=10)
     axis.set(xticks=np.arange(0.5, values.shape[1] - 1), yticks=np.arange(0.5, values.shape[0] - 1))
     axis.grid(color="white")
@@ -217,7 +218,9 @@ def rows_meet(
     known[i, j] = known[j, i] = entry
     matrix.imshow(np.zeros_like(known), cmap="Greys", vmin=0, vmax=1)
     for (row, column), value in np.ndenumerate(known):
-        matrix.text(column, row, "" if np.isnan(value) else f"{value:g}", ha="center", va="center", fontsize=15)
+        matrix.text(
+            column, row, "" if np.isnan(value) else f"{value:g}", ha="center", va="center", fontsize=15, **INSIDE
+        )
     matrix.set(title="R = F Fᵀ", xlabel="channel", ylabel="channel")
     matrix.set(xticks=np.arange(-0.5, len(f)), xticklabels=[], yticks=np.arange(-0.5, len(f)), yticklabels=[])
     matrix.set_xticks(range(len(f)), names, minor=True)
@@ -244,8 +247,10 @@ def write_row(axis: Axes, rows: np.ndarray, names: Sequence[str], here: int) -> 
     for y, row in zip(places, rows, strict=True):
         for x, value in enumerate(row):
             shade = "#ffffff" if np.isnan(value) or not value else "#d6e6f4"
-            axis.add_patch(Rectangle((x - 0.5, y - 0.5), 1, 1, facecolor=shade, edgecolor="#888888", linewidth=0.8))
-            axis.text(x, y, "" if np.isnan(value) else f"{value:g}", ha="center", va="center", fontsize=13)
+            axis.add_patch(
+                Rectangle((x - 0.5, y - 0.5), 1, 1, facecolor=shade, edgecolor="#888888", linewidth=0.8, **INSIDE)
+            )
+            axis.text(x, y, "" if np.isnan(value) else f"{value:g}", ha="center", va="center", fontsize=13, **INSIDE)
     if here:
         frame = Rectangle((here - 1.5, -0.5), 1, 3.3, fill=False, edgecolor=COLOURS[1], linewidth=3, zorder=4)
         axis.add_patch(frame)

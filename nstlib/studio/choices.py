@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import shlex
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from math import isclose
 from textwrap import shorten
@@ -18,10 +18,11 @@ from ..recipes import DEFAULT_RECIPE, RECIPES
 from ..rules import rule_of
 from ..terminal import PER_STYLE
 
-__all__ = ["Choices"]
+__all__ = ["FORMS", "STROKES", "Choices"]
 
 HELD = ("backbone", "start", "size", "evaluations", "color")  # fields of a recipe that have a control of their own
 MASKS = ("masks", "style_masks")  # settings that have controls of their own, of one value per style
+STROKES, FORMS = "strokes", "forms"  # what a style gives, where it does not give both
 ROOM = 64  # letters of a value beside the name of its option
 WORDS = ("name", "source", "note")  # fields of a recipe that are words about it
 
@@ -45,6 +46,7 @@ class Choices:
         seed: of all that is random.
         masks: where each style paints, as `Settings` has it; empty for everywhere.
         style_masks: what of each style picture is style; empty for all of it.
+        gives: what each style gives, "strokes", "forms" or "" for both; empty for both of all.
         more: fields of a recipe or of the settings that no control shows, from a picture that was made elsewhere.
     """
 
@@ -62,6 +64,7 @@ class Choices:
     seed: int = 0
     masks: tuple[str | None, ...] = ()
     style_masks: tuple[str | None, ...] = ()
+    gives: tuple[str, ...] = ()
     more: Mapping[str, Any] = field(default_factory=dict)
 
     @property
@@ -110,7 +113,24 @@ class Choices:
         count = len(self.styles)
         guided = any(self.masks) or any(self.style_masks)
         more = {n: v for n, v in self.more.items() if n not in PER_STYLE or len(v) == count}
-        return made | {n: v for n, v in more.items() if guided or n != "guidance"}
+        made |= {n: v for n, v in more.items() if guided or n != "guidance"}
+        return made | self.given_layers(made.get("style_layers") or base.on(self.backbone).style_layers)
+
+    def given_layers(self, layers: Mapping[str, float]) -> dict[str, Any]:
+        """What `stylize` takes for what each style gives.
+
+        Args:
+            layers: the style layers, and their weights.
+        """
+        if not any(self.gives):
+            return {}
+        parts = parts_of(layers)
+        own = tuple(parts.get(part) for part in self.gives)
+        seen = set(layers) if None in own else {name for part in own for name in part or ()}
+        made: dict[str, Any] = {} if len(set(own)) == 1 else {"own_layers": own}
+        if seen != set(layers):  # a layer on which no style counts is none
+            made["style_layers"] = {name: weight for name, weight in layers.items() if name in seen}
+        return made
 
     def code(self, output: str) -> str:
         """A cell that paints it.
@@ -163,6 +183,9 @@ class Choices:
         settings = Settings(**{name: facts[name] for name in named})
         told = {name: getattr(settings, name) for name in named}
         masks = {name: told.pop(name) for name in MASKS if name in told}
+        gives = given_by(recipe.style_layers, base.style_layers, told.get("own_layers"), len(names) - 1)
+        if gives:  # else what it was painted on is no half, and stays as it is
+            told.pop("own_layers", None) or more.pop("style_layers")
         return cls(
             content=names[0],
             styles=names[1:],
@@ -175,10 +198,47 @@ class Choices:
             else strength,
             stroke=1.0 if "style_scales" in more else float(scales[0]),
             seed=int(facts.get("seed") or 0),
+            gives=gives,
             more={**more, **told},
             **masks,
             **{name: getattr(recipe, name) for name in HELD},
         )
+
+
+def parts_of(layers: Iterable[str]) -> dict[str, tuple[str, ...]]:
+    """The layers that see strokes, the shallower half, and those that see forms; without a part that has none.
+
+    Args:
+        layers: the style layers, from the shallowest.
+
+    >>> parts_of(["relu1_1", "relu2_1", "relu3_1"])
+    {'strokes': ('relu1_1', 'relu2_1'), 'forms': ('relu3_1',)}
+    """
+    names = tuple(layers)
+    half = -(-len(names) // 2)
+    return {part: some for part, some in ((STROKES, names[:half]), (FORMS, names[half:])) if some}
+
+
+def given_by(
+    layers: Mapping[str, float],
+    usual: Mapping[str, float],
+    own: Sequence[Sequence[str] | None] | None,
+    styles: int,
+) -> tuple[str, ...]:
+    """What each style of a picture gave, as `Choices.gives`; empty if both, or something else than halves.
+
+    Args:
+        layers: that it was painted on, and their weights.
+        usual: those of its recipe.
+        own: for each style its own ones, or None for all; None for all of all.
+        styles: how many there are.
+    """
+    if own is None:
+        halves = {part: {n: usual[n] for n in some} for part, some in parts_of(usual).items()}
+        return next(((part,) * styles for part, half in halves.items() if half == layers != usual), ())
+    words = {some: part for part, some in parts_of(layers).items()}
+    told = [None if part is None else tuple(part) for part in own]
+    return tuple(words[part] if part else "" for part in told) if {*told} <= {None, *words} else ()
 
 
 def proportions(shares: Sequence[float]) -> tuple[float, ...]:

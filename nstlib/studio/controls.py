@@ -126,9 +126,9 @@ class Controls:
         from ipywidgets import HTML, Box, VBox
 
         children = [
-            HTML("<h3>Content</h3>"),
+            HTML("<h2>Content</h2>"),
             marked("nst-bring", VBox, [self.contents.box, row(*self.bring_content.parts)]),
-            HTML(f"<h3>Style, up to {STYLES}</h3>"),
+            HTML(f"<h2>Style, up to {STYLES}</h2>"),
             marked("nst-bring", VBox, [self.styles.box, row(*self.bring_style.parts)]),
             self.paintings,
             marked("nst-shares", Box, [self.hint, *self.shares]),
@@ -155,7 +155,7 @@ class Controls:
         shares = tuple(share.value for share in self.shares[: len(styles)])
         with self.quietly():
             self.regions.meet(styles)
-        masks, style_masks = self.regions.values()
+        masks, style_masks, gives = self.regions.values()
         self.choices = replace(
             self.choices,
             content=content,
@@ -163,6 +163,7 @@ class Controls:
             shares=shares,
             masks=masks,
             style_masks=style_masks,
+            gives=gives,
             **held,
         )
         self.follow()
@@ -228,7 +229,7 @@ class Controls:
                 if name in MORE and value not in [known for _, known in knob.options]:
                     knob.options = [*knob.options, (MORE[name](value), value)]
                 knob.value = value
-            self.regions.show(styles, choices.masks, choices.style_masks)
+            self.regions.show(styles, choices.masks, choices.style_masks, choices.gives)
         self.choices = choices
         self.follow()
 

@@ -1,4 +1,4 @@
-"""How far a run is, what it will take, what is to be known → a bar, words, and the buttons Paint, Stop, Continue."""
+"""How far a run is, what it will take, what is to be known → a bar, words, and the buttons for what a person can do."""
 
 from __future__ import annotations
 
@@ -19,9 +19,16 @@ class Desk:
         paint: begins a picture.
         stop: ends it, and keeps it.
         go_on: goes on with it.
+        sketch: shows at once about what it would be.
     """
 
-    def __init__(self, paint: Callable[[], None], stop: Callable[[], None], go_on: Callable[[], None]):
+    def __init__(
+        self,
+        paint: Callable[[], None],
+        stop: Callable[[], None],
+        go_on: Callable[[], None],
+        sketch: Callable[[], None],
+    ):
         from ipywidgets import HTML
 
         self.forecast, self.words = marked("nst-forecast", HTML), marked("nst-words", HTML)
@@ -29,12 +36,13 @@ class Desk:
         self.paint = button("Paint", "nst-paint", paint, self.say)
         self.halt = button("Stop and keep", "nst-stop", stop, self.say)
         self.go_on = button("Continue", "nst-continue", go_on, self.say)
+        self.sketch = button("Sketch", "nst-sketch", sketch, self.say)
         self.rest(None)
 
     @property
     def boxes(self) -> list[Any]:
         """Where all this stands, from top to bottom."""
-        return [self.forecast, row(self.paint, self.halt, self.go_on), self.bar, self.words]
+        return [self.forecast, row(self.sketch, self.paint, self.halt, self.go_on), self.bar, self.words]
 
     def say(self, words: str) -> None:
         """Tell the person something.

@@ -157,7 +157,7 @@ def code_block(title: str, text: str) -> str:
         title: what it is.
         text: the code.
     """
-    return f'<h4>{escape(title)}</h4><pre tabindex="0" aria-label="{escape(title)}">{escape(text)}</pre>'
+    return f'<h3>{escape(title)}</h3><pre tabindex="0" aria-label="{escape(title)}">{escape(text)}</pre>'
 
 
 def charts(name: str, history: Sequence[Record], pulls: Mapping[str, float], after: int) -> str:
@@ -182,9 +182,18 @@ def empty(words: str) -> str:
     Args:
         words: in it.
     """
-    width, height = CHART
-    start = f'<svg viewBox="0 0 {width} {height}" role="img" aria-label="{words or "no chart"}">'
-    return f'{start}<text x="0" y="16">{words}</text></svg>'
+    return chart(words or "no chart", f'<text x="8" y="16">{words}</text>')
+
+
+def chart(alt: str, drawn: str) -> str:
+    """A chart, at the left of its place.
+
+    Args:
+        alt: what it shows, in words.
+        drawn: what is in it, as SVG.
+    """
+    box = f'viewBox="0 0 {CHART[0]} {CHART[1]}" preserveAspectRatio="xMinYMin"'
+    return f'<svg {box} role="img" aria-label="{escape(alt)}">{drawn}</svg>'
 
 
 def lines(history: Sequence[Record]) -> str:
@@ -222,9 +231,7 @@ def lines(history: Sequence[Record]) -> str:
     alt = f"Loss {first:.3g} at first, {last:.3g} now, after {history[-1].evaluations} evaluations"
     axis = f'<path class="nst-axis" d="M{left},{top}V{bottom}H{right}"/>'
     foot = f'<text x="{left}" y="{height - 4}">loss over {len(history)} steps, logarithmic</text>'
-    return (
-        f'<svg viewBox="0 0 {width} {height}" role="img" aria-label="{alt}">{axis}{"".join(drawn + names)}{foot}</svg>'
-    )
+    return chart(alt, f"{axis}{''.join(drawn + names)}{foot}")
 
 
 def shares(pulls: Mapping[str, float], after: int) -> str:
@@ -234,7 +241,7 @@ def shares(pulls: Mapping[str, float], after: int) -> str:
         pulls: each kind's share, 0 to 1.
         after: so many evaluations.
     """
-    width, height = CHART
+    height = CHART[1]
     made = []
     for number, (kind, share) in enumerate(pulls.items()):
         y, long = 14 + 30 * number, 190 * share
@@ -246,8 +253,8 @@ def shares(pulls: Mapping[str, float], after: int) -> str:
     listed = ", ".join(f"{kind} {share:.0%}" for kind, share in pulls.items())
     foot = f"who pulls the pixels, after {after} evaluations"
     words = f'<text x="8" y="{height - 4}">{foot}</text>'
-    alt = escape(f"{foot.capitalize()}, by the length of the gradient: {listed}")
-    return f'<svg viewBox="0 0 {width} {height}" role="img" aria-label="{alt}">{"".join(made)}{words}</svg>'
+    alt = f"{foot.capitalize()}, by the length of the gradient: {listed}"
+    return chart(alt, "".join(made) + words)
 
 
 def facts(pictures: Iterable[Sequence[str]]) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -54,7 +55,7 @@ class Finished:
         from ipywidgets import HTML
 
         folder = drawing.escape(f"{self.shelf.folder}/")
-        title = HTML(f"<h3>Gallery: the folder {folder}; choose one, or two to compare</h3>")
+        title = HTML(f"<h2>Gallery: the folder {folder}; choose one, or two to compare</h2>")
         buttons = row(self.restore, self.link, self.show_code)
         return [title, self.gallery.box, buttons, self.note, self.facts, self.code]
 
@@ -159,7 +160,7 @@ class Finished:
 
 
 def regions(facts: Mapping[str, Any], styles: Sequence[str]) -> Iterator[str]:
-    """Where a picture's styles paint, and what of them is style, in words.
+    """Where a picture's styles paint, what of them is style, and what they give, in words.
 
     Args:
         facts: of the picture.
@@ -169,3 +170,7 @@ def regions(facts: Mapping[str, Any], styles: Sequence[str]) -> Iterator[str]:
         for style, mask in zip(styles, facts.get(name) or (), strict=False):
             if mask:
                 yield f"{words.format(style)}: {mask}"
+    with suppress(InputError, KeyError):
+        for style, part in zip(styles, Choices.of(facts).gives, strict=False):
+            if part:
+                yield f"{style} gives {part} alone"

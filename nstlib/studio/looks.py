@@ -24,8 +24,8 @@ html[theme="dark"] .nst-studio {--nst-ink: #e8e8e8; --nst-ground: #383838; --nst
 .nst-studio *, .nst-studio *::before {box-sizing: border-box}
 .nst-studio .widget-box, .nst-studio .jupyter-widgets {min-width: 0}
 .nst-studio .nst-hidden {display: none}
-.nst-studio h3, .nst-studio h4 {margin: 0; font-size: 15px; line-height: 24px; color: var(--nst-ink)}
-.nst-studio h4 {font-size: 14px}
+.nst-studio h2, .nst-studio h3 {margin: 0; font-size: 15px; line-height: 24px; color: var(--nst-ink)}
+.nst-studio h3 {font-size: 14px}
 .nst-studio p {margin: 0; line-height: 20px; color: var(--nst-ink)}
 .nst-studio .widget-html-content, .nst-studio .jupyter-widget-html-content {line-height: 20px; font-size: 14px;
   min-width: 0; width: 100%}
@@ -38,7 +38,7 @@ html[theme="dark"] .nst-studio {--nst-ink: #e8e8e8; --nst-ground: #383838; --nst
 
 .nst-lost {display: none}
 .nst-lost.jupyter-widgets-disconnected {display: block; border: 2px solid var(--nst-style); padding: 8px; margin: 4px 0}
-.nst-lost.jupyter-widgets-disconnected::before {display: none}
+.nst-studio.jupyter-widgets-disconnected::before, .nst-studio .jupyter-widgets-disconnected::before {display: none}
 
 .nst-columns {display: grid; grid-template-columns: minmax(0, 1fr); gap: 8px 16px; width: 100%}
 .nst-left, .nst-right {gap: 4px; overflow: visible}
@@ -107,6 +107,7 @@ html[theme="dark"] .nst-studio {--nst-ink: #e8e8e8; --nst-ground: #383838; --nst
 .nst-l0 {stroke: var(--nst-loss)} .nst-l1 {stroke: var(--nst-content); stroke-dasharray: 6 3}
 .nst-l2 {stroke: var(--nst-style); stroke-dasharray: 2 2} .nst-l3 {stroke: var(--nst-tv); stroke-dasharray: 8 2 2 2}
 .nst-content {fill: var(--nst-content)} .nst-style {fill: var(--nst-style)} .nst-tv {fill: var(--nst-tv)}
+.nst-gallery:empty::before {content: "What you paint hangs here."; align-self: center}
 .nst-note {min-height: 20px; margin: 0}
 .nst-facts-box {min-height: 40px; margin: 0}
 .nst-download {display: inline-block; line-height: 32px; height: 34px; padding: 0 10px; border-radius: 4px;

@@ -10,10 +10,13 @@ from pathlib import Path
 from threading import Event
 from typing import Protocol
 
+from torch import Tensor
+
 from ..checkpoint import Run, read_checkpoint, try_checkpoint
 from ..errors import InputError
 from ..forecast import Paces
 from ..machine import is_out_of_memory
+from ..onepass import one_pass
 from ..optimizers import Stop
 from ..plan import Plan, options_of, prepare
 from ..result import Progress, Result, evaluations_of
@@ -27,6 +30,9 @@ from .shelf import Shelf
 __all__ = ["Canvas", "Painter", "Watcher"]
 
 SAVE_SECONDS = 20.0  # after which a picture that still grows is written too: a lost kernel costs no more than that
+STRENGTH = (
+    0.6  # of a sketch: to the eye nearest to what a run comes to, on four pairs; at 1 the content falls to pieces
+)
 MOST_BYTES = 300_000_000  # of a run that is kept: what takes more is not worth its place
 
 
@@ -76,6 +82,9 @@ class Watcher(Protocol):
     def kept(self, canvas: Canvas, result: Result) -> None:
         """The run has ended or was stopped, and its picture is at `canvas.path`."""
 
+    def sketched(self, choices: Choices, image: Tensor, seconds: float) -> None:
+        """A picture (1, 3, H, W) was painted in one pass; it is kept nowhere."""
+
     def said(self, words: str) -> None:
         """Something is to be known."""
 
@@ -94,7 +103,7 @@ class Painter:
 
     def __init__(self, shelf: Shelf, paces: Paces, watcher: Watcher):
         self.shelf, self.paces, self.watcher = shelf, paces, watcher
-        self.worker = Worker()
+        self.worker, self.sketcher = Worker(), Worker()
         self.wanted: Choices | None = None  # what is painted now, or next
         self.canvas: Canvas | None = None  # what Continue goes on with
         self.left = shelf.unfinished()  # or this picture's run, from before a restart
@@ -117,6 +126,37 @@ class Painter:
             self.watcher.said("The picture so far is kept, then the new one begins")
         self.wanted = choices
         self.start(lambda stop: self.begin(choices, stop))
+
+    def sketch(self, choices: Choices) -> None:
+        """Paint in one pass what a run might come to, unless one is at work.
+
+        Args:
+            choices: what to paint; of how, what one pass knows: shares, regions, colours and size.
+        """
+        if self.busy:
+            self.watcher.said("A picture is being painted: stop it first, then sketch another")
+            return
+        self.sketcher.start(lambda stop: self.pass_once(choices), failed=self.watcher.said)
+
+    def pass_once(self, choices: Choices) -> None:
+        """Paint in one pass.
+
+        Args:
+            choices: what to paint.
+        """
+        began = time.monotonic()
+        made = one_pass(
+            choices.content,
+            list(choices.styles),
+            strength=STRENGTH,
+            shares=choices.shares,
+            masks=choices.masks or None,
+            style_masks=choices.style_masks or None,
+            color=choices.color,
+            size=choices.size,
+        )
+        if not self.busy:  # else a picture has begun, and the easel is its own
+            self.watcher.sketched(choices, made.pixels, time.monotonic() - began)
 
     @property
     def offer(self) -> str | None:

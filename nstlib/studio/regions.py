@@ -1,4 +1,4 @@
-"""Where each style paints, and what of it is style → menus and edges in percent, or an uploaded mask (ipywidgets)."""
+"""Where each style paints, and what of it is style → menus, edges in percent, or an uploaded mask (ipywidgets)."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from ..regions import SHAPES, Region, is_region
 from ..uploads import REGIONS, keep_upload, own_pictures
 from ..widget.bring import Bring
 from . import drawing
+from .choices import FORMS, STROKES
 from .parts import marked, named, row
 
 __all__ = ["Part", "Regions"]
@@ -21,8 +22,10 @@ WHOLE = ""  # what a menu says for no region: to ipywidgets, None is nothing cho
 EDGES = ("left", "top", "right", "bottom", "soft")
 HELP = (
     "Edges are in percent of the picture, and soft is how wide an edge fades. "
-    "A mask is a picture of the same shape, white where the region is."
+    "A mask is a picture of the same shape, white where the region is; it cannot be drawn here, but in any program "
+    "for painting. Strokes are what the shallower half of the style layers sees, forms what the deeper half does."
 )
+GIVES = (("strokes and forms", WHOLE), ("strokes alone", STROKES), ("forms alone", FORMS))
 
 Masks = tuple[str | None, ...]  # one for each style, or none at all
 
@@ -96,7 +99,7 @@ class Part:
 
 
 class Regions:
-    """For each style two regions: of the result, and of the style picture.
+    """For each style two regions, of the result and of the style picture, and what it gives.
 
     Args:
         count: of styles at most.
@@ -105,19 +108,24 @@ class Regions:
     """
 
     def __init__(self, count: int, changed: Callable[..., None], said: Callable[[str], None]):
-        from ipywidgets import HTML, ToggleButton, VBox
+        from ipywidgets import HTML, Dropdown, ToggleButton, VBox
 
         self.said, self.styles = said, ("",) * count
         where = [("everywhere", WHOLE), ("where the others do not", REST), ("where the content is opaque", ALPHA)]
         self.where = [Part("paints", where, changed) for _ in range(count)]
         self.which = [Part("takes", [("all of it", WHOLE), ("what is opaque", ALPHA)], changed) for _ in range(count)]
+        self.gives = [Dropdown(options=GIVES, value=WHOLE, **named("gives", "initial")) for _ in range(count)]
+        for menu in self.gives:
+            menu.observe(changed, "value")
         self.names = [marked("nst-region-of", HTML) for _ in range(count)]
-        parts = zip(self.names, self.where, self.which, strict=True)
-        self.rows = [marked("nst-region", VBox, [name, where.box, which.box]) for name, where, which in parts]
+        parts = zip(self.names, self.where, self.which, self.gives, strict=True)
+        self.rows = [
+            marked("nst-region", VBox, [name, one.box, two.box, VBox([menu])]) for name, one, two, menu in parts
+        ]
         self.bring = Bring("Upload a mask", self.brought, said, said, keep=keep_region)
         bring = marked("nst-bring", VBox, [row(*self.bring.parts)])
         self.frame = marked("nst-regions", VBox, [*self.rows, bring, marked("nst-help", HTML, HELP)])
-        self.opened = marked("nst-regions-button", ToggleButton, False, description="Regions: where each style paints")
+        self.opened = marked("nst-regions-button", ToggleButton, False, description="Regions and strokes of each style")
         self.opened.observe(self.follow, "value")
         self.follow()
 
@@ -135,11 +143,11 @@ class Regions:
             if there:
                 name.value = drawing.swatch(number, spoken_name(self.styles[number]))
 
-    def values(self) -> tuple[Masks, Masks]:
-        """Where each style paints, and what of each is style; empty if that is everywhere, or all."""
-        count = len(self.styles)
-        where, which = (tuple(part.value for part in parts[:count]) for parts in (self.where, self.which))
-        return where if any(where) else (), which if any(which) else ()
+    def values(self) -> tuple[Masks, Masks, tuple[str, ...]]:
+        """Where each style paints, what of each is style, what it gives; empty if that is everywhere, all, or both."""
+        kinds: tuple[Sequence[Any], ...] = (self.where, self.which, self.gives)
+        where, which, gives = (tuple(one.value for one in kind[: len(self.styles)]) for kind in kinds)
+        return where if any(where) else (), which if any(which) else (), gives if any(gives) else ()
 
     def meet(self, styles: tuple[str, ...]) -> None:
         """Let other styles be chosen: each that stays keeps its regions.
@@ -149,26 +157,27 @@ class Regions:
         """
         if styles == self.styles:
             return
-        known = {
-            style: (where.value, which.value)
-            for style, where, which in zip(self.styles, self.where, self.which, strict=False)
-        }
-        masks = [known.get(style, (None, None)) for style in styles]
-        self.show(styles, tuple(where for where, _ in masks), tuple(which for _, which in masks))
+        parts = zip(self.styles, self.where, self.which, self.gives, strict=False)
+        known = {style: tuple(one.value for one in three) for style, *three in parts}
+        where, which, gives = zip(*(known.get(style, (None, None, WHOLE)) for style in styles), strict=True)
+        self.show(styles, where, which, gives)
 
-    def show(self, styles: tuple[str, ...], masks: Masks, style_masks: Masks) -> None:
+    def show(self, styles: tuple[str, ...], masks: Masks, style_masks: Masks, gives: tuple[str, ...]) -> None:
         """Set all of them.
 
         Args:
             styles: the names of the styles.
             masks: where each paints, or empty.
             style_masks: what of each is style, or empty.
+            gives: what each gives, or empty.
         """
         self.styles = styles
+        for number, menu in enumerate(self.gives):
+            menu.value = gives[number] if number < len(gives) else WHOLE
         for parts, given in ((self.where, masks), (self.which, style_masks)):
             for number, part in enumerate(parts):
                 part.show(given[number] if number < len(given) else None)
-        self.opened.value = self.opened.value or any(masks) or any(style_masks)
+        self.opened.value = self.opened.value or any((*masks, *style_masks, *gives))
         self.follow()
 
     def brought(self, kept: str, name: str) -> None:

@@ -15,6 +15,7 @@ from ..image import to_pil
 from ..optimizers import Stop
 from ..plan import prepare
 from ..result import Progress, Result, duration
+from ..widget.handles import NAME_HANDLES
 from ..worker import Worker
 from . import drawing
 from .choices import Choices
@@ -29,6 +30,7 @@ from .shelf import Shelf
 
 if TYPE_CHECKING:
     from ipywidgets import VBox
+    from torch import Tensor
 
 __all__ = ["Studio"]
 
@@ -62,7 +64,12 @@ class Studio:
         self.painter = Painter(self.shelf, self.paces, self)
         self.stories: dict[Path, Story] = {}  # of what this kernel painted
         self.drawn = self.charted = self.done = 0.0
-        self.desk = Desk(lambda: self.painter.paint(self.choices), self.stop, self.painter.go_on)
+        self.desk = Desk(
+            lambda: self.painter.paint(self.choices),
+            self.stop,
+            self.painter.go_on,
+            lambda: self.painter.sketch(self.choices),
+        )
         self.controls = Controls(self.touched, self.said)
         self.easel = Easel()
         self.finished = Finished(self.shelf, self.compared, self.take)
@@ -80,7 +87,7 @@ class Studio:
         lost = marked("nst-lost", HTML, LOST % drawing.escape(f"{self.shelf.folder}/"))
         right = marked("nst-right", VBox, [self.controls.beside_paint, *self.desk.boxes, *self.easel.boxes])
         columns = marked("nst-columns", Box, [self.controls.box, right])
-        style = marked("nst-hidden", HTML, STYLE)
+        style = marked("nst-hidden", HTML, STYLE + NAME_HANDLES)
         return marked("nst-studio", VBox, [style, lost, columns, *self.finished.boxes])
 
     def _ipython_display_(self) -> None:
@@ -220,6 +227,16 @@ class Studio:
         hint = ", too little has changed: more strength or evaluations help" if result.unchanged else ""
         why = "stopped by you" if left else result.stopped
         self.said(f"Kept as {path}{elsewhere} ({why}{hint})")
+
+    def sketched(self, choices: Choices, image: Tensor, seconds: float) -> None:
+        """See `Watcher`."""
+        content = picture(choices.content), spoken_name(choices.content)
+        self.easel.show(content, (drawing.small(to_pil(image)), f"{choices.brief}, a sketch"))
+        self.easel.tell("", Story())
+        self.said(
+            f"Sketched in one pass, {seconds:.1f} s, by pictures, shares, regions and colours alone; it is not kept "
+            "(nst onepass keeps one). Paint takes its time and comes nearer to the style"
+        )
 
     def said(self, words: str) -> None:
         """See `Watcher`."""

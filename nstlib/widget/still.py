@@ -11,6 +11,7 @@ from html import escape
 from typing import Any
 
 from .bring import BRING_RULE
+from .handles import NAME_HANDLES
 
 __all__ = ["lay_over"]
 
@@ -26,7 +27,7 @@ RULES = f"<style>{BRING_RULE}{ARROW}</style>"
 # JupyterLab marks a widget whose kernel is gone with a class.
 LOST = """
 <style>
-.nst-lost {display: none}
+.nst-lost, :is(.nst-panel, .nst-chooser) .jupyter-widgets-disconnected::before {display: none}
 .jupyter-widgets-disconnected .nst-lost {display: block; font: 14px/1.5 sans-serif; padding: 4px 8px; color: #000;
     background: #fff3cd; border-left: 4px solid #c77700}
 </style>
@@ -55,7 +56,7 @@ def lay_over(box: Any, html: str, words: str, plain: str = "") -> None:
     rules = f"<style>.{name}, {OUTPUT}:has(.{name}) {{display: none}}</style>"
     # The shell's own count may already be that of the next cell.
     cell = f"cell [{len(shell.history_manager.input_hist_parsed) - 1}]" if shell is not None else "its cell"
-    hider = HTML(rules + RULES + LOST % cell)
+    hider = HTML(rules + RULES + NAME_HANDLES + LOST % cell)
     hider.add_class("nst-live")
     box.children = (hider, *(child for child in box.children if "nst-live" not in child._dom_classes))
     # Without words of its own, which an export would show in place of the widget.
