@@ -79,8 +79,8 @@ def places(*, embedded: bool) -> Iterator[Path]:
     if embedded:
         yield Path(__file__).parent
     if named := os.environ.get("NSTLIB_WEIGHTS"):
-        folder = Path(named).expanduser()
-        if not folder.is_dir():
+        folder = Path(os.path.expanduser(named))  # which, as isdir, fails on nothing that a variable can hold
+        if not os.path.isdir(folder):
             raise InputError(
                 f"NSTLIB_WEIGHTS is '{named}', which is no folder: set it to one with weights, or unset it"
             )

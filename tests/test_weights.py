@@ -20,6 +20,7 @@ from nstlib.weights import (
     fetch_weights,
     find_weights,
     load_weights,
+    look_for_weights,
     read_weights,
     save_weights,
 )
@@ -116,13 +117,16 @@ def test_a_home_folder_is_understood(places, monkeypatch):
     assert find_weights("vgg16") == places[1] / "vgg16.pth"
 
 
+@pytest.mark.parametrize("named", ["/nowhere/at all", "~nobody99/x", "a" * 300])
 @pytest.mark.parametrize("name", WEIGHTS)
-def test_a_variable_that_names_no_folder_is_an_error(name, places, monkeypatch):
-    monkeypatch.setenv("NSTLIB_WEIGHTS", "/nowhere/at all")
-    with pytest.raises(
-        InputError, match=r"NSTLIB_WEIGHTS is '/nowhere/at all', which is no folder: set it .* or unset"
-    ):
+def test_a_variable_that_names_no_folder_is_an_error(name, named, places, monkeypatch):
+    monkeypatch.setenv("NSTLIB_WEIGHTS", named)
+    with pytest.raises(InputError, match=rf"NSTLIB_WEIGHTS is '{named}', which is no folder: set it .* or unset"):
         find_weights(name)
+    assert look_for_weights(name) == (
+        None,
+        f"not here: NSTLIB_WEIGHTS is '{named}', which is no folder: set it to one with weights, or unset it",
+    )
 
 
 @pytest.mark.parametrize("function", [find_weights, load_weights, fetch_weights])
