@@ -184,8 +184,9 @@ def judge(
         shape = (picture.pixels.shape[2], picture.pixels.shape[3])
         look_of = load_image(painting, max(shape), enlarge=True)
         images, mask = (picture.pixels, resize(photograph.pixels, shape), look_of.pixels), look_of.mask
-        there, mask_there = [image.to(place) for image in images], None if mask is None else mask.to(place)
-        opinions = {n: look(net, *there, mask_there) for n, net in panel.items()}
+        painted, own, wanted = (image.to(place) for image in images)
+        there = None if mask is None else mask.to(place)
+        opinions = {n: look(net, painted, own, wanted, there) for n, net in panel.items()}
         colour, fine = colours_gone(*images, mask), detail(picture.pixels, look_of.pixels, mask)
         judged.append(Judged(name, painter(source), opinions, colour, fine))
     if any(p.painted_by in p.opinions for p in judged):

@@ -318,8 +318,8 @@ def lbfgs(
         if slope < 0:
             trial = partial(look_along, evaluate, pairs, point, direction)
             found, trouble = wolfe(trial, point.loss, slope, first, noise=noise)
-        evaluate.moves += found is not None or bool(pairs.order)
         if found is None and pairs.order:
+            evaluate.moves += 1
             pairs.clear()  # the memory misleads: try once more, along the plain gradient
             continue
         if found is None:
@@ -327,6 +327,9 @@ def lbfgs(
             return
         pairs.propose(found.x, point.x, found.gradient, point.gradient)  # later trials may have taken its place
         sy, yy = found.products[:2]
+        evaluate.moves += (
+            1  # only now: until here, and so wherever an interrupt falls but here, the last step's state holds
+        )
         pairs.add(sy, yy, found.moved, least=max(noise, 10 * torch.finfo(image.dtype).eps))
         point, iteration = found, iteration + 1
         yield report()

@@ -813,7 +813,7 @@ def test_while_a_picture_grows_the_forecast_is_of_it(studio):
 
 
 def test_a_forecast_downloads_nothing(studio, monkeypatch):
-    monkeypatch.setattr(controls, "find_weights", lambda name: None)
+    monkeypatch.setattr(controls, "look_for_weights", lambda name: (None, "not here"))
     monkeypatch.setattr("torch.hub.download_url_to_file", lambda *_, **__: pytest.fail("a download"))
     studio.take(replace(SMALL, backbone="squeezenet1_1"))
     assert studio.scout.wait(60) and "its weights are fetched first, 5 MB" in studio.desk.forecast.value
