@@ -288,7 +288,7 @@ def test_doctor_foretells_by_what_it_measures_now(call, paces, monkeypatch):
 
     paces.seen = pytest.fail  # what was seen before, perhaps beside other programs
     monkeypatch.setattr("nstlib.forecast.measure", measure)
-    assert "takes 2 to 8 min (100 evaluations)" in call("doctor", "--size", "64", "--device", "cpu")[1]
+    assert "takes 3 to 8 min (100 evaluations)" in call("doctor", "--size", "64", "--device", "cpu")[1]
 
 
 def test_doctor_says_what_cannot_be_painted(call, paces, monkeypatch):
