@@ -282,7 +282,7 @@ class Recipe:
         noise two coarser scales take 0.4 of it, from the content one takes 0.9. With pocket, on four pairs, from noise
         one takes 0.6 to 1.0 and two take 0.5 to 1.2; from the content, whose coarse structure is there already, one
         takes 0.85 to 0.95 on three, and on the fourth leads to a place that is worse. With the kit's smoothing nothing
-        is left of that gain: at 512 pixels, on five pairs, one or two coarser scales take more work to the loss.
+        is left of that gain: at 512 pixels, on four pairs, one or two coarser scales take more work to the loss.
         """
         if self.pyramid is not None:
             return self.pyramid
