@@ -22,6 +22,7 @@ from dataclasses import dataclass, field, replace
 from enum import Enum
 from functools import partial
 from typing import Any
+from weakref import ref
 
 import numpy as np
 import torch
@@ -72,6 +73,7 @@ class Step:
         image: (1, 3, H, W), detached, never written to again.
         memory: what `state` asks for the optimiser's part.
         stop: why this is the last step; None if it is not.
+        last: what `newest` asks.
     """
 
     iteration: int
@@ -82,6 +84,7 @@ class Step:
     image: Tensor
     memory: Callable[[], State] = field(default=dict, repr=False, compare=False)
     stop: Stop | None = None
+    last: Callable[[], Step | None] = field(default=lambda: None, repr=False, compare=False)
 
     @property
     def broken(self) -> bool:
@@ -98,6 +101,10 @@ class Step:
         """
         return {**self.memory(), **{name: getattr(self, name) for name in STEP}}
 
+    def newest(self) -> Step:
+        """The last step of this loop: another one than this if an interrupt kept that from being handed out."""
+        return self.last() or self
+
 
 class Evaluator:
     """Calls the objective on flat images, counts the calls, and knows the bounds of the pixels.
@@ -112,7 +119,10 @@ class Evaluator:
 
     def __init__(self, objective: Callable[..., Any], image: Tensor, bounds: Bounds | None, count: int = 0):
         self.objective, self.shape, self.count, self.began = objective, image.shape, count, time.perf_counter()
-        self.moves = 0  # how often the optimiser began to change its memory
+        # The last step that was made, and that which the optimiser's memory belongs to (None while it changes). Weakly:
+        # a step knows its evaluator, and a circle of them would hold all of that memory long after the run.
+        self.made: ref[Step] | None = None
+        self.newest: ref[Step] | None = None
         # As tensors: a scalar each, or (1, 3, 1, 1).
         self.limits = None if bounds is None else (self._limit(bounds[0], image), self._limit(bounds[1], image))
 
@@ -157,7 +167,7 @@ class Evaluator:
         memory: Callable[[], State],
         stop: Stop | None = None,
     ) -> Step:
-        """A `Step` whose state can be asked for until the optimiser begins to change its memory.
+        """A `Step` whose state can be asked for as long as it is the `newest`: the caller makes it so, by `made`.
 
         Args:
             iteration: moves so far.
@@ -167,15 +177,20 @@ class Evaluator:
             memory: makes a copy of what the optimiser needs to go on.
             stop: why this is the last step; None if it is not.
         """
-        moves = self.moves
 
         def current() -> State:
-            if self.moves != moves:
+            if self.newest is not own:
                 raise InputError(f"step {iteration} is over: ask for its state() before you ask for the next step")
             return memory()
 
         seconds = time.perf_counter() - self.began
-        return Step(iteration, self.count, seconds, loss, terms, x.view(self.shape), current, stop)
+
+        def last() -> Step | None:
+            return self.newest() if self.newest else None
+
+        step = Step(iteration, self.count, seconds, loss, terms, x.view(self.shape), current, stop, last)
+        self.made = own = ref(step)
+        return step
 
 
 def to_host(total: Tensor, terms: Mapping[str, Tensor], *more: Tensor) -> tuple[float, dict[str, float], list[float]]:
@@ -238,10 +253,11 @@ def adam(
         total, parts, gradient = evaluate(x)
         loss, terms, _ = to_host(total, parts)
         if not math.isfinite(loss):
-            yield evaluate.report(*(good or (iteration, loss, terms, x)), memory, Stop.LOSS)
+            step = evaluate.report(*(good or (iteration, loss, terms, x)), memory, Stop.LOSS)
+            evaluate.newest = evaluate.made
+            yield step
             return
-        shown = x
-        evaluate.moves += 1
+        shown, evaluate.newest = x, None
         if average:
             mean.mul_(average).add_(x, alpha=1 - average)
             shown = mean / (1 - average ** (iteration + 1))
@@ -252,7 +268,9 @@ def adam(
         root = v.div(1 - b2**t).sqrt_().add_(epsilon)
         x = evaluate.project(torch.addcdiv(x, m, root, value=-now / (1 - b1**t)))
         good = (iteration, loss, terms, shown)
-        yield evaluate.report(*good, memory)
+        step = evaluate.report(*good, memory)
+        evaluate.newest = evaluate.made
+        yield step
         iteration = t
 
 
@@ -302,11 +320,13 @@ def lbfgs(
     def memory() -> State:
         return {**point.state(), **pairs.state()}
 
-    def report(stop: Stop | None = None) -> Step:
+    def report(point: Point, iteration: int, stop: Stop | None = None) -> Step:
         return evaluate.report(iteration, point.loss, point.terms, point.x, memory, stop)
 
+    step = report(point, iteration, point.trouble)
+    evaluate.newest = evaluate.made
     if not state:
-        yield report(point.trouble)
+        yield step
     if point.trouble:
         return
     while True:
@@ -319,20 +339,20 @@ def lbfgs(
             trial = partial(look_along, evaluate, pairs, point, direction)
             found, trouble = wolfe(trial, point.loss, slope, first, noise=noise)
         if found is None and pairs.order:
-            evaluate.moves += 1
             pairs.clear()  # the memory misleads: try once more, along the plain gradient
             continue
         if found is None:
-            yield report(trouble or Stop.CONVERGED)
+            step = report(point, iteration, trouble or Stop.CONVERGED)
+            evaluate.newest = evaluate.made
+            yield step
             return
         pairs.propose(found.x, point.x, found.gradient, point.gradient)  # later trials may have taken its place
         sy, yy = found.products[:2]
-        evaluate.moves += (
-            1  # only now: until here, and so wherever an interrupt falls but here, the last step's state holds
-        )
-        pairs.add(sy, yy, found.moved, least=max(noise, 10 * torch.finfo(image.dtype).eps))
-        point, iteration = found, iteration + 1
-        yield report()
+        order = pairs.with_new(sy, yy, found.moved, least=max(noise, 10 * torch.finfo(image.dtype).eps))
+        step = report(found, iteration + 1)
+        # At once, with no call in between: wherever an interrupt falls, the newest step and the memory belong together.
+        evaluate.newest, pairs.order, point, iteration = evaluate.made, order, found, iteration + 1
+        yield step
 
 
 @dataclass(frozen=True)
@@ -505,8 +525,8 @@ class History:
         both = torch.stack((self.y, g))  # (2, n)
         return torch.stack((both @ self.S[:rows].T, both @ self.Y[:rows].T), 1).flatten(0, 1)
 
-    def add(self, sy: np.ndarray, yy: np.ndarray, ss: float, least: float) -> None:
-        """Remember the pair on trial, unless s and y are all but at right angles.
+    def with_new(self, sy: np.ndarray, yy: np.ndarray, ss: float, least: float) -> list[int]:
+        """The `order` with the pair on trial, unless its s and y are all but at right angles.
 
         H must stay positive definite, and rounding or noise could have made so small an s·y.
 
@@ -518,9 +538,9 @@ class History:
         """
         new, rows = self.spare, len(sy)
         if sy[new] <= max(least * math.sqrt(ss * yy[new]), sys.float_info.min):  # near 0, 1 / s·y would overflow
-            return
-        self.sy[:rows, new], self.yy[:rows, new], self.yy[new, :rows] = sy, yy, yy
-        self.order = [*self.order, new][-len(self.S) + 1 :]
+            return self.order
+        self.sy[:rows, new], self.yy[:rows, new], self.yy[new, :rows] = sy, yy, yy  # where no other pair's are
+        return [*self.order, new][-len(self.S) + 1 :]
 
     def direction(self, smooth: Tensor, square: float, sg: np.ndarray, yg: np.ndarray) -> tuple[Tensor, float]:
         """d = -H g (n,) and its slope g·d: one more pass over the memory.

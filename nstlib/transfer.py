@@ -335,8 +335,10 @@ def leave(plan: Plan, run: Run, step: Step, checkpoint: Path | None) -> None:
         step: the last report.
         checkpoint: the file; None for none.
     """
+    if (newest := step.newest()).evaluations != step.evaluations:  # the interrupt fell before it was handed out
+        keep(run, newest, plan.stages[run.stage], plan.recipe, first=False)
     try:
-        run.state = step.state()
+        run.state = newest.state()
     except InputError:
         return
     except (MemoryError, RuntimeError) as error:

@@ -7,6 +7,7 @@ import pytest
 import torch
 
 import nstlib as nst
+from nstlib import optimizers
 from nstlib.engine import Engine
 from nstlib.machine import PRECISIONS
 from nstlib.optimizers import Stop
@@ -501,6 +502,53 @@ def test_an_interrupt_at_any_evaluation_keeps_a_picture_and_goes_on_exactly(cont
         patch.setattr(nst.Objective, "value_and_gradient", interrupted)
         list(transfer)
     assert transfer.result().stopped is Stop.LEFT and torch.isfinite(transfer.result().image).all()
+    list(transfer)
+    assert [r.loss for r in transfer.history] == [r.loss for r in whole.history]
+    assert torch.equal(transfer.result().image, whole.image)
+
+
+@pytest.mark.parametrize(
+    "place", [(optimizers.History, "propose"), (optimizers.History, "with_new"), (optimizers.Evaluator, "report")]
+)
+def test_an_interrupt_while_a_move_is_remembered_goes_on_exactly(content, style, monkeypatch, tmp_path, place):
+    """As the last thing that such a function does, so that nobody gets what it made."""
+    options = {**SMALL, "precision": "float32"}
+    whole, calls, (where, name) = nst.stylize(content, style, **options), [], place
+    act = getattr(where, name)
+
+    def interrupted(*given, **named):
+        made = act(*given, **named)
+        calls.append(made)
+        if len(calls) == 3:
+            raise KeyboardInterrupt
+        return made
+
+    path = tmp_path / "state.pt"
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(where, name, interrupted)
+        list(Transfer(content, [style], checkpoint=path, **options))
+    again = Transfer(content, [style], checkpoint=path, **options)
+    list(again)
+    assert [r.loss for r in again.history] == [r.loss for r in whole.history]
+    assert torch.equal(again.result().image, whole.image)
+
+
+def test_a_step_that_an_interrupt_kept_back_is_not_lost(content, style, monkeypatch):
+    """Between the optimiser, which has moved on, and the run, which has not heard of it."""
+    options = {**SMALL, "precision": "float32"}
+    whole, calls = nst.stylize(content, style, **options), []
+
+    def interrupted(step, **changes):
+        calls.append(step)
+        if len(calls) == 3:
+            raise KeyboardInterrupt
+        return dataclasses.replace(step, **changes)
+
+    transfer = Transfer(content, [style], **options)
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(optimizers, "replace", interrupted)
+        list(transfer)
+    assert len(transfer.history) == 3
     list(transfer)
     assert [r.loss for r in transfer.history] == [r.loss for r in whole.history]
     assert torch.equal(transfer.result().image, whole.image)
