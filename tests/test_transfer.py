@@ -527,6 +527,7 @@ def test_an_interrupt_while_a_move_is_remembered_goes_on_exactly(content, style,
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
         patch.setattr(where, name, interrupted)
         list(Transfer(content, [style], checkpoint=path, **options))
+    assert path.is_file()
     again = Transfer(content, [style], checkpoint=path, **options)
     list(again)
     assert [r.loss for r in again.history] == [r.loss for r in whole.history]
