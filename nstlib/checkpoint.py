@@ -63,7 +63,7 @@ def checked(path: str | os.PathLike[str] | None) -> Path | None:
         return None
     if not isinstance(path, str | os.PathLike) or not os.fspath(path):
         raise InputError(f"checkpoint={path!r} is no path: give the name of a file, such as 'run.pt'")
-    path = Path(path).expanduser()
+    path = Path(os.path.expanduser(path))
     if path.is_dir():
         raise InputError(f"the checkpoint '{path}' is a folder: give the name of a file in it, '{path / 'run.pt'}'")
     if not path.parent.is_dir():

@@ -81,18 +81,23 @@ def nearest(name: str, names: Iterable[str]) -> str:
     return f"did you mean '{near[0]}'? " if near else ""
 
 
+CONTROLS = dict.fromkeys((*range(32), *range(127, 160)), "?")  # characters by which a terminal is coloured or cleared
+
+
 def one_line(thing: object, limit: int = 100) -> str:
-    """What `str` says of a thing, fit for a message: on one line, its middle left out if it is long.
+    """What `str` says of a thing, fit for a message: on one line, nothing that steers a terminal, no more than fits.
 
     Args:
         thing: an address, a path, an error; the name of its type stands for one that says nothing, or cannot.
         limit: characters from which on the middle is left out.
 
+    >>> one_line("404 \\x1b[31mred")
+    '404 ?[31mred'
     >>> one_line("a long\\nstory", limit=8)
     'a lo…ory'
     """
     try:
-        text = " ".join(str(thing).split())
+        text = " ".join(str(thing).split()).translate(CONTROLS)
     except Exception:  # somebody else's `__str__`
         text = ""
     text = text or ("" if isinstance(thing, str) else type(thing).__name__)

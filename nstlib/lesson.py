@@ -115,7 +115,7 @@ def write_lessons(folder: str | os.PathLike[str], *, force: bool = False) -> tup
     Raises:
         InputError: `folder` is a file or may not be written to, or this copy of the kit has no lessons.
     """
-    target, written, kept = Path(folder).expanduser(), [], []
+    target, written, kept = Path(os.path.expanduser(folder)), [], []
     if not os.fspath(folder):
         raise InputError("'' names no folder: give one for the lessons, such as 'lessons'")
     try:
@@ -233,7 +233,7 @@ def learners(folder: str | os.PathLike[str] | None) -> Path:
     Args:
         folder: as for `open_lab`.
     """
-    return Path(folder or (FOLDER if NOTEBOOKS.parent == HOUSE else NOTEBOOKS)).expanduser()
+    return Path(os.path.expanduser(folder or (FOLDER if NOTEBOOKS.parent == HOUSE else NOTEBOOKS)))
 
 
 # --- its first cell ------------------------------------------------------------------------------

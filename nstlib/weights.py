@@ -100,7 +100,7 @@ def read_weights(path: str | Path) -> dict[str, Tensor]:
     Raises:
         InputError: no such file, or not a file of weights.
     """
-    path = Path(path).expanduser()
+    path = Path(os.path.expanduser(path))
     if not path.is_file():
         raise InputError(f"no weights at '{path}': give a .safetensors or .pth file")
     try:
@@ -245,7 +245,7 @@ def export_path(path: str | Path) -> Path:
     Raises:
         InputError: a suffix other than .safetensors, or a folder that is not there.
     """
-    path = Path(path).expanduser()
+    path = Path(os.path.expanduser(path))
     if path.suffix != ".safetensors" or not path.parent.is_dir():
         raise InputError(f"cannot export to '{path}': give a .safetensors file in a folder that exists")
     return path

@@ -96,6 +96,7 @@ OPTIONS = (
     *("--mask rest", "--mask alpha", "--mask half.png", "--mask nan.tiff", "--mask stamp.png", "--mask thread.png"),
     *("--mask clear.png", "--mask content.png --mask content.png", "--style-mask none.png", "--style-mask alpha"),
     *("--style-mask rest", "--own-layers x", "--own-layers relu1_1", "--own-layers ,", "--set masks=none.png"),
+    *("--checkpoint ~nobody99/x.pt", "--weights ~nobody99/x.pth"),  # a home that nobody can tell
     *("--checkpoint folder", "--checkpoint no/x.pt", "--smoothness -1", "--rate 0.1", "--recipe x", "--memory 1,5"),
 )
 OTHERS = (
@@ -111,7 +112,7 @@ OTHERS = (
     *("weights export pocket -o no/x.safetensors", "weights export pocket -o content.png"),
     *("weights export pocket -o x.txt", "weights export pocket -o other.safetensors", "weights export pocket -o ~"),
     *("weights export pocket -o \0.safetensors", f"weights export pocket -o {'a' * 300}.safetensors"),
-    "weights export pocket -o /proc/x.safetensors",
+    *("weights export pocket -o /proc/x.safetensors", "weights export pocket -o ~nobody99/x.safetensors"),
     *("doctor --size 0", "doctor --size -5", "doctor --size x", "doctor --backbone none", "doctor extra"),
     *("lessons content.png", "lessons content.png/x", "lab content.png", "studio content.png"),
     *("lessons \0", f"lessons {'a' * 300}", "lessons ", "stamp \0", "student \0", "key", "key 4", "key 04 05", "key "),

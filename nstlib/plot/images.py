@@ -138,7 +138,7 @@ def animate(
         width: of a frame, in pixels; it shrinks to what the limit allows, 32 at least.
         limit: of the file's size, in bytes.
     """
-    path = Path(path).expanduser()
+    path = Path(os.path.expanduser(path))
     write = {".gif": gif, ".webp": webp}.get(path.suffix.lower())
     if write is None:
         raise InputError(f"'{path}' is no name for an animation: end it in .gif or .webp")
