@@ -587,8 +587,12 @@ def test_a_sketch_leaves_a_run_alone_and_its_errors_are_words(painter, monkeypat
     ]
     painter.sketch(replace(SMALL, content="content/nowhere"))
     assert painter.sketcher.wait(60) and "content/nowhere" in painter.watcher.told[-1]
-    begun = lambda *given, **named: painter.worker.start(lambda stop: stop.wait(20)) or nst.one_pass(*given, **named)  # noqa: E731
-    monkeypatch.setattr(painter_module, "one_pass", begun)
+
+    def overtaken(*given, **named):
+        painter.worker.start(lambda stop: stop.wait(20))
+        return nst.one_pass(*given, **named)
+
+    monkeypatch.setattr(painter_module, "one_pass", overtaken)
     painter.sketch(SMALL)
     assert painter.sketcher.wait(60) and "sketched" not in painter.watcher.told  # the easel is the run's by now
 

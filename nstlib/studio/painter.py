@@ -30,9 +30,8 @@ from .shelf import Shelf
 __all__ = ["Canvas", "Painter", "Watcher"]
 
 SAVE_SECONDS = 20.0  # after which a picture that still grows is written too: a lost kernel costs no more than that
-STRENGTH = (
-    0.6  # of a sketch: to the eye nearest to what a run comes to, on four pairs; at 1 the content falls to pieces
-)
+# Of a sketch: to the eye nearest to what a run comes to, on four pairs; at 1 the content falls to pieces.
+STRENGTH = 0.6
 MOST_BYTES = 300_000_000  # of a run that is kept: what takes more is not worth its place
 
 
