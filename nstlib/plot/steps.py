@@ -32,6 +32,7 @@ STEPS = (
 PIXEL, HIDDEN, SCORE = 0.0, 3.0, 6.0  # where the columns of units stand
 GRADIENT = COLOURS[1]
 INSIDE = {"in_layout": False}  # what takes no room beside its axes need not be measured: a third of the drawing
+BETWEEN, ABOVE = 0.7, 0.9  # room beside a matrix, and above it for its name, in squares of numbers
 MOST = 12  # numbers in a row, beyond which they could not be read
 
 
@@ -153,18 +154,23 @@ def convolution(picture: Any, kernel: Any, *, position: int = 0, bias: float = 0
     products = windows[:, i, j] * kernel + 0.0  # no -0
     result = np.full(down * across, np.nan)
     result[: position + 1] = np.einsum("cijuv,cuv->ij", windows, kernel).ravel()[: position + 1] + bias
-    ratios = {"width_ratios": (columns, k, k, across)}  # a number takes the same room everywhere
-    figure, axes = new(0.9 + 1.9 * channels * rows / 4, channels, 4, gridspec_kw=ratios)
-    names = [f" {['red', 'green', 'blue'][c]}" for c in range(3)] if channels == 3 else [""] * channels
+    name = 0.26 * (columns + across + 3 * BETWEEN)  # squares that "window × kernel: -10" takes, a sixth of the figure
+    slots = np.maximum((columns, k, k, across), max(name, 3))  # a number takes the same room everywhere
+    x = np.cumsum(slots) - slots / 2 + BETWEEN * np.arange(4)
+    y = (rows + ABOVE) * np.arange(channels) + ABOVE + rows / 2
+    wide, high = x[-1] + slots[-1] / 2, y[-1] + rows / 2
+    figure, axes = new(0.45 + 8.8 * high / wide)
+    axis = axes[0, 0]  # one for all: twelve would take three times as long to draw
+    axis.set(xlim=(-0.1, wide + 0.1), ylim=(high + 0.1, 0), aspect="equal")
+    axis.set_axis_off()
+    colours = [f" {['red', 'green', 'blue'][c]}" for c in range(3)] if channels == 3 else [""] * channels
     most = max(np.abs(v).max() for v in (picture, kernel, products))
-    for c, row in enumerate(axes):
-        numbers(row[0], picture[c], f"picture{names[c]}", most, (i, j, k))
-        numbers(row[1], kernel[c], f"kernel{names[c]}", most)
-        numbers(row[2], products[c], f"window × kernel: {products[c].sum():g}", most)
-        row[3].set_axis_off()
-    middle = axes[channels // 2, 3]
-    middle.set_axis_on()
-    numbers(middle, result.reshape(down, across), "map", max(np.nanmax(np.abs(result)), 1e-9), (i, j, 1))
+    for c, colour in enumerate(colours):
+        numbers(axis, (x[0], y[c]), picture[c], f"picture{colour}", most, (i, j, k))
+        numbers(axis, (x[1], y[c]), kernel[c], f"kernel{colour}", most)
+        numbers(axis, (x[2], y[c]), products[c], f"window × kernel: {products[c].sum():g}", most)
+    most = max(np.nanmax(np.abs(result)), 1e-9)
+    numbers(axis, (x[3], y[channels // 2]), result.reshape(down, across), "map", most, (i, j, 1))
     summed = " + ".join(f"{v:g}" for v in (*products.sum((1, 2)), *([bias] if bias else [])))
     value = f"{summed} = {result[position]:g}".replace("+ -", "- ") if "+" in summed else summed
     finding = f"Row {i}, column {j} of the map: {value}"
@@ -172,20 +178,34 @@ def convolution(picture: Any, kernel: Any, *, position: int = 0, bias: float = 0
     return finish(figure, title or finding, said)
 
 
-def numbers(axis: Axes, values: np.ndarray, name: str, most: float, window: Sequence[int] = ()) -> None:
-    """A small matrix with its numbers, and perhaps a window (row, column, side) on it."""
+def numbers(
+    axis: Axes, middle: tuple[float, float], values: np.ndarray, name: str, most: float, window: Sequence[int] = ()
+) -> None:
+    """A small matrix with its numbers, each in a square of side 1, and perhaps a window on it.
+
+    Args:
+        axis: where to, its y axis downwards.
+        middle: (x, y) of the matrix.
+        values: (H, W); NaN stays empty.
+        name: stands above it.
+        most: the value that is darkest, positive or negative.
+        window: (row, column, side).
+    """
     from matplotlib.patches import Rectangle
 
-    axis.imshow(values, cmap="PuOr", vmin=-1.6 * most, vmax=1.6 * most)  # pale, so that numbers can be read
+    (rows, columns), (x, y) = values.shape, middle
+    left, top = x - columns / 2, y - rows / 2
+    limits = {"vmin": -1.6 * most, "vmax": 1.6 * most}  # pale, so that numbers can be read
+    edges = left + np.arange(columns + 1), top + np.arange(rows + 1)
+    axis.pcolormesh(*edges, values, cmap="PuOr", edgecolors="white", linewidth=0.7, **limits)
+    axis.add_patch(Rectangle((left, top), columns, rows, fill=False, linewidth=0.8, zorder=3))
     for (i, j), v in np.ndenumerate(values):
-        axis.text(j, i, "" if np.isnan(v) else f"{v:g}", ha="center", va="center", fontsize=9, **INSIDE)
-    axis.set_title(name, fontsize=10)
-    axis.set(xticks=np.arange(0.5, values.shape[1] - 1), yticks=np.arange(0.5, values.shape[0] - 1))
-    axis.grid(color="white")
-    axis.tick_params(length=0, labelbottom=False, labelleft=False)
+        if not np.isnan(v):
+            axis.text(left + j + 0.5, top + i + 0.5, f"{v:g}", ha="center", va="center", fontsize=9, **INSIDE)
+    axis.text(x, top - 0.15, name, ha="center", va="bottom", fontsize=10, **INSIDE)
     if window:
         i, j, side = window
-        frame = Rectangle((j - 0.5, i - 0.5), side, side, fill=False, edgecolor=GRADIENT, linewidth=3, zorder=4)
+        frame = Rectangle((left + j, top + i), side, side, fill=False, edgecolor=GRADIENT, linewidth=3, zorder=4)
         axis.add_patch(frame)
 
 
