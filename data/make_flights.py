@@ -1,86 +1,66 @@
 """Record the runs of the flight recorder into flights.zip: `python data/make_flights.py`, half an hour on two cores.
 
-Started again after an interruption, it goes on with the runs that are missing.
+They are a sweep, which goes on where it was left when this is started again.
 """
 
 import io
 import json
-import os
+import shutil
 import sys
 import zipfile
-from concurrent.futures import ProcessPoolExecutor
-from multiprocessing import get_context
 from pathlib import Path
 
 import torch
 from PIL import Image
 
-from nstlib import to_pil
-from nstlib.recorder import FRAMES, INDEX, Flight, name_of, points
+from nstlib import sweep
+from nstlib.pool import cores
+from nstlib.recorder import BASE, EVERYWHERE, FRAMES, GRID, INDEX, PAIRS, name_of, points
 
 FILE = Path(__file__).parent / "flights.zip"
 MAX_BYTES, QUALITY = 12e6, 64  # the one follows from the other
-ENTRY = "run.json"  # beside the pictures of a run, until all are there
 
 
-def record(settings):
-    """Run a point: (its entry in the index, its pictures as PNG by evaluations)."""
+def record(folder, pairs=PAIRS, grid=GRID):
+    """Run all points, in the order of `points`, into a folder; what is there is not run again."""
     torch.set_num_threads(1)  # two runs side by side are faster than one on two cores, and repeat alike anywhere
-    run, pictures = Flight(settings, (), (), ()).transfer(show=False), {}
-    for progress in run:
-        step = progress.step
-        if step.stop or step.evaluations >= FRAMES[len(pictures)]:
-            pictures[step.evaluations] = encode(to_pil(step.image), "PNG")
-        if step.stop or len(pictures) == len(FRAMES):
-            break
-    history = [
-        [r.iteration, r.evaluations, round(r.seconds, 3), short(r.loss), list(map(short, r.kinds().values()))]
-        for r in run.history
-    ]
-    terms = list(run.history[0].kinds())
-    return {"evaluations": list(pictures), "terms": terms, "history": history}, pictures
+    where = {"folder": folder, "processes": cores(), "frames": FRAMES, "device": "cpu"}
+    return sweep(grid, [*pairs.values()], recipe=BASE, **where, **EVERYWHERE)
 
 
 def short(number):
     return float(f"{number:.4g}")
 
 
-def encode(image, kind, **options):
-    out = io.BytesIO()
-    image.save(out, kind, **options)
-    return out.getvalue()
+def entry(point):
+    """A point's line of the index."""
+    history = [
+        [r.iteration, r.evaluations, round(r.seconds, 3), short(r.loss), list(map(short, r.terms.values()))]
+        for r in point.history
+    ]
+    return {"evaluations": [*point.frames], "terms": [*point.history[0].terms], "history": history}
 
 
-def add_runs(file, chosen, tell=print, over=map):
-    """Record those of the chosen points that an archive lacks; `over` maps `record` over them, in order."""
-    with zipfile.ZipFile(file, "a") as archive:
-        there = set(archive.namelist())
-    missing = [settings for settings in chosen if f"{name_of(settings)}/{ENTRY}" not in there]
-    for settings, (entry, pictures) in zip(missing, over(record, missing), strict=True):
-        with zipfile.ZipFile(file, "a") as archive:
-            for count, data in pictures.items():
-                archive.writestr(f"{name_of(settings)}/{count}.png", data)
-            archive.writestr(f"{name_of(settings)}/{ENTRY}", json.dumps(entry))  # last: it says that all is there
-        tell(name_of(settings))
-
-
-def write(file, chosen, runs):
-    """The chosen points out of an archive of `add_runs` as the kit reads them: an index of all, and their pictures."""
-    with zipfile.ZipFile(runs) as source, zipfile.ZipFile(file, "w") as archive:
-        entries = {name_of(s): json.loads(source.read(f"{name_of(s)}/{ENTRY}")) for s in chosen}
-        for name, entry in entries.items():
-            for count in entry["evaluations"]:
-                image = Image.open(io.BytesIO(source.read(f"{name}/{count}.png")))
-                archive.writestr(f"{name}/{count}.jpg", encode(image, "JPEG", quality=QUALITY, optimize=True))
-        archive.writestr(INDEX, json.dumps(entries, separators=(",", ":")), zipfile.ZIP_DEFLATED)
+def write(file, found, chosen):
+    """The points of a sweep, whose settings are chosen in the same order, as the kit reads them."""
+    index = {}
+    with zipfile.ZipFile(file, "w") as archive:
+        for settings, point in zip(chosen, found.points, strict=True):
+            index[name_of(settings)] = entry(point)
+            for count, path in point.frames.items():
+                out = io.BytesIO()
+                Image.open(path).save(out, "JPEG", quality=QUALITY, optimize=True)
+                archive.writestr(f"{name_of(settings)}/{count}.jpg", out.getvalue())
+        archive.writestr(INDEX, json.dumps(index, separators=(",", ":")), zipfile.ZIP_DEFLATED)
 
 
 if __name__ == "__main__":
     partial, runs = FILE.with_suffix(".partial"), FILE.with_suffix(".runs")
-    with ProcessPoolExecutor(os.cpu_count(), get_context("spawn")) as pool:
-        add_runs(runs, list(points()), over=pool.map)
-    write(partial, list(points()), runs)
+    found = record(runs)
+    if found.failures:
+        sys.exit(repr(found))
+    write(partial, found, points())
     if partial.stat().st_size > MAX_BYTES:
         sys.exit(f"{partial.stat().st_size / 1e6:.1f} MB are too many: {partial} is left as it is")
     partial.replace(FILE)
-    runs.unlink()
+    shutil.rmtree(runs)

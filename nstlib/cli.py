@@ -236,6 +236,7 @@ def texture(styles: tuple[str, ...], **options: Any) -> None:
 @click.option(
     "--scheduler", default=None, metavar="ADDRESS", help="paint on the workers of a dask.distributed scheduler"
 )
+@click.option("--frames", default=None, metavar="NUMBER,NUMBER,…", help="evaluations after which to keep a picture too")
 @recipe_options
 def sweep(
     pairs: tuple[tuple[str, str], ...],
@@ -243,19 +244,23 @@ def sweep(
     output: str,
     processes: int | None,
     scheduler: str | None,
+    frames: str | None,
     quiet: bool,
     **options: Any,
 ) -> None:
     """Paint every pair of pictures with every combination of values, in processes side by side.
 
-    The same command goes on where it was left. The folder gets a contact sheet and a table, too.
+    The same command goes on where it was left. The folder gets a contact sheet and a table, too. With --frames, each
+    picture gets a table of its losses as well.
     """
+    from .rules import Number
     from .sweeps import sweep
 
     grid = dict(map(values_of, axes))
     if len(grid) < len(axes):
         raise InputError("a field is swept twice: give --grid once for each, with all its values")
     where = {"folder": output, "processes": processes, "scheduler": scheduler, "show": False if quiet else None}
+    where["frames"] = [Number().parse(part) for part in frames.split(",")] if frames else ()
     try:
         found = sweep(grid, pairs, **where, **parsed(options))
     except Stopped as stopped:

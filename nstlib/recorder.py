@@ -48,7 +48,21 @@ FLIGHT_AXES: dict[str, tuple] = {
 }
 FRAMES = (10, 30, 80, 150)  # evaluations after which a picture is kept
 SIZE = 320
+BASE = KIT.changed(name="flight", size=SIZE, style_size=SIZE, pyramid=(), evaluations=FRAMES[-1])
 EVERYWHERE = {"precision": "float32"}  # every machine has it
+
+
+def field_of(axis: str) -> str:
+    """The recipe's name of an axis."""
+    return "style_layers" if axis == "layers" else axis
+
+
+def in_recipe(axis: str, value: object) -> object:
+    """What the recipe has where an axis has this value: at one scale, the layers' weights add up to 1."""
+    return LAYERS[value] if axis == "layers" else value
+
+
+GRID = {field_of(axis): [in_recipe(axis, v) for v in FLIGHT_AXES[axis]] for axis in FLIGHT_AXES if axis != "pair"}
 
 
 @dataclass(frozen=True)
@@ -151,18 +165,8 @@ def name_of(settings: Mapping[str, object]) -> str:
 
 
 def recipe_of(settings: Mapping[str, object]) -> Recipe:
-    """The recipe of a point: the kit's, at one scale, the layers' weights adding up to 1."""
-    return KIT.changed(
-        name="flight",
-        size=SIZE,
-        style_size=SIZE,
-        pyramid=(),
-        evaluations=FRAMES[-1],
-        style_weight=float(settings["style_weight"]),
-        style_layers=LAYERS[settings["layers"]],
-        optimizer=settings["optimizer"],
-        start=settings["start"],
-    )
+    """The recipe of a point."""
+    return BASE.changed(**{field_of(axis): in_recipe(axis, settings[axis]) for axis in settings if axis != "pair"})
 
 
 @cache

@@ -30,6 +30,7 @@ from . import plot
 from .errors import InputError, choose, one_line
 from .files import short_name, try_to_write, whole
 from .forecast import Paces, foresee
+from .frames import Way, checked_frames, read_way
 from .gallery import read_picture
 from .image import load_image, to_pil
 from .interrupts import Stopped
@@ -51,7 +52,7 @@ from .plan import (
 from .pool import Outcome, cluster, cores, elsewhere, here
 from .recipe import STARTS, Recipe
 from .recipes import DEFAULT_RECIPE, RECIPES
-from .result import read_facts
+from .result import Record, read_facts
 from .rules import Choice, Number, Rule, brief, judged
 from .show import picture_html
 from .transfer import carry_out
@@ -133,6 +134,16 @@ class Point:
         return ", ".join([*map(short_name, filter(None, self.pair)), *(f"{n}={v}" for n, v in self.values.items())])
 
     @property
+    def frames(self) -> dict[int, Path]:
+        """The pictures that were kept on the way, by evaluations."""
+        return read_way(self.path)[0]
+
+    @property
+    def history(self) -> tuple[Record, ...]:
+        """The run's history, its terms by kind; it is there if frames were kept."""
+        return read_way(self.path)[1]
+
+    @property
     def row(self) -> dict[str, Any]:
         """Its line of the table."""
         head = dict(
@@ -152,6 +163,7 @@ class Task:
         sources: its content and styles.
         recipe: what is computed.
         settings: how.
+        frames: evaluations after which a picture is kept; see `Way`.
     """
 
     number: int
@@ -159,6 +171,7 @@ class Task:
     sources: tuple[Source, ...]
     recipe: Recipe
     settings: Settings
+    frames: tuple[int, ...] = ()
 
     @property
     def fingerprint(self) -> str:
@@ -168,7 +181,7 @@ class Task:
         masks = (*(self.settings.masks or ()), *(self.settings.style_masks or ()))
         named = [*({self.recipe.start} - set(STARTS)), *filter(is_file, masks)]
         pictures = [source.fingerprint for source in (*self.sources, *map(Source.of, named))]
-        told = json.dumps([recipe, settings, pictures], sort_keys=True)
+        told = json.dumps([recipe, settings, pictures, *self.frames], sort_keys=True)
         return hashlib.sha256(told.encode()).hexdigest()[:10]
 
     def check(self, **settings: Any) -> Plan:
@@ -241,6 +254,7 @@ def sweep(
     folder: str | os.PathLike[str] = "sweep",
     processes: int | None = None,
     scheduler: str | None = None,
+    frames: Sequence[int] = (),
     show: bool | None = None,
     **options: Any,
 ) -> Sweep:
@@ -257,6 +271,9 @@ def sweep(
             there are cores and memory allows.
         scheduler: the address of one of dask.distributed's; its workers paint then. Pictures travel to them, but files
             of weights, of masks and of a start must lie there at the same path.
+        frames: evaluations after which a picture on the way is kept too, beside that of its point, with a table of
+            all losses: for mosaic.png after 30 evaluations mosaic.30.png and mosaic.csv, which `frames` and `history`
+            of a point read.
         show: a bar: None for wherever somebody is watching, True for always, False for never.
         options: recipe, and fields of it and of the settings, the same at all points; see below.
 
@@ -265,7 +282,8 @@ def sweep(
         Stopped: an interrupt; what is finished stays.
     """
     place = checked_folder(folder)
-    tasks, points = laid_out(checked_grid(grid, options), checked_pairs(pairs), options, place)
+    whole_grid = checked_grid(grid, options)
+    tasks, points = laid_out(whole_grid, checked_pairs(pairs), options, checked_frames(frames), place)
     todo = [task for task in tasks if points[task.number].failure]
     with painters(todo, processes, scheduler) as outcomes:
         keep_table(place, points)
@@ -313,14 +331,15 @@ def written(point: Point, outcome: Outcome) -> Point:
 
     Args:
         point: without a picture.
-        outcome: the bytes of a PNG, or a failure.
+        outcome: what `painted` returned, or a failure.
 
     Raises:
         InputError: the file cannot be written.
     """
     if outcome.failure:
         return replace(point, failure=outcome.failure)
-    keep(point.path, outcome.value)
+    for suffix, data in outcome.value.items():
+        keep(point.path.with_suffix(suffix), data)
     return looked_up(point)
 
 
@@ -391,7 +410,11 @@ def checked_pairs(pairs: Any) -> list[tuple[Source, ...]]:
 
 
 def laid_out(
-    grid: Mapping[str, Sequence[Any]], pairs: Sequence[tuple[Source, ...]], options: Mapping[str, Any], folder: Path
+    grid: Mapping[str, Sequence[Any]],
+    pairs: Sequence[tuple[Source, ...]],
+    options: Mapping[str, Any],
+    frames: tuple[int, ...],
+    folder: Path,
 ) -> tuple[list[Task], list[Point]]:
     """All points of a sweep in order, pairs outermost, the last field innermost; and the task of each.
 
@@ -399,6 +422,7 @@ def laid_out(
         grid: made by `checked_grid`.
         pairs: made by `checked_pairs`.
         options: the same at all points.
+        frames: made by `checked_frames`.
         folder: of the sweep.
 
     Raises:
@@ -411,7 +435,7 @@ def laid_out(
         point = Point(tuple(source.label for source in pair), shown, folder)
         with told_at(point.words):
             chosen = {"recipe": DEFAULT_RECIPE, **options, **here_}
-            task = Task(number, point.words, pair, *settle(chosen.pop("recipe"), chosen))
+            task = Task(number, point.words, pair, *settle(chosen.pop("recipe"), chosen), frames)
             check_pictures(chosen, pair[0].given, pair[1:])
         tasks.append(task)
         points.append(looked_up(replace(point, path=folder / f"{slug(point.words)}-{task.fingerprint}.png")))
@@ -540,22 +564,28 @@ def divided(tasks: Sequence[Task], processes: int | None) -> tuple[int, float | 
     return count, memory
 
 
-def painted(task: Task) -> bytes:
-    """The picture of a task as a PNG with its facts; where this is called, pictures are found without their files.
+def painted(task: Task) -> dict[str, bytes]:
+    """What a task comes to, by the end of a file's name; where this is called, pictures are found without their files.
 
     Args:
         task: to be carried out.
+
+    Returns:
+        what `Way` keeps, and last, for it says that all is there, the picture with its facts.
 
     Raises:
         InputError: it does not fit here, or memory ran out.
     """
     content, *styles = (source.data for source in task.sources)
+    way = Way(task.frames)
     with TURN:
-        result = carry_out(prepare(content, styles, recipe=task.recipe, **vars(task.settings)))
+        plan = prepare(content, styles, recipe=task.recipe, **vars(task.settings))
+        result = carry_out(plan, on_progress=way)
     if result.stopped in (Stop.MEMORY, Stop.INTERRUPTED):
         raise InputError(f"{result.stopped} after {result.evaluations} evaluations: give fewer processes, or less size")
     names = [source.label or None for source in task.sources]
-    return replace(result, facts={**result.facts, "content": names[0], "styles": names[1:]}).encoded()
+    picture = replace(result, facts={**result.facts, "content": names[0], "styles": names[1:]}).encoded()
+    return {**(way.files(result.history) if task.frames else {}), ".png": picture}
 
 
 # --- what is kept of it --------------------------------------------------------------------------

@@ -1,9 +1,9 @@
 """The recorded runs are there, small, and what a run for real gives."""
 
 import importlib.util
-import io
 import json
 import zipfile
+from itertools import product
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +11,7 @@ import pytest
 
 from nstlib import FLIGHT_AXES, flight, plot, recorder
 from nstlib.errors import InputError
-from nstlib.image import to_pil
+from nstlib.image import load_image
 from nstlib.recorder import FRAMES, INDEX, name_of, points
 
 MAKER = Path(__file__).parents[1] / "data" / "make_flights.py"
@@ -20,7 +20,8 @@ MAKER = Path(__file__).parents[1] / "data" / "make_flights.py"
 @pytest.fixture
 def maker(monkeypatch):
     """The script that records, with runs of a few evaluations on tiny pictures."""
-    monkeypatch.setattr(recorder, "SIZE", 48)
+    small = recorder.BASE.changed(size=48, style_size=48, evaluations=4)
+    monkeypatch.setattr(recorder, "BASE", small)
     monkeypatch.setattr(recorder, "FRAMES", (2, 4))
     spec = importlib.util.spec_from_file_location("make_flights", MAKER)
     module = importlib.util.module_from_spec(spec)
@@ -55,32 +56,38 @@ def test_style_weight_moves_the_balance():
     assert [kinds["content"] for kinds in last] == sorted(kinds["content"] for kinds in last)
 
 
-def test_recording_goes_on_where_it_was_left(maker, tmp_path):
-    runs, told = tmp_path / "runs.zip", []
-    first, second = ({**flight().settings, "style_weight": w} for w in (1, 3))
-    maker.add_runs(runs, [first], told.append)
-    before = zipfile.ZipFile(runs).read(f"{name_of(first)}/run.json")
-    with zipfile.ZipFile(runs, "a") as archive:  # as if it was left in the second run
-        archive.writestr(f"{name_of(second)}/note.txt", "half")
-    maker.add_runs(runs, [first, second], told.append)
-    assert told == [name_of(first), name_of(second)]
-    assert zipfile.ZipFile(runs).read(f"{name_of(first)}/run.json") == before
+def test_a_recording_is_the_same_run_for_real(maker, tmp_path):
+    """A small sweep of three points, two of them lost on the way; then the same pictures and losses as a run's."""
+    pairs = {"harbour": recorder.PAIRS["harbour"]}
+    grid = {"style_weight": [3], "style_layers": [recorder.LAYERS["coarse"]], "optimizer": ["lbfgs", "adam"]}
+    grid["start"] = ["noise"]
+    chosen = [
+        {"pair": "harbour", "style_weight": 3, "layers": "coarse", "optimizer": o, "start": "noise"}
+        for o in grid["optimizer"]
+    ]
+    first = maker.record(tmp_path / "runs", pairs, grid)
+    kept = first.points[0].path.stat().st_mtime_ns
+    first.points[1].path.unlink()
+    found = maker.record(tmp_path / "runs", pairs, grid)
+    assert not found.failures and found.points[0].path.stat().st_mtime_ns == kept
+    maker.write(tmp_path / "flights.zip", found, chosen)
+    with zipfile.ZipFile(tmp_path / "flights.zip") as archive:
+        index, files = json.loads(archive.read(INDEX)), archive.namelist()
+    for settings, point in zip(chosen, found.points, strict=True):
+        entry, result = index[name_of(settings)], recorder.Flight(settings, (), (), ()).run()
+        assert {f"{name_of(settings)}/{count}.jpg" for count in entry["evaluations"]} <= {*files}
+        assert [line[1] for line in entry["history"]] == [r.evaluations for r in result.history]
+        np.testing.assert_allclose([line[3] for line in entry["history"]], [r.loss for r in result.history], rtol=1e-3)
+        last = load_image(point.frames[entry["evaluations"][-1]]).pixels
+        assert entry["evaluations"][0] in (2, 3) and max(last.shape) == 48
+        assert (last - result.image).abs().max() < 0.02 or settings["optimizer"] == "adam"  # whose best is not its last
 
 
-def test_the_same_run_for_real(maker, tmp_path):
-    """Recorded and run again: the same picture and the same losses."""
-    settings = {**flight().settings, "optimizer": "adam", "layers": "coarse"}
-    out = io.BytesIO()
-    maker.add_runs(tmp_path / "runs.zip", [settings], lambda name: None)
-    maker.write(out, [settings], tmp_path / "runs.zip")
-    with zipfile.ZipFile(out) as archive:
-        entry = json.loads(archive.read(INDEX))[name_of(settings)]
-        files = {name for name in archive.namelist() if name.endswith(".jpg")}
-    result = recorder.Flight(settings, (), (), ()).run()
-    assert entry["evaluations"] == [2, 4] and files == {f"{name_of(settings)}/{n}.jpg" for n in (2, 4)}
-    assert [line[1] for line in entry["history"]] == [r.evaluations for r in result.history]
-    np.testing.assert_allclose([line[3] for line in entry["history"]], [r.loss for r in result.history], rtol=1e-3)
-    assert to_pil(result.image).size[0] == 48
+def test_the_sweep_has_the_recorders_points_in_order():
+    values = product(recorder.PAIRS, *recorder.GRID.values())
+    for settings, (pair, *fields) in zip(points(), values, strict=True):
+        swept = recorder.BASE.changed(**dict(zip(recorder.GRID, fields, strict=True)))
+        assert settings["pair"] == pair and recorder.recipe_of(settings) == swept
 
 
 @pytest.mark.parametrize(

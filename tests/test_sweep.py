@@ -182,10 +182,10 @@ def test_a_picture_that_is_not_whole_is_painted_again(pictures, painted, harm):
 def test_a_point_that_fails_says_why_and_is_tried_again(pictures, painted, monkeypatch):
     real = sweeps.carry_out
 
-    def fails(plan):
+    def fails(plan, **options):
         if plan.recipe.optimizer == "lbfgs" and plan.recipe.style_weight == 2:
             raise InputError("the paint is dry")
-        return real(plan)
+        return real(plan, **options)
 
     monkeypatch.setattr(sweeps, "carry_out", fails)
     found = sweep()
@@ -202,8 +202,8 @@ def test_a_point_that_fails_says_why_and_is_tried_again(pictures, painted, monke
 def test_a_run_that_ends_for_memory_is_no_picture(pictures, painted, monkeypatch):
     real = sweeps.carry_out
 
-    def short(plan):
-        return replace(real(plan), stopped=nst.Stop.MEMORY)
+    def short(plan, **options):
+        return replace(real(plan, **options), stopped=nst.Stop.MEMORY)
 
     monkeypatch.setattr(sweeps, "carry_out", short)
     found = sweep()
@@ -213,10 +213,10 @@ def test_a_run_that_ends_for_memory_is_no_picture(pictures, painted, monkeypatch
 def test_an_interrupt_keeps_what_is_finished(pictures, painted, monkeypatch):
     real = sweeps.carry_out
 
-    def interrupted(plan):
+    def interrupted(plan, **options):
         if plan.recipe.style_weight == 2:
             raise KeyboardInterrupt
-        return real(plan)
+        return real(plan, **options)
 
     monkeypatch.setattr(sweeps, "carry_out", interrupted)
     with pytest.raises(Stopped, match="stopped: 2 of 4 pictures are in 'sweep', and the same call goes on from there"):
@@ -225,6 +225,55 @@ def test_an_interrupt_keeps_what_is_finished(pictures, painted, monkeypatch):
     monkeypatch.setattr(sweeps, "carry_out", real)
     painted.clear()
     assert not sweep().failures and len(painted) == 2
+
+
+def test_pictures_on_the_way_and_losses_are_kept(pictures, painted):
+    """Each is what a run of so many evaluations comes to; a call without them, or with others, is another sweep."""
+    options = {**QUICK, "optimizer": "adam", "evaluations": 7}
+    found = nst.sweep({"style_weight": [0.5, 2]}, PAIRS, frames=[5, 2, 20], **options)
+    for point, weight in zip(found.points, (0.5, 2), strict=True):
+        run = nst.Transfer(*[PAIRS[0][0], PAIRS[0][1:]], show=False, **options, style_weight=weight)
+        seen = {p.evaluations: p.image for p in run}
+        assert list(point.frames) == [2, 5, 7]
+        for count, path in point.frames.items():
+            assert torch.equal(nst.load_image(path).pixels, (seen[count] * 255).round() / 255)
+        assert [(r.size, r.iteration, r.evaluations, r.loss) for r in point.history] == [
+            (r.size, r.iteration, r.evaluations, r.loss) for r in run.history
+        ]
+        assert [r.terms for r in point.history] == [pytest.approx(r.kinds()) for r in run.history]
+    assert len(painted) == 2
+    assert nst.sweep({"style_weight": [0.5, 2]}, PAIRS, frames=(2, 5, 20), **options) == found and len(painted) == 2
+    bare = nst.sweep({"style_weight": [0.5, 2]}, PAIRS, **options)
+    assert len(painted) == 4 and {p.path for p in bare.points}.isdisjoint(p.path for p in found.points)
+    with pytest.raises(InputError, match="give frames, and run it again"):
+        _ = bare.points[0].frames
+
+
+def test_frames_of_a_coarse_scale_and_a_fine_one(pictures, painted):
+    scales = {"size": 60, "evaluations": 4, "device": "cpu"}
+    found = nst.sweep({"pyramid": [[(48, 4)]]}, PAIRS, frames=[3, 6], **scales)
+    (point,) = found.points
+    (early, first), (late, second) = point.frames.items()
+    assert 3 <= early <= 5 and 6 <= late <= 9
+    assert [max(nst.load_image(path).pixels.shape) for path in (first, second)] == [48, 60]
+    assert point.history[0].size != point.history[-1].size
+
+
+def test_a_point_that_was_lost_before_its_picture_is_painted_again(pictures, painted, monkeypatch):
+    """The picture comes last, so what is there without it counts for nothing."""
+    real = sweeps.keep
+
+    def full(path, data):
+        if path.suffix == ".png" and "." not in path.stem:
+            raise InputError("make room")
+        real(path, data)
+
+    monkeypatch.setattr(sweeps, "keep", full)
+    with pytest.raises(InputError, match="make room"):
+        nst.sweep({"seed": [0]}, PAIRS, frames=[1], **QUICK)
+    monkeypatch.setattr(sweeps, "keep", real)
+    found = nst.sweep({"seed": [0]}, PAIRS, frames=[1], **QUICK)
+    assert len(painted) == 2 and not found.failures and found.points[0].frames
 
 
 # --- mistakes ------------------------------------------------------------------------------------
@@ -254,6 +303,9 @@ WRONG = [
     (ONE, PAIRS, {"processes": 0}, "processes=0: expected a whole number of at least 1"),
     (ONE, PAIRS, {"processes": 2, "scheduler": "tcp://127.0.0.1:1"}, "a scheduler has workers of its own"),
     (ONE, PAIRS, {"scheduler": "nowhere"}, "give its address, such as tcp://"),
+    (ONE, PAIRS, {"frames": 10}, "frames=10: give a list of evaluations"),
+    (ONE, PAIRS, {"frames": "10"}, "frames='10': give a list of evaluations"),
+    (ONE, PAIRS, {"frames": [10, 0]}, "frames=0: expected a whole number of at least 1"),
     (ONE, PAIRS, {"folder": "."}, "'.' holds other files"),
     (ONE, PAIRS, {"folder": "style.png"}, "is no folder"),
     (ONE, PAIRS, {"folder": "style.png/x"}, "is no folder"),
@@ -290,7 +342,7 @@ def test_a_folder_of_other_files_stays_as_it_is(pictures, painted):
 
 def test_cores_and_memory_are_divided(pictures, painted, monkeypatch):
     tasks, _ = sweeps.laid_out(
-        sweeps.checked_grid({"seed": list(range(9))}, {}), sweeps.checked_pairs(PAIRS), QUICK, pictures
+        sweeps.checked_grid({"seed": list(range(9))}, {}), sweeps.checked_pairs(PAIRS), QUICK, (), pictures
     )
     largest = sweeps.PROCESS + sweeps.foresee(tasks[0].check(), sweeps.Paces()).bytes
     monkeypatch.setattr(sweeps, "cores", lambda: 4)
@@ -451,9 +503,16 @@ def test_the_command(pictures, painted, call):
     assert [row["style_layers"] for row in rows_of("out")] == ["relu1_1,relu2_1", "relu3_1"] * 2
 
 
+def test_the_command_keeps_frames(pictures, painted, call):
+    assert call(f"{LINE} --frames 1,2 --quiet") == (0, "", "")
+    names = sorted(path.name.partition("-")[2][11:] for path in (pictures / "out").glob("*optimizer=adam*"))
+    assert names == ["1.png", "2.png", "csv", "png"]
+    assert call(f"{LINE} --frames 1,x")[2] == "nst: frames='x': expected a whole number of at least 1\n"
+
+
 def test_the_command_tells_of_failures_and_of_an_interrupt(pictures, painted, call, monkeypatch):
     def fails(error):
-        def carry_out(plan):
+        def carry_out(plan, **options):
             raise error
 
         return carry_out
