@@ -2,6 +2,7 @@
 
     uv run data/make_pocket.py train FOLDER [FOLDER …] --out FIRST --teacher squeezenet1_0
     uv run data/make_pocket.py train FOLDER [FOLDER …] --out RUN --go-on FIRST/pocket.safetensors
+    uv run data/make_pocket.py train FOLDER --out WIDE --go-on RUN/pocket.safetensors --widths 24 48 96 184 256
     uv run data/make_pocket.py explain FOLDER --out RUN
     uv run data/make_pocket.py judge RUN/pocket.safetensors --pair CONTENT STYLE --out RUN/judged
 
@@ -38,7 +39,7 @@ from PIL import Image
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from nstlib.architecture import BACKBONES
+from nstlib.architecture import BACKBONES, vgg
 from nstlib.backbone import Backbone, load_backbone
 from nstlib.errors import InputError
 from nstlib.files import whole
@@ -46,7 +47,7 @@ from nstlib.image import load_image, resize
 from nstlib.judges import colours_gone, detail, look
 from nstlib.machine import choose_device
 from nstlib.transfer import stylize
-from nstlib.weights import save_weights
+from nstlib.weights import read_weights, save_weights
 
 CPU = torch.device("cpu")
 
@@ -123,6 +124,54 @@ class Plan:
 
 # Where a training goes on from weights: their normalisation is folded in, and their own pictures teach from early on.
 GOING_ON = {"freeze_at": 0, "first_round": 300, "round_every": 750, "pool": 160}
+
+
+def shaped(widths: Sequence[int]) -> str:
+    """The name of the network with pocket's layers and these channels in its blocks, known to the library from now on.
+
+    Args:
+        widths: five numbers.
+    """
+    usual = BACKBONES["pocket"]
+    specs = vgg(tuple(widths), (2, 2, 3, 3, 1))
+    name = "pocket" if specs == usual.specs else "pocket-" + "-".join(map(str, widths))
+    BACKBONES.setdefault(name, replace(usual, name=name, specs=specs))
+    return name
+
+
+def shape_of(weights: Mapping[str, Tensor]) -> str:
+    """The name, as `shaped` gives it, of the network whose weights these are."""
+    layers = BACKBONES["pocket"].layers
+    numbers = {name: number for number, name in enumerate(layers)}
+    return shaped([len(weights[f"features.{numbers[f'conv{block}_1']}.bias"]) for block in range(1, 6)])
+
+
+def widened(weights: Mapping[str, Tensor], student: str) -> dict[str, Tensor]:
+    """The weights of a network as wide as `student` or narrower, with new channels that nothing after them heeds yet.
+
+    So the wider network begins where the narrower one is (Chen et al. 2016, "Net2Net", arXiv 1511.05641, copy channels
+    instead). New channels begin with He's random numbers.
+
+    Args:
+        weights: of a network of pocket's layers.
+        student: a network's name.
+
+    Raises:
+        click.UsageError: the student is narrower somewhere.
+    """
+    chance = torch.Generator().manual_seed(0)
+    wider = {}
+    for name, value in Backbone(BACKBONES[student]).state_dict().items():
+        old = weights[name]
+        if any(a < b for a, b in zip(value.shape, old.shape, strict=True)):
+            raise click.UsageError(f"--widths only widens: {name} has {tuple(old.shape)}, not {tuple(value.shape)}")
+        new = torch.zeros_like(value)
+        if value.dim() > 1:
+            nn.init.kaiming_normal_(new, generator=chance)
+            new[: len(old)] = 0
+        new[tuple(map(slice, old.shape))] = old
+        wider[name] = new
+    return wider
 
 
 def load_pictures(
@@ -616,6 +665,7 @@ def call(teachers: tuple[str, ...], device: torch.device) -> dict[str, Backbone]
 @click.option("--out", required=True, type=click.Path(path_type=Path), help="folder of checkpoint and weights")
 @teachers_option
 @click.option("--go-on", type=click.Path(exists=True, dir_okay=False), help="weights of an earlier training")
+@click.option("--widths", nargs=5, type=int, default=(24, 48, 96, 160, 192), show_default=True, help="of the blocks")
 @click.option("--steps", default=Plan.steps, show_default=True)
 @click.option("--exclude", multiple=True, help="file name pattern to hold out; repeat it for more")
 @device_option
@@ -624,17 +674,18 @@ def train(
     out: Path,
     teachers: tuple[str, ...],
     go_on: str | None,
+    widths: tuple[int, ...],
     steps: int,
     exclude: tuple[str, ...],
     device: torch.device,
 ) -> None:
     """Train on all pictures below FOLDERS, going on from the checkpoint in --out if there is one."""
-    plan = Plan(teachers=teachers, steps=steps)
+    plan = Plan(teachers=teachers, student=shaped(widths), steps=steps)
     if go_on:
         plan = replace(plan, **GOING_ON)
     photos, art = load_pictures(list(folders), exclude)
     click.echo(f"{len(photos)} photographs and {len(art)} pieces of art")
-    weights = load_backbone(plan.student, go_on).state_dict() if go_on else None
+    weights = widened(read_weights(go_on), plan.student) if go_on else None
     run = Run(plan, call(teachers, device), photos, art, out, weights)
     if run.resume():
         click.echo(f"going on from step {run.step}")
@@ -756,12 +807,12 @@ def judge(
     evaluations: int,
     device: torch.device,
 ) -> None:
-    """Let WEIGHTS of pocket, the teachers and a random network paint each pair, and a panel judge.
+    """Let WEIGHTS of pocket, of whatever widths, the teachers and a random network paint each pair, and a panel judge.
 
     A picture that is there is not painted again.
     """
     out.mkdir(parents=True, exist_ok=True)
-    painters = {Path(file).stem: Painter("pocket", file) for file in weights}
+    painters = {Path(file).stem: Painter(shape_of(read_weights(file)), file) for file in weights}
     painters |= {teacher: Painter(teacher) for teacher in teachers} | {"random": Painter("pocket", "random")}
     judges = {name: Witness(device) if name == "efficientnet" else load_backbone(name, device=device) for name in panel}
     table: dict[str, list[list[float]]] = {name: [] for name in painters}

@@ -22,11 +22,15 @@ from make_pocket import (
     measure_variance,
     paint,
     rate,
+    shape_of,
+    shaped,
     unexplained,
+    widened,
 )
 from PIL import Image
 
 import nstlib as nst
+from nstlib.architecture import BACKBONES
 from nstlib.backbone import Backbone
 
 PLAN = replace(
@@ -229,3 +233,29 @@ def test_pictures_are_found_below_folders_and_can_be_held_out(tmp_path, rng):
         nst.save_image(torch.rand(1, 3, 40, 50, generator=rng), tmp_path / name)
     photos, art = load_pictures([tmp_path], exclude=("b.*",))
     assert (len(photos), len(art)) == (1, 1)
+
+
+@pytest.fixture
+def backbones():
+    """The library's networks, as they were when the test is over."""
+    before = dict(BACKBONES)
+    yield BACKBONES
+    BACKBONES.clear()
+    BACKBONES.update(before)
+
+
+def test_a_wider_network_begins_where_the_narrower_is(rng, backbones):
+    """The old channels' maps are the same, and the new ones answer, so that training can find a use for them."""
+    narrow = nst.load_backbone("pocket")
+    name = shaped((24, 56, 96, 176, 208))
+    weights = widened(narrow.state_dict(), name)
+    assert name == shape_of(weights) == "pocket-24-56-96-176-208" and shape_of(narrow.state_dict()) == "pocket"
+    wide, image = Backbone(backbones[name], weights), torch.rand(1, 3, 64, 64, generator=rng)
+    layers = ["relu1_1", "relu2_1", "relu3_3", "relu5_1"]
+    for layer, before in narrow(image, layers).items():
+        after, count = wide(image, layers)[layer], before.shape[1]
+        assert after.shape[1] == wide.layers[layer].channels
+        torch.testing.assert_close(after[:, :count], before)
+        assert after.shape[1] == count or after[:, count:].amax() > 0
+    with pytest.raises(click.UsageError, match="only widens"):
+        widened(weights, "pocket")
