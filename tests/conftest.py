@@ -18,6 +18,16 @@ from nstlib.weights import find_weights
 
 torch.set_num_threads(1)
 
+SHARE_NOTHING = {"test_notebooks.py", "test_student.py"}  # their tests take minutes each
+
+
+@pytest.hookimpl(tryfirst=True)  # before each process tells the others what it found
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Keep the tests of a file, which share fixtures, in one process; a whole notebook runs wherever a core is free."""
+    for item in items:
+        if item.path.name not in SHARE_NOTHING:
+            item.add_marker(pytest.mark.xdist_group(str(item.path)))
+
 
 @pytest.fixture
 def rng() -> torch.Generator:
