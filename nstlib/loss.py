@@ -22,7 +22,7 @@ from .backbone import Backbone
 from .cuda import captured
 from .engine import Engine
 from .errors import InputError, choose
-from .style import STATISTICS, Regions, Statistic, chosen, guides
+from .style import STATISTICS, Regions, Statistic, chosen, directed, guides, positions, sample
 
 __all__ = [
     "CONTENT_REDUCTIONS",
@@ -35,13 +35,14 @@ __all__ = [
     "content_loss",
     "content_terms",
     "divide_shares",
+    "self_similarity",
     "style_terms",
     "tv_loss",
     "tv_term",
 ]
 
 # The power of the features' (or pixels') scale that each grows with.
-CONTENT_REDUCTIONS = {"mean": 2, "sum": 2, "relative": 0}
+CONTENT_REDUCTIONS = {"mean": 2, "sum": 2, "relative": 0, "similarity": 0}
 TV_KINDS = {"l1": 1, "l2": 2, "isotropic": 1, "nine-point": 2}
 TV_REDUCTIONS = ("sum", "mean")
 GUIDANCE = ("gram", "sum")  # how the style of a region is compared
@@ -82,13 +83,13 @@ def total(first: Tensor, *more: Tensor) -> Tensor:
 
 
 def content_loss(features: Tensor, target: Tensor, reduction: str = "mean") -> Tensor:
-    """Squared distance of two feature maps.
+    """Distance of two feature maps; squared, but for "similarity".
 
     Args:
         features: F (1, N, H, W), of the image.
         target: P, of the same shape, of the content.
         reduction: "mean" over all elements; "sum" (Gatys et al. 2016, equation 1, has half of it); "relative",
-            ‖F - P‖² / ‖P‖², which means the same on every layer and network.
+            ‖F - P‖² / ‖P‖², which means the same on every layer and network; "similarity", see `self_similarity`.
 
     Raises:
         InputError: another reduction.
@@ -98,7 +99,24 @@ def content_loss(features: Tensor, target: Tensor, reduction: str = "mean") -> T
     features, target = features.to(dtype), target.to(dtype)
     if reduction == "relative":
         return F.mse_loss(features, target, reduction="sum") / target.square().sum().clamp_min(1e-12)
+    if reduction == "similarity":
+        return (self_similarity(features) - self_similarity(target)).abs().sum(0).mean()
     return F.mse_loss(features, target, reduction=reduction)
+
+
+def self_similarity(features: Tensor) -> Tensor:
+    """How far a map's positions are from each other by cosine (K, K), each column adding up to 1.
+
+    It keeps what is like what, and leaves what it looks like to the style (Kolkin et al. 2019, "STROTSS", equation 7;
+    there with a mean where `content_loss` adds the rows up). K positions, the same ones every time, stand for all.
+
+    Args:
+        features: (1, N, H, W).
+    """
+    f = positions(features)
+    unit = directed(f[:, sample(f.shape[1], f.device)])
+    far = 1 - unit.T @ unit
+    return far / far.sum(0, keepdim=True).clamp_min(1e-6)
 
 
 def tv_loss(image: Tensor, kind: str = "l2", reduction: str = "sum") -> Tensor:

@@ -81,7 +81,10 @@ class Recipe:
 
     content_layers: Mapping[str, float] = field({"relu3_3": 1.0}, Weighted(), "content layers and their weights")
     content_reduction: str = field(
-        "relative", Choice(CONTENT_REDUCTIONS), "content term: mean, sum or relative", only=("content_weight", ...)
+        "relative",
+        Choice(CONTENT_REDUCTIONS),
+        "content term: mean, sum, relative or similarity",
+        only=("content_weight", ...),
     )
     content_weight: float = field(0.02, WEIGHT, "weight of the content term (alpha)")
 

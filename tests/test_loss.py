@@ -11,6 +11,7 @@ from nstlib.architecture import Architecture, vgg
 from nstlib.backbone import Backbone
 from nstlib.errors import InputError
 from nstlib.loss import (
+    CONTENT_REDUCTIONS,
     TV_KINDS,
     Objective,
     Term,
@@ -53,7 +54,17 @@ def terms(tiny, rng):
 # Content
 
 
-@pytest.mark.parametrize("reduction", ["mean", "sum", "relative"])
+def far_from_each_other(f):
+    """Distances by cosine of each position from each, their columns adding up to 1, in NumPy."""
+    x = f[0].reshape(len(f[0]), -1).T
+    lengths = np.sqrt(np.sum(x**2, 1) + 1e-6 * np.mean(np.sum(x**2, 1)))
+    far = np.array(
+        [[1 - a @ b / (m * n) for b, n in zip(x, lengths, strict=True)] for a, m in zip(x, lengths, strict=True)]
+    )
+    return far / far.sum(0)
+
+
+@pytest.mark.parametrize("reduction", CONTENT_REDUCTIONS)
 def test_content_loss_is_that_of_numpy(reduction, rng):
     features, target = (torch.randn(1, 3, 4, 5, generator=rng, dtype=torch.float64) for _ in range(2))
     f, p = features.numpy(), target.numpy()
@@ -61,11 +72,21 @@ def test_content_loss_is_that_of_numpy(reduction, rng):
         "mean": sum((x - y) ** 2 for x, y in zip(f.flat, p.flat, strict=True)) / 60,
         "sum": np.linalg.norm(f - p) ** 2,
         "relative": (np.linalg.norm(f - p) / np.linalg.norm(p)) ** 2,
+        "similarity": np.abs(far_from_each_other(f) - far_from_each_other(p)).sum(0).mean(),
     }
     assert content_loss(features, target, reduction).item() == pytest.approx(expected[reduction], rel=1e-12)
 
 
-@pytest.mark.parametrize("reduction", ["mean", "sum", "relative"])
+def test_similarity_keeps_what_is_like_what_and_no_colours(rng):
+    """Features that are turned as a whole, or longer, are as like each other as before; changed places are not."""
+    features = torch.randn(1, 6, 5, 4, generator=rng, dtype=torch.float64)
+    turn = torch.linalg.qr(torch.randn(6, 6, generator=rng, dtype=torch.float64)).Q
+    turned = torch.einsum("ij,bjhw->bihw", turn, 3 * features)
+    assert content_loss(turned, features, "relative") > 1 > 1e-9 > content_loss(turned, features, "similarity")
+    assert content_loss(features.flip(3), features, "similarity") > 0.1
+
+
+@pytest.mark.parametrize("reduction", CONTENT_REDUCTIONS)
 def test_content_gradient_is_that_of_finite_differences(reduction, rng, check_gradient):
     target = torch.randn(1, 2, 3, 4, generator=rng, dtype=torch.float64)
     start = torch.randn(1, 2, 3, 4, generator=rng, dtype=torch.float64)

@@ -15,7 +15,7 @@ from formulas import FORMULAS, MEAN, STD
 from nstlib.architecture import BACKBONES, Architecture, Spec
 from nstlib.backbone import Backbone
 from nstlib.errors import InputError
-from nstlib.loss import TV_KINDS, Objective, content_terms, style_terms, tv_term
+from nstlib.loss import CONTENT_REDUCTIONS, TV_KINDS, Objective, content_terms, style_terms, tv_term
 from nstlib.recipe import Recipe
 from nstlib.recipes import DEFAULT_RECIPE, RECIPES, convert
 from nstlib.style import STATISTICS
@@ -220,7 +220,7 @@ def test_content_conversion_is_exact(old, new, tiny):
 @pytest.mark.parametrize(
     "changes",
     [{"statistic": name} for name, kind in STATISTICS.items() if kind.power is not None]
-    + [{"content_reduction": name} for name in ("mean", "sum", "relative")]
+    + [{"content_reduction": name} for name in CONTENT_REDUCTIONS]
     + [{"tv_kind": name} for name in TV_KINDS]
     + [{"tv_kind": name, "tv_space": "pixels"} for name in TV_KINDS],
     ids=lambda changes: "-".join(changes.values()),

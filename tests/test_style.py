@@ -8,7 +8,20 @@ import torch
 from scipy.linalg import sqrtm
 
 from nstlib.errors import InputError
-from nstlib.style import STATISTICS, covariance, directions, gram, mean_std, nearest_patch, patches, sliced
+from nstlib.style import (
+    SAMPLE,
+    STATISTICS,
+    covariance,
+    directions,
+    gram,
+    mean_std,
+    nearest,
+    nearest_patch,
+    patches,
+    relaxed_transport,
+    sample,
+    sliced,
+)
 
 EVERY = pytest.mark.parametrize("name", STATISTICS)
 FORGETFUL = [name for name in STATISTICS if name != "patches"]
@@ -99,6 +112,18 @@ def judge_patches(f, g):
     return np.mean([np.mean((a - max(cut(g), key=lambda b, a=a: cosine(a, b))) ** 2) for a in cut(f)])
 
 
+def judge_relaxed_emd(f, g):
+    """The relaxation by the whole matrix of costs, and the moments by their definition."""
+    a, b = (m.reshape(len(m), -1).T for m in (f, g))
+    softly = 1e-6 * np.mean(np.sum(b**2, 1))
+    u, v = (m / np.sqrt(np.sum(m**2, 1, keepdims=True) + softly) for m in (a, b))
+    cost = np.array([[np.sum((x - y) ** 2) / 2 for y in v] for x in u])
+    moved = a.mean(0) - b.mean(0), np.cov(a.T, bias=True) - np.cov(b.T, bias=True)
+    wanted = b.mean(0), np.cov(b.T, bias=True)
+    beside = sum(np.sum(d**2) / np.sum(w**2) for d, w in zip(moved, wanted, strict=True))
+    return max(cost.min(1).mean(), cost.min(0).mean()) + beside
+
+
 JUDGES = {
     "gram-relative": judge_relative,
     "gram-e": judge_e,
@@ -110,6 +135,7 @@ JUDGES = {
     "mmd": judge_mmd,
     "sliced": judge_sliced,
     "patches": judge_patches,
+    "relaxed-emd": judge_relaxed_emd,
 }
 
 
@@ -216,7 +242,12 @@ def test_forgets_where_things_are(name, rng):
     features, describe = feature_map(rng), STATISTICS[name].describe
     other = shuffled(features, rng)
     assert not torch.equal(features, other)
-    np.testing.assert_allclose(describe(other), describe(features), rtol=1e-9, atol=1e-12)
+    distance, target = STATISTICS[name].distance, describe(feature_map(rng, height=5))
+    assert distance(describe(other), target).item() == pytest.approx(
+        distance(describe(features), target).item(), rel=1e-9
+    )
+    if name != "relaxed-emd":  # whose description is the cloud itself, in no order that counts
+        np.testing.assert_allclose(describe(other), describe(features), rtol=1e-9, atol=1e-12)
 
 
 def test_patches_remember_what_lies_beside_what(rng):
@@ -331,6 +362,31 @@ def test_directions_are_unit_vectors_and_stay(rng):
     assert torch.linalg.matrix_rank(again) == 7
     features = feature_map(rng, dtype=torch.float32)
     assert torch.equal(sliced(features), sliced(features))
+
+
+def test_transport_takes_no_more_memory_for_more_positions(rng):
+    """In parts as at once, both ways; and of a large style map, positions at random stand for all."""
+    value, target = (feature_map(rng, height=h, width=50)[0].flatten(1) for h in (30, 60))
+    few = target[:, sample(3000, target.device)]
+    assert few.shape == (5, SAMPLE) and len(set(sample(3000, target.device).tolist())) == SAMPLE
+    for columns in (7, 4096):
+        there, back = nearest(value, few, columns)
+        far = torch.cdist(value.T, few.T)
+        assert torch.equal(there, far.argmin(1)) and torch.equal(back, far.argmin(0))
+    assert relaxed_transport(value, target, columns=7) == pytest.approx(
+        relaxed_transport(value, target).item(), rel=1e-12
+    )
+    whole = judge_relaxed_emd(*(m.reshape(5, -1, 50).numpy() for m in (value, target)))
+    assert relaxed_transport(value, target).item() == pytest.approx(whole, rel=0.2)
+
+
+def test_transport_is_finite_where_there_is_nothing(rng):
+    """A position where every channel is 0, as after a ReLU, has no direction, and must not have a steep slope."""
+    features = feature_map(rng)
+    features[..., 0, 0] = 0
+    features.requires_grad_()
+    (gradient,) = torch.autograd.grad(compare("relaxed-emd", features, feature_map(rng)), features)
+    assert gradient.isfinite().all() and gradient.abs().max() < 1e3
 
 
 @EVERY
