@@ -175,8 +175,8 @@ def judge(
     loaded = [load_image(getattr(p, "image", p), size, smallest=TOO_SMALL) for p in pictures]
     photograph, painting = load_image(content), surroundings_filled(load_image(style))
     labels = list(names or map(label, pictures, range(1, len(pictures) + 1)))
-    panel = {name: load_backbone(name, device=place) for name in panel_of(networks)}
-    notes = list(dict.fromkeys(note for p in loaded for note in stretched(photograph, p)))
+    panel, notes = panel_of(networks, place)
+    notes += dict.fromkeys(note for p in loaded for note in stretched(photograph, p))
     seen = ((picture.source, note) for picture in (photograph, painting) for note in picture.notes)
     notes += [f"{source}: {note}, and judged so" for source, note in seen if "transparent" in note or "style" in note]
     judged = []
@@ -197,18 +197,27 @@ def judge(
     return Judgement(tuple(judged), tuple(notes))
 
 
-def panel_of(names: Sequence[str] | None) -> list[str]:
-    """The networks that will judge.
+def panel_of(names: Sequence[str] | None, device: torch.device) -> tuple[dict[str, Backbone], list[str]]:
+    """The networks that will judge, by name, and notes on those that cannot.
 
     Args:
-        names: as they were asked for; None for all whose weights are here.
+        names: as they were asked for; None for all whose weights are here and can be read.
+        device: where they will look.
 
     Raises:
-        InputError: an unknown one.
+        InputError: one that was asked for is unknown, or cannot be had.
     """
-    if names is None:
-        return [name for name in BACKBONES if look_for_weights(name)[0]]
-    return [choose("backbone", name, BACKBONES) for name in names]
+    if names is not None:
+        known = [choose("backbone", name, BACKBONES) for name in names]  # all, before any is downloaded
+        return {name: load_backbone(name, device=device) for name in known}, []
+    panel, notes = {}, []
+    for name in BACKBONES:
+        if look_for_weights(name)[0]:
+            try:
+                panel[name] = load_backbone(name, device=device)
+            except InputError as error:
+                notes.append(f"{name} does not judge: {error}")
+    return panel, notes
 
 
 def label(source: Any, number: int) -> str:
