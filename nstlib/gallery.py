@@ -273,7 +273,7 @@ def outcome(url: str, name: str) -> bytes | BaseException:
 
 def too_slow(name: str) -> InputError:
     advice = "try again, or download it in a browser and give the file"
-    return InputError(f"'{name}' took longer than {TIMEOUT_S:g} s: {advice}")
+    return InputError(f"'{name}' was silent for {TIMEOUT_S / 2:g} s, or took {TIMEOUT_S:g} s and more: {advice}")
 
 
 def opener() -> urllib.request.OpenerDirector:
