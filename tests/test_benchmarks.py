@@ -323,12 +323,14 @@ def test_painting_in_one_pass_is_judged_beside_magentas(monkeypatch):
 
         return paint
 
-    monkeypatch.setattr(fast, "painters", lambda plan: {fast.WCT: painter(1.0), fast.MAGENTA: painter(0.2)})
+    shares = {fast.WCT: 1.0, fast.MAGENTA: 0.2, fast.TRANSPORT: 0.3, fast.OPTIMISER: 0.9}
+    monkeypatch.setattr(fast, "painters", lambda plan: {who: painter(share) for who, share in shares.items()})
     monkeypatch.setattr(fast, "find_weights", lambda name: name == "pocket")
     rows = {(row.who, row.what): row for row in fast.fast(replace(QUICK, fast_pairs=2))}
     ours, theirs = (rows[who, "pocket: style"] for who in (fast.WCT, fast.MAGENTA))
     assert ours.value > theirs.value and len(ours.samples) == 2
     assert rows[f"{fast.WCT} / {fast.MAGENTA}", "pocket: style, pairs at or above"].value == 2
+    assert rows[f"{fast.TRANSPORT} / {fast.OPTIMISER}", "pocket: style, pairs at or above"].value == 0
     assert rows[fast.WCT, "pocket: content"].value > rows[fast.MAGENTA, "pocket: content"].value > 0
     assert {row.unit for row in rows.values() if row.what == "seconds"} == {"s"}
 
