@@ -287,16 +287,17 @@ def nearest_patch(value: Tensor, target: Tensor, rows: int = 2048) -> Tensor:
 
 
 @lru_cache(maxsize=64)
-def sample(count: int, device: torch.device) -> Tensor:
-    """The numbers of `SAMPLE` positions at random, the same ones every time; of all, if there are no more.
+def sample(count: int, device: torch.device, size: int = SAMPLE) -> Tensor:
+    """The numbers of some positions at random, the same ones every time; of all, if there are no more.
 
     Args:
         count: of positions.
         device: of the result.
+        size: how many are wanted.
     """
-    if count <= SAMPLE:
+    if count <= size:
         return torch.arange(count, device=device)
-    return torch.randperm(count, generator=torch.Generator().manual_seed(count))[:SAMPLE].sort().values.to(device)
+    return torch.randperm(count, generator=torch.Generator().manual_seed(count))[:size].sort().values.to(device)
 
 
 def directed(features: Tensor, scale: Tensor | None = None) -> Tensor:

@@ -55,13 +55,13 @@ def terms(tiny, rng):
 
 
 def far_from_each_other(f):
-    """Distances by cosine of each position from each, their columns adding up to 1, in NumPy."""
+    """Distances by cosine of each position from each, their rows adding up to 1, in NumPy."""
     x = f[0].reshape(len(f[0]), -1).T
     lengths = np.sqrt(np.sum(x**2, 1) + 1e-6 * np.mean(np.sum(x**2, 1)))
     far = np.array(
         [[1 - a @ b / (m * n) for b, n in zip(x, lengths, strict=True)] for a, m in zip(x, lengths, strict=True)]
     )
-    return far / far.sum(0)
+    return far / far.sum(1, keepdims=True)
 
 
 @pytest.mark.parametrize("reduction", CONTENT_REDUCTIONS)
@@ -72,7 +72,7 @@ def test_content_loss_is_that_of_numpy(reduction, rng):
         "mean": sum((x - y) ** 2 for x, y in zip(f.flat, p.flat, strict=True)) / 60,
         "sum": np.linalg.norm(f - p) ** 2,
         "relative": (np.linalg.norm(f - p) / np.linalg.norm(p)) ** 2,
-        "similarity": np.abs(far_from_each_other(f) - far_from_each_other(p)).sum(0).mean(),
+        "similarity": np.abs(far_from_each_other(f) - far_from_each_other(p)).sum(1).mean(),
     }
     assert content_loss(features, target, reduction).item() == pytest.approx(expected[reduction], rel=1e-12)
 
