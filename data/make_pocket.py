@@ -482,6 +482,34 @@ def measure_variance(
     return out
 
 
+@torch.no_grad()
+def fit_adaptors(student: Student, teachers: Mapping[str, Backbone], crops: Crops, batches: int = 30) -> None:
+    """Give each adaptor of a student that knows something the weights of least squares.
+
+    Random ones would first of all teach the student to forget: its gradients come through them.
+
+    Args:
+        student: its normalisation is folded in.
+        teachers: by name.
+        crops: pictures to look at.
+        batches: of twelve.
+    """
+    student.eval()
+    sums: dict[str, list[Tensor]] = {}
+    for _ in range(batches):
+        pictures = crops.many(12)
+        taught, maps = teach(teachers, student.pairs, pictures), student(pictures)
+        for pair in student.pairs:
+            both = student.align(teachers[pair.teacher], pair, taught[pair], maps[pair.student])
+            target, learned = (x.transpose(0, 1).flatten(1).double() for x in both)
+            found = [learned @ learned.T, target @ learned.T]
+            sums[str(pair)] = [a + b for a, b in zip(sums.get(str(pair), [0, 0]), found, strict=True)]
+    for name, (own, across) in sums.items():
+        ridge = 1e-4 * own.diagonal().mean() * torch.eye(len(own), device=own.device, dtype=own.dtype)
+        weight = torch.linalg.solve(own + ridge, across.T).T
+        student.adaptors[name].weight.copy_(weight[:, :, None, None].float())
+
+
 class Run:
     """A training run with everything that its checkpoint holds, on the device of its teachers.
 
@@ -592,10 +620,19 @@ class Run:
         self.pool.optimise(net, self.crops, self.chance)
         self.pool.round_at = self.step
 
+    def begin(self) -> None:
+        """Measure the teachers' maps, and fit the adaptors of a student that knows something."""
+        self.variance = measure_variance(self.student, self.teachers, self.crops)
+        if self.plan.freeze_at == 0:
+            fit_adaptors(self.student, self.teachers, self.crops)
+            for name, adaptor in self.student.adaptors.items():
+                adaptor.weight.data /= self.variance[name].sqrt().view(-1, 1, 1, 1)  # in units of their deviation
+            self.average.load_state_dict(self.student.state_dict())
+
     def train(self) -> Iterator[str]:
         """Train to the plan's end, yielding a line of news every hundred steps."""
         if not self.variance:
-            self.variance = measure_variance(self.student, self.teachers, self.crops)
+            self.begin()
         news: list[dict[str, Tensor]] = []
         began = time.monotonic()
         while self.step < self.plan.steps:

@@ -1,5 +1,6 @@
 """The training of the embedded network, in miniature: it learns, resumes exactly, and folds without a trace."""
 
+import copy
 import itertools
 import random
 import re
@@ -233,6 +234,30 @@ def test_pictures_are_found_below_folders_and_can_be_held_out(tmp_path, rng):
         nst.save_image(torch.rand(1, 3, 40, 50, generator=rng), tmp_path / name)
     photos, art = load_pictures([tmp_path], exclude=("b.*",))
     assert (len(photos), len(art)) == (1, 1)
+
+
+@pytest.mark.slow
+def test_a_student_that_knows_something_begins_with_fitted_adaptors(teachers, pictures, tmp_path):
+    """No other linear map of its maps, and least of all a random one, is nearer to the teacher's."""
+    knows = nst.load_backbone("pocket").state_dict()
+    run = Run(replace(PLAN, freeze_at=0), teachers, pictures, pictures, tmp_path, knows)
+    images = [run.crops.many(1) for _ in range(6)]
+
+    def left():
+        """The unexplained share, in the teacher's units."""
+        seen = copy.deepcopy(run.average)
+        for name, adaptor in seen.adaptors.items():
+            adaptor.weight.data *= run.variance[name].sqrt().view(-1, 1, 1, 1)
+        return unexplained(seen, teachers, images)
+
+    run.variance = measure_variance(run.student, teachers, run.crops, batches=2)
+    before = left()
+    run.begin()
+    fitted = left()
+    assert all(fitted[pair] < 0.9 * before[pair] for pair in fitted)
+    for adaptor in run.average.adaptors.values():
+        adaptor.weight.data *= 1.1
+    assert sum(left().values()) > sum(fitted.values())
 
 
 @pytest.fixture
