@@ -16,10 +16,11 @@ from matplotlib.figure import Figure
 from PIL import Image
 
 import nstlib as nst
-from nstlib import FLIGHT_AXES, flight
+from nstlib import FLIGHT_AXES, flight, plot, recorder
 from nstlib.errors import InputError
 from nstlib.widget import chooser, controls, flight_recorder, panel, still
 from nstlib.widget.chooser import choose
+from nstlib.widget.panels import encode_quickly
 
 SMALL = {"size": 48, "pyramid": (), "weights": "random", "device": "cpu", "precision": "float32", "show": False}
 
@@ -238,6 +239,16 @@ def test_the_flight_recorder_shows_what_was_recorded():
         assert [(k, float(v)) for k, v in found if k in kinds] == [(k, float(f"{v:.3g}")) for k, v in kinds.items()]
 
 
+def test_a_figure_with_a_photograph_travels_as_a_jpeg_and_lines_as_a_png(rng):
+    """A fifth of the bytes, which the page waits for."""
+    ends = {1: (0.5, 0.1), 10: (0.2, 0.6)}
+    found = plot.compromise(ends, 1.0, chosen=1, picture=torch.rand(1, 3, 200, 300, generator=rng))
+    kind, data = encode_quickly(found)
+    assert kind == "image/jpeg" and Image.open(io.BytesIO(data)).format == "JPEG"
+    kind, data = encode_quickly(plot.convolution([[0, 1], [2, 3]], [[1]]))
+    assert kind == "image/png" and Image.open(io.BytesIO(data)).size[0] == 900
+
+
 def test_a_photograph_takes_no_matplotlib(monkeypatch):
     monkeypatch.setattr(Figure, "savefig", lambda *_, **__: pytest.fail("savefig of a photograph"))
     monkeypatch.setattr(Figure, "draw", lambda *_, **__: pytest.fail("a photograph is drawn"))
@@ -247,8 +258,7 @@ def test_a_photograph_takes_no_matplotlib(monkeypatch):
 
 
 def test_a_point_is_run_for_real(monkeypatch):
-    monkeypatch.setattr("nstlib.recorder.SIZE", 48)
-    monkeypatch.setattr("nstlib.recorder.FRAMES", (2, 3))
+    monkeypatch.setattr(recorder, "BASE", recorder.BASE.changed(size=48, style_size=48, evaluations=3))
     made = flight_recorder()
     made.run.start.click()
     assert made.run.worker.wait(60) and made.run.result.evaluations in (3, 4)  # the last iteration ends

@@ -23,6 +23,7 @@ __all__ = [
     "LINES",
     "WIDTH",
     "array",
+    "as_photograph",
     "by_name",
     "encode",
     "finish",
@@ -125,11 +126,19 @@ def encode(figure: Figure) -> tuple[str, bytes]:
     # Without an engine that makes room for them, labels stand where the edge cuts them off.
     figure.savefig(drawn, format="png", bbox_inches=None if figure.get_layout_engine() else "tight")
     image = Image.open(drawn).convert("RGB")
-    if image.getcolors(MANY) is None:
-        image.save(out, "JPEG", quality=82)
-        return "image/jpeg", out.getvalue()
+    if photograph := as_photograph(image):
+        return "image/jpeg", photograph
     image.quantize(256, Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE).save(out, "PNG", optimize=True)
     return "image/png", out.getvalue()
+
+
+def as_photograph(image: Image.Image) -> bytes:
+    """A picture with thousands of colours as a JPEG; nothing for lines and text."""
+    if image.getcolors(MANY):
+        return b""
+    out = io.BytesIO()
+    image.save(out, "JPEG", quality=82)
+    return out.getvalue()
 
 
 def need(right: bool, message: str) -> None:

@@ -12,7 +12,7 @@ from typing import Any
 from PIL import Image
 
 from ..errors import in_words
-from ..plot.figures import encode
+from ..plot.figures import as_photograph, encode
 from ..show import image_html, words_html
 from ..transfer import Transfer
 from .controls import control, described, label, ordered, widgets
@@ -147,7 +147,7 @@ def html_of(shown: Any, encode: Callable[[Any], tuple[str, bytes]]) -> str:
 
 
 def encode_quickly(figure: Any) -> tuple[str, bytes]:
-    """A figure as a PNG that is larger and sooner there than one that is to be kept.
+    """(type, bytes) of a figure: a PNG that is larger and sooner there than one that is to be kept; or a JPEG as there.
 
     Args:
         figure: matplotlib's.
@@ -157,5 +157,8 @@ def encode_quickly(figure: Any) -> tuple[str, bytes]:
     canvas, file = FigureCanvasAgg(figure), io.BytesIO()
     canvas.draw()
     drawn = Image.frombuffer("RGBA", canvas.get_width_height(), canvas.buffer_rgba(), "raw", "RGBA", 0, 1)
-    drawn.convert("RGB").save(file, "PNG", compress_level=1)
+    image = drawn.convert("RGB")
+    if photograph := as_photograph(image):
+        return "image/jpeg", photograph
+    image.save(file, "PNG", compress_level=1)
     return "image/png", file.getvalue()
