@@ -107,7 +107,7 @@ def content_loss(features: Tensor, target: Tensor, reduction: str = "mean") -> T
 def self_similarity(features: Tensor) -> Tensor:
     """How far some positions of a map are from all of them by cosine (K, M), each row adding up to 1.
 
-    It keeps what is like what, and leaves what it looks like to the style (Kolkin et al. 2019, "STROTSS", equation 7).
+    It keeps what is like what, and leaves what it looks like to the style (Kolkin et al. 2019, "STROTSS").
     The paper compares 1,024 positions with each other, drawn anew at each step. Here they stay, because L-BFGS needs a
     loss that does not move; so a quarter of them is compared with all positions: if others did not count, the picture
     would be speckled where they are.

@@ -338,14 +338,15 @@ def nearest(here: Tensor, there: Tensor, columns: int) -> tuple[Tensor, Tensor]:
 
 
 def relaxed_transport(value: Tensor, target: Tensor, columns: int = 4096) -> Tensor:
-    """Relaxed earth mover's distance by cosine, and what it cannot see (Kolkin et al. 2019, "STROTSS", equations 4, 5).
+    """Relaxed earth mover's distance by cosine, and what it cannot see (Kolkin et al. 2019, "STROTSS").
 
     The distance of two clouds of positions is the greater of two means: how far each position is from its nearest in
     the style, and how far each of the style is from its nearest here. Far is 1 - cosine, which is half the squared
     distance of unit vectors. It knows no lengths, so means and covariances are compared too; by ‖Δ‖² / ‖target‖²,
     where the paper has sums of absolute values, so that every layer counts alike. The paper draws 1,024 positions of
     both anew at each step; here they are the style's, and stay, and all of the image's are compared, because L-BFGS
-    needs a loss that does not move.
+    needs a loss that does not move. Its vectors join all layers, and a further term compares the palettes; here each
+    layer is a term, as for every statistic.
 
     Args:
         value: the image's `positions` (N, M).
