@@ -322,8 +322,8 @@ def nearest(here: Tensor, there: Tensor, columns: int) -> tuple[Tensor, Tensor]:
         there: points (N, K).
         columns: points of `here` that are compared at once.
     """
-    halves, one = [-0.5 * points.square().sum(0, keepdim=True) for points in (here, there)], here[:1] * 0 + 1
-    here, there = torch.cat([here, halves[0], one]), torch.cat([there, there[:1] * 0 + 1, halves[1]])
+    own, other = (-0.5 * points.square().sum(0, keepdim=True) for points in (here, there))
+    here, there = torch.cat([here, own, torch.ones_like(own)]), torch.cat([there, torch.ones_like(other), other])
     parts, forth, most = here.split(columns, 1), [], []
     for part in parts:
         closeness = part.T @ there  # (columns, K), minus half of the squared distances
