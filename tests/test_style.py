@@ -364,8 +364,8 @@ def test_directions_are_unit_vectors_and_stay(rng):
     assert torch.equal(sliced(features), sliced(features))
 
 
-def test_transport_takes_no_more_memory_for_more_positions(rng):
-    """In parts as at once, both ways; and of a large style map, positions at random stand for all."""
+def test_transport_is_the_same_in_parts_as_at_once(rng):
+    """Both ways; and of a large style map, positions at random stand for all."""
     value, target = (feature_map(rng, height=h, width=50)[0].flatten(1) for h in (30, 60))
     few = target[:, sample(3000, target.device)]
     assert few.shape == (5, SAMPLE) and len(set(sample(3000, target.device).tolist())) == SAMPLE
