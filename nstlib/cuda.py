@@ -7,6 +7,10 @@ A GPU multiplies faster than it reads memory, and faster than a host can tell it
 - a convolution, its bias and its ReLU are one kernel (`convolve_relu`): two passes through memory are spared;
 - a Gram matrix of a map in half precision is one product on tensor cores, with its sums and result in float32
   (`outer_product`), where a processor converts the map part by part;
+- what follows a pooling or a Gram matrix on the way back is done in the same kernel, and which pixel won is compared
+  there, not looked up (`pool`, `unpool`, `add_product`; `kernels`, where there is Triton);
+- pixels have eight channels, five of them empty (`by_eights`), which tensor cores take without a copy;
+- L-BFGS's vectors are multiplied one by one (`products`), which all multiprocessors take part in;
 - maps are not worked through in bands (`memory.ways`), which fit a processor's cache and leave a GPU half empty.
 
 None of it is needed: what cannot be done somewhere, with an older torch or another library, is done in the plain way
@@ -18,6 +22,8 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable, Hashable, Iterator
 from contextlib import contextmanager
+from functools import cache
+from importlib.util import find_spec
 from typing import Any
 
 import torch
@@ -26,7 +32,20 @@ from torch.nn import functional as F
 
 from .machine import is_out_of_memory
 
-__all__ = ["FasterWay", "autotuned", "captured", "convolve_relu", "outer_product"]
+__all__ = [
+    "FasterWay",
+    "add_product",
+    "autotuned",
+    "by_eights",
+    "captured",
+    "convolve_relu",
+    "outer_product",
+    "pool",
+    "products",
+    "rectify_gradient",
+    "set_aside",
+    "unpool",
+]
 
 PART = 2**18  # numbers of a map that are converted at a time
 
@@ -57,8 +76,12 @@ class FasterWay:
         self.what, self.fast, self.plain, self.tolerance, self.suits = what, fast, plain, tolerance, suits
         self.known: dict[Hashable, bool] = {}
 
+    def takes(self, first: Tensor, *others: Any) -> bool:
+        """Whether the faster way is for such arguments, where they are."""
+        return is_on_cuda(first) and self.suits(first, *others)
+
     def __call__(self, first: Tensor, *others: Any) -> Tensor:
-        if not (is_on_cuda(first) and self.suits(first, *others)):
+        if not self.takes(first, *others):
             return self.plain(first, *others)
         kind = tuple(kind_of(x) for x in (first, *others))
         if kind not in self.known:
@@ -77,7 +100,7 @@ class FasterWay:
             if bool(difference <= self.tolerance * largest) and bool(found.sum(dtype=torch.float32).isfinite()):
                 return True
             reason = f"it differs by {float(difference):.2g} of {float(largest):.2g}"
-        except (RuntimeError, TypeError, AttributeError) as error:
+        except Exception as error:  # a compiler that is not there, say
             if is_out_of_memory(error):
                 raise
             reason = (str(error) or repr(error)).splitlines()[0][:200]
@@ -137,6 +160,67 @@ def sum_at_once(f: Tensor) -> Tensor:
     return torch.mm(f, f.T, out_dtype=torch.float32)
 
 
+def max_pool(x: Tensor, kernel: int, step: int, rounds_up: bool) -> Tensor:
+    """The largest number of each window (1, N, h, w).
+
+    Args:
+        x: (1, N, H, W).
+        kernel: rows and columns of a window.
+        step: from one to the next.
+        rounds_up: whether a window that reaches out of the map counts.
+    """
+    return F.max_pool2d(x, kernel, step, ceil_mode=rounds_up)
+
+
+def pool_by_twos(x: Tensor, kernel: int, step: int, rounds_up: bool) -> Tensor:
+    """The same of windows of two by two, in the least time that memory allows."""
+    rows, columns = ((side + rounds_up) // 2 for side in x.shape[-2:])
+    return kernels().pool(x, rows, columns)
+
+
+def look_winners_up(gradient: Tensor, x: Tensor, kernel: int, step: int, rounds_up: bool, rectified: bool) -> Tensor:
+    """The gradient of a pooling's input (1, N, H, W), where the first of the largest has a window's.
+
+    Args:
+        gradient: of its result (1, N, h, w).
+        x: its input. Winners are found again, because torch's indices take four times the map.
+        kernel: as in `max_pool`.
+        step: likewise.
+        rounds_up: likewise.
+        rectified: whether a ReLU before it is gone back through too.
+    """
+    aten, windows = torch.ops.aten, ([kernel] * 2, [step] * 2, [0, 0], [1, 1], rounds_up)
+    g = aten.max_pool2d_with_indices_backward(gradient, x, *windows, aten.max_pool2d_with_indices(x, *windows)[1])
+    return rectify_gradient(g, x) if rectified else g
+
+
+def compare_winners(gradient: Tensor, x: Tensor, kernel: int, step: int, rounds_up: bool, rectified: bool) -> Tensor:
+    """The same for windows of two by two in one pass, without indices."""
+    return kernels().unpool(gradient, x, rectified)
+
+
+def rectify_gradient(gradient: Tensor, output: Tensor) -> Tensor:
+    """The gradient through a ReLU, in place: nothing where the output is 0."""
+    return torch.ops.aten.threshold_backward.grad_input(gradient, output, 0, grad_input=gradient)
+
+
+def multiply_add_rectify(gradient: Tensor, features: Tensor, slope: Tensor) -> Tensor:
+    """(G + D F) ∘ [F > 0] (1, N, h, w): what comes back through a ReLU with what a product of its map adds.
+
+    Args:
+        gradient: G, of F's shape.
+        features: F (1, N, h, w), what the ReLU returned.
+        slope: D (N, N), symmetric.
+    """
+    product = (features.squeeze(0).flatten(1).T @ slope).T.view_as(features)
+    return rectify_gradient(product.add_(gradient), features)
+
+
+def add_product_at_once(gradient: Tensor, features: Tensor, slope: Tensor) -> Tensor:
+    """The same in one kernel."""
+    return kernels().add_product(gradient, features, slope)
+
+
 def come_by_eights(x: Tensor, weight: Tensor, *_: Any) -> bool:
     """Whether channels come in the numbers that cuDNN's fused kernels take, so not the three of pixels."""
     return x.dtype != torch.float64 and weight.shape[0] % 8 == weight.shape[1] % 8 == 0
@@ -147,10 +231,83 @@ def is_half(f: Tensor) -> bool:
     return f.dtype in (torch.bfloat16, torch.float16)
 
 
+def is_dense(x: Tensor) -> bool:
+    """Whether the kernels in Triton take a map: its channels last and in eights."""
+    return has_triton() and x.shape[1] % 8 == 0 and x.is_contiguous(memory_format=torch.channels_last)
+
+
+def is_by_twos(x: Tensor, kernel: int, step: int, *_: Any) -> bool:
+    """Whether windows lie side by side, two by two, on such a map."""
+    return kernel == step == 2 and x.dtype != torch.float64 and is_dense(x)
+
+
+@cache
+def has_triton() -> bool:
+    """Whether kernels can be written in Python here: not on Windows, say."""
+    return find_spec("triton") is not None
+
+
+def kernels() -> Any:
+    """Those in Triton, which takes a second to import."""
+    from . import kernels
+
+    return kernels
+
+
 convolve_relu = FasterWay(
     "a convolution with its ReLU", convolve_and_relu, convolve_then_relu, 2e-2, suits=come_by_eights
 )
 outer_product = FasterWay("a Gram matrix in half precision", sum_at_once, sum_in_parts, 1e-3, suits=is_half)
+pool = FasterWay("a pooling", pool_by_twos, max_pool, 0, suits=is_by_twos)
+unpool = FasterWay(
+    "a pooling's gradient",
+    compare_winners,
+    look_winners_up,
+    0,
+    suits=lambda g, x, *how: is_dense(g) and is_by_twos(x, *how),
+)
+add_product = FasterWay(
+    "a Gram matrix's gradient",
+    add_product_at_once,
+    multiply_add_rectify,
+    2e-2,
+    suits=lambda g, f, slope: is_half(f) and is_dense(g) and is_dense(f),
+)
+
+
+def by_eights(x: Tensor) -> Tensor:
+    """Pixels, or kernels that take them, in half precision on CUDA: with five empty channels. All else as it is.
+
+    Args:
+        x: (·, N, ·, ·).
+    """
+    return F.pad(x, (0, 0, 0, 0, 0, 5)) if x.shape[1] == 3 and is_half(x) and is_on_cuda(x) else x
+
+
+def products(few: Tensor, many: Tensor) -> Tensor:
+    """Inner products of some long vectors with others (f, m), in one pass over the memory.
+
+    On CUDA in one for each of the few: a product of such shapes is left to a handful of its multiprocessors there.
+
+    Args:
+        few: (f, n).
+        many: (m, n).
+    """
+    return torch.stack([many @ x for x in few]) if is_on_cuda(few) else few @ many.T
+
+
+def set_aside(count: int, device: torch.device) -> None:
+    """Let the memory of an evaluation be one piece on CUDA, from which torch cuts its maps.
+
+    Else it keeps a piece for each map, and those of the large, shallow maps lie beside those of the small, deep ones,
+    though the ones are needed when the others no longer are.
+
+    Args:
+        count: of bytes that maps take at most.
+        device: where.
+    """
+    if device.type == "cuda":
+        torch.empty(count, dtype=torch.uint8, device=device)  # given back at once, and kept by torch
 
 
 @contextmanager
@@ -201,13 +358,16 @@ def capture(evaluate: Callable[[Tensor], object], image: Tensor) -> Callable[[Te
     torch.cuda.current_stream().wait_stream(aside)
     if not possible:
         return evaluate
-    graph = torch.cuda.CUDAGraph()
+    graph, forget_work_space = torch.cuda.CUDAGraph(), torch._C._cuda_clearCublasWorkspaces
+    forget_work_space()  # cuBLAS keeps 32 MB for each thread and stream; a graph has its own
     try:
-        with torch.cuda.graph(graph):
+        with torch.cuda.graph(graph, stream=aside):
             result = evaluate(given)
     except RuntimeError:  # not foreseen; at least the run goes on
         torch.cuda.synchronize()
         return evaluate
+    finally:
+        forget_work_space()
 
     def replay(image: Tensor) -> object:
         given.copy_(image)

@@ -19,6 +19,7 @@ from torch.autograd.function import FunctionCtx
 from torch.nn import functional as F
 
 from .backbone import Backbone
+from .cuda import add_product, set_aside
 from .errors import InputError
 from .float16 import Scale, check, shrink, widen
 from .layers import Rows, Slice, cut, divide, embed, select
@@ -29,6 +30,9 @@ __all__ = ["Engine", "FeaturesInBands", "View"]
 Describe = Callable[
     ..., Tensor
 ]  # of a map (1, N, h, w), and of what is to be known of its rows where there is anything
+
+
+Slope = Callable[[Tensor, Tensor], Tensor]
 
 
 class Region(Protocol):
@@ -43,13 +47,15 @@ class Looker(Protocol):
 
     describe: a map (1, N, h, w) → a mean over its positions, so that those of bands can be averaged; None if the term
     has to see the map whole, and then judge takes the map itself. regions: of the map, which describe takes beside it,
-    those of a band's rows beside the band; None for none.
+    those of a band's rows beside the band; None for none. slope: where `describe` is a product of the map F (N, M) with
+    itself, the gradient of what it returned, and the map → D (N, N), symmetric: that of the map is D F. Else None.
     """
 
     weight: float
     layer: str
     describe: Describe | None
     regions: Region | None
+    slope: Slope | None
     judge: Callable[[Tensor], Tensor]
 
 
@@ -60,6 +66,10 @@ class View:
     layer: str
     describe: Describe | None
     regions: Region | None = None
+    slope: Slope | None = None
+
+
+Look = tuple[int, View, Tensor, Tensor]
 
 
 class Engine:
@@ -106,9 +116,11 @@ class Engine:
         Returns:
             the weighted values, in the terms' order, and a gradient of the image's shape.
         """
-        leaf = image.detach().requires_grad_()
+        leaf, chosen = image.detach().requires_grad_(), self.ways(image.shape[-2:])
+        self.load()
+        set_aside(peak(self.costs(image.shape[-2:]), chosen), image.device)
         scale = None if self.shrunk is None else Scale()
-        seen = self.see(leaf, self.ways(image.shape[-2:]), scale)
+        seen = self.see(leaf, chosen, scale)
         values = [Judged.apply(seen.pop(0), term) for term in self.terms]
         (gradient,) = torch.autograd.grad(sum(values), leaf)
         if scale is not None:
@@ -119,6 +131,12 @@ class Engine:
     def describe(self, image: Tensor) -> list[Tensor]:
         """What each term sees of an image (1, 3, H, W): its `describe` of the map, or the map itself."""
         return self.see(image, ways_to_describe(self.costs(image.shape[-2:])))
+
+    def load(self) -> None:
+        """Copy the weights, unless they are there: they stay, and must not lie among what is given back."""
+        for block in self.blocks:
+            for operation in block.values():
+                operation.load()
 
     def see(self, image: Tensor, chosen: Sequence[Way], scale: Scale | None = None) -> list[Tensor]:
         """What each term sees, in order, with the blocks worked through in the ways `chosen`.
@@ -279,11 +297,11 @@ def look(
     shrunk: float | None,
     *,
     graph: bool,
-) -> list[tuple[int, Tensor, Tensor]]:
+) -> list[Look]:
     """What the views tell of a band's own rows (1, N, owns, w) of a map, added to `told`.
 
     Returns:
-        (number of the view, rows as a leaf, what it tells) of each that looks here; with a `graph` between the two.
+        (its number, the view, rows as a leaf, what it tells) of each that looks here; with a `graph` between the two.
     """
     looks = []
     for i, view in enumerate(views):
@@ -292,7 +310,7 @@ def look(
             with torch.set_grad_enabled(graph):
                 tells = tell(view, leaf, step)
             told[i] = tells.detach() if told[i] is None else told[i] + tells.detach()
-            looks.append((i, leaf, tells))
+            looks.append((i, view, leaf, tells))
     return looks
 
 
@@ -312,25 +330,35 @@ def walk_back(
     `slopes`: of what was told. All gradients are written to: nobody else has them. The tape is empty in the end. In
     float16 the gradients are multiplied with the `scale`, which changes on the way.
     """
-    g, rows = gradient, band[-1].owns
+    g, rows, rectified = gradient, band[-1].owns, False
     for step in reversed(band):
         shape, saved, looks = tape.pop()
-        g = g if g is None else embed(g, rows, step.makes)  # (1, N, makes, w)
-        g, layer = look_back(g, step, looks, slopes, scale), step.operation
+        g, layer = g if g is None else embed(g, rows, step.makes), step.operation  # (1, N, makes, w)
+        if looks:
+            g, rectified = look_back(g, step, looks, slopes, scale)
+        saved, looks = None if rectified else saved, []  # which gives memory back
         factor = scale.factor(g, layer.gain) if scale and layer.gain else None
-        g, rows = layer.backward(g, saved, shape, step.pad, factor), step.takes  # (1, C, takes, W)
+        g = layer.backward(g, saved, shape, step.pad, factor)  # (1, C, takes, W)
+        rows, rectified = step.takes, layer.rectifies
     return g
 
 
 def look_back(
     g: Tensor | None,
     step: Slice,
-    looks: Sequence[tuple[int, Tensor, Tensor]],
+    looks: Sequence[Look],
     slopes: Sequence[Tensor],
     scale: Scale | None,
-) -> Tensor:
-    """The gradient of a band's rows (1, N, makes, w) of a map, with what comes back from the views; None for 0."""
-    for i, leaf, tells in looks:
+) -> tuple[Tensor, bool]:
+    """The gradient of a band's rows (1, N, makes, w) of a map, with what comes back from the views; None for 0.
+
+    And whether it has gone through the ReLU before the map.
+    """
+    last = None
+    for i, view, leaf, tells in looks:
+        if last is None and scale is None and g is not None and can_be_last(view, step, g, leaf):
+            last = leaf, view.slope(slopes[i], leaf)
+            continue
         own = slopes[i] if tells is leaf else pull_back(tells, slopes[i], leaf)  # (1, N, owns, w)
         if scale is not None:
             g = scale.add(g, own if g is None else select(g, step.makes, step.owns), own)
@@ -338,7 +366,13 @@ def look_back(
             g = own.to(leaf.dtype).contiguous(memory_format=torch.channels_last)
         else:
             select(g, step.makes, step.owns).add_(own)
-    return g
+    return (g, False) if last is None else (add_product(g, *last), True)
+
+
+def can_be_last(view: View, step: Slice, g: Tensor, features: Tensor) -> bool:
+    """Whether what comes back from a view can be added, and the ReLU gone back through, in one go."""
+    alone = step.share == 1 and step.operation.rectify and view.slope is not None
+    return alone and add_product.takes(g, features, features)
 
 
 def pull_back(output: Tensor, gradient: Tensor, leaf: Tensor) -> Tensor:

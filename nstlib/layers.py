@@ -21,7 +21,7 @@ from torch.nn import functional as F
 
 from .architecture import Spec
 from .backbone import Backbone, Fire
-from .cuda import convolve_relu
+from .cuda import by_eights, convolve_relu, pool, rectify_gradient, unpool
 from .float16 import LARGEST, shrink
 
 __all__ = ["Block", "Convolution", "Operation", "Pooling", "Rectifier", "Slice", "Squeeze", "cut", "divide"]
@@ -34,22 +34,35 @@ class Operation(Protocol):
 
     copies: bytes that it keeps for the way back, in maps. weights: how many it has. gain: how many times as large as
     the largest number of a gradient the largest may be before it, where kernels can be multiplied by a factor.
+    rectify: whether it ends with a ReLU, which `backward` begins with. rectifies: whether `backward` has gone through
+    the ReLU before it too.
     """
 
     spec: Spec
     copies: float
     weights: int
     gain: float | None
+    rectify: bool
+    rectifies: bool
+
+    def load(self) -> None:
+        """Copy its weights, if they are not copied yet."""
 
     def forward(self, x: Tensor, pad: Rows) -> tuple[Tensor, object]:
         """Output rows from the input rows that they need and so many rows of padding; and what `backward` needs."""
 
     def backward(
-        self, gradient: Tensor, saved: object, shape: torch.Size, pad: Rows, factor: Tensor | None = None
+        self,
+        gradient: Tensor,
+        saved: object,
+        shape: torch.Size,
+        pad: Rows,
+        factor: Tensor | None = None,
     ) -> Tensor:
         """Gradient of the input rows, of `shape`, from that of the output rows, which is overwritten.
 
-        It is multiplied by the `factor` in float16 (see there).
+        It is multiplied by the `factor` in float16 (see there). saved: None if it has gone through the ReLU that the
+        layer ends with.
         """
 
 
@@ -59,7 +72,7 @@ class Convolution:
     shrunk: what the map is multiplied with. In float16 what would be infinite is the largest number that there is.
     """
 
-    copies = 1
+    copies, rectifies = 1, False
 
     def __init__(self, spec: Spec, module: nn.Conv2d, dtype: torch.dtype, *, rectify: bool = True, shrunk: float = 1.0):
         self.spec, self.module, self.dtype, self.rectify, self.shrunk = spec, module, dtype, rectify, shrunk
@@ -68,7 +81,7 @@ class Convolution:
 
     @cached_property
     def weight(self) -> Tensor:
-        return self.module.weight.detach().to(self.dtype).contiguous(memory_format=torch.channels_last)
+        return by_eights(self.module.weight.detach().to(self.dtype)).contiguous(memory_format=torch.channels_last)
 
     @cached_property
     def bias(self) -> Tensor:
@@ -79,26 +92,35 @@ class Convolution:
         """The kernels turned round: for step 1 the gradient is a convolution with them."""
         return self.weight.flip(2, 3).transpose(0, 1).contiguous(memory_format=torch.channels_last)
 
+    def load(self) -> None:
+        _ = self.weight, self.bias, self.spec.step > 1 or self.turned
+
     def forward(self, x: Tensor, pad: Rows) -> tuple[Tensor, Tensor | None]:
         most = max(pad)
         convolve = convolve_relu if self.rectify else F.conv2d
-        y = convolve(x, self.weight, self.bias, self.spec.step, (most, self.spec.padding))
+        y = convolve(by_eights(x), self.weight, self.bias, self.spec.step, (most, self.spec.padding))
         y = crop(y, most - pad[0], most - pad[1])
         if self.ends:
             y.clamp_(-LARGEST, LARGEST)
         return y, y if self.rectify else None
 
     def backward(
-        self, gradient: Tensor, output: Tensor | None, shape: torch.Size, pad: Rows, factor: Tensor | None = None
+        self,
+        gradient: Tensor,
+        output: Tensor | None,
+        shape: torch.Size,
+        pad: Rows,
+        factor: Tensor | None = None,
     ) -> Tensor:
         if output is not None:
             rectify_gradient(gradient, output)
         if self.spec.step > 1:
-            padding = 0, self.spec.padding
-            return torch.nn.grad.conv2d_input(shape, scaled(self.weight, factor), gradient, self.spec.step, padding)
+            padding, taken = (0, self.spec.padding), (1, self.weight.shape[1], *shape[2:])
+            g = torch.nn.grad.conv2d_input(taken, scaled(self.weight, factor), gradient, self.spec.step, padding)
+            return g[:, : shape[1]]
         reach, least = self.spec.kernel - 1, min(pad)
         g = F.conv2d(gradient, scaled(self.turned, factor), None, 1, (reach - least, reach - self.spec.padding))
-        return crop(g, pad[0] - least, pad[1] - least)
+        return crop(g, pad[0] - least, pad[1] - least)[:, : shape[1]]
 
     @cached_property
     def gain(self) -> float:
@@ -110,24 +132,33 @@ class Rectifier:
     """A ReLU by itself, behind a convolution whose own map was asked for and is left as it is."""
 
     copies, weights, gain = 1, 0, None
+    rectify, rectifies = True, False
 
     def __init__(self, spec: Spec):
         self.spec = spec
+
+    def load(self) -> None:
+        pass
 
     def forward(self, x: Tensor, pad: Rows) -> tuple[Tensor, Tensor]:
         y = F.relu(x)
         return y, y
 
     def backward(
-        self, gradient: Tensor, output: Tensor, shape: torch.Size, pad: Rows, factor: Tensor | None = None
+        self,
+        gradient: Tensor,
+        output: Tensor | None,
+        shape: torch.Size,
+        pad: Rows,
+        factor: Tensor | None = None,
     ) -> Tensor:
-        rectify_gradient(gradient, output)
-        return gradient
+        return gradient if output is None else rectify_gradient(gradient, output)
 
 
 class Squeeze:
     """SqueezeNet's fire module."""
 
+    rectify = rectifies = False  # it has several ReLUs, within
     copies = 2.25  # the halves before and after they are joined, and the squeezed map
 
     def __init__(self, spec: Spec, module: Fire, dtype: torch.dtype, *, shrunk: float = 1.0):
@@ -141,6 +172,10 @@ class Squeeze:
     def gain(self) -> float:
         """That of both ways together, and of what comes before them where it enlarges."""
         return (self.point.gain + self.cross.gain) * max(1.0, self.squeeze.gain)
+
+    def load(self) -> None:
+        for convolution in (self.squeeze, self.point, self.cross):
+            convolution.load()
 
     def forward(self, x: Tensor, pad: Rows) -> tuple[Tensor, tuple[Tensor, ...]]:
         s, _ = self.squeeze.forward(x, (0, 0))
@@ -166,25 +201,37 @@ class Squeeze:
 
 
 class Pooling:
-    """A pooling; which pixel won is found again on the way back, because torch's indices take four times the map."""
+    """A pooling, by the largest number or by the mean.
+
+    rectifies: whether its input comes out of a ReLU, and is asked for by nobody else.
+    """
 
     copies, weights, gain = 1, 0, None
+    rectify = False
 
-    def __init__(self, spec: Spec, module: nn.MaxPool2d | nn.AvgPool2d):
-        self.spec, self.module = spec, module
+    def __init__(self, spec: Spec, module: nn.MaxPool2d | nn.AvgPool2d, *, rectifies: bool = False):
+        self.spec, self.module, self.how = spec, module, (spec.kernel, spec.step, spec.rounds_up)
+        self.is_mean = isinstance(module, nn.AvgPool2d)
+        self.rectifies = rectifies and not self.is_mean
+
+    def load(self) -> None:
+        pass
 
     def forward(self, x: Tensor, pad: Rows) -> tuple[Tensor, Tensor]:
-        return self.module(x), x
+        return self.module(x) if self.is_mean else pool(x, *self.how), x
 
     def backward(
-        self, gradient: Tensor, x: Tensor, shape: torch.Size, pad: Rows, factor: Tensor | None = None
+        self,
+        gradient: Tensor,
+        x: Tensor,
+        shape: torch.Size,
+        pad: Rows,
+        factor: Tensor | None = None,
     ) -> Tensor:
-        aten, rounds_up = torch.ops.aten, self.spec.rounds_up
+        if not self.is_mean:
+            return unpool(gradient, x, *self.how, self.rectifies)
         size = [self.spec.kernel] * 2, [self.spec.step] * 2, [0, 0]
-        if isinstance(self.module, nn.AvgPool2d):
-            return aten.avg_pool2d_backward(gradient, x, *size, rounds_up, True, None)
-        indices = aten.max_pool2d_with_indices(x, *size, [1, 1], rounds_up)[1]
-        return aten.max_pool2d_with_indices_backward(gradient, x, *size, [1, 1], rounds_up, indices)
+        return torch.ops.aten.avg_pool2d_backward(gradient, x, *size, self.spec.rounds_up, True, None)
 
 
 def scaled(weight: Tensor, factor: Tensor | None) -> Tensor:
@@ -207,11 +254,6 @@ def embed(x: Tensor, rows: Rows, wanted: Rows) -> Tensor:
     return x if rows == wanted else F.pad(x, (0, 0, rows[0] - wanted[0], wanted[1] - rows[1]))
 
 
-def rectify_gradient(gradient: Tensor, output: Tensor) -> None:
-    """The gradient through a ReLU, in place: nothing where the output is 0."""
-    torch.ops.aten.threshold_backward.grad_input(gradient, output, 0, grad_input=gradient)
-
-
 Block = Mapping[str, Operation]  # by the name of the map that it makes, in order
 
 
@@ -222,6 +264,7 @@ def divide(backbone: Backbone, wanted: set[str], dtype: torch.dtype) -> list[Blo
     if specs and backbone.padding_mode == "replicate":
         specs[0] = replace(specs[0], padding=0)  # its padding is already around the image
     joined = {a.name for a, b in pairwise(specs) if (a.kind, b.kind) == ("conv", "relu") and a.name not in wanted}
+    rectified = {spec.name for spec in specs if spec.kind == "relu"} - wanted
     blocks: list[dict[str, Operation]] = [{}]
     shrunk = shrink(backbone.std) if dtype == torch.float16 else 1.0
     before = ""
@@ -234,7 +277,7 @@ def divide(backbone: Backbone, wanted: set[str], dtype: torch.dtype) -> list[Blo
         elif spec.kind == "fire":
             block[spec.name] = Squeeze(spec, module, dtype, shrunk=shrunk)
         else:
-            block[spec.name] = Pooling(spec, module)
+            block[spec.name] = Pooling(spec, module, rectifies=before in rectified)
             blocks.append({})
         before = spec.name
     return [block for block in blocks if block]

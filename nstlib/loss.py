@@ -160,6 +160,7 @@ class Term:
         judge: what it looks at → a number; or, if `describe` is given, the description of it → a number.
         describe: a map (1, N, H, W) → a mean over its positions, which can be taken of a part of the map at a time.
         regions: of the map, which `describe` is called with beside it; None for none.
+        slope: of a `describe` that multiplies the map with itself, see `Statistic.slope`; only the engine needs it.
     """
 
     kind: str
@@ -168,6 +169,7 @@ class Term:
     judge: Callable[[Tensor], Tensor]
     describe: Callable[..., Tensor] | None = None
     regions: Regions | None = None
+    slope: Callable[[Tensor, Tensor], Tensor] | None = None
 
     @property
     def name(self) -> str:
@@ -303,7 +305,8 @@ def style_terms(
         targets, where = [described[i][layer] for i in own], [regions[i] for i in own]
         strengths = divide_strength([shares[i] for i in own], where)
         if everywhere is None:
-            return Term("style", weight * layers[layer], layer, comparison(kind, targets, strengths), kind.mean)
+            judge = comparison(kind, targets, strengths)
+            return Term("style", weight * layers[layer], layer, judge, kind.mean, slope=kind.slope)
         masks = [everywhere if region is None else region for region in where]
         made = Regions(torch.cat([guides(mask, backbone.architecture, [layer])[layer] for mask in masks], 1))
         return regional_term(kind, weight * layers[layer], layer, targets, strengths, made)

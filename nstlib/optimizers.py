@@ -28,6 +28,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from .cuda import products
 from .errors import InputError, choose
 from .spectrum import Smoothing
 
@@ -523,7 +524,7 @@ class History:
         """S·y, Y·y, S·g, Y·g, y being that on trial: (4, rows in use), in one pass over the memory."""
         rows = max([*self.order, self.spare]) + 1
         both = torch.stack((self.y, g))  # (2, n)
-        return torch.stack((both @ self.S[:rows].T, both @ self.Y[:rows].T), 1).flatten(0, 1)
+        return torch.stack((products(both, self.S[:rows]), products(both, self.Y[:rows])), 1).flatten(0, 1)
 
     def with_new(self, sy: np.ndarray, yy: np.ndarray, ss: float, least: float) -> list[int]:
         """The `order` with the pair on trial, unless its s and y are all but at right angles.

@@ -102,8 +102,18 @@ class MeanOuterProduct(torch.autograd.Function):
             d: the gradient (N, N) with respect to F Fᵀ / M.
         """
         (f,) = ctx.saved_tensors
-        d = ((d + d.T) / f.shape[1]).to(f.dtype)
+        d = gram_slope(d, f)
         return d @ f if f.is_contiguous() else (f.T @ d).T  # keeps the layout of a map whose channels are last
+
+
+def gram_slope(d: Tensor, features: Tensor) -> Tensor:
+    """D (N, N), symmetric and of the map's kind of number, such that the gradient with respect to the map F is D F.
+
+    Args:
+        d: the gradient (N, N) with respect to F Fᵀ / M.
+        features: F, (N, M) or (1, N, H, W).
+    """
+    return ((d + d.T) * (len(d) / features.numel())).to(features.dtype)
 
 
 def gram(features: Tensor) -> Tensor:
@@ -649,6 +659,11 @@ class Statistic:
     least: int = 2
     regional: Callable[[Tensor, Regions], Tensor] | None = None
     unit: Callable[[int], float] | None = None
+
+    @property
+    def slope(self) -> Callable[[Tensor, Tensor], Tensor] | None:
+        """For a mean that is a Gram matrix, `gram_slope`."""
+        return gram_slope if self.describe is gram else None
 
     @property
     def mean(self) -> Callable[[Tensor], Tensor] | None:

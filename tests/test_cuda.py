@@ -21,7 +21,7 @@ from nstlib.image import load_image
 from nstlib.layers import Convolution
 from nstlib.loss import Objective, content_terms, style_terms, tv_term
 from nstlib.machine import PRECISIONS
-from nstlib.memory import peak
+from nstlib.memory import Way, peak
 from nstlib.plan import prepare
 from nstlib.recipe import Recipe
 from nstlib.style import STATISTICS, gram
@@ -58,6 +58,7 @@ def pretended(monkeypatch):
     """Every tensor passes for one on CUDA, where nothing is being captured; nothing is known of any way yet."""
     monkeypatch.setattr(cuda, "is_on_cuda", lambda x: True)
     monkeypatch.setattr(torch.cuda, "is_current_stream_capturing", lambda: False)
+    monkeypatch.setattr(cuda, "has_triton", lambda: False)  # it wants a device
     for way in (convolve_relu, outer_product):
         monkeypatch.setattr(way, "known", {})
 
@@ -196,7 +197,7 @@ def test_the_primitives_are_asked_for_what_they_take(pretended, monkeypatch, rng
         warnings.simplefilter("error")
         values, gradient = Engine(backbone, terms, "bfloat16", at_once=True)(image)
     shapes = {entry[1] for entry in asked if entry[0] == "conv"}
-    assert (24, 24, 3, 3) in shapes and not any(shape[1] == 3 for shape in shapes)  # pixels come by threes
+    assert {(24, 24, 3, 3), (24, 8, 3, 3)} <= shapes and not any(shape[1] == 3 for shape in shapes)  # pixels, widened
     assert {entry[2:] for entry in asked if entry[0] == "conv"} == {((1, 1), (1, 1))}
     assert {entry[1:] for entry in asked if entry[0] == "mm"} == {
         ((48, 24 * 32), torch.float32),
@@ -206,6 +207,44 @@ def test_the_primitives_are_asked_for_what_they_take(pretended, monkeypatch, rng
     expected, plain = Engine(backbone, terms, "bfloat16")(image)
     assert torch.stack(values) == pytest.approx(torch.stack(expected), rel=1e-3)
     assert torch.cosine_similarity(gradient.flatten(), plain.flatten(), dim=0) > 0.999
+
+
+def test_a_gram_matrixs_gradient_is_left_to_one_kernel_where_it_can_be(pretended, monkeypatch, rng):
+    """Where something comes back from above, in bfloat16, behind a ReLU, of all positions at once, without regions."""
+    asked = []
+
+    def at_once(gradient, features, slope):
+        asked.append((tuple(features.shape), tuple(slope.shape)))
+        return cuda.multiply_add_rectify(gradient, features, slope)
+
+    monkeypatch.setattr(cuda, "has_triton", lambda: True)
+    monkeypatch.setattr(cuda.add_product, "fast", at_once)
+    for way in (cuda.pool, cuda.unpool):
+        monkeypatch.setattr(way, "suits", lambda *given: False)
+    backbone, image = load_backbone(), torch.rand(1, 3, 48, 64, generator=rng)
+    content = content_terms(backbone, image.flip(3), {"relu1_1": 1.0}, reduction="relative")
+    style = style_terms(backbone, [image.flip(2)], {"relu1_1": 1.0, "relu2_1": 1.0, "conv2_2": 1.0, "relu3_1": 1.0})
+    for terms in ([*content, *style], [*style, *content]):
+        asked.clear()
+        values, gradient = Engine(backbone, terms, "bfloat16", at_once=True)(image)
+        assert set(asked) == {((1, 24, 48, 64), (24, 24)), ((1, 48, 24, 32), (48, 48))}
+        monkeypatch.setattr(cuda, "is_on_cuda", lambda x: False)
+        expected, plain = Engine(backbone, terms, "bfloat16")(image)
+        monkeypatch.setattr(cuda, "is_on_cuda", lambda x: True)
+        assert torch.stack(values) == pytest.approx(torch.stack(expected), rel=1e-2)
+        assert torch.cosine_similarity(gradient.flatten(), plain.flatten(), dim=0) > 0.99
+    asked.clear()
+    regions = style_terms(backbone, [image.flip(2)], {"relu2_1": 1.0, "relu3_1": 1.0}, regions=[image[:, :1]])
+    for terms, precision in ((regions, "bfloat16"), (style, "float32"), (style, "float16")):
+        Engine(backbone, terms, precision, at_once=True)(image)
+    monkeypatch.setattr(Engine, "ways", lambda engine, size: [Way(2, True)] * len(engine.blocks))
+    Engine(backbone, style, "bfloat16")(image)
+    assert not asked
+
+
+def test_long_vectors_are_multiplied_one_by_one(pretended, rng):
+    few, many = torch.randn(2, 1000, generator=rng), torch.randn(5, 1000, generator=rng)
+    assert cuda.products(few, many) == pytest.approx(few @ many.T, abs=1e-4)
 
 
 def test_torch_has_these_primitives_with_these_arguments():

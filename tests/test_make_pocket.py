@@ -101,7 +101,7 @@ def test_a_training_goes_on_on_another_device(before, after, teacher, pictures, 
         pass
     kept = weights(first).cpu()
     second = Run(PLAN, {"squeezenet1_0": teacher.to(after)}, pictures, pictures, tmp_path)
-    assert second.resume() and torch.equal(weights(second).cpu(), kept)
+    assert second.resume() and torch.allclose(weights(second).cpu(), kept, rtol=1e-5)  # folding them rounds
     list(second.train())
     assert second.step == PLAN.steps and weights(second).device.type == after and weights(second).isfinite().all()
 
