@@ -3,7 +3,8 @@
 A GPU multiplies faster than it reads memory, and faster than a host can tell it what to do next. So there
 
 - an evaluation is captured as a graph of kernels and replayed (`captured`): no kernel waits for the host;
-- convolutions are tried in several ways and the fastest is kept (`autotuned`): a size is evaluated a hundred times;
+- in half precision convolutions are tried in several ways and the fastest is kept (`autotuned`): a size is evaluated a
+  hundred times. Not in float32: there cuDNN tries ways that take all memory for a moment, 35 GB at 512 pixels;
 - a convolution, its bias and its ReLU are one kernel (`convolve_relu`): two passes through memory are spared;
 - a Gram matrix of a map in half precision is one product on tensor cores, with its sums and result in float32
   (`outer_product`), where a processor converts the map part by part;
@@ -21,7 +22,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Hashable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from functools import cache
 from importlib.util import find_spec
 from typing import Any
@@ -321,20 +322,21 @@ def autotuned() -> Iterator[None]:
         cudnn.benchmark = before
 
 
-def captured(evaluate: Callable[[Tensor], object]) -> Callable[[Tensor], object]:
+def captured(evaluate: Callable[[Tensor], object], *, tune: bool = True) -> Callable[[Tensor], object]:
     """On CUDA, an evaluation captured as a graph for each shape and replayed, which spares the launch of its kernels.
 
     What cannot be captured runs as it is; so does all that is not on CUDA.
 
     Args:
         evaluate: an image (1, 3, H, W) → tensors, which a replay writes to again.
+        tune: whether it convolves in half precision, so that ways may be tried.
     """
     replays: dict[torch.Size, Callable[[Tensor], object]] = {}
 
     def call(image: Tensor) -> object:
         if not image.is_cuda:
             return evaluate(image)
-        with autotuned():
+        with autotuned() if tune else nullcontext():
             if image.shape not in replays:
                 replays[image.shape] = capture(evaluate, image)
             return replays[image.shape](image)

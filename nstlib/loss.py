@@ -444,7 +444,7 @@ class Objective:
     @cached_property
     def _fast(self) -> Callable[[Tensor], Any]:
         """`value_and_gradient` of an image without a graph, on CUDA as a graph of kernels that is played again."""
-        return captured(self._plainly)
+        return captured(self._plainly, tune=self.precision != "float32")
 
     @cached_property
     def _plainly(self) -> Callable[[Tensor], Evaluation]:

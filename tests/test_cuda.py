@@ -280,6 +280,15 @@ def test_cudnn_is_tuned_for_the_time_of_an_evaluation(monkeypatch, before, deter
     assert seen == [during] and torch.backends.cudnn.benchmark == before
 
 
+@pytest.mark.parametrize(("precision", "tried"), [("float32", False), ("bfloat16", True), ("float16", True)])
+def test_ways_to_convolve_are_tried_in_half_precision_only(monkeypatch, precision, tried):
+    """In float32 a trial takes all memory that there is, which a neighbour on the same card may need."""
+    seen = []
+    monkeypatch.setattr("nstlib.loss.captured", lambda evaluate, tune: seen.append(tune))
+    _ = Objective(load_backbone(), [tv_term(1.0)], precision)._fast
+    assert seen == [tried]
+
+
 # Bands
 
 

@@ -43,7 +43,7 @@ def main(
         return
     torch.set_num_threads(threads)
     out.mkdir(parents=True, exist_ok=True)
-    plan = replace(QUICK if quick else FULL, device=device, weights=weights, threads=threads)
+    plan = replace((QUICK if quick else FULL).on(device), weights=weights, threads=threads)
     precision = Ours(Problem(64, device, weights)).precision
     machine = {**describe_machine(device, precision), "weights": Path(weights).name, "quick": quick}
     for name in experiments or EXPERIMENTS:
