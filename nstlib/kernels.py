@@ -163,7 +163,7 @@ def product_kernel(
     channel = tl.program_id(1) * OUTER + tl.arange(0, OUTER)
     inner = tl.arange(0, INNER)
     row = position.to(tl.int64)[:, None] * count
-    total = tl.zeros((POSITIONS, OUTER), tl.float32)
+    total = tl.full((POSITIONS, OUTER), 0.0, tl.float32)
     for start in range(0, count, INNER):
         k = start + inner
         f = tl.load(features + row + k[None, :], (position < positions)[:, None] & (k < count)[None, :], 0.0)
