@@ -119,7 +119,7 @@ def test_where_no_size_fits_none_is_named(content, style):
     assert "size 0" not in str(caught.value)
 
 
-@pytest.mark.parametrize("statistic", ["gram-relative", "wasserstein", "sliced", "relaxed-emd"])
+@pytest.mark.parametrize("statistic", ["gram-relative", "wasserstein", "sliced", "relaxed-emd", "nearest-neighbours"])
 def test_style_pictures_are_counted(statistic, rng):
     """One 18 times as wide as the result does not fit where one of its size does; following the advice helps."""
     content, style = torch.rand(1, 3, 64, 64, generator=rng), torch.rand(1, 3, 1200, 1200, generator=rng)
@@ -152,7 +152,7 @@ print(peak.bytes / memory)
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("statistic", ["gram-relative", "wasserstein", "sliced", "relaxed-emd"])
+@pytest.mark.parametrize("statistic", ["gram-relative", "wasserstein", "sliced", "relaxed-emd", "nearest-neighbours"])
 @pytest.mark.parametrize(("side", "scale"), [(64, 10), (256, 3)])
 def test_a_run_takes_what_it_was_given(statistic, side, scale):
     """The peak of a whole run, targets of a large style picture included, measured in a process of its own."""
