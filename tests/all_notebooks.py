@@ -14,7 +14,6 @@ from pathlib import Path
 import click
 import nbformat
 from nbclient import NotebookClient
-from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
 
 from nstlib.errors import InputError
 from nstlib.machine import choose_device, describe_device
@@ -34,8 +33,8 @@ def run(notebook: Path, timeout: float) -> tuple[float, str]:
         )
         try:
             client.execute()
-        except (CellExecutionError, CellTimeoutError, DeadKernelError) as error:
-            return time.perf_counter() - began, str(error)
+        except Exception as error:  # a kernel that is killed makes the client itself fail in several ways
+            return time.perf_counter() - began, str(error) or repr(error)
     return time.perf_counter() - began, ""
 
 

@@ -33,6 +33,14 @@ def test_each_is_run_alone_and_told(folder):
     assert call("00", "--device", all_notebooks.choose_device().type)[0] == 0
 
 
+@pytest.mark.slow
+def test_a_kernel_that_dies_is_told_and_the_next_is_run(folder):
+    dying = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell("import os; os._exit(1)")])
+    nbformat.write(dying, folder / "00_a.ipynb")
+    status, out = call("00", "--device", all_notebooks.choose_device().type)
+    assert status == 1 and out.splitlines()[-1] == "1 of 2 ran without an error"
+
+
 @pytest.mark.parametrize(
     ("words", "said"), [(("--device", "tpu"), "unknown device"), (("09", "--device", "auto"), "09")]
 )
