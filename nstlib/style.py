@@ -386,8 +386,8 @@ def neighbour_distance(value: Tensor, target: Tensor, columns: int = 4096) -> Te
     """
     wanted, scale = target[:, sample(target.shape[1], target.device)], target.square().sum(0).mean()
     with torch.no_grad():
-        centred = (directed(f - f.mean(1, keepdim=True)) for f in (value, wanted))
-        forth, _ = nearest(*centred, columns)
+        here, there = (directed(f - f.mean(1, keepdim=True)) for f in (value, wanted))
+        forth, _ = nearest(here, there, columns)
     return (directed(value, scale) - directed(wanted, scale)[:, forth]).square().sum(0).mean() / 2
 
 
