@@ -31,6 +31,7 @@ RUNS = 3  # of each size: the newest ones, since a machine that was busy when th
 SLACK = 0.1  # of a pace, what the next run of the same size may differ by, faster and slower; twice that of a lone one
 APART = 0.1  # more of it for each time that the sizes differ by the factor e
 TRIALS = (128, 256)  # pixels of the sides of the runs that are measured where nothing is known
+START = 0  # pixels: under that number stands what a stage takes before its evaluations
 TRIAL: dict[str, Any] = {"evaluations": 9, "pyramid": ()}
 
 Span = tuple[float, float]  # the least and the most
@@ -85,6 +86,8 @@ def span_in_words(seconds: Span) -> str:
 class Paces:
     """Seconds that an evaluation took on this machine, by kind of run and number of pixels.
 
+    And that a stage took besides: on a GPU its kernels are compiled, tried and recorded before the first.
+
     Args:
         file: where they are remembered; None for only as long as this object lives.
     """
@@ -111,10 +114,14 @@ class Paces:
         done = [(a, b) for a, b in pairwise(lines) if b.evaluations > a.evaluations]
         if size is None or not done:
             return
-        taken = sum(b.seconds - a.seconds for a, b in done) / sum(b.evaluations - a.evaluations for a, b in done)
+        warm = done[1:] or done
+        taken = sum(b.seconds - a.seconds for a, b in warm) / sum(b.evaluations - a.evaluations for a, b in warm)
+        before = history[history.index(lines[0]) - 1].seconds if lines[0] is not history[0] else 0.0
+        start = max(0.0, lines[0].seconds - before - (lines[0].evaluations + 1) * taken)
         paces = self.seen.setdefault(kind(plan), {})
-        paces[prod(size)] = [*paces.pop(prod(size), []), taken][-RUNS:]  # the newest size stands last
-        while len(paces) > SIZES:
+        for pixels, seconds in ((prod(size), taken), (START, start)):
+            paces[pixels] = [*paces.pop(pixels, []), seconds][-RUNS:]  # the newest size stands last
+        while len(paces) > SIZES + 1:
             del paces[next(iter(paces))]
         if self.file:
             with suppress(OSError):
@@ -128,12 +135,14 @@ class Paces:
         Args:
             plan: that is to be carried out.
         """
-        paces = self.seen.get(kind(plan))
+        paces = dict(self.seen.get(kind(plan), {}))
+        starts = paces.pop(START, [0.0])
         if not paces:
             return None
         # One evaluation more in each stage, to describe the pictures.
         spans = [(stage.evaluations + 1, pace(paces, prod(stage.size))) for stage in plan.stages]
-        return sum(n * low for n, (low, _) in spans), sum(n * high for n, (_, high) in spans)
+        low, high = (sum(n * span[i] for n, span in spans) for i in (0, 1))
+        return low + len(spans) * min(starts), high + len(spans) * max(starts)
 
 
 def pace(paces: dict[int, list[float]], pixels: int) -> Span:
@@ -223,7 +232,7 @@ def measure(plan: Plan, paces: Paces, stop: Event | None = None) -> None:
                 return
             step, at = progress.step, (progress.size, progress.step.iteration, progress.step.evaluations)
             history.append(Record(*at, progress.seconds, step.loss, step.terms))
-        paces.learn(trial, history[1:])  # the first warms up
+        paces.learn(trial, history)
 
 
 def learned() -> Paces:

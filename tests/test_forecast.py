@@ -45,6 +45,26 @@ def test_only_the_newest_runs_count():
     assert paces.seconds(plan)[1] < 11
 
 
+def test_what_a_stage_takes_before_its_first_evaluation_counts_for_each_stage(tmp_path):
+    """As on a GPU, where it can be more than all evaluations. The second evaluation, still warming up, does not count."""
+    file = tmp_path / "paces.json"
+    paces, plan = Paces(file), plan_of(size=128, pyramid=((64, 5),))
+    small, large = (stage.size for stage in plan.stages)
+    first = [Record(small, n, n, 9 + 0.1 * n, 1.0, {}) for n in range(1, 6)]
+    times = [9.5 + 2 + 0.4, *(9.5 + 2 + 0.4 + 0.5 + 0.2 * n for n in range(4))]  # 2 s, two evaluations, a slow one
+    run = [*first, *(Record(large, n, n, t, 1.0, {}) for n, t in enumerate(times, 1))]
+    paces.learn(plan, run)
+    assert paces.seen[forecast.kind(plan)] == {
+        prod(large): [pytest.approx(0.2)],
+        forecast.START: [pytest.approx(2.0)],
+    }
+    alone = plan_of(size=128, evaluations=16)  # of as much work, in one stage
+    for known in (paces, Paces(file)):
+        low, high = known.seconds(alone)
+        assert 2 + 17 * 0.2 * 0.7 < low < 2 + 17 * 0.2 < high < 2 + 17 * 0.2 * 1.3
+        assert known.seconds(plan)[0] > 4
+
+
 def test_farther_sizes_are_foretold_by_the_line_and_less_surely():
     paces, small, large = Paces(), plan_of(), plan_of(size=256)
     pixels = [prod(plan.stages[-1].size) for plan in (small, plan_of(size=128))]
