@@ -46,7 +46,7 @@ def test_only_the_newest_runs_count():
 
 
 def test_what_a_stage_takes_before_its_first_evaluation_counts_for_each_stage(tmp_path):
-    """As on a GPU, where it can be more than all evaluations. The second evaluation, still warming up, does not count."""
+    """As on a GPU, where it can be more than all evaluations. The second, still warming up, does not count."""
     file = tmp_path / "paces.json"
     paces, plan = Paces(file), plan_of(size=128, pyramid=((64, 5),))
     small, large = (stage.size for stage in plan.stages)
