@@ -52,12 +52,7 @@ class Operation(Protocol):
         """Output rows from the input rows that they need and so many rows of padding; and what `backward` needs."""
 
     def backward(
-        self,
-        gradient: Tensor,
-        saved: object,
-        shape: torch.Size,
-        pad: Rows,
-        factor: Tensor | None = None,
+        self, gradient: Tensor, saved: object, shape: torch.Size, pad: Rows, factor: Tensor | None = None
     ) -> Tensor:
         """Gradient of the input rows, of `shape`, from that of the output rows, which is overwritten.
 
@@ -105,12 +100,7 @@ class Convolution:
         return y, y if self.rectify else None
 
     def backward(
-        self,
-        gradient: Tensor,
-        output: Tensor | None,
-        shape: torch.Size,
-        pad: Rows,
-        factor: Tensor | None = None,
+        self, gradient: Tensor, output: Tensor | None, shape: torch.Size, pad: Rows, factor: Tensor | None = None
     ) -> Tensor:
         if output is not None:
             rectify_gradient(gradient, output)
@@ -145,12 +135,7 @@ class Rectifier:
         return y, y
 
     def backward(
-        self,
-        gradient: Tensor,
-        output: Tensor | None,
-        shape: torch.Size,
-        pad: Rows,
-        factor: Tensor | None = None,
+        self, gradient: Tensor, output: Tensor | None, shape: torch.Size, pad: Rows, factor: Tensor | None = None
     ) -> Tensor:
         return gradient if output is None else rectify_gradient(gradient, output)
 
@@ -221,12 +206,7 @@ class Pooling:
         return self.module(x) if self.is_mean else pool(x, *self.how), x
 
     def backward(
-        self,
-        gradient: Tensor,
-        x: Tensor,
-        shape: torch.Size,
-        pad: Rows,
-        factor: Tensor | None = None,
+        self, gradient: Tensor, x: Tensor, shape: torch.Size, pad: Rows, factor: Tensor | None = None
     ) -> Tensor:
         if not self.is_mean:
             return unpool(gradient, x, *self.how, self.rectifies)
