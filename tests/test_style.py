@@ -312,7 +312,7 @@ def test_distance_to_itself_is_zero_with_a_finite_gradient(name, kind, rng):
     leaf = features.clone().requires_grad_()
     distance = compare(name, leaf, features)
     distance.backward()
-    softly = 1e-10 if STATISTICS[name].power else 3e-7  # a distance that knows no scale is not small with its map
+    softly = 3e-7 if name == "nearest-neighbours" else 1e-10  # what cosines in float32 can tell apart
     assert 0 <= distance.item() <= 1e-5 * scale + softly
     assert leaf.grad.isfinite().all()
 
