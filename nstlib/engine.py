@@ -32,7 +32,7 @@ Describe = Callable[
 ]  # of a map (1, N, h, w), and of what is to be known of its rows where there is anything
 
 
-Slope = Callable[[Tensor, Tensor], Tensor]
+Slope = Callable[[Tensor, Tensor], Tensor]  # see `Looker`
 
 
 class Region(Protocol):

@@ -8,12 +8,8 @@ import torch
 
 from nstlib import cuda
 
-SIZES = [
-    (24, 9, 11),
-    (64, 8, 40),
-    (72, 7, 6),
-    (136, 2, 33),
-]  # channels, rows, columns; some odd, some past one program's
+# Channels, rows, columns; some odd, some more than one program works for.
+SIZES = [(24, 9, 11), (64, 8, 40), (72, 7, 6), (136, 2, 33)]
 KINDS = [torch.float32, torch.bfloat16, torch.float16]
 
 
