@@ -461,8 +461,9 @@ def check_agreement(made: Mapping[str, Peer | Ours], tolerance: float = 1e-3, co
     """Refuse to compare contestants that compute different things.
 
     In float32 the total and each term may differ by the relative `tolerance`, and the gradients' lengths by 1 %; half
-    precision is held to 3e-2, a cosine of 0.95 and lengths within 10 %. What bfloat16 rounds away grows with the picture:
-    cosines were 0.976 at 256 pixels and 0.954 at 1,024 on a processor, 0.912 at 2,048 on a GPU, so beyond 1,024 it is 0.9.
+    precision is held to 3e-2, a cosine of 0.95 and lengths within 10 %. What bfloat16 rounds away grows with the
+    picture: cosines were 0.976 at 256 pixels and 0.954 at 1,024 on a processor, 0.912 at 2,048 on a GPU, so beyond
+    1,024 it is 0.9.
     """
     with all_digits():
         compare(made, tolerance, cosine)
