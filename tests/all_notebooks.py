@@ -1,4 +1,4 @@
-"""Run every source notebook from top to bottom and tell how long each took: `python tests/all_notebooks.py`.
+"""Run every notebook from top to bottom and tell how long each took: `python tests/all_notebooks.py`.
 
 What the tests do with the notebooks on a processor, this does on any device, without comparing outputs and without
 writing anything: a lesson's sizes follow the device, so its pictures and numbers differ from those that it shows.
@@ -44,7 +44,8 @@ def run(notebook: Path, timeout: float) -> tuple[float, str]:
     "--device", default="cuda", show_default=True, help="what must be there; the lessons choose by themselves"
 )
 @click.option("--timeout", default=300.0, show_default=True, help="seconds for each cell")
-def main(names: tuple[str, ...], device: str, timeout: float) -> None:
+@click.option("--student", is_flag=True, help="the student edition, whole, which the tests run as a sketch")
+def main(names: tuple[str, ...], device: str, timeout: float, student: bool) -> None:
     """Run the notebooks whose names begin with NAMES, or all; ends with 1 if one failed."""
     try:
         place = choose_device(device)
@@ -53,7 +54,11 @@ def main(names: tuple[str, ...], device: str, timeout: float) -> None:
     if (chosen := choose_device().type) != place.type:
         raise click.ClickException(f"the lessons would choose {chosen} here, not {place.type}: give --device {chosen}")
     click.echo(describe_device(place))
-    found = [path for path in sorted(NOTEBOOKS.glob("*.ipynb")) if not names or path.stem.startswith(names)]
+    found = [
+        path
+        for path in sorted(NOTEBOOKS.glob("student/*.ipynb" if student else "*.ipynb"))
+        if not names or path.stem.startswith(names)
+    ]
     if not found:
         raise click.ClickException(f"no notebook begins with {' or '.join(names)}")
     failed = 0
