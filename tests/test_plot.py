@@ -1,5 +1,6 @@
 """Every figure: title, labelled axes, an alt text with the numbers, no trace in pyplot; and mistakes told in words."""
 
+import io
 import re
 import subprocess
 import sys
@@ -18,7 +19,7 @@ from nstlib.architecture import BACKBONES
 from nstlib.backbone import Backbone
 from nstlib.errors import InputError
 from nstlib.judges import Judged, Opinion
-from nstlib.plot import figures
+from nstlib.plot import figures, steps
 from nstlib.plot.curvature import walk
 from nstlib.plot.figures import encode
 from nstlib.plot.images import pixels
@@ -341,6 +342,27 @@ def test_the_sliding_kernel_is_a_convolution():
     for position, value in enumerate(wanted.tolist()):
         alt = plot.convolution(picture, kernel, position=position, bias=0.5).alt
         assert float(alt.rstrip(".").rpartition("= ")[2]) == pytest.approx(value, rel=1e-4)
+
+
+@pytest.mark.parametrize("dpi", [72, 200])
+def test_numbers_drawn_as_shapes_stand_where_matplotlibs_own_would(dpi):
+    def ink(draw):
+        figure = Figure(figsize=(4, 3), dpi=72)  # another resolution than the file's
+        axis = figure.add_axes((0, 0, 1, 1), xlim=(0, 8), ylim=(6, 0), xticks=[], yticks=[], frame_on=False)
+        draw(axis)
+        drawn = io.BytesIO()
+        figure.savefig(drawn, format="png", dpi=dpi)
+        return 1 - np.asarray(Image.open(drawn).convert("L"), float) / 255
+
+    places = {"-1.5": [(2, 1), (5, 4)], "20": [(6.5, 2)]}
+    ours = ink(lambda axis: steps.write(axis, places, fontsize=14))
+    look = {"ha": "center", "va": "center", "fontsize": 14}
+    theirs = ink(lambda axis: [axis.text(*at, text, **look) for text, where in places.items() for at in where])
+    assert ours.sum() == pytest.approx(theirs.sum(), rel=0.15)
+    high, wide = (side // 6 for side in ours.shape)
+    for row, column in np.ndindex(6, 6):
+        cell = (slice(row * high, row * high + high), slice(column * wide, column * wide + wide))
+        assert abs(ours[cell].sum() - theirs[cell].sum()) < 0.06 * theirs.sum()
 
 
 def test_pictures_come_in_any_form(tmp_path):
