@@ -30,6 +30,7 @@ NAMES = ("chromium", "chromium-browser", "google-chrome", "chrome")
 START_SECONDS = 180
 CELL_MS = 60_000
 TOKEN = "t"
+SCROLLS = ".jp-WindowedPanel-outer, .jp-Notebook:not(:has(.jp-WindowedPanel-outer))"  # in JupyterLab 4, and in 3
 CONNECTED = """() => {
   const kernel = window.jupyterapp?.shell.currentWidget?.context?.sessionContext?.session?.kernel;
   return kernel?.connectionStatus === "connected" && kernel.status === "idle";

@@ -1,4 +1,7 @@
-"""Sliders → sliders whose handles tell a screen reader what they set, and to what: ipywidgets gives them neither."""
+"""Sliders → sliders whose handles tell a screen reader what they set, and to what: ipywidgets gives them neither.
+
+Those of ipywidgets 7 do not even say that they are sliders.
+"""
 
 from __future__ import annotations
 
@@ -14,8 +17,14 @@ const name = () => {
   for (const slider of box.querySelectorAll('.widget-slider')) {
     const handle = slider.querySelector('[role=slider], .ui-slider-handle');
     const [label, value] = ['.widget-label', '.widget-readout'].map(part => slider.querySelector(part)?.innerText);
-    if (handle && label) handle.setAttribute('aria-label', label);
-    if (handle && value) handle.setAttribute('aria-valuetext', value);
+    if (!handle) continue;
+    if (handle.matches('.ui-slider-handle')) {
+      const way = Math.round(parseFloat(handle.style.left || handle.style.bottom) || 0);
+      const role = {role: 'slider', 'aria-valuemin': 0, 'aria-valuemax': 100, 'aria-valuenow': way};
+      for (const [part, said] of Object.entries(role)) handle.setAttribute(part, said);
+    }
+    if (label) handle.setAttribute('aria-label', label);
+    if (value) handle.setAttribute('aria-valuetext', value);
   }
 };
 new MutationObserver(name).observe(box, {childList: true, subtree: true});
