@@ -563,7 +563,7 @@ def test_nobody_is_shut_out_of_a_question(asked, theme):
 # --- under Voila ---------------------------------------------------------------------------------
 
 
-@pytest.mark.skipif(ipywidgets.version_info[0] < 8, reason="this Voila is JupyterLab 4's")
+@pytest.mark.skipif(ipywidgets.__version__ < "8", reason="this Voila is JupyterLab 4's")
 def test_it_paints_under_voila_and_calls_nobody(browser, tmp_path):  # noqa: F811
     with Voila(tmp_path, browser) as voila:
         made = voila.open(width=800)
