@@ -24,7 +24,7 @@ import click
 
 from .about import VERSION
 from .errors import InputError, choose, one_line
-from .interrupts import Stopped
+from .interrupts import END_SIGNALS, Stopped
 from .outputs import check_format, check_output, save_anywhere
 from .terminal import PER_STYLE, Bar, complete, forgiving, say, say_wrong
 from .threads import wait_briefly
@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 
     from .judges import Judgement
     from .recipe import Recipe
+    from .result import Progress
 
 __all__ = ["main"]
 
@@ -329,8 +330,14 @@ def paint(
     tell = (lambda text: None) if quiet else say
     for note in plan.notes:
         tell(note)
+
+    def watch(progress: Progress) -> None:
+        bar(progress)
+        if progress.done == 1:
+            stop_no_more()
+
     with Bar(quiet) as bar:
-        result = carry_out(plan, state, bar)
+        result = carry_out(plan, state, watch)
     place = save_anywhere(result.save, output)
     tell(f"{place}: {result}")
     check_place(place, output)
@@ -780,9 +787,8 @@ def main() -> None:
         setattr(sys, name, stream)
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="replace")
-    for name in ("SIGINT", "SIGTERM", "SIGHUP"):
-        if hasattr(signal, name):
-            signal.signal(getattr(signal, name), stop)
+    for number in END_SIGNALS:
+        signal.signal(number, stop)
     try:
         nst.main(standalone_mode=False)
     except InputError as error:
@@ -804,10 +810,16 @@ def main() -> None:
 
 def stop(number: int, frame: object) -> None:
     """End the run as Ctrl-C does, on the first signal; what comes after it would only cost what is being saved."""
-    for name in ("SIGINT", "SIGTERM", "SIGHUP"):
-        if hasattr(signal, name):
-            signal.signal(getattr(signal, name), signal.SIG_IGN)
+    for each in END_SIGNALS:
+        signal.signal(each, signal.SIG_IGN)
     raise KeyboardInterrupt
+
+
+def stop_no_more() -> None:
+    """The picture is finished: until it is saved, a signal that `main` listens for would only cost it."""
+    for number in END_SIGNALS:
+        if signal.getsignal(number) is stop:
+            signal.signal(number, lambda number, frame: None)
 
 
 def fail(message: str, status: int) -> None:

@@ -9,7 +9,10 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-__all__ = ["Stopped", "loading", "notebook", "uninterrupted"]
+__all__ = ["END_SIGNALS", "Stopped", "loading", "notebook", "uninterrupted"]
+
+END_SIGNALS = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name))
+"""Those that ask a program to end."""
 
 
 class Stopped(KeyboardInterrupt):
@@ -46,8 +49,7 @@ def uninterrupted(heard: Callable[[], None] = lambda: None) -> Iterator[None]:
         came.append(number)
         heard()
 
-    numbers = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
-    before = {number: signal.signal(number, wait) for number in numbers}
+    before = {number: signal.signal(number, wait) for number in END_SIGNALS}
     try:
         yield
     finally:

@@ -214,6 +214,7 @@ def carry_out(
             for progress in made:
                 if on_progress:
                     on_progress(progress)
+        return collect(plan, run)
     except Stopped:
         raise
     except (KeyboardInterrupt, MemoryError, RuntimeError) as error:
@@ -221,7 +222,6 @@ def carry_out(
         if run.best is None or not (interrupted or is_out_of_memory(error)):
             raise
         return collect(plan, run, Stop.INTERRUPTED if interrupted else Stop.MEMORY)
-    return collect(plan, run)
 
 
 def paint_stage(plan: Plan, run: Run, threads: Threads, checkpoint: Path | None) -> Iterator[Progress]:

@@ -6,6 +6,7 @@ Each run is a child that was forked after the library was imported, so a hundred
 
 import csv
 import os
+import pkgutil
 import random
 import shutil
 import signal
@@ -112,6 +113,21 @@ def test_kills_at_random_moments(folder):
             left.unlink()
     print(f"{seconds:.2f} s a run", *sorted(seen.items()), sep="\n")
     assert len({kind for kind, *_ in seen}) == min(4, COUNT)
+
+
+@pytest.mark.parametrize("late", ["nstlib.transfer.collect", "nstlib.cli.save_anywhere", "nstlib.result.Result.save"])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_after_the_last_evaluation_costs_nothing(folder, monkeypatch, late, number):
+    """The picture is finished and not yet a file."""
+    real = pkgutil.resolve_name(late)
+
+    def signalled(*given, **options):
+        os.kill(os.getpid(), number)
+        return real(*given, **options)
+
+    monkeypatch.setattr(late, signalled)
+    assert end(begin([*ARGUMENTS, *OPTIONS])) == 0
+    assert (folder / "out.png").exists() and (folder / "state.pt").exists()
 
 
 SWEEP = ["--pair", "content.png", "style.png", "--grid", "seed=1,2,3", "--start", "noise", "-o", "sweep"]
