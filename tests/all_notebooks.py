@@ -1,6 +1,6 @@
 """Run every notebook from top to bottom and tell how long each took: `python tests/all_notebooks.py`.
 
-What the tests do with the notebooks on a processor, this does on any device, without comparing outputs and without
+What the tests do with the notebooks on a processor, this does on any device, with the files as they are and without
 writing anything: a lesson's sizes follow the device, so its pictures and numbers differ from those that it shows.
 """
 
@@ -44,7 +44,7 @@ def run(notebook: Path, timeout: float) -> tuple[float, str]:
     "--device", default="cuda", show_default=True, help="what must be there; the lessons choose by themselves"
 )
 @click.option("--timeout", default=300.0, show_default=True, help="seconds for each cell")
-@click.option("--student", is_flag=True, help="the student edition, whole, which the tests run as a sketch")
+@click.option("--student", is_flag=True, help="the student edition")
 def main(names: tuple[str, ...], device: str, timeout: float, student: bool) -> None:
     """Run the notebooks whose names begin with NAMES, or all; ends with 1 if one failed."""
     try:

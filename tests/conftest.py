@@ -18,7 +18,7 @@ from nstlib.weights import find_weights
 
 torch.set_num_threads(1)
 
-SHARE_NOTHING = {"test_notebooks.py", "test_student.py"}  # their tests take minutes each
+SHARE_NOTHING = {"test_notebooks.py"}  # its tests take minutes each
 
 
 @pytest.hookimpl(tryfirst=True)  # before each process tells the others what it found

@@ -24,7 +24,7 @@ PACKAGES = (
     *("torchvision", "numpy", "pillow", "matplotlib", "scikit-image", "scikit-learn", "safetensors", "click", "tqdm"),
     *("platformdirs", "psutil", "ipywidgets==7.7.1", "ipython==7.34.0", "ipykernel", "nbval", "pytest"),
 )
-WHOLE = ("00", "04")
+WHOLE = ("00", "02")
 TEXT = {"capture_output": True, "text": True, "check": True}
 
 

@@ -1,7 +1,11 @@
-"""Every lesson keeps the rules, runs from top to bottom alone in an empty folder, and prints what it claims."""
+"""Every lesson keeps the rules, and runs from top to bottom alone in an empty folder, answered and not."""
+
+from types import SimpleNamespace
 
 import pytest
 from alone import ROOT, run_alone
+from editions import FORGET, REMEMBER, both, is_check, with_verdict
+from nbformat.v4 import new_code_cell
 
 from nstlib import LESSONS, course
 
@@ -38,6 +42,42 @@ OTHERS = [FOLDER / "engine.ipynb", FOLDER / "studio.ipynb"]
 
 
 @pytest.mark.notebooks
-@pytest.mark.parametrize("path", [*SOURCES, *OTHERS], ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", SOURCES, ids=lambda path: path.stem)
+def test_runs_alone_in_both_editions(path, tmp_path):
+    run_alone(course.written(both(course.read(path))), path.name, tmp_path)
+
+
+@pytest.mark.notebooks
+@pytest.mark.parametrize("path", OTHERS, ids=lambda path: path.stem)
 def test_runs_alone(path, tmp_path):
     run_alone(path.read_text(encoding="utf-8"), path.name, tmp_path)
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=lambda path: path.stem)
+def test_both_editions_have_their_cells_and_checks(path):
+    lesson = course.read(path)
+    made = [cell.source for cell in both(lesson).cells]
+    checks = [with_verdict(cell, passed).source for passed in (True, None) for cell in lesson.cells if is_check(cell)]
+    assert checks and set(checks) <= set(made)
+    assert {cell.source for cell in lesson.cells if not is_check(cell)} <= set(made)
+    assert {cell.source for cell in course.student(lesson).cells[1:] if not is_check(cell)} <= set(made)
+
+
+def test_what_an_answer_made_is_forgotten():
+    names = {"kept": 1, "_hidden": 2}
+    for source in (REMEMBER, "kept, helper, _hidden = 3, 4, 5", FORGET):
+        exec(source, names)
+    assert names["kept"] == 1 and names["_hidden"] == 5 and "helper" not in names
+
+
+@pytest.mark.parametrize("wanted", [True, None])
+@pytest.mark.parametrize("found", [True, False, None])
+@pytest.mark.parametrize("check", ['nst.check("04.gram", mine)', 'kept = nst.mine("04.gram", mine)'])
+def test_a_check_that_finds_another_verdict_is_an_error(wanted, found, check):
+    asked = SimpleNamespace(check=lambda *_: SimpleNamespace(passed=found), mine=lambda *_: None)
+    source = with_verdict(new_code_cell(check), wanted).source
+    if found is wanted:
+        exec(source, {"nst": asked, "mine": None})
+    else:
+        with pytest.raises(AssertionError, match=f"should be {wanted}"):
+            exec(source, {"nst": asked, "mine": None})
