@@ -235,8 +235,7 @@ def test_a_network_with_huge_weights_is_refused_with_what_to_do():
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("optimizer", ["lbfgs", "adam"])
-@pytest.mark.parametrize("start", ["content", "noise"])
+@pytest.mark.parametrize(("start", "optimizer"), [("content", "lbfgs"), ("noise", "adam")])
 @pytest.mark.parametrize(("name", "evaluations"), [("pocket", 300), ("squeezenet1_0", 60), ("vgg16", 30)])
 def test_a_run_ends_where_float32s_does(name, evaluations, start, optimizer):
     trained(name)

@@ -384,14 +384,14 @@ def test_directions_are_unit_vectors_and_stay(rng):
 
 def test_transport_is_the_same_in_parts_as_at_once(rng):
     """Both ways; and of a large style map, positions at random stand for all."""
-    value, target = (feature_map(rng, height=h, width=50)[0].flatten(1) for h in (30, 60))
-    few = target[:, sample(3000, target.device)]
-    assert few.shape == (5, SAMPLE) and len(set(sample(3000, target.device).tolist())) == SAMPLE
-    for columns in (7, 4096):
+    value, target = (feature_map(rng, height=h, width=50)[0].flatten(1) for h in (10, 30))
+    few = target[:, sample(1500, target.device)]
+    assert few.shape == (5, SAMPLE) and len(set(sample(1500, target.device).tolist())) == SAMPLE
+    for columns in (70, 4096):
         there, back = nearest(value, few, columns)
         far = torch.cdist(value.T, few.T)
         assert torch.equal(there, far.argmin(1)) and torch.equal(back, far.argmin(0))
-    assert relaxed_transport(value, target, columns=7) == pytest.approx(
+    assert relaxed_transport(value, target, columns=70) == pytest.approx(
         relaxed_transport(value, target).item(), rel=1e-12
     )
     whole = judge_relaxed_emd(*(m.reshape(5, -1, 50).numpy() for m in (value, target)))

@@ -399,7 +399,7 @@ print(nst.sweep({"seed": list(range(6))}, [("content.png", "style.png")], size=6
 """
 
 
-LONG = 200  # evaluations: some seconds a point, so that the sweep is not over before somebody stops it
+LONG = 100  # evaluations: some seconds a point, so that the sweep is not over before somebody stops it
 
 
 def begin(evaluations):
