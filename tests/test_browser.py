@@ -351,15 +351,17 @@ def test_a_lesson_that_was_never_run_shows_its_figures_and_panels_with_words(lab
     cells = nbformat.read(ROOT / "notebooks" / f"{LESSON}.ipynb", 4).cells
     html = ["".join(o.get("data", {}).get("text/html", "")) for c in cells for o in c.get("outputs", [])]
     made = lab.open(f"{LESSON}.ipynb", place="never.ipynb", width=800)
+    stills = sum("nst-still" in one for one in html)
     made.wait_for_function(
-        "count => document.querySelectorAll('.jp-OutputArea-output img').length >= count",
-        arg=sum(one.count("<img ") for one in html),
+        """([images, stills]) => document.querySelectorAll('.jp-OutputArea-output img').length >= images
+           && document.querySelectorAll('.nst-still').length >= stills""",
+        arg=[sum(one.count("<img ") for one in html), stills],
     )
     shown = made.evaluate(PICTURES)
     assert min(len(one["alt"]) for one in shown) > 10 and min(one["wide"] for one in shown) > 100
     assert max(one["out"] for one in shown) <= 0 and made.width_beyond(SCROLLS) <= 0
     still = made.locator(".nst-still")
-    assert still.count() == sum("nst-still" in one for one in html) and still.locator("img").count() > 0
+    assert still.count() == stills and still.locator("img").count() > 0
     assert made.get_by_text("VBox(children").count() == 0 and made.get_by_text("Run this cell to choose").count() >= 1
     made.context.close()
 
