@@ -18,9 +18,9 @@ from torch.nn import functional as F
 from .backbone import Backbone, load_backbone
 from .errors import InputError
 from .image import Picture, load_image
+from .inputs import alone, surroundings_filled
 from .loss import Objective, Term, content_terms, style_terms, tv_term
 from .machine import choose_device
-from .plan import alone, surroundings_filled
 from .recipe import PIXELS, RATE, WEIGHT
 from .recipes import DEFAULT_RECIPE, RECIPES
 from .rules import Number, judged

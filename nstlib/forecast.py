@@ -20,7 +20,8 @@ import torch
 
 from .budget import Needs
 from .files import whole
-from .plan import Plan, prepare, shape_of
+from .inputs import shape_of
+from .plan import Plan, prepare
 from .result import Record
 from .transfer import paint
 

@@ -25,9 +25,9 @@ from .architecture import BACKBONES
 from .backbone import Backbone, load_backbone
 from .errors import InputError, choose
 from .image import Picture, load_image, resize
+from .inputs import surroundings_filled
 from .loss import content_loss
 from .machine import choose_device
-from .plan import surroundings_filled
 from .result import read_facts
 from .show import table_html
 from .style import MOSTLY, STATISTICS, Regions, guides, positions

@@ -23,8 +23,9 @@ from .decoder import DECODED, Decoder, load_decoders
 from .engine import Engine, View
 from .errors import InputError, choose
 from .image import Picture, load_image
+from .inputs import alone, shape_of
 from .palette import power
-from .plan import Plan, alone, prepare, shape_of
+from .plan import Plan, prepare
 from .rules import brief
 from .style import Regions, carried, guides, raw_moments, region_moments
 

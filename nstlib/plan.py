@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import hashlib
-import os
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, fields
 from functools import cached_property
 from inspect import Parameter, signature
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, TypeVar
 
 import torch
 from torch import Tensor
@@ -19,7 +18,8 @@ from .backbone import Backbone, load_backbone, normalize_activations
 from .budget import Budget, Needs
 from .engine import FeaturesInBands
 from .errors import InputError, choose, nearest
-from .image import Picture, fit, load_image, resize
+from .image import Picture, fit, resize
+from .inputs import MASKS, alone, load_pictures, named, shape_of
 from .loss import Features, Objective, Term, content_terms, divide_shares, style_terms, tv_term
 from .machine import (
     PRECISIONS,
@@ -29,22 +29,18 @@ from .machine import (
     free_memory,
     half_precision,
 )
-from .palette import Colors, luminance
-from .recipe import SMALLEST, STARTS, Recipe
+from .palette import Colors
+from .recipe import SMALLEST, Recipe
 from .recipes import DEFAULT_RECIPE, RECIPES
-from .regions import Region, is_region
 from .result import FORMAT
 from .rules import Choice, Maybe, Number, Text, Tuple, accept, default_of, field
-from .style import MOSTLY, STATISTICS, guides
+from .style import STATISTICS, guides
 
-__all__ = ["ALPHA", "REST", "Plan", "Settings", "Stage", "is_file", "load_masks", "options_of", "prepare"]
+__all__ = ["Plan", "Settings", "Stage", "options_of", "prepare"]
 
 ROUGH = 0.6  # of a mixed run's evaluations at full size, before float32 takes over (measured: tests/benchmarks, loss)
 NOISE = {"float32": 0.0, "bfloat16": 1e-2, "float16": 1e-3}  # relative error of a loss, see `lbfgs`
 FREE_SHARE = 0.9  # of what is free, what a run may take
-FROM_MEMORY = "(a picture from memory)"  # how a recipe or a setting calls a picture that has no path
-MASKS = ("masks", "style_masks")  # settings that name pictures
-ALPHA, REST = "alpha", "rest"  # masks that need no picture: what is opaque, and what the other masks leave
 MASK = Maybe(Text("a path, a region, alpha or rest"))
 
 Function = TypeVar("Function", bound=Callable[..., Any])
@@ -355,7 +351,7 @@ def prepare(
     device = choose_device(settings.device)
     precision, half = choose_precisions(recipe, settings, device)
     smallest = smallest_side(recipe)
-    pictures = load_pictures(content, styles, sources, recipe, settings, smallest)
+    pictures = load_pictures(content, styles, sources, recipe, settings.style_scales, smallest)
     backbone = ready_backbone(recipe, settings)  # after the pictures, because it may be a download of 500 MB
     if recipe.normalized:
         normalize_activations(backbone, [picture.pixels for picture in pictures.all])
@@ -377,32 +373,6 @@ def options_of(facts: Mapping[str, Any]) -> dict[str, Any]:
     kept = ("seed", "shares", "style_scales", *MASKS, "own_layers", "weights", "precision")
     options = {name: facts[name] for name in kept if facts.get(name) is not None}
     return options | {"recipe": Recipe.from_dict(facts["recipe"])}
-
-
-def is_name(source: Any) -> bool:
-    """Whether a picture is given by a name, a path or an address."""
-    return isinstance(source, str | os.PathLike)
-
-
-def alone(sources: Any) -> Any:
-    """A list of pictures; one alone may stand for a list of one, and None stays."""
-    return list(sources) if isinstance(sources, list | tuple) else sources if sources is None else [sources]
-
-
-def named(sources: Mapping[str, Any]) -> dict[str, Any]:
-    """Options with names for pictures: `FROM_MEMORY` for those that have none.
-
-    Args:
-        sources: by option, a picture in any form, None, or a list of these for masks.
-    """
-
-    def name(source: Any) -> Any:
-        return source if source is None or is_name(source) else FROM_MEMORY
-
-    many = {
-        option: tuple(map(name, given)) for option, given in sources.items() if option in MASKS and given is not None
-    }
-    return {option: name(given) for option, given in sources.items() if given is not None} | many
 
 
 def settle(recipe: str | Recipe, options: Mapping[str, Any]) -> tuple[Recipe, Settings]:
@@ -567,155 +537,6 @@ def smallest_side(recipe: Recipe) -> int:
     return side
 
 
-class Pictures(NamedTuple):
-    """The pictures of a run, loaded; see `Plan`."""
-
-    content: Picture | None
-    styles: tuple[Picture, ...]
-    start: Picture | None
-    names: tuple[str | None, ...]
-    masks: tuple[Tensor | None, ...]
-
-    @property
-    def all(self) -> list[Picture]:
-        """Those that there are."""
-        return [picture for picture in (self.content, *self.styles, self.start) if picture is not None]
-
-
-def load_pictures(
-    content: Any | None,
-    styles: Sequence[Any],
-    sources: Mapping[str, Any],
-    recipe: Recipe,
-    settings: Settings,
-    smallest: int,
-) -> Pictures:
-    """All pictures at the size at which the run needs them.
-
-    Args:
-        content: what `load_image` takes, or None.
-        styles: as many.
-        sources: start and masks as they were given, where they are no names.
-        recipe: names sizes and start.
-        settings: names the styles' scales.
-        smallest: the least side of a picture.
-
-    Raises:
-        InputError: one that cannot be loaded, is too small, or cut out where that cannot be.
-    """
-
-    def load(source: Any, size: int) -> Picture:
-        return load_image(source, size, side=recipe.side, smallest=smallest)
-
-    scales = settings.style_scales or (1.0,) * len(styles)
-    sizes = [max(1, round((recipe.style_size or recipe.size) * scale)) for scale in scales]
-    begin = None
-    if recipe.start not in STARTS:
-        begin = load(sources["start"] if recipe.start == FROM_MEMORY else recipe.start, recipe.size)
-    painted = None if content is None else load(content, recipe.size)
-    looks = [load(style, size) for style, size in zip(styles, sizes, strict=True)]
-    own = load_masks(sources["style_masks"], looks)
-    cut = tuple(cut_out(masked(look, mask), recipe) for look, mask in zip(looks, own, strict=True))
-    names = tuple(name_of(given, made) for given, made in zip((content, *styles), (painted, *cut), strict=True))
-    canvas = painted or Picture(torch.zeros(1, 3, recipe.size, recipe.size), source="the canvas")
-    masks = load_masks(sources["masks"], [canvas] * len(styles))
-    if any(mask is not None for mask in masks) and STATISTICS[recipe.statistic].knows_neighbours:
-        raise InputError(f"{recipe.statistic} compares neighbours, so it knows no masks: choose another statistic")
-    return Pictures(painted, cut, begin, names, masks)
-
-
-def load_masks(sources: Any, over: Sequence[Picture]) -> tuple[Tensor | None, ...]:
-    """Masks (1, 1, H, W) in [0, 1], each of the size of the picture that it lies over, or None.
-
-    Args:
-        sources: a picture, a region's words, `ALPHA`, `REST` or None for each; None for none.
-        over: the pictures.
-
-    Raises:
-        InputError: a mask that cannot be loaded, has another shape than its picture, or leaves nothing of it.
-    """
-    if sources is None:
-        return (None,) * len(over)
-    plain = [one for one in sources if one is not None and not is_word(one, REST)]
-    if any(is_word(one, REST) for one in sources) and not plain:
-        raise InputError("rest is what other masks leave, and there is none: give another style a mask")
-
-    def load(source: Any, picture: Picture) -> Tensor | None:
-        if source is None:
-            return None
-        if is_word(source, REST):
-            return filled(
-                (1 - torch.cat([load_mask(one, picture) for one in plain]).sum(0, keepdim=True)).clamp(0, 1), "the rest"
-            )
-        return filled(load_mask(source, picture), f"the mask {source!r}" if is_name(source) else "a mask")
-
-    return tuple(load(source, picture) for source, picture in zip(sources, over, strict=True))
-
-
-def is_file(mask: str | None) -> bool:
-    """Whether a mask is the name of a picture.
-
-    Args:
-        mask: of the settings.
-    """
-    return mask not in (None, ALPHA, REST) and not is_region(mask)
-
-
-def is_word(source: Any, word: str) -> bool:
-    """Whether a mask is given by this word."""
-    return isinstance(source, str) and source == word
-
-
-def load_mask(source: Any, over: Picture) -> Tensor:
-    """A mask (1, 1, H, W) of a picture's size: its transparency if it has any, else how bright it is.
-
-    Args:
-        source: a picture in any form, the words of a region, or `ALPHA`.
-        over: the picture that it lies over.
-
-    Raises:
-        InputError: it cannot be loaded, or has another shape than the picture.
-    """
-    (height, width), mask = shape_of(over), over.mask
-    if is_word(source, ALPHA):
-        if mask is None:
-            raise InputError(
-                f"{over.source} is opaque all over, so alpha is no mask: give a picture, white where it is"
-            )
-        return mask
-    if is_region(source):
-        return Region.of(source).mask((height, width))
-    if is_name(source) and os.fspath(source) == FROM_MEMORY:
-        raise InputError("a mask was a picture from memory, which no file names: give the mask anew")
-    made = load_image(source, max(height, width), enlarge=True)
-    if max(abs(a - b) for a, b in zip(shape_of(made), (height, width), strict=True)) > 1:
-        raise InputError(
-            f"the mask {made.source} and {over.source}, over which it lies, have other shapes ({made.pixels.shape[-1]}×"
-            f"{made.pixels.shape[-2]} and {width}×{height} at one size): cut both alike"
-        )
-    return resize(luminance(made.pixels) if made.mask is None else made.mask, (height, width)).clamp(0, 1)
-
-
-def filled(mask: Tensor, name: str) -> Tensor:
-    """A mask in which there is something.
-
-    Args:
-        mask: (1, 1, H, W).
-        name: for the message.
-
-    Raises:
-        InputError: it is black, or nearly so, everywhere.
-    """
-    if mask.max() <= MOSTLY:
-        raise InputError(f"{name} is dark everywhere, and white says where it holds: invert it, or leave it out")
-    return mask
-
-
-def masked(picture: Picture, mask: Tensor | None) -> Picture:
-    """A picture of which only that is left which a mask (1, 1, H, W) shows, of what its own leaves."""
-    return picture if mask is None else replace(picture, mask=mask if picture.mask is None else mask * picture.mask)
-
-
 def divide_memory(
     backbone: Backbone,
     recipe: Recipe,
@@ -762,59 +583,6 @@ def divide_run(recipe: Recipe, precision: str, half: str | None, content: Pictur
     last = [Stage(shape, recipe.evaluations - rough, "float32" if rough else first)]
     rough_part = [Stage(shape, rough, first)] if rough else []
     return [*(Stage(size, n, first) for size, n in coarse), *rough_part, *last]
-
-
-def cut_out(style: Picture, recipe: Recipe) -> Picture:
-    """A style picture whose transparent or masked part is no style: its mask leaves that out.
-
-    Args:
-        style: with a mask, or without.
-        recipe: whose statistic must do without neighbours.
-
-    Raises:
-        InputError: a mask, and a statistic of patches.
-    """
-    if style.mask is None:
-        return style
-    if STATISTICS[recipe.statistic].knows_neighbours:
-        raise InputError(
-            f"'{style.source}' has transparent or masked parts, which {recipe.statistic} cannot leave out: "
-            "save it without transparency, or choose another statistic"
-        )
-    return surroundings_filled(style)
-
-
-def surroundings_filled(style: Picture) -> Picture:
-    """A style picture in which what is no style, white as a picture is loaded, has the mean colour of the rest.
-
-    So no edge is seen at the border.
-
-    Args:
-        style: with a mask that says what of it is style, or without one.
-    """
-    if style.mask is None:
-        return style
-    mean = (style.pixels * style.mask).sum((2, 3), keepdim=True) / style.mask.sum().clamp_min(1e-6)
-    filled = (style.pixels + (1 - style.mask) * (mean - 1)).clamp(0, 1)
-    notes = tuple(note for note in style.notes if "transparent" not in note)
-    return replace(style, pixels=filled, notes=(*notes, "a part of it is no style"))
-
-
-def shape_of(picture: Picture) -> tuple[int, int]:
-    """(height, width) of a picture."""
-    return picture.pixels.shape[-2], picture.pixels.shape[-1]
-
-
-def name_of(given: Any, picture: Picture | None) -> str | None:
-    """A path or address as it was given, so that the run can be repeated from the same folder; None for no picture.
-
-    Args:
-        given: a path, an address, or a picture in any form.
-        picture: what was loaded from it.
-    """
-    if is_name(given):
-        return os.fspath(given)
-    return None if picture is None else picture.source
 
 
 def listed(values: Any) -> Any:

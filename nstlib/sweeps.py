@@ -33,6 +33,7 @@ from .forecast import Paces, foresee
 from .frames import Way, checked_frames, read_way
 from .gallery import read_picture
 from .image import load_image, to_pil
+from .inputs import is_file, is_name
 from .interrupts import Stopped
 from .live import counting
 from .machine import choose_device, free_memory
@@ -43,8 +44,6 @@ from .plan import (
     Settings,
     check_pictures,
     digest,
-    is_file,
-    is_name,
     prepare,
     settle,
     takes_options,

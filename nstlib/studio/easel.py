@@ -10,7 +10,7 @@ from typing import Any
 from PIL import Image
 
 from ..image import load_image, to_pil
-from ..plan import load_masks
+from ..inputs import load_masks
 from ..result import Record
 from . import drawing
 from .parts import marked, named

@@ -7,7 +7,7 @@ from typing import Any
 
 from ..files import spoken_name
 from ..image import load_image
-from ..plan import ALPHA, REST, is_file
+from ..inputs import ALPHA, REST, is_file
 from ..regions import SHAPES, Region, is_region
 from ..uploads import REGIONS, keep_upload, own_pictures
 from ..widget.bring import Bring
