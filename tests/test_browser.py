@@ -56,6 +56,13 @@ def wait_for(page, look, pattern, timeout=30_000):
     return time.perf_counter() - began
 
 
+def wait_for_count(locator, count):
+    """Wait until a page has so many of something, whose last may come after what tells of it."""
+    from playwright.sync_api import expect
+
+    expect(locator).to_have_count(count)
+
+
 def paint(page):
     page.get_by_role("button", name="Paint", exact=True).click()
     return wait_for(page, "bar", r"^\d+ of ")
@@ -120,9 +127,9 @@ def test_a_second_paint_keeps_the_first(studio, lab):  # noqa: F811
     studio.get_by_role("button", name=re.compile("mountains")).click()
     studio.get_by_role("button", name="Paint", exact=True).click()
     wait_for(studio, "words", "Painting mountains")
-    assert studio.locator(".nst-gallery button").count() == count + 1
+    wait_for_count(studio.locator(".nst-gallery button"), count + 1)
     stop(studio)
-    assert studio.locator(".nst-gallery button").count() == count + 2
+    wait_for_count(studio.locator(".nst-gallery button"), count + 2)
     studio.get_by_role("button", name=re.compile("harbour")).first.click()
 
 
@@ -150,7 +157,7 @@ def test_two_are_compared_one_is_downloaded_and_its_settings_restored(studio, la
     wait_for(studio, "note", "All controls above are as they were")
     button, note = (studio.locator(look).bounding_box() for look in (".nst-restore", ".nst-note"))
     assert abs(note["y"] - button["y"] - button["height"]) < 60, "it is told beside the button"
-    assert studio.get_by_role("button", name=re.compile("✓ mosaic")).count() == 1
+    wait_for_count(studio.get_by_role("button", name=re.compile("✓ mosaic")), 1)
     assert studio.get_by_label("Size", exact=True).evaluate("one => one.value").startswith("128")
     studio.get_by_role("button", name=re.compile("✓ mosaic")).click()
 
@@ -162,7 +169,7 @@ def test_an_own_picture_goes_from_upload_to_file(studio, lab, rng):  # noqa: F81
         studio.get_by_role("button", name=re.compile("Upload a content")).click()
     chooser.value.set_files(path)
     wait_for(studio, "words", "my cat.jpg is kept")
-    assert studio.get_by_role("button", name="✓ my cat").count() == 1
+    wait_for_count(studio.get_by_role("button", name="✓ my cat"), 1)
     name = paint_some(studio)
     facts = read_facts(lab.folder / name)
     assert name.startswith("studio/my_cat-") and facts["content"] == "own/my_cat.jpg"
@@ -189,7 +196,7 @@ def test_a_picture_is_pasted_dropped_or_fetched_from_an_address(studio, lab):  #
     field = ".nst-bring .nst-address input"
     studio.evaluate(GIVE, [field, "paste", "my dog.png", png_data(1)])
     wait_for(studio, "words", "my dog.png is kept")
-    assert studio.get_by_role("button", name="✓ my dog").count() == 1
+    wait_for_count(studio.get_by_role("button", name="✓ my dog"), 1)
     assert studio.locator(field).first.input_value() == ""
     studio.evaluate(GIVE, [".nst-bring .nst-thumbs", "drop", "my bird.png", png_data(2)])
     wait_for(studio, "words", "my bird.png is kept")
@@ -207,7 +214,7 @@ def test_a_broken_upload_is_told_and_nothing_is_lost(studio, lab):  # noqa: F811
         studio.get_by_role("button", name=re.compile("Upload a content")).click()
     chooser.value.set_files(path)
     wait_for(studio, "words", "holiday.jpg")
-    assert studio.get_by_role("button", name="✓ harbour", exact=True).count() == 1
+    wait_for_count(studio.get_by_role("button", name="✓ harbour", exact=True), 1)
     paint_some(studio)
 
 
@@ -332,13 +339,13 @@ def test_after_a_restart_the_page_says_what_to_do_and_the_gallery_comes_back(stu
     studio.connected()
     studio.run_all()
     studio_runs(studio)
-    assert studio.locator(".nst-gallery button").count() == count
+    wait_for_count(studio.locator(".nst-gallery button"), count)
     studio.locator(".nst-gallery button").first.click()
     wait_for(studio, "facts-box", "recipe kit on pocket")
     studio.get_by_role("button", name="Continue (last run)").click()
     wait_for(studio, "bar", r"^\d+ of ")
     stop(studio)
-    assert studio.locator(".nst-gallery button").count() == count + 1
+    wait_for_count(studio.locator(".nst-gallery button"), count + 1)
 
 
 # --- a lesson ------------------------------------------------------------------------------------
@@ -351,17 +358,16 @@ def test_a_lesson_that_was_never_run_shows_its_figures_and_panels_with_words(lab
     cells = nbformat.read(ROOT / "notebooks" / f"{LESSON}.ipynb", 4).cells
     html = ["".join(o.get("data", {}).get("text/html", "")) for c in cells for o in c.get("outputs", [])]
     made = lab.open(f"{LESSON}.ipynb", place="never.ipynb", width=800)
-    stills = sum("nst-still" in one for one in html)
     made.wait_for_function(
-        """([images, stills]) => document.querySelectorAll('.jp-OutputArea-output img').length >= images
-           && document.querySelectorAll('.nst-still').length >= stills""",
-        arg=[sum(one.count("<img ") for one in html), stills],
+        "count => document.querySelectorAll('.jp-OutputArea-output img').length >= count",
+        arg=sum(one.count("<img ") for one in html),
     )
     shown = made.evaluate(PICTURES)
     assert min(len(one["alt"]) for one in shown) > 10 and min(one["wide"] for one in shown) > 100
     assert max(one["out"] for one in shown) <= 0 and made.width_beyond(SCROLLS) <= 0
     still = made.locator(".nst-still")
-    assert still.count() == stills and still.locator("img").count() > 0
+    wait_for_count(still, sum("nst-still" in one for one in html))
+    assert still.locator("img").count() > 0
     assert made.get_by_text("VBox(children").count() == 0 and made.get_by_text("Run this cell to choose").count() >= 1
     made.context.close()
 
