@@ -123,7 +123,11 @@ def short(value: object) -> str:
 
 
 def kind(value: object) -> str:
-    """A value's type in words."""
+    """A value's type in words.
+
+    >>> kind(object()), kind({}), kind(2j), kind(np.array([2j, 1]))
+    ('an object', 'a dict', 'a complex number', 'complex numbers')
+    """
     if isinstance(value, tuple | list):
         return f"a {type(value).__name__} of {len(value)}"
     if isinstance(value, str):
@@ -133,9 +137,10 @@ def kind(value: object) -> str:
         if isinstance(value, Tensor)
         else isinstance(value, complex | np.ndarray) and np.iscomplexobj(value)
     ):
-        return "complex numbers"
+        return "a complex number" if isinstance(value, complex) else "complex numbers"
     if not isinstance(value, Tensor | np.ndarray):
-        return f"a {type(value).__name__}"
+        name = type(value).__name__
+        return f"{'an' if name[0].lower() in 'aeiou' else 'a'} {name}"
     shape = f"of shape {tuple(value.shape)}"
     if np.prod(value.shape, dtype=float) > MOST:
         return f"an array {shape}, too large to compare"
