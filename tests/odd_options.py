@@ -49,7 +49,10 @@ REFUSED = [
     {"betas": (0.9,), **ADAM},
     {"betas": (1.0, 1.0), **ADAM},
     {"betas": 0.9, **ADAM},
-    {"betas": {0.9, 0.99, 0.5}, **ADAM},
+    {
+        "betas": {*(0.9, 0.99, 0.5)},
+        **ADAM,
+    },  # as a constant it has another order from bytecode
     {"schedule": ((1,),), **ADAM},
     {"schedule": 5, **ADAM},
     {"schedule": ((5, 0.1), (5, 0.2)), **ADAM},
