@@ -15,7 +15,7 @@ from typing import Any, BinaryIO
 
 from .errors import InputError
 
-__all__ = ["names_for", "read_toml", "same_file", "short_name", "spoken_name", "try_to_write", "whole"]
+__all__ = ["encoded", "names_for", "read_toml", "same_file", "short_name", "spoken_name", "try_to_write", "whole"]
 
 
 def names_for(path: str | os.PathLike[str]) -> Iterator[Path]:
@@ -66,6 +66,15 @@ def spoken_name(source: str | os.PathLike[str]) -> str:
     'woodcut waves'
     """
     return short_name(source).replace("_", " ")
+
+
+def encoded(text: str) -> bytes:
+    r"""UTF-8, and what it has no letter for, of a file's name in another coding, as JSON would write it.
+
+    >>> encoded("caf\udce9 é")
+    b'caf\\udce9 \xc3\xa9'
+    """
+    return text.encode(errors="backslashreplace")
 
 
 def try_to_write(path: str | os.PathLike[str]) -> None:

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from .errors import InputError
+from .files import encoded
 from .image import encode_image
 from .result import Progress, Record
 from .rules import Number, brief, judged
@@ -61,7 +62,7 @@ class Way:
             row = {name: getattr(record, name) for name in HEAD[2:]} | record.kinds()
             frame, _ = self.kept.get((record.size, record.iteration), ("", b""))
             table.writerow(row | {"height": record.size[0], "width": record.size[1], "frame": frame})
-        return {**made, TABLE: text.getvalue().encode()}
+        return {**made, TABLE: encoded(text.getvalue())}
 
 
 def read_way(picture: Path) -> tuple[dict[int, Path], tuple[Record, ...]]:

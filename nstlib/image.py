@@ -27,7 +27,7 @@ from torch.nn import functional as F
 from .colour import GREY, flatten
 from .decode import MAX_PIXELS, decode, upright
 from .errors import InputError, choose, one_line
-from .files import same_file, whole
+from .files import encoded, same_file, whole
 from .gallery import FORMATS, file_of, read_picture, shown
 from .show import picture_html
 
@@ -304,7 +304,8 @@ def bytes_of(source: Any) -> tuple[bytes, str]:
     if isinstance(source, (str, os.PathLike)):
         return read_picture(os.fsdecode(source))
     expected = "a path, a URL, a name, bytes, a PIL image, an array or a tensor"
-    raise InputError(f"cannot load a picture from {type(source).__name__}: give {expected}")
+    several = ", several as arguments of their own" if isinstance(source, list | tuple) else ""
+    raise InputError(f"cannot load a picture from {type(source).__name__}: give {expected}{several}")
 
 
 def to_tensor(image: Image.Image, shape: tuple[int, int]) -> Tensor:
@@ -459,12 +460,12 @@ def save_options(kind: str, texts: Mapping[str, str]) -> dict[str, Any]:
         info = PngInfo()
         for key, value in texts.items():
             try:
-                info.add_itxt(key, value)
+                info.add_itxt(key, encoded(value).decode())
             except UnicodeEncodeError:
                 raise InputError(f"a PNG holds no text under the key {key!r}: make it of Latin letters") from None
         return {"pnginfo": info}
     exif = Image.Exif()
     if texts:
-        comment = json.dumps(texts, ensure_ascii=False).encode()
+        comment = encoded(json.dumps(texts, ensure_ascii=False))
         exif[EXIF_IFD] = {USER_COMMENT: UNDEFINED_CHARSET + comment}
     return {"exif": exif, "subsampling": 0}  # JPEG would blur colours across two pixels: brush strokes are made of them

@@ -16,6 +16,7 @@ import json
 import os
 import re
 import threading
+import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, field, fields, replace
@@ -28,7 +29,7 @@ import torch
 
 from . import plot
 from .errors import InputError, choose, one_line
-from .files import short_name, try_to_write, whole
+from .files import encoded, short_name, try_to_write, whole
 from .forecast import Paces, foresee
 from .frames import Way, checked_frames, read_way
 from .gallery import read_picture
@@ -181,7 +182,7 @@ class Task:
         named = [*({self.recipe.start} - set(STARTS)), *filter(is_file, masks)]
         pictures = [source.fingerprint for source in (*self.sources, *map(Source.of, named))]
         told = json.dumps([recipe, settings, pictures, *self.frames], sort_keys=True)
-        return hashlib.sha256(told.encode()).hexdigest()[:10]
+        return hashlib.sha256(encoded(told)).hexdigest()[:10]
 
     def check(self, **settings: Any) -> Plan:
         """The run, all that can be wrong with it found.
@@ -626,7 +627,7 @@ def keep_table(folder: Path, points: Sequence[Point]) -> None:
     table = csv.DictWriter(text, rows[0])
     table.writeheader()
     table.writerows(rows)
-    keep(folder / TABLE, text.getvalue().encode())
+    keep(folder / TABLE, encoded(text.getvalue()))
 
 
 def keep_sheet(found: Sweep) -> None:
@@ -640,7 +641,9 @@ def keep_sheet(found: Sweep) -> None:
     """
     if find_spec("matplotlib"):
         file = io.BytesIO()
-        contact_sheet(found).savefig(file, dpi=SHEET_DPI)
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", "Glyph")  # letters of a file's name that the font has not
+            contact_sheet(found).savefig(file, dpi=SHEET_DPI)
         keep(found.folder / SHEET, file.getvalue())
 
 
