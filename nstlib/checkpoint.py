@@ -11,7 +11,7 @@ from typing import Any
 import torch
 
 from .errors import InputError
-from .files import whole
+from .files import try_to_write, whole
 from .interrupts import uninterrupted
 from .optimizers import Step, Stop
 from .plan import Plan
@@ -68,6 +68,12 @@ def checked(path: str | os.PathLike[str] | None) -> Path | None:
         raise InputError(f"the checkpoint '{path}' is a folder: give the name of a file in it, '{path / 'run.pt'}'")
     if not path.parent.is_dir():
         raise InputError(f"the checkpoint's folder '{path.parent}' does not exist: create it or name another")
+    try:
+        try_to_write(path)
+    except OSError as error:
+        raise InputError(
+            f"the checkpoint '{path}' cannot be written ({error.strerror}): name a file in another folder"
+        ) from None
     return path
 
 
@@ -208,12 +214,12 @@ def difference(theirs: Mapping[str, Any], ours: Mapping[str, Any]) -> str:
     """
     theirs, ours = plain(theirs), plain(ours)
     usual = plain(Recipe().to_dict())  # what a field that is newer than the file meant there
+    for name, own in ours["fields"].items():  # before the pictures, which a field such as size makes others
+        if (other := theirs["fields"].get(name, usual.get(name))) != own:
+            return f"{name}={brief(other)}, not {brief(own)}"
     for name in {**ours["digests"], **theirs["digests"]}:
         if ours["digests"].get(name) != theirs["digests"].get(name):
             return f"another {name}"
-    for name, own in ours["fields"].items():
-        if (other := theirs["fields"].get(name, usual.get(name))) != own:
-            return f"{name}={brief(other)}, not {brief(own)}"
     return ""
 
 

@@ -14,7 +14,7 @@ import platform
 import signal
 import sys
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import fields
+from dataclasses import fields, replace
 from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
 from pathlib import Path
@@ -213,7 +213,9 @@ def onepass(
     told = f"{content} in the manner of {' and '.join(styles)}, {made.notes[-1]}"
     texts = {"Description": told, **facts_as_metadata(facts)}
     place = save_anywhere(lambda path: save_image(made.pixels, path, texts), output)
-    say(f"{place}: {made}")
+    for note in made.notes[:-1]:
+        say(note)
+    say(f"{place}: {replace(made, notes=made.notes[-1:])}")
     check_place(place, output)
 
 
@@ -339,12 +341,17 @@ def paint(
     with Bar(quiet) as bar:
         result = carry_out(plan, state, watch)
     place = save_anywhere(result.save, output)
+    for note in result.notes[len(plan.notes) :]:
+        if note != bar.told:
+            tell(note)
     tell(f"{place}: {result}")
     check_place(place, output)
     unchanged = result.unchanged and result.stopped is not Stop.INTERRUPTED
     if result.stopped.broken or unchanged:
         trouble = f"{result.stopped}" if result.stopped.broken else "the picture is still its start image"
-        raise Trouble(f"{trouble}: give the terms weights near 1, and a rate near 0.02")
+        rate = ", and a rate near 0.02" if plan.recipe.optimizer == "adam" else ""
+        more = "" if result.stopped.broken else "more evaluations, "
+        raise Trouble(f"{trouble}: give {more}the terms weights near 1{rate}")
 
 
 def check_place(place: str | Path, output: str) -> None:

@@ -182,7 +182,7 @@ def existing(text: str) -> Path:
         raise unreadable(path, error) from error
     except (OSError, ValueError) as error:
         if os.path.islink(path):
-            reason = f"'{name}' is a link to '{shown(os.readlink(path))}', which is not there"
+            reason = f"'{name}' is a link to '{shown(os.readlink(path))}', which is not there or leads back to it"
             raise InputError(f"{reason}: give the picture itself") from error
         near = near_files(path) or difflib.get_close_matches(text, assets())
         hint = f"did you mean {' or '.join(near)}?" if near else "give a path, a URL or a name such as content/harbour"

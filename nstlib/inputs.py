@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -104,7 +105,14 @@ def load_pictures(
     def load(source: Any, size: int) -> Picture:
         return load_image(source, size, side=recipe.side, smallest=smallest)
 
-    sizes = [max(1, round((recipe.style_size or recipe.size) * scale)) for scale in scales or (1.0,) * len(styles)]
+    whole = recipe.style_size or recipe.size
+    for scale in scales or ():
+        if scale < 1 and scale * whole < smallest:
+            raise InputError(
+                f"style_scales: {scale:g} of {whole} pixels are less than the {smallest} that a style picture needs: "
+                f"give at least {math.ceil(100 * smallest / whole) / 100:g}, or a larger size"
+            )
+    sizes = [max(1, round(whole * scale)) for scale in scales or (1.0,) * len(styles)]
     begin = None
     if recipe.start not in STARTS:
         begin = load(sources["start"] if recipe.start == FROM_MEMORY else recipe.start, recipe.size)
@@ -143,7 +151,10 @@ def load_masks(sources: Any, over: Sequence[Picture]) -> tuple[Tensor | None, ..
             return filled(
                 (1 - torch.cat([load_mask(one, picture) for one in plain]).sum(0, keepdim=True)).clamp(0, 1), "the rest"
             )
-        return filled(load_mask(source, picture), f"the mask {source!r}" if is_name(source) else "a mask")
+        made = load_mask(source, picture)
+        if is_region(source) and made.max() <= MOSTLY:
+            raise InputError(f"the region {source!r} holds no whole pixel here: make it larger")
+        return filled(made, f"the mask {source!r}" if is_name(source) else "a mask")
 
     return tuple(load(source, picture) for source, picture in zip(sources, over, strict=True))
 

@@ -157,7 +157,7 @@ def one_pass(
         size: pixels of the longer side; None: as the content is.
 
     Returns:
-        The picture, of the content's proportions; its notes say how it was made.
+        The picture, of the content's proportions; its notes say what was changed of those given, then how it was made.
 
     Raises:
         InputError: an unknown method or colour, a strength outside [0, 1], shares or masks that do not fit the
@@ -180,7 +180,8 @@ def one_pass(
     )
     painted = cascade(plan, exchange, strength, mirrors(plan.device, plan.precision))
     image = plan.colors.finish(painted.cpu())
-    return Picture(image, notes=(f"one pass by {method}, strength {strength:g}",), source=plan.content.source)
+    notes = (*plan.notes[1:], f"one pass by {method}, strength {strength:g}")
+    return Picture(image, notes=notes, source=plan.content.source)
 
 
 class Brush(NamedTuple):

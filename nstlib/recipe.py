@@ -193,7 +193,8 @@ class Recipe:
         for name in (*self.content_layers, *self.style_layers):
             if name not in layers:
                 raise InputError(
-                    f"{name} is not in {self.backbone}; {nearest(name, layers)}Its layers: {' '.join(layers)}"
+                    f"{name or 'an empty name'} is not in {self.backbone}; {nearest(name, layers)}"
+                    f"Its layers: {' '.join(layers)}"
                 )
 
     def differences(self, base: Recipe | None = None) -> dict[str, Any]:

@@ -50,7 +50,10 @@ class Region:
         for low, high in (("left", "right"), ("top", "bottom")):
             a, b = getattr(self, low), getattr(self, high)
             if a >= b:
-                raise InputError(f"the region's {low} edge ({a:g} %) is not before its {high} one ({b:g} %): swap them")
+                raise InputError(
+                    f"the region's {low} edge ({a:g} %) is not before its {high} one ({b:g} %): "
+                    + ("swap them" if a > b else "give it some room between them")
+                )
 
     @classmethod
     def of(cls, words: str) -> Region:

@@ -98,8 +98,8 @@ class Progress:
 
     @property
     def image(self) -> Tensor:
-        """The picture so far (1, 3, H, W)."""
-        return self.finish(self.step.image)
+        """The picture so far (1, 3, H, W), a copy: whatever is done to it, the run goes on with its own."""
+        return self.finish(self.step.image.clone())
 
 
 @dataclass(frozen=True)

@@ -31,6 +31,7 @@ from .optimizers import Step, Stop, optimize
 from .plan import Plan, Stage, prepare, takes_options
 from .recipe import Recipe
 from .result import Progress, Record, Result, evaluations_of
+from .rules import brief
 from .threads import Threads
 
 __all__ = ["Transfer", "carry_out", "paint", "reconstruct_content", "reconstruct_style", "shown", "stylize", "texture"]
@@ -208,6 +209,8 @@ def carry_out(
         on_progress: called after each iteration.
         steps: what carries it out: `paint`, or `shown`, in which an interrupt of a notebook ends more than the run.
     """
+    if on_progress is not None and not callable(on_progress):
+        raise InputError(f"on_progress={brief(on_progress)} is no function: give one that takes a `Progress`")
     run = Run() if checkpoint is None else read_checkpoint(plan, checkpoint)
     try:
         with closing(steps(plan, run, checkpoint)) as made:

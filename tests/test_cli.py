@@ -10,6 +10,7 @@ import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import nbformat
 import pytest
@@ -18,11 +19,12 @@ from click.testing import CliRunner
 from PIL import Image
 
 import nstlib as nst
-from nstlib import cli, forecast
+from nstlib import checkpoint, cli, forecast
 from nstlib.budget import Needs
 from nstlib.forecast import Paces
 from nstlib.machine import choose_precision
 from nstlib.plan import Settings
+from nstlib.result import read_facts
 from nstlib.terminal import PER_STYLE
 
 QUICK = ["--size", "48", "--evaluations", "4", "--device", "cpu"]
@@ -591,3 +593,79 @@ def test_stamp_then_student(lessons, call):
 def test_a_folder_without_lessons_is_one_line(command, tmp_path, call):
     status, _, err = call(command, str(tmp_path))
     assert status == 2 and "there are no lessons" in err and len(err.splitlines()) == 1
+
+
+# --- names, notes and advice ---------------------------------------------------------------------
+
+
+OTHER_CODING = "caf\udce9.png"  # b"caf\xe9.png": a name of an old disk, which is no UTF-8
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere every name is Unicode")
+@pytest.mark.parametrize("output", ["new.png", "new.jpg", "new.webp"])
+@pytest.mark.parametrize("command", ["stylize", "onepass"])
+def test_a_name_in_another_coding_costs_nothing(pictures, call, command, output):
+    (pictures / "content.png").rename(pictures / OTHER_CODING)
+    size = QUICK if command == "stylize" else QUICK[:2]
+    status, _, err = call(command, OTHER_CODING, "style.png", "-o", output, *size)
+    assert status == 0, err
+    assert read_facts(pictures / output, with_recipe=False)["content"] == OTHER_CODING
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere every name is Unicode")
+def test_a_sweep_takes_a_name_in_another_coding(pictures, call):
+    (pictures / "content.png").rename(pictures / OTHER_CODING)
+    line = ["sweep", "--pair", OTHER_CODING, "style.png", "--grid", "seed=1", "-o", "made", "--processes", "1", *QUICK]
+    for _ in range(2):  # the second time there is nothing to do
+        status, _, err = call(*line)
+        assert status == 0 and "Traceback" not in err, err
+    assert r"caf\udce9.png" in (pictures / "made" / "table.csv").read_text()
+
+
+@pytest.mark.skipif(not Path("/proc/self").is_dir(), reason="needs a folder in which nobody can write")
+def test_a_checkpoint_that_cannot_be_written_is_refused_before_any_work(pictures, call):
+    status, _, err = call(*GOOD, *QUICK, "--checkpoint", "/proc/state.pt")
+    assert status == 2 and "the checkpoint '/proc/state.pt' cannot be written" in err
+    assert not (pictures / "new.png").exists()
+
+
+def test_a_checkpoint_that_fails_at_last_is_told(pictures, call, monkeypatch):
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(checkpoint, "write_checkpoint", full)
+    status, out, err = call(*GOOD, *QUICK, "--checkpoint", "state.pt")
+    assert status == 0 and (out + err).count("cannot be written (No space left on device)") == 1
+
+
+def test_one_pass_tells_what_it_changed(pictures, call):
+    status, out, _ = call("onepass", "content.png", "style.png", "-o", "new.png", "--size", "500")
+    assert status == 0 and "kept at 50×60" in out and "one pass by wct" in out.splitlines()[-1]
+
+
+@pytest.mark.parametrize(
+    ("options", "rate"), [([], False), (["--optimizer", "adam", "--rate", "1e-9", "--evaluations", "2"], True)]
+)
+def test_advice_for_a_picture_that_did_not_change_names_what_there_is(pictures, call, options, rate):
+    status, _, err = call(*GOOD, "--size", "48", "--device", "cpu", "--evaluations", "1", *options)
+    assert status == 1 and "give more evaluations" in err and ("rate" in err) == rate
+
+
+def test_a_style_that_is_scaled_below_the_least_is_told_by_its_scale(pictures, call):
+    status, _, err = call(*GOOD, *QUICK, "--style-scale", "0.25")
+    found = re.search(r"0\.25 of 48 pixels are less than the 32 .*: give at least (0\.\d+), or a larger size", err)
+    assert status == 2 and found, err
+    assert call(*GOOD, *QUICK, "--style-scale", str(float(found[1]) + 0.15))[0] == 0  # of its longer side
+
+
+@pytest.mark.parametrize(
+    ("mask", "words"),
+    [
+        ("rectangle 10 10 10 50", "give it some room"),
+        ("rectangle 50 10 10 50", "swap them"),
+        ("ellipse 0 0 1 1", "larger"),
+    ],
+)
+def test_advice_for_a_region_can_be_followed(pictures, call, mask, words):
+    status, _, err = call(*GOOD, *QUICK, "--mask", mask)
+    assert status == 2 and words in err

@@ -317,7 +317,7 @@ def test_a_regions_words_come_back(words):
      "ellipse 1 2 soft 3 4 5", "ellipse 0 0 101 9", "ellipse 9 0 9 9", "ellipse nan 0 9 9", "ellipse 0 9 9 1"],
 )  # fmt: skip
 def test_words_that_are_no_region_are_told(words):
-    with pytest.raises(InputError, match=r"is no region: give|a percentage: give|swap them"):
+    with pytest.raises(InputError, match=r"is no region: give|a percentage: give|swap them|give it some room"):
         Region.of(words)
 
 

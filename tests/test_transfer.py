@@ -560,6 +560,7 @@ def test_a_step_that_an_interrupt_kept_back_is_not_lost(content, style, monkeypa
     [
         ({"content_weight": 0.5}, "content_weight=0.02, not 0.5"),
         ({"seed": 3}, "seed=0, not 3"),
+        ({"size": 40}, "size=48, not 40"),
         ({"style_layers": {"relu1_1": 1}}, "style_layers={'relu1_1': 0.1"),
         ({"weights": "random"}, "another set of weights"),
         ({"precision": "bfloat16"}, "precision='float32', not 'bfloat16'"),
@@ -660,3 +661,26 @@ def test_a_result_is_not_saved_over_a_picture_that_it_was_made_of(tmp_path, monk
             result.save(name)
     assert {path: path.read_bytes() for path in tmp_path.iterdir()} == before
     assert result.save("new.png").exists()
+
+
+@pytest.mark.parametrize("optimizer", ["lbfgs", "adam"])
+def test_what_is_done_to_a_picture_on_the_way_is_not_done_to_the_run(content, style, optimizer):
+    """A frame made in place, by the array that shares its memory."""
+    options = {**SMALL, "optimizer": optimizer}
+
+    def frame(progress):
+        pixels = progress.image[0].permute(1, 2, 0).numpy()
+        pixels *= 255
+
+    watched = nst.stylize(content, style, on_progress=frame, **options)
+    assert torch.equal(watched.image, nst.stylize(content, style, **options).image)
+
+
+def test_what_is_no_function_is_refused_before_any_work(content, style):
+    with pytest.raises(nst.InputError, match="on_progress=5 is no function"):
+        nst.stylize(content, style, on_progress=5, **SMALL)
+
+
+def test_styles_in_a_list_are_told_where_they_belong(content, style):
+    with pytest.raises(nst.InputError, match=r"from list: .*, several as arguments of their own"):
+        nst.stylize(content, [style, style], **SMALL)
