@@ -1,5 +1,6 @@
 """Every lesson keeps the rules, and runs from top to bottom alone in an empty folder, answered and not."""
 
+import re
 from types import SimpleNamespace
 
 import pytest
@@ -36,6 +37,14 @@ def test_takes_the_minutes_that_it_says(path):
 def test_says_nothing_on_standard_error(path):
     outputs = [o for cell in course.read(path).cells for o in cell.get("outputs", [])]
     assert not [o["text"] for o in outputs if o.get("name") == "stderr"]
+
+
+@pytest.mark.parametrize("path", EDITIONS, ids=lambda path: str(path.relative_to(FOLDER)))
+def test_the_card_lists_the_sections_that_there_are(path):
+    lesson = course.read(path)
+    listed = re.findall(r"^\| *(\d+) *\|", course.header_of(lesson).source, re.MULTILINE)
+    texts = "\n".join(cell.source for cell in lesson.cells if cell.cell_type == "markdown")
+    assert listed in ([], re.findall(r"^## (\d+)\. ", texts, re.MULTILINE))
 
 
 OTHERS = [FOLDER / "engine.ipynb", FOLDER / "studio.ipynb"]
