@@ -386,6 +386,7 @@ def test_a_root_without_slope():
 
 def test_a_constant_factor():
     assert tell("04.gram", lambda f: 2 * gram(f)) == "Right up to a factor of 2.0, the same for all inputs."
+    assert "factor" not in tell("04.gram", lambda f: 1.002 * gram(f)), "1.0 would be none"
     assert "a factor of 1/3" in tell("04.gram", lambda f: gram(f) / 3)
     assert "up to the sign" in tell("04.gram", lambda f: -gram(f))
 
@@ -746,3 +747,11 @@ def test_an_interrupt_still_interrupts():
 
     with pytest.raises(KeyboardInterrupt):
         check("04.gram", stopped)
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [([[1, 0, 2]], "Right."), (np.array([[1], [0], [2]]), "Right."), ([[9, 0, 18]], "Those are R")],
+)
+def test_a_row_or_a_column_of_numbers_is_the_numbers(given, words):
+    assert EXERCISES["04.pencil"].check(given).message.startswith(words)

@@ -55,8 +55,8 @@ def constant_factor(given: Answers, wanted: Answers, where: list[str], exercise:
     if np.count_nonzero(w) < 3:
         return ""
     factor = (g @ w) / (w @ w)
-    if not factor or not same(g / factor, w, exercise.tolerance):
-        return ""
+    if not factor or not same(g / factor, w, exercise.tolerance) or ratio(factor) == ratio(1.0):
+        return ""  # too small a deviation to be put down to a factor
     if math.isclose(factor, -1, rel_tol=1e-3):
         return "Right up to the sign: something is subtracted the wrong way round."
     return f"Right up to a factor of {ratio(factor)}, the same for all inputs."
@@ -84,7 +84,9 @@ def changing_factor(given: Answers, wanted: Answers, where: list[str], exercise:
                 return ""
         elif g.any():
             return ""
-    first = next(case for case, factor in factors.items() if not math.isclose(factor, 1, rel_tol=1e-3))
+    first = next((case for case, factor in factors.items() if ratio(factor) != ratio(1.0)), None)
+    if first is None:
+        return ""
     return f"Right up to a factor that changes with the input, {ratio(factors[first])} for {first}: which count is it?"
 
 

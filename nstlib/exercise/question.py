@@ -143,6 +143,8 @@ class Number:
             return Verdict(False, f"This asks for {asked}, not {kind(answer)}.{quotes}")
         if wanted.ndim and given.shape == (len(wanted) + 1,) and given[0] == 1 and self.means(given[1:], wanted):
             given = given[1:]  # (1, C, H, W) says the same as (C, H, W)
+        if wanted.ndim and given.size == wanted.size:
+            given = given.ravel()  # and a row or a column of numbers the same as the numbers
         if self.means(given, wanted):
             return Verdict(True, f"Right. {self.why}")
         for wrong, tell in self.mistakes:
