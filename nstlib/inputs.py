@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from .errors import InputError
-from .image import Picture, load_image, resize
+from .image import Picture, least_size, load_image, resize
 from .palette import luminance
 from .recipe import STARTS, Recipe
 from .regions import Region, is_region
@@ -105,19 +105,24 @@ def load_pictures(
     def load(source: Any, size: int) -> Picture:
         return load_image(source, size, side=recipe.side, smallest=smallest)
 
-    whole = recipe.style_size or recipe.size
-    for scale in scales or ():
-        if scale < 1 and scale * whole < smallest:
+    def load_style(source: Any, scale: float) -> Picture:
+        try:
+            return load(source, max(1, round(whole * scale)))
+        except InputError:
+            if scale >= 1:
+                raise
+            least = least_size(shape_of(load(source, whole)), recipe.side, smallest)  # or no scale would help
             raise InputError(
-                f"style_scales: {scale:g} of {whole} pixels are less than the {smallest} that a style picture needs: "
-                f"give at least {math.ceil(100 * smallest / whole) / 100:g}, or a larger size"
-            )
-    sizes = [max(1, round(whole * scale)) for scale in scales or (1.0,) * len(styles)]
+                f"a style at {scale:g} of {whole} pixels has a side of less than {smallest}: "
+                f"give a style scale of at least {math.ceil(100 * least / whole) / 100:g}, or a larger size"
+            ) from None
+
+    whole = recipe.style_size or recipe.size
     begin = None
     if recipe.start not in STARTS:
         begin = load(sources["start"] if recipe.start == FROM_MEMORY else recipe.start, recipe.size)
     painted = None if content is None else load(content, recipe.size)
-    looks = [load(style, size) for style, size in zip(styles, sizes, strict=True)]
+    looks = [load_style(*one) for one in zip(styles, scales or (1.0,) * len(styles), strict=True)]
     own = load_masks(sources["style_masks"], looks)
     cut = tuple(cut_out(masked(look, mask), recipe) for look, mask in zip(looks, own, strict=True))
     names = tuple(name_of(given, made) for given, made in zip((content, *styles), (painted, *cut), strict=True))
@@ -148,13 +153,12 @@ def load_masks(sources: Any, over: Sequence[Picture]) -> tuple[Tensor | None, ..
         if source is None:
             return None
         if is_word(source, REST):
-            return filled(
-                (1 - torch.cat([load_mask(one, picture) for one in plain]).sum(0, keepdim=True)).clamp(0, 1), "the rest"
-            )
-        made = load_mask(source, picture)
-        if is_region(source) and made.max() <= MOSTLY:
-            raise InputError(f"the region {source!r} holds no whole pixel here: make it larger")
-        return filled(made, f"the mask {source!r}" if is_name(source) else "a mask")
+            mask = (1 - torch.cat([load_mask(one, picture) for one in plain]).sum(0, keepdim=True)).clamp(0, 1)
+        else:
+            mask = load_mask(source, picture)
+        if mask.max() <= MOSTLY:
+            raise InputError(emptiness(source))
+        return mask
 
     return tuple(load(source, picture) for source, picture in zip(sources, over, strict=True))
 
@@ -189,19 +193,20 @@ def load_mask(source: Any, over: Picture) -> Tensor:
     return resize(luminance(made.pixels) if made.mask is None else made.mask, (height, width)).clamp(0, 1)
 
 
-def filled(mask: Tensor, name: str) -> Tensor:
-    """A mask in which there is something.
+def emptiness(source: Any) -> str:
+    """What to say of a mask that shows nothing, or nearly so.
 
     Args:
-        mask: (1, 1, H, W).
-        name: for the message.
-
-    Raises:
-        InputError: it is black, or nearly so, everywhere.
+        source: how it was given.
     """
-    if mask.max() <= MOSTLY:
-        raise InputError(f"{name} is dark everywhere, and white says where it holds: invert it, or leave it out")
-    return mask
+    if is_word(source, REST):
+        return "the other masks leave no rest: make one of them smaller, or leave rest out"
+    if is_word(source, ALPHA):
+        return "the picture is transparent all over, so alpha shows nothing: give a mask that does"
+    if is_region(source):
+        return f"the region {source!r} holds no whole pixel here: make it larger"
+    name = f"the mask {source!r}" if is_name(source) else "a mask"
+    return f"{name} is dark everywhere, and white says where it holds: invert it, or leave it out"
 
 
 def masked(picture: Picture, mask: Tensor | None) -> Picture:
