@@ -341,9 +341,8 @@ def paint(
     with Bar(quiet) as bar:
         result = carry_out(plan, state, watch)
     place = save_anywhere(result.save, output)
-    for note in result.notes[len(plan.notes) :]:
-        if note != bar.told:
-            tell(note)
+    if result.trouble and not bar.told:
+        say_wrong(result.trouble)
     tell(f"{place}: {result}")
     check_place(place, output)
     unchanged = result.unchanged and result.stopped is not Stop.INTERRUPTED

@@ -117,6 +117,7 @@ class Result:
         notes: what was chosen or changed on the way, in words.
         facts: all that is needed to repeat it, as plain data.
         unchanged: whether it still is the start image, to the eye: the weights or the rate were far too small.
+        trouble: what went wrong on the side (see `Run.trouble`), which the notes tell too; "" if nothing did.
     """
 
     image: Tensor
@@ -129,6 +130,7 @@ class Result:
     notes: tuple[str, ...] = ()
     facts: Mapping[str, Any] = field(default_factory=dict, repr=False)
     unchanged: bool = False
+    trouble: str = ""
 
     def __repr__(self) -> str:
         height, width = self.image.shape[2:]

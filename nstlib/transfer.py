@@ -414,6 +414,7 @@ def collect(plan: Plan, run: Run, stopped: Stop = Stop.LEFT) -> Result:
         (*plan.notes, *filter(None, (run.trouble, run.note))),
         facts,
         unchanged and plan.recipe.color != "only",
+        run.trouble,
     )
 
 

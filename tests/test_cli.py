@@ -634,8 +634,9 @@ def test_a_checkpoint_that_fails_at_last_is_told(pictures, call, monkeypatch):
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(checkpoint, "write_checkpoint", full)
-    status, out, err = call(*GOOD, *QUICK, "--checkpoint", "state.pt")
-    assert status == 0 and (out + err).count("cannot be written (No space left on device)") == 1
+    for quiet in ([], ["--quiet"]):
+        status, _, err = call(*GOOD, *QUICK, "--checkpoint", "state.pt", *quiet)
+        assert status == 0 and err.count("cannot be written (No space left on device)") == 1
 
 
 def test_one_pass_tells_what_it_changed(pictures, call):
@@ -653,9 +654,10 @@ def test_advice_for_a_picture_that_did_not_change_names_what_there_is(pictures, 
 
 def test_a_style_that_is_scaled_below_the_least_is_told_by_its_scale(pictures, call):
     status, _, err = call(*GOOD, *QUICK, "--style-scale", "0.25")
-    found = re.search(r"0\.25 of 48 pixels are less than the 32 .*: give at least (0\.\d+), or a larger size", err)
+    found = re.search(r"0\.25 of 48 pixels .* less than 32: give a style scale of at least (0\.\d+),", err)
     assert status == 2 and found, err
-    assert call(*GOOD, *QUICK, "--style-scale", str(float(found[1]) + 0.15))[0] == 0  # of its longer side
+    assert call(*GOOD, *QUICK, "--style-scale", found[1])[0] == 0
+    assert call(*GOOD, *QUICK, "--style-scale", str(float(found[1]) - 0.03))[0] == 2
 
 
 @pytest.mark.parametrize(
@@ -663,9 +665,18 @@ def test_a_style_that_is_scaled_below_the_least_is_told_by_its_scale(pictures, c
     [
         ("rectangle 10 10 10 50", "give it some room"),
         ("rectangle 50 10 10 50", "swap them"),
-        ("ellipse 0 0 1 1", "larger"),
+        ("ellipse 0 0 1 1", "make it larger"),
     ],
 )
-def test_advice_for_a_region_can_be_followed(pictures, call, mask, words):
+def test_a_region_that_holds_nothing_is_told_as_a_region(pictures, call, mask, words):
     status, _, err = call(*GOOD, *QUICK, "--mask", mask)
     assert status == 2 and words in err
+
+
+def test_masks_that_leave_nothing_are_told_as_what_they_are(pictures, call):
+    Image.new("RGBA", (50, 60)).save("glass.png")
+    both = ["stylize", "content.png", "style.png", "other.png", "-o", "new.png", *QUICK]
+    status, _, err = call(*both, "--mask", "rectangle 0 0 100 100", "--mask", "rest")
+    assert status == 2 and "leave no rest: make one of them smaller" in err
+    status, _, err = call("stylize", "glass.png", "style.png", "-o", "new.png", *QUICK, "--mask", "alpha")
+    assert status == 2 and "transparent all over" in err and "invert" not in err

@@ -676,7 +676,7 @@ def test_what_is_done_to_a_picture_on_the_way_is_not_done_to_the_run(content, st
     assert torch.equal(watched.image, nst.stylize(content, style, **options).image)
 
 
-def test_what_is_no_function_is_refused_before_any_work(content, style):
+def test_what_is_no_function_is_refused(content, style):
     with pytest.raises(nst.InputError, match="on_progress=5 is no function"):
         nst.stylize(content, style, on_progress=5, **SMALL)
 
