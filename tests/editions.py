@@ -11,11 +11,11 @@ from nbformat.v4 import new_code_cell
 
 from nstlib import course
 
-REMEMBER = "remembered = {name: value for name, value in globals().items() if not name.startswith('_')}"
-FORGET = """for made in set(globals()) - {*remembered, "remembered"}:
+REMEMBER = "_remembered = {name: value for name, value in globals().items() if not name.startswith('_')}"
+FORGET = """for made in set(globals()) - set(_remembered):
     if not made.startswith("_"):
         del globals()[made]
-globals().update(remembered)"""
+globals().update(_remembered)"""
 
 
 def both(lesson: NotebookNode) -> NotebookNode:
