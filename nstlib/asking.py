@@ -204,7 +204,8 @@ class Asked:
     def form(self) -> Form:
         """The question with its buttons, or its box."""
         question = self.entry.question
-        return Form(question.name, question.question, self.options, self.said, self.told, self.take, several(question))
+        several = isinstance(question, Number) and question.several
+        return Form(question.name, question.question, self.options, self.said, self.told, self.take, several)
 
     def take(self, answer: str) -> tuple[str, list[str]]:
         """Take an answer from the form.
@@ -297,11 +298,6 @@ def entry_of(name: str, *, waits: bool) -> Entry:
     return entry
 
 
-def several(question: object) -> bool:
-    """Whether a question asks for more than one number."""
-    return isinstance(question, Number) and isinstance(question.answer, tuple)
-
-
 def show(asked: Asked) -> None:
     """Show a question before a cell's last line: as a form in a notebook, elsewhere as text.
 
@@ -323,7 +319,9 @@ def call(verb: str, entry: Entry) -> str:
         verb: "predict" or "choose".
         entry: of the question.
     """
-    example, noun = ('"a"', "letter") if isinstance(entry.question, Choice) else ("3/8", "number")
-    if several(entry.question):
-        example, noun = "(3, 8)", "numbers"
+    example, noun = ("3/8", "number")
+    if isinstance(entry.question, Choice):
+        example, noun = ('"a"', "letter")
+    elif entry.question.several:
+        example, noun = ("(3, 8)", "numbers")
     return f'write nst.{verb}("{entry.question.name}", {example}) with your own {noun}'

@@ -12,7 +12,7 @@ import nstlib as nst
 from nstlib import asking
 from nstlib.errors import InputError
 from nstlib.exercise import EXERCISES, Choice, Code, Number
-from nstlib.exercise.record import worked_out
+from nstlib.exercise.typed import worked_out
 
 ASKABLE = [name for name, question in EXERCISES.items() if not isinstance(question, Code)]
 RIGHT = "a sum knows no order"  # of 04.shuffle
@@ -112,6 +112,22 @@ def test_a_question_is_told_at_once_and_may_be_answered_again():
 def test_numbers_are_read_as_people_write_them(text):
     assert nst.check("04.size", worked_out(text)).passed
     assert "✓ Right." in repr(nst.choose("04.size", text))
+
+
+@pytest.mark.parametrize("text", ["512 × 28 × 28", "512x28x28", "512, 28, 28", "(512, 28, 14*2)", "512, 7×4, 28"])
+def test_a_shape_is_read_as_people_write_it(text):
+    assert "✓ Right." in repr(nst.choose("03.shape", text))
+
+
+@pytest.mark.parametrize("text, number", [("10,000", 10000), ("2 097 152", 2**21), ("1’000.5", 1000.5), ("3 × 7", 21)])
+def test_a_number_is_read_as_people_write_it(text, number):
+    assert worked_out(text) == number
+
+
+@pytest.mark.parametrize("text, told", [("0,25", "A decimal takes a point"), ("many", "not the text 'many'.")])
+def test_what_is_no_number_is_told(text, told):
+    asked = repr(nst.choose("07.coarse_work", text))
+    assert told in asked and "quotes" not in asked
 
 
 @pytest.mark.parametrize("text", ["1/4", "25 %", "0.25", "25%"])

@@ -18,7 +18,7 @@ from torch.nn import functional as F
 from nstlib import LESSONS, RECIPES
 from nstlib.architecture import BACKBONES
 from nstlib.errors import InputError
-from nstlib.exercise import EXERCISES, Choice, Code, Number, Verdict, check
+from nstlib.exercise import EXERCISES, Choice, Code, Number, Verdict, check, program
 from nstlib.exercise.handover import trouble_at_work
 from nstlib.exercise.lesson_06 import adam_step, bfgs, two_loop
 from nstlib.exercise.question import NOTHING_BACK
@@ -499,9 +499,12 @@ def test_other_wrong_predictions():
     assert check("02.stacked", 7).message.startswith("7 is too large. ")
     assert check("02.stacked", -7).message.startswith("-7 is too small. ")
     assert check("02.stacked", math.nan).message.startswith("nan is not a number. ")
-    assert check("02.stacked", "five").message == "This asks for a number, not the text 'five'. Leave out the quotes."
+    assert check("02.stacked", "five").message == "This asks for a number, not the text 'five'."
     told = check("07.coarse_work", "20%").message
     assert told == "This asks for a number, not the text '20%'. Leave out the quotes, and write 20 per cent as 0.2."
+    assert check("02.stacked", "6").message == "This asks for a number, not the text '6'. Leave out the quotes."
+    told = check("02.stacked", (0, 25)).message
+    assert told.startswith("This asks for 1 number, and you gave 2. A decimal takes a point, 0.25. ")
     assert check("02.stacked", print).message == "This asks for a number, not a builtin_function_or_method."
     assert check("03.shape", (512, 30, 28)).message.startswith(
         "Of your numbers 512 and 28 are right, the others are not. "
@@ -631,6 +634,10 @@ def stepping(handed):
         ("07.paint", stepping(lambda x, o, loss, closure: closure(x, o, loss)), "put lambda: before it"),
         ("07.paint", lambda start, *others: torch.optim.Adam(start), "a list of tensors: [x]"),
         ("07.paint", lambda start, loss, *others: loss(start).backward(), "requires_grad_() once"),
+        ("07.paint", lambda start, loss, closure, n: program.held(start, loss, n), "leaves the closure aside"),
+        ("07.content_loss", lambda F, P: program.content_loss(F, P).reshape(1), "mean() or sum()"),
+        ("07.style_loss", lambda F, A: sum(program.relative(gram(F.pop(n)), A[n]) for n in [*A]), "use F[name]"),
+        ("10.step", lambda n, o, i, ask: (EXERCISES["10.step"].solution(n, o, i, ask), 0), "Return the value alone"),
         ("07.bug", lambda start, loss, evaluations: start.requires_grad_().clamp_(0, 1), "under torch.no_grad()"),
         ("07.bug", lambda start, loss, evaluations: 3, "Return the picture, a tensor"),
         ("07b.bug_colours", lambda image, target: image[0], "Return the picture, of the shape"),

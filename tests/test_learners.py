@@ -16,6 +16,7 @@ from nstlib.errors import InputError
 from nstlib.exercise import EXERCISES, Code, check, mine, program
 from nstlib.exercise.handover import too_slow
 from nstlib.exercise.program import relative
+from nstlib.exercise.values import copy
 
 RIGHT = "Right on all"
 NO_GRADIENT = "To paint with it, it would have to carry a gradient: "
@@ -335,6 +336,61 @@ def test_a_right_answer_that_the_cells_below_cannot_use_is_told_and_left(capsys)
         "✓ Right, but not fit to go on with: an array of NumPy comes back. Stay with tensors, and leave out numpy(). "
         "Until it is, the library's own does the work.\n"
     )
+
+
+def every(way):
+    """A change to each result of a function."""
+    return lambda function: (
+        lambda *arguments: tuple(map(way, found)) if isinstance(found := function(*arguments), tuple) else way(found)
+    )
+
+
+WAYS = {
+    "tensor": torch.as_tensor,
+    "array": np.asarray,
+    "list": lambda one: one.tolist() if hasattr(one, "tolist") else one,
+    "double": lambda one: torch.as_tensor(one).double(),
+    "a row": lambda one: one[None] if np.ndim(one) == 0 and isinstance(one, torch.Tensor | np.ndarray) else [one],
+    "attached": lambda one: torch.as_tensor(one, dtype=torch.float32).detach().requires_grad_(),
+}
+
+
+@pytest.mark.parametrize("name", [n for n, e in EXERCISES.items() if isinstance(e, Code) and not e.use])
+def test_what_goes_on_is_like_what_the_librarys_returns(name, capsys):
+    """Whatever is handed on, its results have the types, the shapes and the gradients that the cells below count on."""
+    exercise, case = EXERCISES[name], EXERCISES[name].cases[0]
+    ours = exercise.solution(*copy(case))
+    for way in map(every, WAYS.values()):
+        found = mine(name, way(exercise.solution))(*copy(case))
+        pairs = zip(found, ours, strict=True) if exercise.returns else [(found, ours)]
+        for one, wanted in pairs:
+            assert np.shape(one) == np.shape(wanted)
+            assert not getattr(one, "requires_grad", False)
+            if np.ndim(wanted):
+                assert type(one) is type(wanted) and (one.dtype == wanted.dtype or "bytes" in name), one
+    assert mine(name, every(lambda one: one)(exercise.solution)) is not exercise.solution
+
+
+def test_what_the_cells_below_cannot_use_is_told_with_a_way_out(capsys):
+    ways = {
+        "01.backward": ("tensor", "of dW1, a tensor of shape (4, 6) comes back where the lesson has an array of NumPy"),
+        "06.adam": ("array", "of w, an array of NumPy comes back. Stay with tensors"),
+        "07.work": ("a row", "a list of 1 comes back where the lesson has a single number: [0] takes it out."),
+        "04.e": ("a row", "a tensor of shape (1,) comes back where the lesson has a single number: reshape(())"),
+        "06.bfgs": ("double", "float64 comes back where the lesson has float32: to(torch.float32) makes it that."),
+        "03.climb": ("attached", "what comes back still waits for gradients: detach() makes it plain numbers."),
+    }
+    for name, (way, told) in ways.items():
+        mine(name, every(WAYS[way])(EXERCISES[name].solution))
+        assert f"Right, but not fit to {'paint' if name == '04.e' else 'go on'} with: {told}" in capsys.readouterr().out
+
+
+def test_an_answers_own_names_do_not_matter():
+    convolve = mine(
+        "02.convolve", lambda picture, kernel, border=0: EXERCISES["02.convolve"].solution(picture, kernel, border)
+    )
+    x, kernel = torch.rand(5, 5), torch.rand(3, 3)
+    assert convolve(x, kernel, padding=1).shape == convolve(x, padding=1, kernel=kernel).shape == (5, 5)
 
 
 def test_a_loop_over_positions_is_too_slow(capsys):

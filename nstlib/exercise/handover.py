@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -14,7 +15,7 @@ from ..live import notebook
 from .patience import SECONDS as ENOUGH
 from .patience import TooLong, patience
 from .question import Code, NoGradient, Verdict, raised, what_cuts, where_in
-from .values import copy, same, short
+from .values import copy, kind, same, short
 
 __all__ = ["choose_function", "show", "too_slow", "trouble_at_work"]
 
@@ -43,15 +44,21 @@ def choose_function(exercise: Code, answer: object, verdict: Verdict) -> tuple[C
 
 
 def at_work(exercise: Code, answer: Callable) -> Callable:
-    """A learner's function that says of an error, far away from its cell, at which line and for what it arose."""
+    """A learner's function, called by the exercise's names whatever the learner's are.
+
+    It says of an error, far away from its cell, at which line and for what it arose.
+    """
+    names = exercise.takes.split()
 
     @functools.wraps(answer)
     def mine(*arguments: Any, **named: Any) -> Any:
+        given = dict(zip(names, arguments, strict=False)) | named
+        more = {name: value for name, value in given.items() if name not in names}
         try:
-            return answer(*arguments, **named)
+            ordered = [given[name] for name in names if name in given]
+            return answer(*ordered, *arguments[len(names) :], **more)
         except Exception as error:
             if hasattr(error, "add_note"):  # from Python 3.11 on
-                given = dict(zip(exercise.takes.split(), arguments, strict=False)) | named
                 where = ", ".join(f"{name} {short(value)}" for name, value in given.items())
                 line = where_in(answer, error) or name_of(answer)
                 error.add_note(f"This is {line}, your answer to {exercise.name}, at work on {where}.")
@@ -69,7 +76,7 @@ def trouble_at_work(exercise: Code, answer: Callable) -> str:
         exercise: with code.
         answer: a function that is right.
     """
-    if not exercise.painting and (trouble := trouble_after(exercise, answer)):
+    if trouble := trouble_after(exercise, answer):
         return trouble
     if not (shapes := exercise.painting or exercise.large):
         return ""
@@ -97,7 +104,7 @@ def trouble_at_work(exercise: Code, answer: Callable) -> str:
 
 
 def trouble_after(exercise: Code, answer: Callable) -> str:
-    """What keeps a right function from cells that go on with a tensor, as the library's returns one; or "".
+    """What keeps a right function from cells that go on with its result as with the library's; or "".
 
     Args:
         exercise: with code.
@@ -106,8 +113,6 @@ def trouble_after(exercise: Code, answer: Callable) -> str:
     if exercise.use:
         return ""  # a part of a program, which was tried in one
     ours = exercise.solution(*copy(exercise.cases[0]))
-    if not isinstance(ours, Tensor) or not ours.ndim:
-        return ""
     try:
         with patience():
             found = answer(*copy(exercise.cases[0]))
@@ -115,7 +120,58 @@ def trouble_after(exercise: Code, answer: Callable) -> str:
         raise
     except BaseException as error:  # it went well before: it remembers something
         return raised(answer, error, f"{exercise.describe(exercise.cases[0])} a second time")
-    return "" if isinstance(found, Tensor) else what_cuts(found)
+    names = exercise.returns.split()
+    if not names:
+        return unlike(found, ours)
+    told = {name: unlike(*pair) for name, *pair in zip(names, found, ours, strict=True)}
+    return next((f"of {name}, {trouble}" for name, trouble in told.items() if trouble), "")
+
+
+def unlike(found: object, ours: object) -> str:
+    """In what a right result differs from the library's, so that work with it would fail, and what to do; or "".
+
+    Args:
+        found: the learner's.
+        ours: the library's. For a single number, of whatever type, any other type will do that has no shape.
+    """
+    if not np.ndim(ours):
+        if isinstance(found, tuple | list):
+            return f"{kind(found)} comes back where the lesson has a single number: [0] takes it out."
+        if np.ndim(found):
+            return f"{kind_of(found)} comes back where the lesson has a single number: reshape(()) makes it one."
+    elif isinstance(ours, np.ndarray) and not isinstance(found, np.ndarray):
+        way = "detach().numpy()" if isinstance(found, Tensor) else "np.array"
+        return f"{kind_of(found)} comes back where the lesson has an array of NumPy: {way} makes it one."
+    elif isinstance(ours, Tensor):
+        return unlike_tensor(found, ours) if isinstance(found, Tensor) else what_cuts(found)
+    if isinstance(found, Tensor) and found.requires_grad:
+        return STILL_ATTACHED
+    return ""
+
+
+STILL_ATTACHED = "what comes back still waits for gradients: detach() makes it plain numbers."
+
+
+def unlike_tensor(found: Tensor, ours: Tensor) -> str:
+    """The same of two tensors of one shape.
+
+    Args:
+        found: the learner's.
+        ours: the library's.
+    """
+    if found.requires_grad:
+        return STILL_ATTACHED
+    given, asked = (str(value.dtype).removeprefix("torch.") for value in (found, ours))
+    both = found.is_floating_point() and ours.is_floating_point()
+    if given != asked and (both or ours.dtype == torch.bool):
+        return f"{given} comes back where the lesson has {asked}: to({ours.dtype}) makes it that."
+    return ""
+
+
+def kind_of(value: object) -> str:
+    """A result's type in words, and its shape."""
+    known = ((Tensor, "a tensor"), (np.ndarray, "an array"))
+    return next((f"{words} of shape {tuple(value.shape)}" for t, words in known if isinstance(value, t)), kind(value))
 
 
 def too_slow(seconds: float, best: float) -> bool:

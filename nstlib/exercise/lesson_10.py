@@ -138,6 +138,8 @@ def use_step(answer: Callable, network: nn.Module, optimizer: str, image: Tensor
         return None
     if first is None:
         raise Unusable("The weights have moved, but nothing comes back: return the value.")
+    if isinstance(first, tuple | list):
+        raise Unusable("Return the value alone: value, gradient = objective(painted) takes the two apart.")
     second = answer(learner, mover, image, objective)
     return torch.as_tensor(first), torch.as_tensor(second), nn.utils.parameters_to_vector(learner.parameters())
 
@@ -197,6 +199,14 @@ def cascade(
     for layer in layers:
         own, wanted = network(image, [layer])[layer], network(style, [layer])[layer]
         image = decoders[layer](exchange(own, wanted))
+    return image
+
+
+def kept_within(content: Tensor, style: Tensor, layers: Sequence[str], *parts: Any) -> Tensor:
+    """The same, each picture between 0 and 1."""
+    image = content
+    for layer in layers:
+        image = cascade(image, style, [layer], *parts).clamp(0, 1)
     return image
 
 
@@ -372,6 +382,7 @@ EXERCISES = (
         question="A friend's cascade, mended: each layer goes on with the picture that the one before made.",
         takes="content style layers network exchange decoders",
         solution=cascade,
+        also=(kept_within,),
         cases=CASCADES,
         why="Now what the deep layers did is still there when the fine ones begin.",
         mistakes=(

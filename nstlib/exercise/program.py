@@ -214,17 +214,20 @@ def use_loss(answer: Callable, features: list[Tensor], wanted: list[Tensor]) -> 
         wanted: the targets of the first of these layers.
     """
     leaves = [f.clone().requires_grad_() for f in features]
+    F, targets = (dict(zip(LAYERS, values, strict=False)) for values in (leaves, wanted))
     with slips(SLIPS_OF_LOSSES):
-        loss = answer(dict(zip(LAYERS, leaves, strict=False)), dict(zip(LAYERS, wanted, strict=False)))
+        loss = answer(F, targets)
     if unanswered(loss):
         return None
+    if (len(F), len(targets)) != (len(leaves), len(wanted)):
+        raise Unusable("Your loss takes entries out of its dictionaries, and the next step needs them: use F[name].")
     if isinstance(loss, Mapping | Sequence | Iterator):
         raise Unusable(f"A loss is one number, and you return {kind(loss)}: return the mean of the layers' terms.")
     if not isinstance(loss, Tensor) or not loss.requires_grad:
         raise Unusable("Your loss carries no gradient, so nothing can be painted by it: return the tensor as it is.")
-    if loss.numel() != 1:
-        raise Unusable(f"A loss is one number: yours has the shape {tuple(loss.shape)}.")
-    slopes = torch.autograd.grad(loss.sum(), leaves, allow_unused=True)
+    if loss.ndim:
+        raise Unusable(f"A loss is one number: yours has the shape {tuple(loss.shape)}, which mean() or sum() takes.")
+    slopes = torch.autograd.grad(loss, leaves, allow_unused=True)
     gradient = [torch.zeros_like(f) if s is None else s for f, s in zip(leaves, slopes, strict=True)]
     return loss.detach(), torch.cat([s.flatten() for s in gradient])
 
@@ -285,6 +288,17 @@ def use_closure(answer: Callable, x: Tensor, optimizer: str, loss: Bowl) -> tupl
     return torch.as_tensor(first), torch.as_tensor(second), x.grad
 
 
+class Counted:
+    """A function that counts its calls."""
+
+    def __init__(self, function: Callable) -> None:
+        self.function, self.calls = function, 0
+
+    def __call__(self, *arguments: Any, **named: Any) -> Any:
+        self.calls += 1
+        return self.function(*arguments, **named)
+
+
 LOOPS = tuple(
     (start, Bowl(1.4 * aim), closure, evaluations)
     for (start, aim), evaluations in (
@@ -311,15 +325,19 @@ def use_paint(answer: Callable, start: Tensor, loss: Bowl, *closure_and_evaluati
         answer: as `paint`, or as `held`.
         start: where it begins.
         loss: lowest partly out of [0, 1].
-        *closure_and_evaluations: what else it takes.
+        *closure_and_evaluations: what else it takes; `held` takes no closure.
     """
     loss.asked = 0
+    *closures, evaluations = closure_and_evaluations
+    counted = [Counted(one) for one in closures]
     with slips(SLIPS_OF_LOOPS):
-        picture = answer(start, loss, *closure_and_evaluations)
+        picture = answer(start, loss, *counted, evaluations)
     if unanswered(picture):
         if loss.asked:
             raise Unusable("The loop ran, but nothing comes back: return the picture, x.detach().")
         return None
+    if loss.asked and not all(one.calls for one in counted):
+        raise Unusable("Your loop leaves the closure aside: optimizer.step(lambda: closure(x, optimizer, loss)).")
     if not isinstance(picture, Tensor):
         raise Unusable(f"Return the picture, a tensor: you return {kind(picture)}.")
     if picture.requires_grad:

@@ -16,6 +16,7 @@ from torch import Tensor
 from ..errors import one_line
 from .diagnoses import DIAGNOSES
 from .patience import TooLong, patience
+from .typed import worked_out
 from .values import Answers, copy, count, kind, numbers, right, rounded, same, short, unchanged
 
 __all__ = [
@@ -133,14 +134,16 @@ class Number:
     def __str__(self) -> str:
         return self.question
 
+    @property
+    def several(self) -> bool:
+        """Whether more than one number is asked for."""
+        return isinstance(self.answer, tuple)
+
     def check(self, answer: object) -> Verdict:
         given, wanted = numbers(answer), np.asarray(self.answer, dtype=np.float64)
         if given is None:
-            quotes = " Leave out the quotes." if isinstance(answer, str) else ""
-            if isinstance(answer, str) and "%" in answer:
-                quotes = " Leave out the quotes, and write 20 per cent as 0.2."
             asked = "numbers" if wanted.ndim else "a number"
-            return Verdict(False, f"This asks for {asked}, not {kind(answer)}.{quotes}")
+            return Verdict(False, f"This asks for {asked}, not {kind(answer)}.{self.unquoted(answer)}")
         if wanted.ndim and given.shape == (len(wanted) + 1,) and given[0] == 1 and self.means(given[1:], wanted):
             given = given[1:]  # (1, C, H, W) says the same as (C, H, W)
         if wanted.ndim and given.size == wanted.size:
@@ -152,7 +155,8 @@ class Number:
                 return Verdict(False, tell)
         if given.size != wanted.size:
             asked = f"This asks for {count(wanted.size, 'number')}"
-            return Verdict(False, f"{asked}, and you gave {given.size}. {self.hint}")
+            point = " A decimal takes a point, 0.25." if (wanted.size, given.size) == (1, 2) else ""
+            return Verdict(False, f"{asked}, and you gave {given.size}.{point} {self.hint}")
         if wanted.all() and all(map(rounded, given.ravel(), wanted.ravel())):
             return Verdict(False, "That is rounded: here the exact number is asked for.")
         if all(g == float(f"{w:.1g}") for g, w in zip(given.ravel(), wanted.ravel(), strict=True)):
@@ -169,6 +173,13 @@ class Number:
             else "None of these is"
         )
         return Verdict(False, f"{told} right{', the others are not' if right else ''}. {self.hint}")
+
+    @staticmethod
+    def unquoted(answer: object) -> str:
+        """What to tell of a text that says numbers, or ""."""
+        if numbers(worked_out(answer)) is None:
+            return ""
+        return " Leave out the quotes" + (", and write 20 per cent as 0.2." if "%" in str(answer) else ".")
 
     def means(self, given: np.ndarray, number: np.ndarray) -> bool:
         """Whether somebody who gave this meant that number, or those numbers."""
@@ -472,8 +483,17 @@ def what_cuts(result: object) -> str:
     """Why a result carries no gradient, and what to do."""
     if isinstance(result, Tensor):
         return "detach, no_grad or torch.tensor cuts it off. Return what you compute as it is."
+    if isinstance(result, tuple | list) and not holds_tensors(result):
+        return f"{kind(result)} comes back. Stay with tensors, and leave out tolist()."
     if isinstance(result, tuple | list):
         return f"{kind(result)} comes back. torch.stack makes one tensor of it, and keeps the gradient."
     if isinstance(result, np.ndarray | np.generic):
         return "an array of NumPy comes back. Stay with tensors, and leave out numpy()."
     return "a plain number comes back. Return the tensor, without item() or float()."
+
+
+def holds_tensors(result: object) -> bool:
+    """Whether a list, or a list in it, begins with a tensor."""
+    while isinstance(result, tuple | list) and result:
+        result = result[0]
+    return isinstance(result, Tensor)

@@ -2,28 +2,16 @@
 
 from __future__ import annotations
 
-import ast
-import operator
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from .question import Choice, Number
+from .typed import worked_out
 from .values import numbers
 
 __all__ = ["Entry", "playback"]
 
 HEAD = ("question", "you said", "found")
-POWER = 64  # the largest exponent that is worked out
-LETTERS = 200  # of a text that is worked out: a longer one may cost Python's parser all memory
-BITS = 2000  # of a number that is raised to a power: no answer has more
-SIGNS = {
-    ast.Add: operator.add,
-    ast.Sub: operator.sub,
-    ast.Mult: operator.mul,
-    ast.Div: operator.truediv,
-    ast.Pow: operator.pow,
-    ast.USub: operator.neg,
-}
 
 
 @dataclass
@@ -59,7 +47,7 @@ class Entry:
         """
         kept = self.read(answer)
         if kept is None:
-            return [f"✗ {self.question.check(worked_out(answer)).message}"]
+            return [f"✗ {self.question.check(answer).message}"]
         if not self.open and kept != self.answers[0]:
             return [*self.told(), "You know the result now, so what you said before it stays."]
         if self.waits and self.open:
@@ -77,7 +65,7 @@ class Entry:
         if isinstance(self.question, Choice):
             letter = self.question.letter(answer)
             return letter if letter in self.question.options else None
-        found = numbers(worked_out(answer))
+        found = numbers(worked_out(answer, several=self.question.several))
         return None if found is None or not found.size else tuple(found.ravel().tolist())
 
     @property
@@ -152,46 +140,3 @@ def shown(answer: object) -> str:
         return answer
     many = answer if isinstance(answer, tuple) else (answer,)
     return ", ".join(str(int(x)) if float(x).is_integer() else f"{x:.4g}" for x in many)
-
-
-def worked_out(answer: object) -> object:
-    """The numbers that a text says, sums and products among them; anything else as it is.
-
-    Args:
-        answer: as it was given.
-
-    >>> worked_out("1/4"), worked_out("25 %"), worked_out("64 * 64, 2**30"), worked_out("many")
-    (0.25, 0.25, (4096, 1073741824), 'many')
-    """
-    if not isinstance(answer, str) or len(answer) > LETTERS:
-        return answer
-    try:
-        formula = answer.strip().replace("^", "**").replace("×", "*").replace("%", "/100")
-        return value(ast.parse(formula, mode="eval").body)
-    except (SyntaxError, ValueError, TypeError, ArithmeticError, RecursionError):
-        return answer
-
-
-def value(node: ast.expr) -> object:
-    """What an expression of numbers is worth; nothing else is worked out.
-
-    Args:
-        node: of Python's syntax tree.
-
-    Raises:
-        ValueError: there is more in it than numbers.
-    """
-    if isinstance(node, ast.Constant) and type(node.value) in (int, float):
-        return node.value
-    if isinstance(node, ast.Tuple | ast.List):
-        return tuple(map(value, node.elts))
-    if isinstance(node, ast.UnaryOp) and type(node.op) in SIGNS:
-        return SIGNS[type(node.op)](value(node.operand))
-    if isinstance(node, ast.BinOp) and type(node.op) in SIGNS:
-        left, right = value(node.left), value(node.right)
-        if isinstance(node.op, ast.Pow) and (
-            abs(right) > POWER or (isinstance(left, int) and left.bit_length() > BITS)
-        ):
-            raise ValueError("a power that large is nobody's answer")
-        return SIGNS[type(node.op)](left, right)
-    raise ValueError(f"{type(node).__name__} is no number")

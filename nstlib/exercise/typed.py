@@ -1,0 +1,73 @@
+"""A text that somebody typed → the numbers that it says."""
+
+from __future__ import annotations
+
+import ast
+import operator
+import re
+
+__all__ = ["worked_out"]
+
+POWER = 64  # the largest exponent that is worked out
+LETTERS = 200  # of a text that is worked out: a longer one may cost Python's parser all memory
+BITS = 2000  # of a number that is raised to a power: no answer has more
+SIGNS = {
+    ast.Add: operator.add,
+    ast.Sub: operator.sub,
+    ast.Mult: operator.mul,
+    ast.Div: operator.truediv,
+    ast.Pow: operator.pow,
+    ast.USub: operator.neg,
+}
+TIMES = re.compile(r"(?<=[\d)])\s*[×x]\s*(?=[\d(])")  # 512 × 512, 512x512
+THOUSANDS = re.compile(r"\d{1,3}(?:([,'’ ])\d{3})(?:\1\d{3})*(?:\.\d+)?")  # 10,000 or 10 000
+
+
+def worked_out(answer: object, *, several: bool = False) -> object:
+    """The numbers that a text says, sums and products among them; anything else as it is.
+
+    Args:
+        answer: as it was given.
+        several: whether numbers are asked for: then 512 × 28 × 28 are three, a shape, and else a product, and 10,000
+            are two.
+
+    >>> worked_out("1/4"), worked_out("25 %"), worked_out("64 * 64, 2**30"), worked_out("many")
+    (0.25, 0.25, (4096, 1073741824), 'many')
+    >>> worked_out("64 × 32"), worked_out("64 × 32", several=True), worked_out("10,000")
+    (2048, (64, 32), 10000)
+    """
+    if not isinstance(answer, str) or len(answer) > LETTERS:
+        return answer
+    text = answer.strip()
+    if not several and THOUSANDS.fullmatch(text):
+        text = re.sub("[,'’ ]", "", text)
+    text = TIMES.sub("," if several and "," not in text else "*", text)
+    try:
+        return value(ast.parse(text.replace("^", "**").replace("%", "/100"), mode="eval").body)
+    except (SyntaxError, ValueError, TypeError, ArithmeticError, RecursionError):
+        return answer
+
+
+def value(node: ast.expr) -> object:
+    """What an expression of numbers is worth; nothing else is worked out.
+
+    Args:
+        node: of Python's syntax tree.
+
+    Raises:
+        ValueError: there is more in it than numbers.
+    """
+    if isinstance(node, ast.Constant) and type(node.value) in (int, float):
+        return node.value
+    if isinstance(node, ast.Tuple | ast.List):
+        return tuple(map(value, node.elts))
+    if isinstance(node, ast.UnaryOp) and type(node.op) in SIGNS:
+        return SIGNS[type(node.op)](value(node.operand))
+    if isinstance(node, ast.BinOp) and type(node.op) in SIGNS:
+        left, right = value(node.left), value(node.right)
+        if isinstance(node.op, ast.Pow) and (
+            abs(right) > POWER or (isinstance(left, int) and left.bit_length() > BITS)
+        ):
+            raise ValueError("a power that large is nobody's answer")
+        return SIGNS[type(node.op)](left, right)
+    raise ValueError(f"{type(node).__name__} is no number")
