@@ -222,7 +222,7 @@ def cut_out(style: Picture, recipe: Recipe) -> Picture:
         recipe: whose statistic must do without neighbours.
 
     Raises:
-        InputError: a mask, and a statistic of patches.
+        InputError: a mask, and a statistic of patches; or a mask that leaves nothing.
     """
     if style.mask is None:
         return style
@@ -241,9 +241,17 @@ def surroundings_filled(style: Picture) -> Picture:
 
     Args:
         style: with a mask that says what of it is style, or without one.
+
+    Raises:
+        InputError: nothing of it is.
     """
     if style.mask is None:
         return style
+    if style.mask.max() <= MOSTLY:
+        raise InputError(
+            f"nothing of '{style.source}' is style: it is transparent, or its mask shows only transparent parts: "
+            "save it without transparency, or give another mask"
+        )
     mean = (style.pixels * style.mask).sum((2, 3), keepdim=True) / style.mask.sum().clamp_min(1e-6)
     filled = (style.pixels + (1 - style.mask) * (mean - 1)).clamp(0, 1)
     notes = tuple(note for note in style.notes if "transparent" not in note)

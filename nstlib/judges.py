@@ -173,7 +173,10 @@ def judge(
         raise InputError(f"{len(names)} names for {len(pictures)} pictures: give one for each")
     place = choose_device(device)
     loaded = [load_image(getattr(p, "image", p), size, smallest=TOO_SMALL) for p in pictures]
-    photograph, painting = load_image(content), surroundings_filled(load_image(style))
+    photograph, painting = (
+        load_image(content, smallest=TOO_SMALL),
+        surroundings_filled(load_image(style, smallest=TOO_SMALL)),
+    )
     labels = list(names or map(label, pictures, range(1, len(pictures) + 1)))
     panel, notes = panel_of(networks, place)
     notes += dict.fromkeys(note for p in loaded for note in stretched(photograph, p))

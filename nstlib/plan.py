@@ -87,7 +87,7 @@ class Settings:
     )
     style_scales: tuple[float, ...] | None = field(
         None,
-        Maybe(Tuple("one number above 0 per style picture", (Number(0, 64, above=True),), single=True)),
+        Maybe(Tuple("one number above 0 and at most 64 per style picture", (Number(0, 64, above=True),), single=True)),
         "size of each style picture relative to style_size; none for 1",
     )
     masks: tuple[str | None, ...] | None = field(

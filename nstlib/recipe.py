@@ -33,6 +33,8 @@ EDGE = Either(
     "a number or one per channel", (Number(-10, 10), Tuple("three numbers", (Number(-10, 10),) * 3, sign=":"))
 )
 
+WITHIN = "the least and the greatest pixel value, numbers or one per channel, with colours of 0 to 1 between them"
+
 
 def rising(pairs: tuple[tuple[float, ...], ...]) -> bool:
     """Whether the first numbers grow from pair to pair.
@@ -44,13 +46,13 @@ def rising(pairs: tuple[tuple[float, ...], ...]) -> bool:
 
 
 def apart(bounds: Bounds) -> bool:
-    """Whether the least pixel value is below the greatest, in every channel.
+    """Whether the least pixel value is below the greatest in every channel, and some colour between them can be shown.
 
     Args:
         bounds: the two, each a number or one per channel.
     """
     low, high = ((edge,) * 3 if isinstance(edge, float) else edge for edge in bounds)
-    return all(a < b for a, b in zip(low, high, strict=True))
+    return all(a < b and a < 1 and b > 0 for a, b in zip(low, high, strict=True))
 
 
 @dataclass(frozen=True)
@@ -183,7 +185,7 @@ class Recipe:
     )
     bounds: tuple[Any, Any] | None = field(
         (0.0, 1.0),
-        Maybe(Tuple("the least and the greatest pixel value, numbers or one per channel", (EDGE, EDGE), holds=apart)),
+        Maybe(Tuple(WITHIN, (EDGE, EDGE), holds=apart)),
         "least and greatest pixel value, numbers or one per channel; none for none",
     )
 
@@ -193,8 +195,7 @@ class Recipe:
         for name in (*self.content_layers, *self.style_layers):
             if name not in layers:
                 raise InputError(
-                    f"{name or 'an empty name'} is not in {self.backbone}; {nearest(name, layers)}"
-                    f"Its layers: {' '.join(layers)}"
+                    f"{name} is not in {self.backbone}; {nearest(name, layers)}Its layers: {' '.join(layers)}"
                 )
 
     def differences(self, base: Recipe | None = None) -> dict[str, Any]:

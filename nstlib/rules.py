@@ -307,7 +307,11 @@ class Weighted(Rule):
             names = list(value)
             if any(not isinstance(name, str) for name in names):
                 raise Unfit
-            value = {name: 1 / len(set(names)) for name in names}
+            if twice := next((name for name in names if names.count(name) > 1), ""):
+                raise Unfit(f"{twice} stands there twice; ")
+            value = {name: 1 / len(names) for name in names}
+        if "" in value:
+            raise Unfit("a name is missing, perhaps by a comma too many; ")
         if any(not isinstance(name, str) for name in value):
             raise Unfit
         made = {name: self.weight.accept(weight) for name, weight in value.items()}
@@ -317,9 +321,10 @@ class Weighted(Rule):
 
     def parse(self, text: str) -> Any:
         parts = [part.strip() for part in text.split(",")]
-        if not any("=" in part for part in parts):
-            return parts
-        return {name: self.weight.parse(weight) for name, _, weight in (part.partition("=") for part in parts)}
+        names, signs, weights = zip(*(part.partition("=") for part in parts), strict=True)
+        if not any(signs) or len(set(names)) < len(names):  # a dictionary would keep the last of a name's weights
+            return list(names)
+        return dict(zip(names, map(self.weight.parse, weights), strict=True))
 
     def show(self, value: Any) -> str:
         if set(value.values()) == {1 / len(value)}:

@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 
 from .architecture import BACKBONES, Weights
-from .errors import InputError, choose
+from .errors import InputError, choose, one_line
 from .files import same_file, try_to_write, whole
 
 try:
@@ -108,7 +108,8 @@ def read_weights(path: str | Path) -> dict[str, Tensor]:
             return load(path.read_bytes()) if load else read_safetensors(path)
         state = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # a damaged file can fail in any way; all of them mean the same to the caller
-        reason = next(iter(str(error).strip().splitlines()), type(error).__name__)[:120]
+        words = one_line(error, limit=120)
+        reason = words if " " in words else type(error).__name__  # the unpickler says of a text no more than a number
         raise InputError(
             f"'{path}' holds no weights that can be read safely ({reason}): fetch or export it again"
         ) from None

@@ -680,3 +680,7 @@ def test_masks_that_leave_nothing_are_told_as_what_they_are(pictures, call):
     assert status == 2 and "leave no rest: make one of them smaller" in err
     status, _, err = call("stylize", "glass.png", "style.png", "-o", "new.png", *QUICK, "--mask", "alpha")
     assert status == 2 and "transparent all over" in err and "invert" not in err
+    status, _, err = call("stylize", "content.png", "glass.png", "-o", "new.png", *QUICK)
+    assert status == 2 and "nothing of 'glass.png' is style" in err and "save it without transparency" in err
+    Image.open("glass.png").convert("RGB").save("opaque.png")
+    assert call("stylize", "content.png", "opaque.png", "-o", "new.png", *QUICK)[0] == 0

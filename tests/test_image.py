@@ -582,6 +582,15 @@ def test_what_a_picture_that_is_too_small_advises_helps(shape, options, advice):
             load(larger, size=changed["size"] - 1)
 
 
+@pytest.mark.parametrize("suffix", ["png", "jpg", "tiff"])
+def test_an_image_that_was_closed_is_told_so(suffix, tmp_path):
+    Image.new("RGB", (40, 40)).save(path := tmp_path / f"small.{suffix}")
+    with Image.open(path) as image:
+        pass
+    with refused(f"'{path.name}' was closed before it was read: open it again"):
+        load_image(image)
+
+
 @pytest.mark.parametrize(
     "options, words",
     [

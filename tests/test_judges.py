@@ -156,6 +156,14 @@ def test_mistakes_are_told_in_words(pictures, options, words):
         nst.judge("content/harbour", "style/mosaic", *pictures, **options)
 
 
+@pytest.mark.parametrize("small", [0, 1])
+def test_a_content_or_a_style_that_nothing_can_be_seen_of_is_told(small, rng):
+    pair = [torch.rand(1, 3, 40, 40, generator=rng), torch.rand(1, 3, 40, 40, generator=rng)]
+    pair[small] = pair[small][..., :1, :1]
+    with pytest.raises(InputError, match="is 1×1 pixels, but each side needs at least"):
+        nst.judge(*pair, torch.rand(1, 3, 40, 40, generator=rng), networks=["pocket"])
+
+
 def test_a_damaged_file_of_weights_keeps_nobody_else_from_judging(tmp_path, monkeypatch):
     """It is told, with its name; asked for by name, that network is what the user wants, so there it stops."""
     (tmp_path / "squeezenet1_0.safetensors").write_bytes(b"half of a download")

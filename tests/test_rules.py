@@ -2,6 +2,7 @@
 
 import dataclasses
 import math
+import re
 
 import numpy as np
 import pytest
@@ -45,6 +46,21 @@ def test_a_refusal_names_field_value_and_rule():
     with pytest.raises(nst.InputError) as caught:
         nst.Recipe(history=0)
     assert str(caught.value) == "history=0: expected a whole number of at least 1 and at most 1,000"
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("relu3_3=1,relu3_3=2", "relu3_3 stands there twice; "),
+        ("relu2_1,relu3_3,relu2_1=3", "relu2_1 stands there twice; "),
+        ("relu3_3,", "a name is missing, perhaps by a comma too many; "),
+        ("relu3_3=1,,relu2_1=2", "a name is missing, perhaps by a comma too many; "),
+        ("relu3_3=1,relu2_1", "expected a layer, several, or {layer: weight}"),
+    ],
+)
+def test_a_list_of_layers_says_where_it_slips(text, words):
+    with pytest.raises(nst.InputError, match="style_layers=.*: " + re.escape(words)):
+        nst.Recipe(style_layers=Weighted().parse(text))
 
 
 RULES = [
