@@ -165,6 +165,7 @@ def stylize(pictures: tuple[str, ...], like: str | None, **options: Any) -> None
     """Paint CONTENT in the manner of STYLE, or of several.
 
     A picture is a file, an address, or a name such as content/harbour, style/mosaic, photo/cat, painting/starry_night.
+    Ctrl-C saves the best picture so far, and that counts as done (exit status 0); without one yet it is 130.
     """
     from .plan import options_of
     from .result import read_facts
