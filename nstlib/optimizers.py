@@ -71,7 +71,7 @@ class Step:
         seconds: since the loop began.
         loss: the objective at `image` (or, where `image` is a running mean, at the newest of those averaged).
         terms: its summands by name.
-        image: (1, 3, H, W), detached, never written to again.
+        image: (1, 3, H, W), detached, never written to again: the loop goes on from it, so change a copy only.
         memory: what `state` asks for the optimiser's part.
         stop: why this is the last step; None if it is not.
         last: what `newest` asks.
