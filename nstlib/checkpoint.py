@@ -31,6 +31,7 @@ class Run:
 
     Attributes:
         stage: the number of the stage at work.
+        budgets: the evaluations that each stage before it had.
         state: the optimiser's in it; None before its first step.
         best: the best step of this stage, or of the one before; None before there was any.
         history: a line for each step.
@@ -41,6 +42,7 @@ class Run:
     """
 
     stage: int = 0
+    budgets: list[int] = field(default_factory=list)
     state: Mapping[str, Any] | None = None
     best: Step | None = None
     history: list[Record] = field(default_factory=list)
@@ -93,6 +95,7 @@ def write_checkpoint(run: Run, plan: Plan, path: str | os.PathLike[str]) -> None
         "format": FORMAT,
         "identity": plan.identity,
         "stage": run.stage,
+        "budgets": run.budgets,
         "state": run.state,
         "best": run.best and {name: getattr(run.best, name) for name in STEP} | {"terms": dict(run.best.terms)},
         "history": lines,
@@ -187,6 +190,7 @@ def run_of(data: Mapping[str, Any], plan: Plan) -> Run:
         count(state["evaluations"])
     return Run(
         count(data["stage"], len(plan.stages) - 1),
+        [count(one) for one in data.get("budgets", ())],
         state,
         best and step(best),
         [line(*told) for told in data["history"]],

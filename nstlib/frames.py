@@ -34,7 +34,8 @@ class Way:
 
     def __init__(self, frames: Sequence[int]) -> None:
         self.wanted = list(frames)
-        self.kept: dict[tuple[Any, int], tuple[int, bytes]] = {}
+        self.stages = Stages()
+        self.kept: dict[tuple[int, int], tuple[int, bytes]] = {}
 
     def __call__(self, progress: Progress) -> None:
         """Keep the picture of this moment, if it is wanted.
@@ -42,9 +43,9 @@ class Way:
         Args:
             progress: of the run.
         """
-        done = progress.evaluations
+        done, here = progress.evaluations, self.stages.place(progress.step.iteration)
         if self.wanted and (done >= self.wanted[0] or progress.done == 1):
-            self.kept[progress.size, progress.step.iteration] = done, encode_image(progress.image)
+            self.kept[here] = done, encode_image(progress.image)
             self.wanted = [frame for frame in self.wanted if frame > done and progress.done < 1]
 
     def files(self, history: Sequence[Record]) -> dict[str, bytes]:
@@ -58,11 +59,29 @@ class Way:
         text = io.StringIO()
         table = csv.DictWriter(text, [*HEAD, *kinds, "frame"])
         table.writeheader()
+        stages = Stages()
         for record in history:
             row = {name: getattr(record, name) for name in HEAD[2:]} | record.kinds()
-            frame, _ = self.kept.get((record.size, record.iteration), ("", b""))
+            frame, _ = self.kept.get(stages.place(record.iteration), ("", b""))
             table.writerow(row | {"height": record.size[0], "width": record.size[1], "frame": frame})
         return {**made, TABLE: encoded(text.getvalue())}
+
+
+class Stages:
+    """Tells the moves of a run's stages apart, each of which counts from 0 anew."""
+
+    def __init__(self) -> None:
+        self.stage, self.iteration = 0, -1
+
+    def place(self, iteration: int) -> tuple[int, int]:
+        """(number of its stage, the iteration itself) of the next move, or of the same one again.
+
+        Args:
+            iteration: as the optimiser counts.
+        """
+        self.stage += iteration < self.iteration
+        self.iteration = iteration
+        return self.stage, iteration
 
 
 def read_way(picture: Path) -> tuple[dict[int, Path], tuple[Record, ...]]:

@@ -59,12 +59,14 @@ class Picture:
         mask: (1, 1, H, W), float32: 1 where the picture was opaque, 0 where it was transparent; None if it was opaque.
         notes: what was changed on the way in, in words.
         source: a short name, for messages and metadata.
+        background: the colour, sRGB in [0, 1], on which transparent parts were laid.
     """
 
     pixels: Tensor
     mask: Tensor | None = None
     notes: tuple[str, ...] = ()
     source: str = "picture"
+    background: tuple[float, ...] = (1.0, 1.0, 1.0)
 
     def __repr__(self) -> str:
         height, width = self.pixels.shape[2:]
@@ -88,7 +90,8 @@ def load_image(
 
     Files are PNG, JPEG, WebP, GIF, TIFF or BMP, of at most `MAX_PIXELS` pixels and `MAX_FILE_BYTES` (a download:
     `MAX_BYTES`), and decoded within `SECONDS`; of an animation the first frame counts. Colours of 16 bits per channel
-    are reduced to 8; grey of 16 or 32 bits keeps its depth.
+    are reduced to 8; grey of 16 or 32 bits keeps its depth. Files are resized by Pillow's Lanczos filter in 8 bits,
+    arrays, tensors and `Picture`s by a bicubic one in float: at edges they differ by some levels.
 
     Args:
         source: a path, an http(s) URL, a name out of `assets()`, bytes of a picture file, a PIL image, an array (H, W)
@@ -117,7 +120,7 @@ def load_image(
     shape, resized = shaped((image.height, image.width), name)
     mask = None if alpha is None else to_tensor(alpha, shape)
     pixels = to_tensor(image, shape).expand(1, 3, *shape).contiguous()
-    return Picture(pixels, mask, (*notes, *resized), name)
+    return Picture(pixels, mask, (*notes, *resized), name, colour_of(background))
 
 
 def fit(shape: tuple[int, int], size: int, side: str = "long") -> tuple[int, int]:
@@ -339,7 +342,7 @@ def from_array(source: np.ndarray | Tensor, background: str) -> Picture:
     mask, (height, width, channels) = None, values.shape
     notes: list[str] = []
     if channels == 4:
-        alpha, colour = values[:, :, 3:], np.array(ImageColor.getrgb(background)[:3], np.float32) / 255
+        alpha, colour = values[:, :, 3:], np.array(colour_of(background), np.float32)
         values = values[:, :, :3] * alpha + colour * (1 - alpha)
         if alpha.min() < 1:
             mask = torch.from_numpy(alpha.copy()).permute(2, 0, 1)[None]
@@ -347,7 +350,12 @@ def from_array(source: np.ndarray | Tensor, background: str) -> Picture:
     elif channels == 1:
         notes.append(GREY)
     pixels = torch.from_numpy(values).permute(2, 0, 1)[None].expand(1, 3, height, width).contiguous()
-    return Picture(pixels, mask, tuple(notes), f"{kind} of {width}×{height}")
+    return Picture(pixels, mask, tuple(notes), f"{kind} of {width}×{height}", colour_of(background))
+
+
+def colour_of(name: str) -> tuple[float, ...]:
+    """The (red, green, blue) in [0, 1] of a colour's name."""
+    return tuple(value / 255 for value in ImageColor.getrgb(name)[:3])
 
 
 def numbers(tensor: Tensor) -> np.ndarray:

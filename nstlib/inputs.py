@@ -210,8 +210,20 @@ def emptiness(source: Any) -> str:
 
 
 def masked(picture: Picture, mask: Tensor | None) -> Picture:
-    """A picture of which only that is left which a mask (1, 1, H, W) shows, of what its own leaves."""
-    return picture if mask is None else replace(picture, mask=mask if picture.mask is None else mask * picture.mask)
+    """A picture of which only that is left which a mask (1, 1, H, W) shows, of what its own leaves.
+
+    The rest is as transparent as what was so in the file: its background lies there.
+    """
+    if mask is None:
+        return picture
+    ground = ground_of(picture)
+    left = mask if picture.mask is None else mask * picture.mask
+    return replace(picture, mask=left, pixels=ground + mask * (picture.pixels - ground))
+
+
+def ground_of(picture: Picture) -> Tensor:
+    """The colour (1, 3, 1, 1) on which a picture's transparent parts lie."""
+    return torch.tensor(picture.background).view(1, 3, 1, 1)
 
 
 def cut_out(style: Picture, recipe: Recipe) -> Picture:
@@ -235,7 +247,7 @@ def cut_out(style: Picture, recipe: Recipe) -> Picture:
 
 
 def surroundings_filled(style: Picture) -> Picture:
-    """A style picture in which what is no style, white as a picture is loaded, has the mean colour of the rest.
+    """A style picture in which what is no style has the mean colour of the rest, in place of its background.
 
     So no edge is seen at the border.
 
@@ -252,8 +264,9 @@ def surroundings_filled(style: Picture) -> Picture:
             f"nothing of '{style.source}' is style: it is transparent, or its mask shows only transparent parts: "
             "save it without transparency, or give another mask"
         )
-    mean = (style.pixels * style.mask).sum((2, 3), keepdim=True) / style.mask.sum().clamp_min(1e-6)
-    filled = (style.pixels + (1 - style.mask) * (mean - 1)).clamp(0, 1)
+    ground = (1 - style.mask) * ground_of(style)
+    mean = (style.pixels - ground).sum((2, 3), keepdim=True) / style.mask.sum()
+    filled = (style.pixels - ground + (1 - style.mask) * mean).clamp(0, 1)
     notes = tuple(note for note in style.notes if "transparent" not in note)
     return replace(style, pixels=filled, notes=(*notes, "a part of it is no style"))
 

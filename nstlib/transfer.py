@@ -14,6 +14,7 @@ import time
 import weakref
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import closing
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -156,6 +157,7 @@ def paint(plan: Plan, run: Run | None = None, checkpoint: Path | None = None) ->
         checkpoint: a file to which it is written every half minute, and when the run is left.
     """
     run = run or Run()
+    plan = with_the_rest(plan, run)
     go_on_with_more(plan, run)
     threads = Threads(plan.device)
     with allocator(keep=plan.budget.ample):
@@ -326,6 +328,7 @@ def close_stage(plan: Plan, run: Run, step: Step) -> None:
         run.stop = step.stop
         run.state = None if step.broken else step.state()
     else:
+        run.budgets.append(plan.stages[run.stage].evaluations)
         run.stage, run.state = run.stage + 1, None
 
 
@@ -350,6 +353,23 @@ def leave(plan: Plan, run: Run, step: Step, checkpoint: Path | None) -> None:
         return
     if checkpoint:
         try_checkpoint(run, plan, checkpoint)
+
+
+def with_the_rest(plan: Plan, run: Run) -> Plan:
+    """The plan, whose last stage gets what earlier ones would have of it, had they not ended before it had more.
+
+    Args:
+        plan: whose stages share its evaluations.
+        run: knows what its finished stages had.
+    """
+    had = run.budgets[: len(plan.stages) - 1]
+    stages = [*(replace(stage, evaluations=n) for stage, n in zip(plan.stages, had, strict=False))]
+    rest = sum(stage.evaluations for stage in plan.stages[: len(had)]) - sum(had)
+    if rest <= 0:
+        return plan
+    stages += plan.stages[len(had) : -1]
+    last = replace(plan.stages[-1], evaluations=plan.stages[-1].evaluations + rest)
+    return replace(plan, stages=(*stages, last))
 
 
 def go_on_with_more(plan: Plan, run: Run) -> None:

@@ -446,6 +446,21 @@ def test_a_styles_mask_leaves_out_what_its_transparency_leaves_out(pictures):
     assert torch.equal(plan.styles[0].mask, left * upper)
 
 
+@pytest.mark.parametrize("background", ["white", "black", "#3377aa"])
+def test_what_a_mask_and_what_transparency_leaves_out_is_filled_alike(pictures, background):
+    """By the mean of the rest, whatever lay there: no edge at the border, and no ghost of the painting beyond it."""
+    mask = torch.zeros(1, 1, 64, 56)
+    mask[..., 10:50, 5:30] = 1
+    mask[..., 20:30, 30:40] = 0.5
+    inside = pictures[1][mask.expand_as(pictures[1]) == 1].view(3, -1).mean(1)
+    see_through = nst.load_image(masked(pictures[1], mask), background=background)
+    by_alpha = prepare(pictures[0], see_through, **SHALLOW).styles[0]
+    by_mask = prepare(pictures[0], pictures[1], **SHALLOW, style_masks=mask).styles[0]
+    np.testing.assert_allclose(by_mask.pixels, by_alpha.pixels, atol=1e-5)
+    for corner in (by_alpha.pixels[0, :, 0, 0], by_mask.pixels[0, :, -1, -1]):
+        np.testing.assert_allclose(corner, inside, atol=0.05)
+
+
 @pytest.mark.parametrize(
     ("options", "words"),
     [

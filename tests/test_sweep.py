@@ -249,6 +249,14 @@ def test_pictures_on_the_way_and_losses_are_kept(pictures, painted):
         _ = bare.points[0].frames
 
 
+def test_frames_of_both_halves_of_a_mixed_run(pictures, painted):
+    options = {**QUICK, "evaluations": 20, "precision": "mixed"}
+    (point,) = nst.sweep({"seed": [1]}, PAIRS, frames=[2, 14], **options).points
+    (early, first), (late, second) = point.frames.items()
+    assert 2 <= early <= 4 and 14 <= late <= 16
+    assert first.read_bytes() != second.read_bytes()
+
+
 def test_frames_of_a_coarse_scale_and_a_fine_one(pictures, painted):
     scales = {"size": 60, "evaluations": 4, "device": "cpu"}
     found = nst.sweep({"pyramid": [[(48, 4)]]}, PAIRS, frames=[3, 6], **scales)

@@ -485,6 +485,21 @@ def test_a_run_that_is_done_goes_on_with_more_evaluations(content, style, tmp_pa
     assert torch.equal(grown.image, whole.image)
 
 
+@pytest.mark.parametrize(
+    "options",
+    [{"precision": "mixed"}, {"start": "noise", "backbone": "squeezenet1_0", "weights": "random"}],
+    ids=["mixed", "scales"],
+)
+def test_what_finished_stages_would_have_of_more_evaluations_goes_to_the_last(content, style, tmp_path, options):
+    options = {**SMALL, "size": 96, "optimizer": "lbfgs", **options, "checkpoint": tmp_path / "state.pt"}
+    large = torch.cat([content] * 2, 3), style
+    asked = [12, 13, 20, 40]
+    found = [nst.stylize(*large, **{**options, "evaluations": n}) for n in asked]
+    fresh = [nst.stylize(*large, **{**options, "evaluations": n, "checkpoint": None}) for n in asked]
+    assert [r.evaluations for r in found] == pytest.approx([r.evaluations for r in fresh], abs=2)
+    assert found[-1].history[-1].loss < found[0].history[-1].loss
+
+
 @pytest.mark.parametrize("number", range(2, 9))
 def test_an_interrupt_at_any_evaluation_keeps_a_picture_and_goes_on_exactly(content, style, monkeypatch, number):
     """In the midst of a line search, and at the first evaluation of a second scale, too."""
