@@ -78,9 +78,10 @@ class Backbone(nn.Module):
         self.architecture = architecture
         self.pooling, self.pixels, self.padding_mode = pooling, pixels, padding_mode
         modules, channels = [], 3
-        for spec in architecture.specs:
-            modules.append(build(spec, channels, pooling))
-            channels = spec.channels
+        with torch.random.fork_rng(devices=[], enabled=weights is not None):  # numbers that are drawn for nothing
+            for spec in architecture.specs:
+                modules.append(build(spec, channels, pooling))
+                channels = spec.channels
         self.features = nn.Sequential(*modules)
         self.features[0].padding_mode = padding_mode
         self.layers = architecture.layers
@@ -265,14 +266,15 @@ def normalize_activations(backbone: Backbone, images: Iterable[Tensor]) -> Backb
     def add(module: nn.Module, _: tuple, output: Tensor) -> None:
         totals[module] += F.relu(output).mean(dim=(0, 2, 3))
 
-    hooks = [c.register_forward_hook(add) for c in convolutions]
-    count = 0
-    for image in images:
-        for _ in backbone.iterate(image, list(backbone.layers)[-1]):
-            pass
-        count += 1
-    for hook in hooks:
-        hook.remove()
+    hooks, count = [c.register_forward_hook(add) for c in convolutions], 0
+    try:
+        for image in images:
+            for _ in backbone.iterate(image, list(backbone.layers)[-1]):
+                pass
+            count += 1
+    finally:
+        for hook in hooks:
+            hook.remove()
     means = {c: torch.where(total > 0, total / max(count, 1), 1.0) for c, total in totals.items()}
 
     def rescale(conv: nn.Conv2d, incoming: Tensor) -> Tensor:

@@ -88,7 +88,8 @@ def decoders_of(weights: Mapping[str, Tensor]) -> dict[str, Decoder]:
     """
     found = {}
     for layer in DECODED:
-        decoder = Decoder(BACKBONES["pocket"], layer)
+        with torch.random.fork_rng(devices=[]):  # the caller's random numbers stay what they would be
+            decoder = Decoder(BACKBONES["pocket"], layer)
         own = {k.removeprefix(f"{layer}."): v.float() for k, v in weights.items() if k.startswith(f"{layer}.")}
         decoder.load_state_dict(own)
         found[layer] = decoder.requires_grad_(False).eval()

@@ -11,11 +11,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from os import PathLike
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import torch
 from torch import Tensor
@@ -28,9 +28,10 @@ from .image import Picture, load_image, resize
 from .inputs import surroundings_filled
 from .loss import content_loss
 from .machine import choose_device
+from .onepass import gaussian_of
 from .result import read_facts
 from .show import table_html
-from .style import MOSTLY, STATISTICS, Regions, guides, positions
+from .style import MOSTLY, STATISTICS, Regions, guides
 from .weights import look_for_weights
 
 __all__ = ["Judged", "Judgement", "Opinion", "judge"]
@@ -356,22 +357,8 @@ def projected(features: Tensor, basis: Tensor, regions: Regions | None = None) -
         basis: (N, r).
         regions: of which the first counts; None for the whole map.
     """
-    mean, covariance = gaussian(features, regions)
+    mean, covariance = gaussian_of(features, regions)
     return basis.T @ mean, basis.T @ covariance @ basis
-
-
-def gaussian(features: Tensor, regions: Regions | None = None) -> tuple[Tensor, Tensor]:
-    """Mean (N,) and covariance (N, N) of a map's features, in float64 on the CPU.
-
-    Args:
-        features: (1, N, H, W).
-        regions: of which the first counts; None for the whole map.
-    """
-    f = positions(features)  # (N, M)
-    g = torch.ones_like(f[0]) if regions is None else regions.flat[0].to(f)  # (M,), 1 on the mean
-    mean = (f * g).mean(1)
-    apart = (f - mean[:, None]) * (g / len(g)).sqrt()
-    return mean.double().cpu(), (apart @ apart.T).double().cpu()
 
 
 def gaussian_kl(mean: Tensor, cov: Tensor, mean_t: Tensor, cov_t: Tensor) -> Tensor:
@@ -389,17 +376,30 @@ def gaussian_kl(mean: Tensor, cov: Tensor, mean_t: Tensor, cov_t: Tensor) -> Ten
     return (both[:, :-1].trace() + off @ both[:, -1] - len(off) + torch.logdet(cov_t) - torch.logdet(cov)) / 2
 
 
-@lru_cache(maxsize=4)
-@torch.no_grad()
+AXES: WeakKeyDictionary[Backbone, dict[str, Tensor]] = WeakKeyDictionary()  # of networks that somebody still holds
+
+
 def axes(network: Backbone) -> dict[str, Tensor]:
     """By layer of `EFFECT`, the principal axes of its features on photographs, (N, N), the strongest first.
 
     Args:
         network: whose features.
     """
+    if network not in AXES:
+        AXES[network] = principal_axes(network)
+    return AXES[network]
+
+
+@torch.no_grad()
+def principal_axes(network: Backbone) -> dict[str, Tensor]:
+    """The same, worked out.
+
+    Args:
+        network: whose features.
+    """
     device = next(network.parameters()).device
     maps = [network(load_image(name, 256).pixels.to(device), list(EFFECT)) for name in REFERENCES]
-    mean = {n: torch.stack([gaussian(m[n])[1] for m in maps]).mean(0) for n in EFFECT}
+    mean = {n: torch.stack([gaussian_of(m[n])[1] for m in maps]).mean(0) for n in EFFECT}
     return {n: torch.linalg.eigh(covariance)[1].flip(1) for n, covariance in mean.items()}
 
 

@@ -27,7 +27,7 @@ from .inputs import alone, shape_of
 from .palette import power
 from .plan import Plan, prepare
 from .rules import brief
-from .style import Regions, carried, guides, raw_moments, region_moments
+from .style import Regions, carried, guides, positions
 
 __all__ = ["METHODS", "adain", "one_pass", "wct"]
 
@@ -48,9 +48,11 @@ def gaussian_of(features: Tensor, regions: Regions | None = None) -> Gaussian:
         features: (1, N, H, W).
         regions: over its positions.
     """
-    raw = raw_moments(features) if regions is None else region_moments(features, regions)[0]  # (N, 1 + N)
-    mean, square = raw.cpu().double().split([1, len(raw)], dim=1)
-    return Gaussian(mean[:, 0], square - mean @ mean.T)
+    f = positions(features)  # (N, M)
+    g = torch.ones_like(f[0]) if regions is None else regions.flat[0].to(f)  # (M,), 1 on the mean
+    mean = (f * g).mean(1)
+    apart = (f - mean[:, None]) * (g / len(g)).sqrt()  # ⟨x xᵀ⟩ - μ μᵀ would lose a small Σ beside a large μ
+    return Gaussian(mean.double().cpu(), (apart @ apart.T).double().cpu())
 
 
 def rescaling(source: Tensor, target: Tensor) -> Tensor:

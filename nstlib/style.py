@@ -153,6 +153,7 @@ def raw_moments(features: Tensor) -> Tensor:
 
 
 @lru_cache(maxsize=64)
+@torch.inference_mode(False)  # what is kept may be used where gradients are wanted
 def directions(channels: int, dtype: torch.dtype, device: torch.device) -> Tensor:
     """As many random unit directions (N, N) as there are channels, the same ones every time.
 

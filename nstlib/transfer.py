@@ -195,6 +195,8 @@ def shown(
         for progress in steps:
             tell(progress)
             yield progress
+    done = collect(plan, run)
+    remember(lambda: done)  # without the plan and the optimiser's memory, which are fifty times as large
 
 
 def carry_out(

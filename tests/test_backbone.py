@@ -419,3 +419,10 @@ def test_a_trained_network_recognises_photographs(photograph, classes, squeezene
     scores = F.conv2d(features, weights["classifier.1.weight"].float(), weights["classifier.1.bias"].float()).relu()
     best = scores.mean((2, 3)).flatten().topk(3).indices.tolist()
     assert classes.keys() & set(best), best
+
+
+def test_a_picture_that_fails_leaves_no_hook_behind():
+    backbone = load_backbone("pocket")
+    with pytest.raises(RuntimeError):
+        normalize_activations(backbone, [torch.rand(1, 3, 32, 32), torch.rand(1, 4, 32, 32)])
+    assert not any(module._forward_hooks for module in backbone.modules())

@@ -5,6 +5,7 @@ import torch
 
 import nstlib as nst
 from nstlib.backbone import load_backbone
+from nstlib.decoder import load_decoders
 from nstlib.errors import InputError
 from nstlib.image import load_image
 from nstlib.onepass import METHODS, cascade, mirrors, patchwork
@@ -266,3 +267,31 @@ def test_a_styles_transparent_part_is_no_style(method):
         nst.one_pass(CONTENT, style, size=96, method=method).pixels for style in (look, cut_out, on_white)
     )
     assert (cut - alone).norm() < 0.6 * (white - alone).norm()
+
+
+@pytest.mark.parametrize("mean", [3, 30, 300])
+def test_a_small_spread_beside_a_large_mean_is_exchanged_exactly(mean, rng):
+    content = 0.05 * torch.randn(1, 8, 64, 64, generator=rng) + mean
+    style = torch.rand(8, generator=rng).view(1, 8, 1, 1) * torch.randn(1, 8, 64, 64, generator=rng)
+    error = (covariance(nst.wct(content, style)) - covariance(style)).norm() / covariance(style).norm()
+    assert error < 1e-2
+    torch.testing.assert_close(mean_std(nst.adain(content, style)), mean_std(style), rtol=1e-2, atol=1e-3)
+
+
+@pytest.mark.parametrize(
+    "work",
+    [
+        lambda: nst.one_pass("content/harbour", "style/mosaic", size=64),
+        lambda: nst.judge("content/harbour", "style/mosaic", "content/harbour", networks=["pocket"], size=64),
+        lambda: load_backbone("pocket"),
+        lambda: list(nst.train_style_network("style/mosaic", ["content/harbour"], steps=1, size=64)),
+    ],
+    ids=["one_pass", "judge", "load_backbone", "train_style_network"],
+)
+def test_the_callers_random_numbers_stay_what_they_would_be(work):
+    load_decoders.cache_clear()
+    torch.manual_seed(0)
+    expected = torch.rand(3)
+    torch.manual_seed(0)
+    work()
+    assert torch.equal(torch.rand(3), expected)

@@ -1,19 +1,24 @@
 """Whole transfers, small enough for a test: what comes out, what is checked first, and what an interruption loses."""
 
 import dataclasses
+import gc
 import inspect
+import weakref
 
 import pytest
 import torch
 
 import nstlib as nst
 from nstlib import optimizers
+from nstlib.backbone import Backbone
+from nstlib.checkpoint import Run
 from nstlib.engine import Engine
 from nstlib.machine import PRECISIONS
 from nstlib.optimizers import Stop
 from nstlib.palette import recolor
 from nstlib.plan import Settings
 from nstlib.result import read_facts
+from nstlib.style import STATISTICS, directions
 from nstlib.transfer import Transfer
 
 SMALL = {"size": 48, "evaluations": 12, "device": "cpu"}
@@ -699,3 +704,19 @@ def test_what_is_no_function_is_refused(content, style):
 def test_styles_in_a_list_are_told_where_they_belong(content, style):
     with pytest.raises(nst.InputError, match=r"from list: .*, several as arguments of their own"):
         nst.stylize(content, [style, style], **SMALL)
+
+
+def test_a_finished_run_leaves_nothing_but_its_picture(content, style):
+    """Not the optimiser's moves, which are many times as large, nor the network."""
+    nst.stylize(content, style, **SMALL)
+    gc.collect()
+    held = weakref.WeakSet(o for o in gc.get_objects() if type(o) in (optimizers.History, Run, Backbone))
+    assert nst.last().image.shape == (1, 3, 48, 48)
+    assert not held, list(held)
+
+
+def test_directions_that_were_made_without_gradients_serve_where_there_are_some(content, style):
+    directions.cache_clear()
+    with torch.inference_mode():
+        STATISTICS["sliced"].describe(torch.rand(1, 24, 8, 8))
+    assert nst.stylize(content, style, statistic="sliced", style_layers=["relu1_1"], **SMALL).evaluations
