@@ -16,6 +16,7 @@ from torch.nn import functional as F
 
 from .architecture import BACKBONES, Architecture, Spec
 from .errors import InputError, choose, nearest
+from .machine import choose_device
 from .weights import load_weights
 
 __all__ = ["Backbone", "Fire", "load_backbone", "normalize_activations"]
@@ -231,13 +232,16 @@ def load_backbone(
         name: of the network.
         weights: a file; "random" for He's random start from torch's current seed (He et al. 2015), to compare with;
             None to find or download the trained ones.
-        device: where it is to compute.
+        device: where it is to compute, "auto", "cpu", "cuda" or "mps".
         **options: `pooling`, `pixels` and `padding_mode`, as `Backbone` takes them.
 
     Raises:
         InputError: an unknown name or option, or weights that cannot be had.
     """
     architecture = BACKBONES[choose("backbone", name, BACKBONES)]
+    where = choose_device(device)
+    for option in options:
+        choose("option of a network", option, ("pooling", "pixels", "padding_mode"))
     if weights == "random":
         backbone = Backbone(architecture, **options)
         for module in backbone.modules():
@@ -246,7 +250,7 @@ def load_backbone(
                 nn.init.zeros_(module.bias)
     else:
         backbone = Backbone(architecture, load_weights(name, weights), **options)
-    return backbone.to(device)
+    return backbone.to(where)
 
 
 @torch.no_grad()

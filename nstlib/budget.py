@@ -7,16 +7,16 @@ and the network's maps, which the engine can do with less of (see `memory`).
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from math import prod
+from math import ceil, floor, log10, prod
 
 import torch
 
 from .backbone import Backbone
 from .engine import Engine, View
 from .errors import InputError
-from .recipe import SMALLEST, Recipe
+from .recipe import Recipe
 from .style import STATISTICS
 
 __all__ = ["Budget", "Needs"]
@@ -28,7 +28,8 @@ AMPLE = 1.3  # what a run takes that lets the allocator keep what is freed, over
 PIXEL = 12  # bytes of one in three channels of float32
 ON_THE_WAY = 1.5  # measured: what making the targets takes over what the maps take, for copies in other layouts
 OTHER_IMAGES = 14  # beside the optimiser's memory: its trial points, gradients, the pictures of steps
-LARGEST = 16384  # pixels, where the search for a size that fits begins
+LARGEST, STRIDE = 16384, 32  # pixels: where the search for a size that fits begins, and how it goes down
+Shapes = Callable[[int], tuple[Size, Sequence[Size]] | None]  # a size → those of result and styles; None: too small
 
 
 @dataclass(frozen=True)
@@ -127,13 +128,14 @@ class Needs:
         used = self.targets(size, styles) + max([run, *map(self.describe, styles)])
         return int(AMPLE * used) if budget.ample else used
 
-    def divide(self, size: Size, styles: Sequence[Size], memory: float) -> Budget:
+    def divide(self, size: Size, styles: Sequence[Size], memory: float, at: Shapes) -> Budget:
         """Divide `memory` for a run.
 
         Args:
             size: of the result, (height, width) in pixels.
             styles: those of the style pictures.
             memory: bytes that the run may take.
+            at: what both would be at another size of the recipe; asked only where they do not fit.
 
         Raises:
             InputError: it does not fit, however frugally; says what would.
@@ -144,7 +146,7 @@ class Needs:
             maps = int(AMPLE * self.engine.bytes(size)) if ample else self.engine.least(size)
             if images + maps <= left and all(self.describe(style) <= left for style in styles):
                 return Budget(left - images, history, ample)
-        raise InputError(self.refusal(size, styles, memory))
+        raise InputError(self.refusal(size, styles, memory, at))
 
     def ways(self) -> Iterator[tuple[bool, int]]:
         """(whether all maps are kept, moves that L-BFGS remembers), from fast to frugal.
@@ -155,51 +157,58 @@ class Needs:
         yield from ((True, history) for history in (self.recipe.history, most))
         yield from ((False, history) for history in (most, min(5, most), min(3, most)))
 
-    def refusal(self, size: Size, styles: Sequence[Size], memory: float) -> str:
+    def refusal(self, size: Size, styles: Sequence[Size], memory: float, at: Shapes) -> str:
         """Why a run does not fit, and what does.
 
         Args:
             size: of the result, (height, width) in pixels.
             styles: those of the style pictures.
             memory: bytes that there are.
+            at: see `divide`.
         """
-        needed = f"{self.least(size, styles) / 1e9:.2g} GB, but there are {memory / 1e9:.2g} GB"
+        needed = f"{in_gigabytes(self.least(size, styles), ceil)} GB, but there are {in_gigabytes(memory, floor)} GB"
         large = max(styles, key=prod, default=size)
         if self.least(size) <= memory and prod(large) > prod(size):
             return (
                 f"with a style picture of {large[1]}×{large[0]} pixels a run needs {needed}: give a smaller style_size"
             )
-        own, *others = ((h / self.recipe.size, w / self.recipe.size) for h, w in (size, *styles))
-        fits = self.largest(memory, own, others)
-        large_enough = fits * min(own) >= SMALLEST
-        advice = f"size {fits} fits" if large_enough else "let the run use more, or close other programs"
+
+        def fits(size: int) -> bool:
+            shapes = at(size)
+            return shapes is not None and self.least(*shapes) <= memory
+
+        found = next(filter(fits, range((self.recipe.size - 1) // STRIDE * STRIDE, 0, -STRIDE)), 0)
+        smaller = "give a smaller style_size, " if self.recipe.style_size else ""
+        advice = f"size {found} fits" if found else f"{smaller}let the run use more, or close other programs"
         return f"{size[1]}×{size[0]} pixels with {self.recipe.backbone} need {needed}: {advice}"
 
-    def largest(
-        self,
-        memory: float,
-        sides: tuple[float, float] = (1, 1),
-        styles: Sequence[tuple[float, float]] = (),
-        *,
-        fast: bool = False,
-    ) -> int:
-        """The largest size, in steps of 32 pixels, that fits; 0 if none does.
+    def largest(self, memory: float, *, fast: bool = False) -> int:
+        """The largest size of a square without a style, in steps of 32 pixels, that fits; 0 if none does.
 
         Args:
             memory: bytes.
-            sides: (height, width) of a result of size 1.
-            styles: those of the style pictures.
             fast: without the means that save memory.
         """
 
-        def shape(of: tuple[float, float], size: int) -> Size:
-            return max(1, round(of[0] * size)), max(1, round(of[1] * size))
-
         def fits(size: int) -> bool:
-            own, others = shape(sides, size), [shape(one, size) for one in styles]
+            own = size, size
             if not fast:
-                return self.least(own, others) <= memory
+                return self.least(own) <= memory
             run = self.images(own, min(10, self.recipe.history)) + AMPLE * self.engine.bytes(own)
-            return self.targets(own, others) + max([run, *map(self.describe, others)]) <= memory
+            return self.targets(own, []) + run <= memory
 
-        return next((size for size in range(LARGEST, 0, -32) if fits(size)), 0)
+        return next(filter(fits, range(LARGEST, 0, -STRIDE)), 0)
+
+
+def in_gigabytes(count: float, rounded: Callable[[float], int]) -> str:
+    """Bytes in GB, to two digits.
+
+    Args:
+        count: of bytes.
+        rounded: `floor` or `ceil`, so that what does not fit never looks as if it did.
+
+    >>> in_gigabytes(98_700_001, ceil), in_gigabytes(99_900_000, floor), in_gigabytes(5, floor)
+    ('0.099', '0.099', '5e-09')
+    """
+    unit = 10.0 ** (floor(log10(max(count, 1))) - 1)
+    return f"{rounded(count / unit) * unit / 1e9:.2g}"

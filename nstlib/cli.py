@@ -51,7 +51,7 @@ ONE_PER_STYLE = {  # what one of `PER_STYLE` is, and its help
     "style_masks": ("PICTURE", "what of it is style; or a region as above, alpha, rest, none"),
     "own_layers": ("LAYERS", "the style layers on which it counts, such as relu1_1,relu2_1; or none"),
 }
-GIGABYTE = 1e9
+GIGABYTE = 10**9
 
 
 class FieldOption(click.Option):
@@ -261,6 +261,8 @@ def sweep(
     from .sweeps import sweep
 
     grid = dict(map(values_of, axes))
+    if not grid:
+        raise InputError("nothing is swept: give --grid FIELD=VALUE,VALUE, such as --grid style_weight=0.5,1,2")
     if len(grid) < len(axes):
         raise InputError("a field is swept twice: give --grid once for each, with all its values")
     where = {"folder": output, "processes": processes, "scheduler": scheduler, "show": False if quiet else None}
@@ -384,14 +386,17 @@ def parsed(options: Mapping[str, Any]) -> dict[str, Any]:
     """What the command line gave, as values; the rules themselves are applied where the values arrive.
 
     Raises:
-        InputError: --set without a field and a value, or with a field that does not exist.
+        InputError: --set without a field and a value, with a field that does not exist, or one that is given already.
     """
     given = {name: value for name, value in options.items() if value not in (None, ())}
     for text in given.pop("set", ()):
         name, equals, value = text.partition("=")
         if not equals:
             raise InputError(f"--set {text} names no value: write --set FIELD=VALUE, such as --set history=20")
-        given[name.strip().replace("-", "_")] = value.strip()
+        name = name.strip().replace("-", "_")
+        if name in given:
+            raise InputError(f"{name} is given twice, and once by --set: give it once")
+        given[name] = value.strip()
     made = {name: parse(rule_for(name), text) for name, text in given.items()}
     if isinstance(made.get("memory"), int | float):
         made["memory"] *= GIGABYTE
@@ -466,7 +471,9 @@ def beside(facts: Mapping[str, Any], path: str) -> dict[str, Any]:
             return name
         return str(near)
 
-    return {**facts, **{name: found(facts.get(name)) for name in ("content", "styles", "masks", "style_masks")}}
+    recipe = facts.get("recipe", {})
+    told = {name: found(facts.get(name)) for name in ("content", "styles", "masks", "style_masks", "weights")}
+    return {**facts, **told, "recipe": {**recipe, "start": found(recipe.get("start"))}}
 
 
 @nst.command()

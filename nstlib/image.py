@@ -139,6 +139,16 @@ def fit(shape: tuple[int, int], size: int, side: str = "long") -> tuple[int, int
     return max(1, round(height * size / now)), max(1, round(width * size / now))
 
 
+def stretched(shape: tuple[int, int], onto: tuple[int, int]) -> bool:
+    """Whether a picture of one (height, width) loses its proportions in another, by more than rounding does.
+
+    Args:
+        shape: of the picture.
+        onto: to which it is resized.
+    """
+    return abs(shape[1] * onto[0] / (shape[0] * onto[1]) - 1) > 0.02
+
+
 def resize(tensor: Tensor, shape: tuple[int, int]) -> Tensor:
     """Resize pictures or masks: bicubic with antialiasing, clamped to [0, 1].
 
@@ -158,7 +168,7 @@ def to_pil(tensor: Tensor) -> Image.Image:
     """An RGB image of 8 bits: clamped to [0, 1] and rounded.
 
     Args:
-        tensor: (1, 3, H, W) or (3, H, W), sRGB.
+        tensor: (1, 3, H, W) or (3, H, W), sRGB; of uint8, in [0, 255].
 
     Raises:
         InputError: another shape, or NaN.
@@ -166,7 +176,7 @@ def to_pil(tensor: Tensor) -> Image.Image:
     shape = tuple(tensor.shape)
     if shape[-3:-2] != (3,) or len(shape) not in (3, 4) or (len(shape) == 4 and shape[0] != 1) or 0 in shape:
         raise InputError(f"a tensor of shape {shape} is no picture: give (1, 3, height, width) or (3, height, width)")
-    pixels = tensor.detach().reshape(shape[-3:]).float()
+    pixels = tensor.detach().reshape(shape[-3:]).float() / (255 if tensor.dtype == torch.uint8 else 1)
     if torch.isnan(pixels).any():
         raise InputError("the tensor holds NaN, so it is no picture: look for what made it, or use torch.nan_to_num")
     return Image.fromarray((pixels.clamp(0, 1) * 255).round().byte().permute(1, 2, 0).cpu().numpy())

@@ -24,8 +24,8 @@ from torch.nn import functional as F
 from .architecture import BACKBONES
 from .backbone import Backbone, load_backbone
 from .errors import InputError, choose
-from .image import Picture, load_image, resize
-from .inputs import surroundings_filled
+from .image import Picture, load_image, resize, stretched
+from .inputs import shape_of, surroundings_filled
 from .loss import content_loss
 from .machine import choose_device
 from .onepass import gaussian_of
@@ -180,7 +180,7 @@ def judge(
     )
     labels = list(names or map(label, pictures, range(1, len(pictures) + 1)))
     panel, notes = panel_of(networks, place)
-    notes += dict.fromkeys(note for p in loaded for note in stretched(photograph, p))
+    notes += dict.fromkeys(note for p in loaded for note in resized(photograph, painting, p))
     seen = ((picture.source, note) for picture in (photograph, painting) for note in picture.notes)
     notes += [f"{source}: {note}, and judged so" for source, note in seen if "transparent" in note or "style" in note]
     judged = []
@@ -212,6 +212,9 @@ def panel_of(names: Sequence[str] | None, device: torch.device) -> tuple[dict[st
         InputError: one that was asked for is unknown, or cannot be had.
     """
     if names is not None:
+        names = [names] if isinstance(names, str) else list(names)
+        if not names:
+            raise InputError("networks=[]: name one judge at least, or leave it out for all that are here")
         known = [choose("backbone", name, BACKBONES) for name in names]  # all, before any is downloaded
         return {name: load_backbone(name, device=device) for name in known}, []
     panel, notes = {}, []
@@ -248,16 +251,19 @@ def painter(source: Any) -> str | None:
         return None
 
 
-def stretched(content: Picture, picture: Picture) -> Iterable[str]:
-    """A note, if a picture has another shape than its content.
+def resized(content: Picture, style: Picture, picture: Picture) -> Iterable[str]:
+    """Notes, if a content or a style has to change so much to stand beside a picture that numbers count wrong.
 
     Args:
         content: the photograph.
-        picture: what was made of it.
+        style: the painting.
+        picture: what was made of them.
     """
-    (h, w), (height, width) = content.pixels.shape[2:], picture.pixels.shape[2:]
-    if abs(w * height / (h * width) - 1) > 0.02:
-        yield f"the content ({w} × {h}) is stretched to a picture's shape ({width} × {height}): its place counts wrong"
+    own, painted, shown = (f"{p.pixels.shape[3]} × {p.pixels.shape[2]}" for p in (content, style, picture))
+    if stretched(shape_of(content), shape_of(picture)):
+        yield f"the content ({own}) is stretched to a picture's shape ({shown}): its place counts wrong"
+    if max(shape_of(style)) < 0.9 * max(shape_of(picture)):
+        yield f"the style ({painted}) is enlarged to {shown}: it lacks detail, so style and detail count wrong"
 
 
 @torch.no_grad()

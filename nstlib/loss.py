@@ -135,7 +135,10 @@ def tv_loss(image: Tensor, kind: str = "l2", reduction: str = "sum") -> Tensor:
     """
     choose("total variation", kind, TV_KINDS)
     choose("reduction", reduction, TV_REDUCTIONS)
-    reduce = torch.sum if reduction == "sum" else torch.mean
+
+    def reduce(differences: Tensor) -> Tensor:  # in a picture of one column, say, there are none
+        return differences.sum() if reduction == "sum" or not differences.numel() else differences.mean()
+
     if kind == "nine-point":
         x = F.pad(image, (1, 1, 1, 1), mode="replicate")
         side = x[..., 1:-1, 1:] - x[..., 1:-1, :-1], x[..., 1:, 1:-1] - x[..., :-1, 1:-1]

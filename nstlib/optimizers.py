@@ -252,9 +252,10 @@ def adam(
 
     while True:
         total, parts, gradient = evaluate(x)
-        loss, terms, _ = to_host(total, parts)
-        if not math.isfinite(loss):
-            step = evaluate.report(*(good or (iteration, loss, terms, x)), memory, Stop.LOSS)
+        loss, terms, (slopes,) = to_host(total, parts, gradient.sum())
+        if not (math.isfinite(loss) and math.isfinite(slopes)):
+            why = Stop.GRADIENT if math.isfinite(loss) else Stop.LOSS
+            step = evaluate.report(*(good or (iteration, loss, terms, x)), memory, why)
             evaluate.newest = evaluate.made
             yield step
             return

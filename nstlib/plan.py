@@ -18,7 +18,7 @@ from .backbone import Backbone, load_backbone, normalize_activations
 from .budget import Budget, Needs
 from .engine import FeaturesInBands
 from .errors import InputError, choose, nearest
-from .image import Picture, fit, resize
+from .image import Picture, fit, length, resize, stretched
 from .inputs import MASKS, alone, load_pictures, named, shape_of
 from .loss import Features, Objective, Term, content_terms, divide_shares, style_terms, tv_term
 from .machine import (
@@ -151,7 +151,7 @@ class Plan:
         content: the picture, at the result's size; None for a texture.
         styles: the pictures, at their own sizes; none for a reconstruction of the content.
         start: the picture of a start that is neither content nor style nor noise.
-        names: of content and styles, as they were given: None for one from memory.
+        names: of content and styles, as they were given; of one from memory, what it is called; None for no content.
         masks: for each style (1, 1, H, W), where in the result it paints; None for everywhere.
         stages: the parts of the run.
         budget: how its memory is divided.
@@ -201,6 +201,15 @@ class Plan:
         said = [f"computing on {describe_device(self.device)} in {precisions} with {r.backbone}, recipe {r.name}"]
         if r.optimizer == "lbfgs" and self.budget.history < r.history:
             said.append(f"memory is short: L-BFGS remembers {self.budget.history} moves, not {r.history}")
+        sizes = [stage.size for stage in self.stages]
+        left_out = [size for size, _ in r.pyramid or () if fit(sizes[-1], size, r.side) not in sizes[:-1]]
+        if left_out and r.color != "only":
+            said.append(
+                f"a scale of {' and '.join(map(str, left_out))} is left out: the picture, or a layer, is too small"
+            )
+        begin = self.start or (self.styles[0] if r.start == "style" else None)
+        if begin is not None and stretched(shape_of(begin), sizes[-1]):
+            said.append(f"{begin.source} is stretched to the shape of the content, where the run starts")
         return (*said, *(f"{picture.source}: {note}" for picture in self.pictures for note in picture.notes))
 
     @property
@@ -560,7 +569,18 @@ def divide_memory(
     """
     memory = FREE_SHARE * free_memory(device) if settings.memory is None else settings.memory
     needs = Needs(backbone, recipe, stage.precision, device)
-    return needs.divide(stage.size, [shape_of(style) for style in styles], memory)
+    shapes, smallest = [shape_of(style) for style in styles], smallest_side(recipe)
+
+    def kept(shape: tuple[int, int], size: int) -> tuple[int, int]:  # no picture is enlarged
+        return fit(shape, size, recipe.side) if length(shape, recipe.side) > size else shape
+
+    def at(size: int) -> tuple[tuple[int, int], list[tuple[int, int]]] | None:
+        own, scales = kept(stage.size, size), settings.style_scales or [1.0] * len(shapes)
+        wanted = [max(1, round(size * scale)) for scale in scales]
+        others = shapes if recipe.style_size else list(map(kept, shapes, wanted))
+        return (own, others) if min(map(min, (own, *others))) >= smallest else None
+
+    return needs.divide(stage.size, shapes, memory, at)
 
 
 def divide_run(recipe: Recipe, precision: str, half: str | None, content: Picture | None, smallest: int) -> list[Stage]:

@@ -524,7 +524,8 @@ def convert_pixels(recipe: Recipe, pixels: str, architecture: Architecture) -> R
         InputError: another range, or a statistic whose weight cannot follow it.
     """
     choose("pixel convention", pixels, ("imagenet", "255"))
-    style = STATISTICS[recipe.statistic].power
+    statistic = STATISTICS[recipe.statistic]
+    style = (statistic.summed() if recipe.guidance == "sum" else statistic).power
     if style is None:
         raise InputError(
             f"the weight of '{recipe.statistic}' cannot follow the pixels: it adds terms that grow differently; "

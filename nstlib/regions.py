@@ -6,6 +6,7 @@ and bottom edge in percent of the picture's width and height, and how wide its s
 
 from __future__ import annotations
 
+import os
 from dataclasses import astuple, dataclass, fields
 
 import torch
@@ -144,4 +145,4 @@ def is_region(source: object) -> bool:
     Args:
         source: of a mask.
     """
-    return isinstance(source, str) and source.partition(" ")[0] in SHAPES
+    return isinstance(source, str) and source.partition(" ")[0] in SHAPES and not os.path.isfile(source)

@@ -134,7 +134,8 @@ class Result:
 
     def __repr__(self) -> str:
         height, width = self.image.shape[2:]
-        loss = f"loss {self.history[0].loss:.4g} → {self.facts['loss']:.4g}"
+        first = next(line for line in self.history if line.size == self.history[-1].size)  # others are no comparison
+        loss = f"loss {first.loss:.4g} → {self.facts['loss']:.4g}"
         return f"{width}×{height}, {self.evaluations} evaluations in {duration(self.seconds)}, {loss} ({self.stopped})"
 
     def _repr_html_(self) -> str:
@@ -158,9 +159,11 @@ class Result:
             path: of a PNG, JPEG or WebP.
 
         Raises:
-            InputError: it cannot be written there, or would take the place of a picture that it was made of.
+            InputError: it cannot be written there, or would take the place of a file that it was made of.
         """
-        made_of = (self.facts.get("content"), *self.facts.get("styles", ()))
+        facts, recipe = self.facts, self.facts.get("recipe", {})
+        listed = (name for field in ("styles", "masks", "style_masks") for name in facts.get(field) or ())
+        made_of = (facts.get("content"), *listed, recipe.get("start"), facts.get("weights"))
         check_apart(check_writable(path), [name for name in made_of if name], "the result")
         return save_image(self.image, path, self.metadata)
 

@@ -103,7 +103,10 @@ class Number(Rule):
     def accept(self, value: Any) -> float:
         if isinstance(value, bool) or not isinstance(value, numbers.Real):
             raise Unfit
-        value = int(value) if isinstance(value, numbers.Integral) else float(value)
+        try:
+            value = int(value) if isinstance(value, numbers.Integral) and self.whole else float(value)
+        except OverflowError:  # a whole number of hundreds of digits
+            raise Unfit from None
         if isinstance(value, float) and (not math.isfinite(value) or (self.whole and value != int(value))):
             raise Unfit
         if self.low is not None and (value < self.low or (self.above and value == self.low)):

@@ -723,7 +723,8 @@ class Statistic:
             parts = zip(value.split([1, len(value)], 1), target.split([1, len(target)], 1), strict=True)
             return torch.stack([self.distance(*both) for both in parts]).sum()
 
-        return replace(self, regional=guided_sums, distance=distance)
+        power = 0 if self.power == 0 else None  # means grow as features do, Gram matrices as their squares
+        return replace(self, regional=guided_sums, distance=distance, power=power)
 
     def complete(self, seen: Tensor) -> Tensor:
         """The description of a map.

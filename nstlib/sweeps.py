@@ -20,6 +20,7 @@ import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, field, fields, replace
+from functools import lru_cache
 from importlib.util import find_spec
 from itertools import product
 from pathlib import Path
@@ -34,7 +35,7 @@ from .forecast import Paces, foresee
 from .frames import Way, checked_frames, read_way
 from .gallery import read_picture
 from .image import load_image, to_pil
-from .inputs import is_file, is_name
+from .inputs import MASKS, alone, is_file, is_name
 from .interrupts import Stopped
 from .live import counting
 from .machine import choose_device, free_memory
@@ -181,7 +182,8 @@ class Task:
         masks = (*(self.settings.masks or ()), *(self.settings.style_masks or ()))
         named = [*({self.recipe.start} - set(STARTS)), *filter(is_file, masks)]
         pictures = [source.fingerprint for source in (*self.sources, *map(Source.of, named))]
-        told = json.dumps([recipe, settings, pictures, *self.frames], sort_keys=True)
+        weights = [] if self.settings.weights in (None, "random") else [digest_of_file(self.settings.weights)]
+        told = json.dumps([recipe, settings, pictures, *weights, *self.frames], sort_keys=True)
         return hashlib.sha256(encoded(told)).hexdigest()[:10]
 
     def check(self, **settings: Any) -> Plan:
@@ -206,6 +208,22 @@ class Task:
         if self.settings.memory is not None:
             return self
         return replace(self, settings=replace(self.settings, memory=memory))
+
+
+def digest_of_file(path: str) -> str:
+    """A fingerprint of what stands in a file, which another may take the place of; "" if there is none to read.
+
+    Args:
+        path: of the file.
+    """
+    path = os.path.expanduser(path)
+    return digest_at(path, os.stat(path).st_mtime_ns) if os.path.isfile(path) else ""
+
+
+@lru_cache(maxsize=8)  # each point of a sweep asks for it
+def digest_at(path: str, moment: int) -> str:
+    """The same, of a file that was written at a moment (ns)."""
+    return hashlib.sha256(Path(path).read_bytes()).hexdigest()
 
 
 @dataclass(frozen=True)
@@ -435,6 +453,7 @@ def laid_out(
         point = Point(tuple(source.label for source in pair), shown, folder)
         with told_at(point.words):
             chosen = {"recipe": DEFAULT_RECIPE, **options, **here_}
+            chosen |= {name: alone(chosen[name]) for name in MASKS if name in chosen}
             task = Task(number, point.words, pair, *settle(chosen.pop("recipe"), chosen), frames)
             check_pictures(chosen, pair[0].given, pair[1:])
         tasks.append(task)

@@ -119,6 +119,8 @@ def reconstruct_content(
         show: as for `stylize`.
         options: as for `stylize`.
     """
+    if not isinstance(layer, str) or "content_layers" in options:
+        raise InputError(f"layer={brief(layer)}: give the name of one layer, and no content_layers beside it")
     options = {"start": "noise", "content_weight": 1.0, "content_layers": {layer: 1.0}, **options}
     return carry_out(prepare(content, (), **options), None, on_progress, partial(shown, show=show))
 
@@ -141,6 +143,8 @@ def reconstruct_style(
         show: as for `stylize`.
         options: as for `stylize`.
     """
+    if "style_layers" in options:
+        raise InputError(f"layers={brief(layers)} says which: give no style_layers beside them")
     return texture(style, on_progress=on_progress, show=show, style_layers=layers, **options)
 
 

@@ -1,6 +1,7 @@
 """What a run takes, how it is divided, and what is said where it does not fit."""
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -107,6 +108,31 @@ def test_a_size_that_cannot_fit_is_refused_with_one_that_does(shape, share, rng)
         prepare(content, [content], size=size + 32, memory=memory, **options)
 
 
+@pytest.mark.parametrize(
+    ("shapes", "options", "share"),
+    [
+        (((96, 128), (128, 128)), {"size": 400}, 0.8),  # smaller than asked for: it keeps its size
+        (((96, 128), (128, 128)), {"size": 400}, 0.95),
+        (((160, 160), (160, 160)), {"size": 160, "style_size": 100}, 0.8),
+        (((160, 160), (160, 160)), {"size": 96, "style_scales": 1.6}, 0.8),
+        (((100, 300), (150, 130)), {"size": 100, "side": "short"}, 0.8),
+        (((160, 160), (100, 100)), {"size": 160, "statistic": "patches", "style_layers": "relu3_1"}, 0.8),
+    ],
+    ids=["small", "nearly fits", "style_size", "style_scales", "short side", "patches"],
+)
+def test_the_size_that_is_advised_fits(shapes, options, share, rng):
+    content, style = (torch.rand(1, 3, *shape, generator=rng) for shape in shapes)
+    options = {**LIMITED, "evaluations": 2, **options}
+    memory = share * least_memory(prepare(content, [style], **options), 3)
+    with pytest.raises(nst.InputError, match=r"need .* GB, but there are .* GB: size \d+ fits") as caught:
+        prepare(content, [style], **options, memory=memory)
+    needed, there, advised = re.search(r"need (\S+) GB.* are (\S+) GB: size (\d+)", str(caught.value)).groups()
+    assert float(needed) > float(there) and int(advised) < min(options["size"], max(shapes[0]))
+    prepare(content, [style], **{**options, "size": int(advised)}, memory=memory)
+    with pytest.raises(nst.InputError, match="GB"):
+        prepare(content, [style], **{**options, "size": int(advised) + 32}, memory=memory)
+
+
 def test_no_size_is_named_at_which_a_side_would_be_too_short(rng):
     content = torch.rand(1, 3, 60, 160, generator=rng)
     plan = prepare(content, [content], **{**LIMITED, "size": 160})
@@ -177,6 +203,11 @@ def test_a_run_resumes_with_less_memory(content, style, tmp_path):
     assert resumed.history[-1].evaluations == 12 and len(resumed.history) > 8
 
 
+def square(size):
+    """A result of a size, without a style."""
+    return (size, size), []
+
+
 @pytest.mark.parametrize("optimizer", ["lbfgs", "adam"])
 def test_the_largest_size_fits_and_the_next_does_not(content, style, optimizer):
     plan = prepare(content, [style], **LIMITED, optimizer=optimizer)
@@ -184,8 +215,8 @@ def test_the_largest_size_fits_and_the_next_does_not(content, style, optimizer):
     for memory in (1e8, 5e8):
         fast, most = (needs.largest(memory, fast=fast) for fast in (True, False))
         assert 0 < fast < most and fast % 32 == most % 32 == 0
-        assert needs.divide((most, most), [], memory).maps > 0
+        assert needs.divide((most, most), [], memory, square).maps > 0
         larger = Needs(plan.backbone, plan.recipe.changed(size=most + 32), "float32")
         with pytest.raises(nst.InputError, match=f"size {most} fits"):
-            larger.divide((most + 32, most + 32), [], memory)
-        assert needs.divide((fast, fast), [], memory).history == plan.recipe.history
+            larger.divide((most + 32, most + 32), [], memory, square)
+        assert needs.divide((fast, fast), [], memory, square).history == plan.recipe.history
