@@ -41,6 +41,7 @@ REFUSED = [
     {"bounds": ((0, 0, 1), (1, 1, 2))},
     {"style_layers": ["relu3_3", "relu3_3"]},
     {"style_layers": ["relu3_3", ""]},
+    {"memory": 10**400},
     {"smoothness": -0.1},
     {"smoothness": NAN},
     {"smoothness": "smooth"},

@@ -221,6 +221,14 @@ def test_an_unknown_option_suggests_the_nearest(options, words):
     assert str(caught.value) == words
 
 
+def test_an_option_that_no_network_has_is_told_before_its_weights_are_fetched():
+    with pytest.raises(InputError, match="unknown option of a network 'pool': did you mean 'pooling'"):
+        load_backbone("vgg19", pool="max")
+    with pytest.raises(InputError, match="unknown device 'gpu'"):
+        load_backbone("vgg19", device="gpu")
+    assert next(load_backbone("pocket", device="auto").parameters()).device.type in ("cpu", "cuda", "mps")
+
+
 def test_an_unknown_backbone_suggests_the_nearest():
     with pytest.raises(InputError, match="unknown backbone 'vgg-19': did you mean 'vgg19'"):
         load_backbone("vgg-19", "random")

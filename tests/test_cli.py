@@ -83,6 +83,31 @@ def test_like_finds_pictures_beside_the_painting(pictures, call, monkeypatch):
     assert call("stylize", "--like", "../new.png", "-o", "again.png")[0] == 0
 
 
+def test_like_finds_all_that_a_run_read_beside_the_painting(pictures, call, monkeypatch):
+    assert call("weights", "export", "pocket", "-o", "net.safetensors")[0] == 0
+    read = ("--start", "other.png", "--weights", "net.safetensors", "--mask", "other.png")
+    assert call(*GOOD, *QUICK, *read)[0] == 0
+    monkeypatch.chdir(pictures / "folder")
+    assert call("stylize", "--like", "../new.png", "-o", "again.png")[0] == 0
+    assert read_facts("again.png")["weights"] == "../net.safetensors"
+
+
+@pytest.mark.parametrize("option", ["start", "masks", "style_masks"])
+def test_a_result_takes_the_place_of_nothing_that_it_was_made_of(pictures, option):
+    options = {option: "other.png" if option == "start" else ["other.png"]}
+    result = nst.stylize("content.png", "style.png", size=48, evaluations=2, **options)
+    before = (pictures / "other.png").read_bytes()
+    with pytest.raises(nst.InputError, match="which the run needs: name another file"):
+        result.save("other.png")
+    assert (pictures / "other.png").read_bytes() == before
+
+
+def test_a_field_is_given_once(pictures, call):
+    for twice in (("--set", "size=48", "--size", "50"), ("--set", "seed=1", "--set", "seed=2")):
+        status, _, err = call("stylize", "content.png", "style.png", "-o", "new.png", *twice)
+        assert status == 2 and "is given twice, and once by --set" in err
+
+
 def test_show_tells_what_differs_from_the_recipe_and_where_it_comes_from(pictures, call):
     style = ("--recipe", "crowsonkb", "--backbone", "pocket", "--share", "3", "--share", "1")
     made = call("stylize", "content.png", "style.png", "other.png", "-o", "out.png", *style, "--seed", "5", *QUICK)

@@ -841,3 +841,7 @@ def test_a_picture_in_a_file_needs_little(tmp_path):
     )
     done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=False)
     assert done.stdout.split() == ["1", "3", "20", "40"], done.stderr
+
+
+def test_a_tensor_of_bytes_is_a_picture_of_bytes():
+    assert to_pil(torch.full((3, 5, 5), 100, dtype=torch.uint8)).getpixel((0, 0)) == (100, 100, 100)

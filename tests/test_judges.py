@@ -146,6 +146,7 @@ def test_a_saved_picture_tells_who_painted_it(tmp_path):
     [
         ((), {}, "no picture to judge"),
         (("content/city",), {"names": ["a", "b"]}, "2 names for 1 pictures"),
+        (("content/city",), {"networks": []}, "name one judge at least"),
         (("content/city",), {"networks": ["vgg61"]}, "did you mean 'vgg"),
         (("content/city",), {"size": 16}, "32"),
         (("nowhere.png",), {}, "nowhere.png"),
@@ -197,3 +198,10 @@ def test_the_command_prints_the_table_and_draws_the_chart(tmp_path):
     layers = CliRunner().invoke(cli.nst, [*call, "--layers"])
     assert "relu4_1" in layers.output
     assert done.output.count("flatters") == 1
+
+
+def test_a_style_that_is_smaller_than_the_picture_is_told(rng):
+    content, style = torch.rand(1, 3, 80, 96, generator=rng), torch.rand(1, 3, 40, 48, generator=rng)
+    small, same = (nst.judge(content, s, content, networks="pocket") for s in (style, content))
+    assert any("the style (48 × 40) is enlarged to 96 × 80" in note for note in small.notes)
+    assert not any("enlarged" in note for note in same.notes)

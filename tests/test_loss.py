@@ -429,3 +429,12 @@ def test_shares_that_add_up_to_1_stay_as_they_are():
         assert divided == list(given) and divide_shares(len(given), divided) == divided
     thirds = divide_shares(3, (1, 5, 1))
     assert divide_shares(3, thirds) == thirds
+
+
+@pytest.mark.parametrize("kind", TV_KINDS)
+@pytest.mark.parametrize("shape", [(5, 1), (1, 5), (1, 1)])
+def test_a_direction_without_neighbours_adds_nothing(kind, shape, rng):
+    image = torch.rand(1, 3, *shape, generator=rng)
+    found = {reduction: tv_loss(image, kind, reduction) for reduction in ("sum", "mean")}
+    assert all(value.isfinite() for value in found.values())
+    assert shape == (1, 1) or kind == "isotropic" or (found["mean"] > 0 and found["sum"] > found["mean"])

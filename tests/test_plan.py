@@ -520,3 +520,20 @@ def test_colours_only_takes_no_more_than_a_look(pictures):
     plan = prepare(*split(pictures), **SMALL, color="only", pyramid=((48, 2),))
     assert [(s.size, s.evaluations) for s in plan.stages] == [((48, 64), 1)]
     assert {term.kind for term in plan.objective().terms} == {"content"}
+
+
+def test_a_scale_that_is_left_out_is_told(pictures):
+    def notes(**options):
+        return [note for note in prepare(*split(pictures), **{**SMALL, **options}).notes if "left out" in note]
+
+    assert notes(pyramid=((32, 5), (48, 5))) == ["a scale of 32 is left out: the picture, or a layer, is too small"]
+    assert notes(pyramid=((48, 5),)) == notes() == []
+    assert len(notes(size=512, pyramid=((256, 5),))) == 1  # the picture keeps its own size
+
+
+def test_a_start_that_is_stretched_is_told(pictures):
+    tall = pictures[1][..., :32]
+    told = [
+        prepare(pictures[0], tall, **SMALL, start=start).notes[1:] for start in ("style", tall, pictures[0], "noise")
+    ]
+    assert ["stretched to the shape of the content" in " ".join(notes) for notes in told] == [True, True, False, False]

@@ -295,3 +295,11 @@ def test_the_default_recipe_goes_from_coarse_to_fine_where_it_pays(backbone, sta
     assert recipe.scales() == tuple((size, 34) for size in sizes)
     assert recipe.changed(pyramid=((64, 5),)).scales() == ((64, 5),)
     assert recipe.changed(pyramid=()).scales() == ()
+
+
+def test_guided_sums_add_terms_whose_weight_cannot_follow_the_pixels():
+    summed = Recipe(statistic="gram-4e", guidance="sum")
+    with pytest.raises(InputError, match="it adds terms that grow differently"):
+        convert(summed, pixels="255")
+    relative = convert(Recipe(statistic="gram-relative", guidance="sum"), pixels="255")
+    assert relative.style_weight == Recipe().style_weight

@@ -12,6 +12,7 @@ from nstlib.architecture import BACKBONES, Architecture, vgg
 from nstlib.backbone import Backbone
 from nstlib.engine import FeaturesInBands
 from nstlib.errors import InputError
+from nstlib.image import save_image
 from nstlib.loss import Objective, divide_strength, style_terms
 from nstlib.regions import Region, is_region
 from nstlib.style import STATISTICS, Regions, carried, gram, guided_gram, guided_sums, guides, region_grams
@@ -323,3 +324,10 @@ def test_words_that_are_no_region_are_told(words):
 
 def test_a_picture_whose_name_begins_like_a_region_is_a_picture():
     assert not is_region("ellipse.png") and not is_region(None) and is_region("ellipse 1 2 3 4")
+
+
+def test_a_file_whose_name_begins_like_a_region_is_a_file(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert is_region("ellipse 1.png") and is_region("ellipse 10 10 90 90")
+    save_image(torch.ones(1, 3, 40, 40), "ellipse 1.png")
+    assert not is_region("ellipse 1.png") and is_region("ellipse 10 10 90 90")

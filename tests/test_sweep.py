@@ -27,6 +27,7 @@ from nstlib.errors import InputError
 from nstlib.interrupts import Stopped
 from nstlib.pool import Outcome, abreast, here
 from nstlib.result import read_facts
+from nstlib.weights import save_weights
 
 QUICK = {"size": 48, "evaluations": 2, "device": "cpu"}
 GRID = {"style_weight": [0.5, 2], "optimizer": ["adam", "lbfgs"]}
@@ -157,6 +158,20 @@ def test_another_mask_or_start_of_the_same_name_is_painted(pictures, painted, rn
     nst.save_image(torch.rand(1, 3, 60, 50, generator=rng), "other.png")
     nst.sweep({"style_weight": [1]}, PAIRS, **option, **QUICK)
     assert len(painted) == 2
+
+
+def test_other_weights_in_a_file_of_the_same_name_paint_anew(pictures, painted):
+    state = nst.load_backbone("pocket").state_dict()
+    for number, factor in enumerate((1.0, 0.5, 0.5), start=1):
+        save_weights({name: factor * value for name, value in state.items()}, "net.safetensors")
+        os.utime("net.safetensors", ns=(number, number))
+        nst.sweep({"style_weight": [1]}, PAIRS, weights="net.safetensors", **QUICK)
+    assert len(painted) == 2
+
+
+def test_one_mask_need_not_stand_in_a_list(pictures, painted):
+    found = nst.sweep({"style_weight": [1]}, PAIRS, masks="ellipse 10 10 90 90", **QUICK)
+    assert nst.sweep({"style_weight": [1]}, PAIRS, masks=["ellipse 10 10 90 90"], **QUICK) == found
 
 
 def test_device_and_memory_make_no_other_picture(pictures, painted):

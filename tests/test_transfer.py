@@ -720,3 +720,18 @@ def test_directions_that_were_made_without_gradients_serve_where_there_are_some(
     with torch.inference_mode():
         STATISTICS["sliced"].describe(torch.rand(1, 24, 8, 8))
     assert nst.stylize(content, style, statistic="sliced", style_layers=["relu1_1"], **SMALL).evaluations
+
+
+def test_what_is_reconstructed_is_said_once(content):
+    with pytest.raises(nst.InputError, match=r"layers=\['relu1_1'\] says which: give no style_layers beside them"):
+        nst.reconstruct_style(content, ["relu1_1"], style_layers={"relu1_1": 2.0})
+    for layer, more in (("relu1_1", {"content_layers": "relu2_1"}), (["relu1_1"], {})):
+        with pytest.raises(nst.InputError, match="give the name of one layer, and no content_layers beside it"):
+            nst.reconstruct_content(content, layer, **more)
+
+
+def test_the_first_loss_that_is_shown_is_that_of_the_size_at_which_the_last_is(content, style):
+    result = nst.stylize(content, style, size=48, evaluations=4, pyramid=((32, 4),), style_layers="relu1_1")
+    sizes = [line.size for line in result.history]
+    first = result.history[sizes.index((48, 48))].loss
+    assert f"loss {first:.4g} → " in repr(result) and sizes[0] == (32, 32)
