@@ -281,13 +281,9 @@ class Recipe:
         return self.changed(**change)
 
     def scales(self) -> tuple[tuple[int, int], ...]:
-        """(size, evaluations) of each scale before the last.
+        """(size, evaluations) of each scale before the last: those of `pyramid`, or as many as pay with the network.
 
-        What pays, measured in work to reach the loss of one scale alone (192 to 384 pixels, L-BFGS): with VGG from
-        noise two coarser scales take 0.4 of it, from the content one takes 0.9. With pocket, on four pairs, from noise
-        one takes 0.6 to 1.0 and two take 0.5 to 1.2; from the content, whose coarse structure is there already, one
-        takes 0.85 to 0.95 on three, and on the fourth leads to a place that is worse. With the kit's smoothing nothing
-        is left of that gain: at 512 pixels, on four pairs, one or two coarser scales take more work to the loss.
+        `halvings` in `architecture.py` says how many, and what was measured.
         """
         if self.pyramid is not None:
             return self.pyramid

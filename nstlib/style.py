@@ -486,9 +486,9 @@ class Group(NamedTuple):
             x: these (M', N).
             d: D + Dᵀ (R, N, N), of the gradient with respect to each region's F diag(g) Fᵀ.
         """
-        parts = [x @ total([weight * d[r] for r, weight in self.even.items()]).to(x.dtype)] if self.even else []
+        parts = [x @ added_up([weight * d[r] for r, weight in self.even.items()]).to(x.dtype)] if self.even else []
         parts += [(x @ d[r].to(x.dtype)).mul_(weights) for r, weights in self.uneven.items()]
-        return total(parts) if parts else torch.zeros_like(x)
+        return added_up(parts) if parts else torch.zeros_like(x)
 
 
 class Regions:
@@ -585,8 +585,8 @@ class RegionalOuterProducts(torch.autograd.Function):
         return back.T, None
 
 
-def total(parts: list[Tensor]) -> Tensor:
-    """The sum of some tensors, one or more, in the first of them."""
+def added_up(parts: list[Tensor]) -> Tensor:
+    """The sum of some tensors, one or more, added up in the first, which is written over."""
     first, *more = parts
     for part in more:
         first.add_(part)
