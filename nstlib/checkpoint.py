@@ -192,10 +192,10 @@ def run_of(data: Mapping[str, Any], plan: Plan) -> Run:
         count(data["stage"], len(plan.stages) - 1),
         [count(one) for one in data.get("budgets", ())],
         state,
-        best and step(best),
+        None if best is None else step(best),
         [line(*told) for told in data["history"]],
         number(data["seconds"]),
-        stop and Stop[stop],
+        None if stop is None else Stop[stop],
     )
 
 

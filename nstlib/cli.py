@@ -471,9 +471,10 @@ def beside(facts: Mapping[str, Any], path: str) -> dict[str, Any]:
             return name
         return str(near)
 
-    recipe = facts.get("recipe", {})
+    recipe = facts.get("recipe") or {}
+    start = {"start": found(recipe["start"])} if "start" in recipe else {}
     told = {name: found(facts.get(name)) for name in ("content", "styles", "masks", "style_masks", "weights")}
-    return {**facts, **told, "recipe": {**recipe, "start": found(recipe.get("start"))}}
+    return {**facts, **told, "recipe": {**recipe, **start}}
 
 
 @nst.command()
