@@ -105,8 +105,11 @@ def adain(content: Tensor, style: Tensor) -> Tensor:
     Args:
         content: (1, N, H, W).
         style: (1, N, h, w).
+
+    Raises:
+        InputError: they have not as many channels.
     """
-    return moved(content, METHODS["adain"].move(gaussian_of(content), gaussian_of(style)))
+    return exchanged(content, style, METHODS["adain"])
 
 
 def wct(content: Tensor, style: Tensor) -> Tensor:
@@ -117,8 +120,19 @@ def wct(content: Tensor, style: Tensor) -> Tensor:
     Args:
         content: (1, N, H, W).
         style: (1, N, h, w).
+
+    Raises:
+        InputError: they have not as many channels.
     """
-    return moved(content, METHODS["wct"].move(gaussian_of(content), gaussian_of(style)))
+    return exchanged(content, style, METHODS["wct"])
+
+
+def exchanged(content: Tensor, style: Tensor, method: Method) -> Tensor:
+    """The content's map with the style's statistics, for `adain` and `wct`."""
+    if content.ndim != 4 or style.ndim != 4 or content.shape[1] != style.shape[1]:
+        shapes = f"{tuple(content.shape)} and {tuple(style.shape)}"
+        raise InputError(f"maps of shapes {shapes} have not the same channels: give one layer's maps, (1, N, H, W)")
+    return moved(content, method.move(gaussian_of(content), gaussian_of(style)))
 
 
 def moved(features: Tensor, move: Tensor) -> Tensor:
@@ -179,6 +193,7 @@ def one_pass(
         color=color,
         size=max(shape_of(load_image(content))) if size is None else size,
         style_layers=exchange.layers,
+        optimizer="adam",  # which takes the least memory: nothing is optimised here
     )
     painted = cascade(plan, exchange, strength, mirrors(plan.device, plan.precision))
     image = plan.colors.finish(painted.cpu())

@@ -16,7 +16,7 @@ from functools import cached_property
 import torch
 from torch import Tensor
 
-from .errors import choose
+from .errors import InputError, choose
 from .image import Picture, resize
 
 __all__ = [
@@ -63,9 +63,14 @@ def colors_of(image: Tensor, mask: Tensor | None = None) -> tuple[Tensor, Tensor
     Args:
         image: (1, C, H, W).
         mask: (1, 1, H, W), how much each pixel counts, not all 0; None for 1 each.
+
+    Raises:
+        InputError: the mask is 0 everywhere.
     """
     x = image.detach().cpu().double().flatten(2)[0]  # (C, M)
     weights = torch.ones_like(x[:1]) if mask is None else mask.detach().cpu().double().flatten(2)[0]  # (1, M)
+    if not weights.any():
+        raise InputError("a mask is 0 everywhere, so there are no colours: give one that shows something, or none")
     weights = weights / weights.sum()
     mean = (x * weights).sum(1)
     x = x - mean[:, None]
@@ -148,7 +153,7 @@ def recolor(
         like_mask: (1, 1, h, w), which part of the other it is made like; likewise.
 
     Raises:
-        InputError: another name.
+        InputError: another name, or a mask that shows nothing.
     """
     make = COLOR_MAPS[choose("colour map", by, COLOR_MAPS)]
     (mean, covariance), (wanted, target) = colors_of(image, mask), colors_of(like, like_mask)

@@ -295,3 +295,14 @@ def test_the_callers_random_numbers_stay_what_they_would_be(work):
     torch.manual_seed(0)
     work()
     assert torch.equal(torch.rand(3), expected)
+
+
+@pytest.mark.parametrize("exchange", [nst.adain, nst.wct])
+def test_maps_of_two_layers_are_refused(exchange):
+    with pytest.raises(InputError, match=r"\(1, 6, 8, 9\) and \(1, 4, 3, 3\) have not the same channels"):
+        exchange(torch.rand(1, 6, 8, 9), torch.rand(1, 4, 3, 3))
+
+
+def test_what_is_not_optimised_takes_no_memory_for_moves(monkeypatch):
+    monkeypatch.setattr("nstlib.plan.free_memory", lambda device: 1.2e8)
+    assert not any("L-BFGS" in note for note in nst.one_pass("content/harbour", "style/mosaic", size=512).notes)

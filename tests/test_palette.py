@@ -229,3 +229,9 @@ def test_pictures_without_colours_break_nothing(color, kind, photograph):
         assert torch.isfinite(made.dyed[0]).all()
         finished = made.finish(photograph)
         assert torch.isfinite(finished).all() and finished.min() >= 0 and finished.max() <= 1
+
+
+@pytest.mark.parametrize("which", ["mask", "like_mask"])
+def test_a_mask_of_nothing_has_no_colours(which):
+    with pytest.raises(InputError, match="a mask is 0 everywhere, so there are no colours"):
+        recolor(torch.rand(1, 3, 8, 8), torch.rand(1, 3, 8, 8), **{which: torch.zeros(1, 1, 8, 8)})
