@@ -31,7 +31,7 @@ __all__ = ["Asked", "Told", "choose", "found", "placement", "predict", "predicti
 ASKED: dict[str, Entry] = {}  # by name, in the order in which they were first asked
 
 
-def predict(name: str, answer: object = None) -> Asked:
+def predict(name: str, answer: object = None, *more: object) -> Asked:
     """Ask what the next cell will show; that is told by `found`, or by `predictions`, and not before.
 
     Until then the answer may be changed; afterwards the last one stays. Running the cell again keeps it.
@@ -39,6 +39,7 @@ def predict(name: str, answer: object = None) -> Asked:
     Args:
         name: of a question with options or for a number, such as "04.shuffle".
         answer: a letter or a number, in place of a click.
+        *more: the others, where several numbers are asked for and stand without brackets.
 
     Returns:
         What a cell shows: the question, with a form to answer it where one can live.
@@ -54,15 +55,16 @@ def predict(name: str, answer: object = None) -> Asked:
       d) All of it changes.
     You said b. Run the next cell and see.
     """
-    return ask("predict", name, answer)
+    return ask("predict", name, (answer, *more) if more else answer)
 
 
-def choose(name: str, answer: object = None) -> Asked:
+def choose(name: str, answer: object = None, *more: object) -> Asked:
     """Ask a question whose answer is told at once; who was wrong may choose again.
 
     Args:
         name: as for `predict`.
         answer: likewise.
+        *more: likewise.
 
     Returns:
         What a cell shows.
@@ -75,7 +77,7 @@ def choose(name: str, answer: object = None) -> Asked:
     You said 64, 64.
     ✗ Those are positions: they are summed over.
     """
-    return ask("choose", name, answer)
+    return ask("choose", name, (answer, *more) if more else answer)
 
 
 def found(name: str) -> Told:

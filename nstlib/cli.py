@@ -745,7 +745,7 @@ def lab(folder: str | None, arguments: tuple[str, ...]) -> None:
     """Open the lessons in JupyterLab; FOLDER holds them [notebooks], ARGUMENTS go to JupyterLab."""
     from .lesson import open_lab
 
-    open_lab(folder, *arguments)
+    open_lab(*folder_first(folder, arguments))
 
 
 @nst.command(context_settings={"ignore_unknown_options": True})
@@ -756,7 +756,12 @@ def studio(folder: str | None, arguments: tuple[str, ...], voila: bool) -> None:
     """Open the studio in the browser; FOLDER keeps its pictures [notebooks], ARGUMENTS go to JupyterLab or Voila."""
     from .lesson import open_studio
 
-    open_studio(folder, *arguments, voila=voila)
+    open_studio(*folder_first(folder, arguments), voila=voila)
+
+
+def folder_first(folder: str | None, arguments: tuple[str, ...]) -> tuple[str | None, ...]:
+    """A folder, or None, and what goes to JupyterLab, which may stand first where no folder is named."""
+    return (None, folder, *arguments) if folder and folder.startswith("-") else (folder, *arguments)
 
 
 @nst.command()

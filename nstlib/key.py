@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+from .asking import PLACEMENT
 from .course import ASKS, CHECK, read
 from .errors import choose
 from .exercise import EXERCISES, Choice, Code, Number
@@ -33,6 +34,7 @@ def answer_key(number: str) -> str:
     <BLANKLINE>
     For the one who teaches: what is asked, in order; ✓ is right, ✗ a wrong answer with what it is told.
     """
+    number = number if number in LESSONS else number.zfill(2)
     lesson = LESSONS[choose("lesson", number, LESSONS)]
     lines = [f"# {number} {lesson.title}: answers", ""]
     lines += ["For the one who teaches: what is asked, in order; ✓ is right, ✗ a wrong answer with what it is told."]
@@ -48,8 +50,11 @@ def asked_in(number: str) -> list[str]:
         number: of the lesson.
     """
     notebook = read(NOTEBOOKS / f"{LESSONS[number].stem}.ipynb")
-    found = (match for cell in notebook.cells if cell.cell_type == "code" for match in ASKED.findall(cell.source))
-    return list(dict.fromkeys(name for names in found for name in names if name in EXERCISES))
+    code = [cell.source for cell in notebook.cells if cell.cell_type == "code"]
+    found = [name for source in code for names in ASKED.findall(source) for name in names if name in EXERCISES]
+    if any("nst.placement()" in source for source in code):  # which stands at the end, and has a list of its own
+        found += (name for names in PLACEMENT.values() for name in names)
+    return list(dict.fromkeys(found))
 
 
 def entry(question: Choice | Code | Number) -> Iterator[str]:

@@ -280,3 +280,8 @@ def test_the_placement_test_shows_each_of_its_questions(capsys):
     nst.placement()
     shown = capsys.readouterr().out
     assert all(EXERCISES[name].question in shown for names in asking.PLACEMENT.values() for name in names)
+
+
+@pytest.mark.parametrize("verb", [nst.choose, nst.predict])
+def test_brackets_around_several_numbers_may_be_forgotten(verb):
+    assert repr(verb("04.size", 512, 512)) == repr(verb("04.size", (512, 512)))

@@ -709,3 +709,21 @@ def test_masks_that_leave_nothing_are_told_as_what_they_are(pictures, call):
     assert status == 2 and "nothing of 'glass.png' is style" in err and "save it without transparency" in err
     Image.open("glass.png").convert("RGB").save("opaque.png")
     assert call("stylize", "content.png", "opaque.png", "-o", "new.png", *QUICK)[0] == 0
+
+
+@pytest.mark.parametrize("command", ["lab", "studio"])
+@pytest.mark.parametrize(
+    ("words", "folder", "rest"),
+    [
+        (["--port=9109"], None, ["--port=9109"]),
+        (["mine", "--port=9109"], "mine", ["--port=9109"]),
+        (["--allow-root", "--no-browser"], None, ["--allow-root", "--no-browser"]),
+        ([], None, []),
+    ],
+    ids=str,
+)
+def test_what_begins_with_a_dash_is_jupyters(monkeypatch, call, command, words, folder, rest):
+    heard = []
+    monkeypatch.setattr(f"nstlib.lesson.open_{command}", lambda *given, **_: heard.append(given))
+    assert call(command, *words)[0] == 0
+    assert heard == [(folder, *rest)]
