@@ -40,7 +40,8 @@ def routes(lessons: Mapping[str, tuple[str, int]], fast: Sequence[str], title: s
     axis.axis("off")
     short, whole = (hours(lessons[n][1] for n in way) for way in (fast, lessons))
     words = title or f"Two ways: straight down {short}, with every detour {whole}"
-    told = f"{listed(f'{n} {lessons[n][0]}' for n in lessons)}. The short way: {' → '.join(fast)}."
+    named = listed(f"{n} {name}, {minutes} min" for n, (name, minutes) in lessons.items())
+    told = f"{named}. The short way: {' → '.join(fast)}."
     return finish(figure, words, f"A map of {len(lessons)} lessons: {told} {words}.")
 
 
