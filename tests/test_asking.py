@@ -124,7 +124,10 @@ def test_a_number_is_read_as_people_write_it(text, number):
     assert worked_out(text) == number
 
 
-@pytest.mark.parametrize("text, told", [("0,25", "A decimal takes a point"), ("many", "not the text 'many'.")])
+@pytest.mark.parametrize(
+    "text, told",
+    [("0,25", "A decimal takes a point"), ("0,250", "A decimal takes a point"), ("many", "not the text 'many'.")],
+)
 def test_what_is_no_number_is_told(text, told):
     asked = repr(nst.choose("07.coarse_work", text))
     assert told in asked and "quotes" not in asked

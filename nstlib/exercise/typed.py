@@ -20,7 +20,7 @@ SIGNS = {
     ast.USub: operator.neg,
 }
 TIMES = re.compile(r"(?<=[\d)])\s*[×x]\s*(?=[\d(])")  # 512 × 512, 512x512
-THOUSANDS = re.compile(r"\d{1,3}(?:([,'’ ])\d{3})(?:\1\d{3})*(?:\.\d+)?")  # 10,000 or 10 000
+THOUSANDS = re.compile(r"[1-9]\d{0,2}(?:([,'’ ])\d{3})(?:\1\d{3})*(?:\.\d+)?")  # 10,000 or 10 000
 
 
 def worked_out(answer: object, *, several: bool = False) -> object:
