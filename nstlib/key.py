@@ -34,7 +34,7 @@ def answer_key(number: str) -> str:
     <BLANKLINE>
     For the one who teaches: what is asked, in order; ✓ is right, ✗ a wrong answer with what it is told.
     """
-    number = number if number in LESSONS else number.zfill(2)
+    number = f"0{number}" if f"0{number}" in LESSONS else number
     lesson = LESSONS[choose("lesson", number, LESSONS)]
     lines = [f"# {number} {lesson.title}: answers", ""]
     lines += ["For the one who teaches: what is asked, in order; ✓ is right, ✗ a wrong answer with what it is told."]

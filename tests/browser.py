@@ -201,6 +201,11 @@ class Page:
         self.page.locator("[title*='Restart the kernel']").first.click()
         self.page.locator(".jp-Dialog .jp-mod-accept").click()
 
+    def shut_down(self) -> None:
+        """End the kernel, as when the server ends."""
+        self.command("kernelmenu:shutdown")
+        self.page.wait_for_selector(".jp-Notebook-ExecutionIndicator[data-status=unknown]", timeout=CELL_MS)
+
     def width_beyond(self, selector: str) -> int:
         """Pixels by which something is wider than what it is seen through."""
         return self.page.eval_on_selector(selector, "one => one.scrollWidth - one.clientWidth")

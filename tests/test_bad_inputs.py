@@ -125,7 +125,7 @@ OTHERS = (
     *("weights export pocket -o /proc/x.safetensors", "weights export pocket -o ~nobody99/x.safetensors"),
     *("doctor --size 0", "doctor --size -5", "doctor --size x", "doctor --backbone none", "doctor extra"),
     *("lessons content.png", "lessons content.png/x", "lab content.png", "studio content.png"),
-    *("lessons \0", f"lessons {'a' * 300}", "lessons ", "stamp \0", "student \0", "key", "key 4", "key 04 05", "key "),
+    *("lessons \0", f"lessons {'a' * 300}", "lessons ", "stamp \0", "student \0", "key", "key 44", "key 04 05", "key "),
     *("show \0", "show text.jpg", "show folder.png"),
     *("student folder", "student none", "stamp folder", "stamp none", "nonsense", "--nonsense", "stylize"),
 )

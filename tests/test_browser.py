@@ -513,6 +513,26 @@ def test_a_result_shows_itself_with_words_for_whoever_does_not_see_it(lab):  # n
     made.context.close()
 
 
+def test_a_studio_that_was_closed_says_how_it_opens_again(lab):  # noqa: F811
+    (lab.folder / "closed").mkdir()
+    made = lab.open("studio.ipynb", place="closed/studio.ipynb")
+    made.run_all()
+    studio_runs(made)
+    assert not made.locator(".nst-still").is_visible()
+    made.command("docmanager:save")
+    made.wait_for_function("!document.querySelector('.jp-mod-dirty')")
+    made.reload()
+    made.connected()
+    made.locator(".nst-paint").wait_for()  # while its kernel lives, it is there at once
+    made.shut_down()
+    made.reload()
+    made.get_by_text("The studio was open here.").wait_for()
+    made.connected()
+    made.wait_for_timeout(1000)  # in which JupyterLab looks for the widget
+    assert not made.get_by_text("Error displaying widget").is_visible()
+    made.context.close()
+
+
 @pytest.fixture(scope="module")
 def asked(lab):  # noqa: F811
     """A page on a notebook with a prediction, its result, a question for numbers and the playback."""

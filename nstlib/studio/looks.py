@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from ..widget.bring import BRING_RULE
-
 __all__ = ["STYLE"]
 
 # Lengths that do not depend on what is shown keep the layout still. Colours of text have at least 4.5 times the
@@ -36,8 +34,6 @@ html[theme="dark"] .nst-studio {--nst-ink: #e8e8e8; --nst-ground: #383838; --nst
 .nst-studio select, .nst-studio input:not([type=file]) {height: 30px !important}
 .nst-studio :focus-visible {outline: 3px solid var(--nst-mark) !important; outline-offset: 1px}
 
-.nst-lost {display: none}
-.nst-lost.jupyter-widgets-disconnected {display: block; border: 2px solid var(--nst-style); padding: 8px; margin: 4px 0}
 .nst-studio.jupyter-widgets-disconnected::before, .nst-studio .jupyter-widgets-disconnected::before {display: none}
 
 .nst-columns {display: grid; grid-template-columns: minmax(0, 1fr); gap: 8px 16px; width: 100%}
@@ -128,4 +124,4 @@ html[theme="dark"] .nst-studio {--nst-ink: #e8e8e8; --nst-ground: #383838; --nst
 }
 """
 
-STYLE = f"<style>{BRING_RULE}{RULES}</style>"
+STYLE = f"<style>{RULES}</style>"

@@ -15,7 +15,7 @@ from ..image import to_pil
 from ..optimizers import Stop
 from ..plan import prepare
 from ..result import Progress, Result, duration
-from ..widget.handles import NAME_HANDLES
+from ..widget.still import lay_over
 from ..worker import Worker
 from . import drawing
 from .choices import Choices
@@ -41,6 +41,8 @@ LOST = (
     "The kernel of this notebook is gone, so nothing here answers. Run the cell again: "
     "what was painted lies in the folder %s, and comes back."
 )
+CLOSED = "<p><b>The studio was open here.</b> What it painted lies in the folder %s.</p>"
+REOPEN = "Run the cell above, by Shift and Enter, and it opens here again."
 
 
 class Studio:
@@ -84,16 +86,14 @@ class Studio:
         """All parts on one page, in the order in which the tabulator key visits them."""
         from ipywidgets import HTML, Box, VBox
 
-        lost = marked("nst-lost", HTML, LOST % drawing.escape(f"{self.shelf.folder}/"))
         right = marked("nst-right", VBox, [self.controls.beside_paint, *self.desk.boxes, *self.easel.boxes])
         columns = marked("nst-columns", Box, [self.controls.box, right])
-        style = marked("nst-hidden", HTML, STYLE + NAME_HANDLES)
-        return marked("nst-studio", VBox, [style, lost, columns, *self.finished.boxes])
+        style = marked("nst-hidden", HTML, STYLE)
+        return marked("nst-studio", VBox, [style, columns, *self.finished.boxes])
 
     def _ipython_display_(self) -> None:
-        from IPython.display import display
-
-        display(self.page)
+        folder = drawing.escape(f"{self.shelf.folder}/")
+        lay_over(self.page, CLOSED % folder, REOPEN, lost=LOST % folder)
 
     def __repr__(self) -> str:
         painted = len(self.finished.gallery.buttons)

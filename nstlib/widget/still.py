@@ -31,12 +31,14 @@ LOST = """
 .jupyter-widgets-disconnected .nst-lost {display: block; font: 14px/1.5 sans-serif; padding: 4px 8px; color: #000;
     background: #fff3cd; border-left: 4px solid #c77700}
 </style>
-<div class="nst-lost" role="status">The kernel was restarted and no longer knows this panel. Run %s again: select the
-cell, then the menu <b>Run</b>, <b>Run All Above Selected Cell</b>, then the cell itself (Shift+Enter).</div>
 """
+RUN_AGAIN = (
+    "The kernel was restarted and no longer knows this panel. Run %s again: select the cell, then the menu "
+    "<b>Run</b>, <b>Run All Above Selected Cell</b>, then the cell itself (Shift+Enter)."
+)
 
 
-def lay_over(box: Any, html: str, words: str, plain: str = "") -> None:
+def lay_over(box: Any, html: str, words: str, plain: str = "", lost: str = "") -> None:
     """Show a still figure, and a widget that hides it where it lives.
 
     Args:
@@ -44,6 +46,7 @@ def lay_over(box: Any, html: str, words: str, plain: str = "") -> None:
         html: the still figure.
         words: a line below it that says what running the cell adds.
         plain: the figure as text, where that is all there is; the same line without.
+        lost: what to say, in HTML, when the kernel is gone [which cell to run again].
     """
     from IPython import get_ipython
     from IPython.display import display
@@ -56,7 +59,8 @@ def lay_over(box: Any, html: str, words: str, plain: str = "") -> None:
     rules = f"<style>.{name}, {OUTPUT}:has(.{name}) {{display: none}}</style>"
     # The shell's own count may already be that of the next cell.
     cell = f"cell [{len(shell.history_manager.input_hist_parsed) - 1}]" if shell is not None else "its cell"
-    hider = HTML(rules + RULES + NAME_HANDLES + LOST % cell)
+    told = f'<div class="nst-lost" role="status">{lost or RUN_AGAIN % cell}</div>'
+    hider = HTML(rules + RULES + NAME_HANDLES + LOST + told)
     hider.add_class("nst-live")
     box.children = (hider, *(child for child in box.children if "nst-live" not in child._dom_classes))
     # Without words of its own, which an export would show in place of the widget.
