@@ -39,6 +39,7 @@ QUESTIONS, EXERCISES = 5, 4  # at least
 MAX_MINUTES = 90  # of a lesson's core
 LEEWAY = 0.1  # of what is counted, between that and what the header card says
 WORDS_A_MINUTE, FIGURE_MINUTES = 150, 2
+LISTED = re.compile(r"\*\*Time\*\* \d+ minutes(?:, and \d+ extra)?(:[^;.]*[;.])")  # minutes of each part
 CAP = re.compile(r"★[,·\s]+(?:at most )?(\d+) minutes?\b")
 ASKS = re.compile(r"""\b(?:predict|choose)\(["']([\w.-]+)""")
 FENCED = re.compile(r"^(```|~~~).*?^\1", re.MULTILINE | re.DOTALL)
@@ -600,6 +601,9 @@ def check_minutes(notebook: NotebookNode) -> Iterator[str]:
             yield f"{counted:.0f} minutes are more than {MAX_MINUTES}: cut, split, or end headings in '(extra)'"
     if card_minutes(card)[0] != stated:
         yield f"the header card says {card_minutes(card)[0]} minutes, LESSONS says {stated}: write the same"
+    parts = [int(part) for part in re.findall(r" (\d+)(?=[,;.])", "".join(LISTED.findall(card)))]
+    if parts and sum(parts) != stated:
+        yield f'the header card\'s parts add up to {sum(parts)} minutes, not {stated}: "the end" is one, too'
 
 
 def card_minutes(card: str) -> tuple[int, int]:

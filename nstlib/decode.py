@@ -17,8 +17,9 @@ from PIL.JpegImagePlugin import JpegImageFile
 
 from .errors import InputError, one_line
 
-__all__ = ["MAX_PIXELS", "NAMES", "SUFFIXES", "decode", "upright"]
+__all__ = ["MAX_PIXELS", "NAMES", "SMALLEST", "SUFFIXES", "decode", "upright"]
 
+SMALLEST = 32  # pixels: the least side of a picture that is painted, or painted from
 MAX_PIXELS = 150_000_000  # below Pillow's own limit (179 million), so that our message comes first
 SECONDS = 30.0  # for one decoding: the largest picture takes a few, and some files are made never to end
 MAX_SCANS = 100  # of a JPEG: a progressive one has ten or so, and each may cost as much as the whole picture

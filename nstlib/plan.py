@@ -16,6 +16,7 @@ from .about import VERSION
 from .architecture import BACKBONES
 from .backbone import Backbone, load_backbone, normalize_activations
 from .budget import Budget, Needs
+from .decode import SMALLEST
 from .engine import FeaturesInBands
 from .errors import InputError, choose, nearest
 from .image import Picture, fit, length, resize, stretched
@@ -30,7 +31,7 @@ from .machine import (
     half_precision,
 )
 from .palette import Colors
-from .recipe import SMALLEST, Recipe
+from .recipe import Recipe
 from .recipes import DEFAULT_RECIPE, RECIPES
 from .result import FORMAT
 from .rules import Choice, Maybe, Number, Text, Tuple, accept, default_of, field

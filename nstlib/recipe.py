@@ -12,6 +12,7 @@ from itertools import pairwise
 from typing import Any
 
 from .architecture import BACKBONES
+from .decode import SMALLEST
 from .errors import InputError, choose, nearest
 from .loss import CONTENT_REDUCTIONS, GUIDANCE, TV_KINDS, TV_REDUCTIONS
 from .optimizers import OPTIMIZERS, Bounds
@@ -20,9 +21,8 @@ from .rules import Choice, Either, Flag, Maybe, Number, Text, Tuple, Weighted, a
 from .show import table_html
 from .style import STATISTICS
 
-__all__ = ["SMALLEST", "Recipe"]
+__all__ = ["Recipe"]
 
-SMALLEST = 32  # pixels: the least side of a picture
 STARTS = ("content", "noise", "style")
 PIXELS = Number(SMALLEST, 32768, whole=True)
 EVALUATIONS = Number(1, 10**6, whole=True)

@@ -13,7 +13,7 @@ from typing import Any
 from urllib.parse import unquote, urlsplit
 from urllib.request import DataHandler, Request
 
-from .decode import SUFFIXES, decode
+from .decode import SMALLEST, SUFFIXES, decode
 from .errors import InputError, one_line
 from .files import names_for, short_name, whole
 from .gallery import read_picture
@@ -69,9 +69,12 @@ def keep_upload(name: str, data: bytes, folder: Path = FOLDER) -> str:
         What `load_image` takes: the file, from the notebook's folder; one with the same bytes is taken as it is.
 
     Raises:
-        InputError: it is no picture that can be read, or cannot be kept.
+        InputError: it is no picture that can be read, too small for any run, or cannot be kept.
     """
-    decode(data, one_line(name, 60))
+    image, _ = decode(data, called := one_line(name, 60))
+    if folder == FOLDER and min(image.size) < SMALLEST:  # a mask may be small
+        size = f"{image.width}×{image.height} pixels"
+        raise InputError(f"'{called}' is {size}, and each side needs at least {SMALLEST}: bring a larger picture")
     plain = Path(re.split(r"[/\\]", name)[-1].lstrip("."))
     suffix = plain.suffix.lower() if plain.suffix.lower() in SUFFIXES else ".jpg"  # what it is, its first bytes say
     stem = short_name(plain.name)

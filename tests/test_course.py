@@ -522,6 +522,8 @@ def test_extra_holds_for_the_headings_below_it():
         ("60 minutes", 30, ["says 60 minutes, LESSONS says 90"]),
         ("90 minutes, and 10 extra", 44, ["says 10 minutes of extra, counted are 0"]),
         ("90 minutes", 48, ["96 minutes are more than 90"]),
+        ("90 minutes: a start 40, all the rest 50; the end is free", 44, []),
+        ("90 minutes: a start 40, all the rest 48.", 44, ["parts add up to 88 minutes, not 90"]),
     ],
 )
 def test_the_card_is_held_to_its_minutes(card, figures, told, monkeypatch):

@@ -459,7 +459,8 @@ def test_who_pulls_the_pixels_is_measured_in_a_small_part_of_the_time(painter):
     painter.paint(replace(SMALL, evaluations=200))
     assert painter.worker.wait(120)
     measured, result = painter.canvas.pulls, painter.watcher.results[-1][1]
-    assert measured.after > pulls.FIRST and measured.spent < 1.2 * pulls.SHARE * result.seconds
+    assert measured.after == result.evaluations, "the charts are of the picture above them"
+    assert measured.spent < 1.2 * pulls.SHARE * result.seconds + 2 * measured.cost
     assert set(measured.shares) == {"content", "style"} and sum(measured.shares.values()) == pytest.approx(1)
     plan = painter.canvas.plan
     expected = plan.objective().gradient_shares(result.image)
@@ -471,6 +472,7 @@ def test_where_memory_is_short_nothing_more_is_measured(painter):
     tight = pulls.Pulls(replace(plan, budget=replace(plan.budget, ample=False)))
     for progress in paint(plan):
         tight.look(progress)
+    tight.settle()
     assert tight.shares == {} and tight.spent == 0
 
 
@@ -719,11 +721,39 @@ def test_a_picture_whose_content_is_gone_can_still_be_looked_at(studio, folder):
     assert again.choices == Choices()
 
 
-def test_the_code_follows_the_controls(studio):
+def test_the_code_is_of_what_was_touched_last(studio):
+    code, gallery = studio.finished.code, studio.finished.gallery
     studio.finished.show_code.value = True
     studio.controls.knobs["size"].value = 128
-    assert "size=128," in studio.finished.code.value and "--size 128" in studio.finished.code.value
-    assert studio.finished.code.layout.display == "block"
+    assert "size=128," in code.value and "--size 128" in code.value
+    assert "What the controls say, in a notebook" in code.value and code.layout.display == "block"
+    studio.take(SMALL)
+    studio.desk.paint.click()
+    assert studio.painter.worker.wait(60)
+    studio.controls.knobs["size"].value = 256
+    gallery.press(*gallery.buttons)  # choose it no longer
+    assert "size=256," in code.value
+    gallery.press(*gallery.buttons)
+    assert "How harbour-brushstrokes.png was painted, in a terminal" in code.value and "size=64," in code.value
+    studio.finished.show_code.value = False
+    assert code.layout.display == "none"
+
+
+def test_a_picture_that_grew_while_the_controls_moved_on_has_its_own_code(studio):
+    studio.take(SMALL)
+    studio.desk.paint.click()
+    studio.controls.knobs["size"].value = 256
+    assert studio.painter.worker.wait(60)
+    assert "size=64," in studio.finished.code.value and "size=256" not in studio.finished.code.value
+
+
+def test_a_texture_has_no_code(folder):
+    (folder / "studio").mkdir()
+    nst.texture("style/mosaic", size=48, evaluations=1).save("studio/bare.png")
+    again = nst.Studio()
+    again.scout.stop()
+    again.finished.gallery.press(*again.finished.gallery.buttons)
+    assert "No code for bare.png: this picture was not made" in again.finished.code.value
 
 
 def test_a_style_paints_in_a_region_that_is_seen_and_kept(studio):

@@ -9,11 +9,11 @@ import pytest
 from PIL import Image
 
 from nstlib.errors import InputError
-from nstlib.uploads import keep_upload, own_pictures, pasted, uploads
+from nstlib.uploads import REGIONS, keep_upload, own_pictures, pasted, uploads
 
 
-def png(seed=0):
-    pixels = np.random.default_rng(seed).integers(0, 255, (40, 48, 3), dtype=np.uint8)
+def png(seed=0, height=40, width=48):
+    pixels = np.random.default_rng(seed).integers(0, 255, (height, width, 3), dtype=np.uint8)
     file = io.BytesIO()
     Image.fromarray(pixels).save(file, "PNG")
     return file.getvalue()
@@ -50,6 +50,14 @@ def test_a_broken_upload_is_refused_by_its_name_and_leaves_nothing(data, folder)
     with pytest.raises(InputError, match=r"cat\.png"):
         keep_upload("cat.png", data)
     assert not list(folder.iterdir())
+
+
+def test_what_is_too_small_to_be_painted_is_not_kept_but_a_mask_may_be(folder):
+    with pytest.raises(InputError, match=r"'one\.png' is 48×31 pixels, and each side needs at least 32: bring"):
+        keep_upload("one.png", png(height=31))
+    assert not list(folder.iterdir())
+    assert keep_upload("two.png", png(height=32)) == "own/two.png"
+    assert keep_upload("one.png", png(height=1), REGIONS) == "own/regions/one.png"
 
 
 def test_where_nothing_can_be_written_it_says_so(folder):

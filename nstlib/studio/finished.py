@@ -47,6 +47,7 @@ class Finished:
         self.show_code = marked("nst-show-code", ToggleButton, False, description="Show as code")
         self.code = marked("nst-code", HTML)
         self.code.layout.display = "none"
+        self.show_code.observe(lambda _: self.open_code(), "value")
         self.follow()
 
     @property
@@ -86,6 +87,7 @@ class Finished:
         self.gallery.show([str(path), *self.gallery.buttons][:SHOWN])
         self.gallery.choose([str(path)])
         self.follow()
+        self.show_chosen_as_code()
 
     def follow(self) -> None:
         """Let what is said follow what is chosen."""
@@ -101,6 +103,10 @@ class Finished:
         self.take(Choices.of(self.shelf.facts(path) or {}))
         self.say(f"All controls above are as they were for {path.name}")
 
+    def open_code(self) -> None:
+        """Let the code be seen, or not, as its button says."""
+        self.code.layout.display = "block" if self.show_code.value else "none"
+
     def say(self, words: str) -> None:
         """Tell the person something, beside the buttons.
 
@@ -109,16 +115,24 @@ class Finished:
         """
         self.note.value = drawing.told(words)
 
-    def show_as_code(self, choices: Choices) -> None:
-        """Show choices as code, or hide it.
+    def show_as_code(self, choices: Choices, what: str = "What the controls say") -> None:
+        """Make code of choices, which is seen while its button is pressed.
 
         Args:
             choices: what would be painted.
+            what: this is, in words.
         """
         output = f"{choices.stem}.png"
-        code = drawing.code_block("The same in a notebook", choices.code(output))
-        self.code.value = code + drawing.code_block("The same in a terminal", choices.command(output))
-        self.code.layout.display = "block" if self.show_code.value else "none"
+        code = drawing.code_block(f"{what}, in a notebook", choices.code(output))
+        self.code.value = code + drawing.code_block(f"{what}, in a terminal", choices.command(output))
+
+    def show_chosen_as_code(self) -> None:
+        """Make code of the picture that was chosen last."""
+        path = self.chosen[-1]
+        try:
+            self.show_as_code(Choices.of(self.shelf.facts(path) or {}), f"How {path.name} was painted")
+        except InputError as error:
+            self.code.value = drawing.told(f"No code for {path.name}: {error}")
 
     def sides(self) -> tuple[Side | None, Side | None]:
         """What is chosen, as the easel shows it: one beside its content, or two beside each other."""

@@ -256,6 +256,7 @@ class Painter:
                 if time.monotonic() - saved > SAVE_SECONDS:
                     canvas.path = self.shelf.save(collect(plan, run), canvas.path)
                     saved = time.monotonic()
+            canvas.pulls.settle()
         except (MemoryError, RuntimeError) as error:
             if not is_out_of_memory(error):
                 raise

@@ -36,6 +36,7 @@ class Pulls:
         self.spent = self.cost = 0.0  # seconds, of all measurements and of the last one
         self.since: float | None = None  # the run's seconds when it was first looked at
         self.known: tuple[Stage, Objective] | None = None
+        self.newest: Progress | None = None
 
     def look(self, progress: Progress) -> None:
         """Measure, if it is time.
@@ -43,9 +44,23 @@ class Pulls:
         Args:
             progress: of the run.
         """
+        self.newest = progress
         self.since = progress.seconds if self.since is None else self.since
-        if not self.due(progress):
-            return
+        if self.due(progress):
+            self.measure(progress)
+
+    def settle(self) -> None:
+        """Measure at the picture that a run ended with, where nothing newer is known."""
+        last = self.newest
+        if last and self.plan.budget.ample and self.after < last.evaluations >= FIRST:
+            self.measure(last)
+
+    def measure(self, progress: Progress) -> None:
+        """Find the shares at a picture.
+
+        Args:
+            progress: of the run there.
+        """
         began = time.perf_counter()
         objective = self.objective(progress.size)
         ready = time.perf_counter()

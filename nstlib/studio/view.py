@@ -75,7 +75,6 @@ class Studio:
         self.controls = Controls(self.touched, self.said)
         self.easel = Easel()
         self.finished = Finished(self.shelf, self.compared, self.take)
-        self.finished.show_code.observe(guarded(self.follow, self.said), "value")
         self.shown = self.choices.content, self.choices.masks  # what the easel shows while nothing is painted
         self.page = self.lay_out()
         self.follow()
@@ -134,7 +133,9 @@ class Studio:
     def compared(self) -> None:
         """Show what is chosen in the gallery, and how the one that was chosen last came about."""
         if not (chosen := self.finished.chosen):
+            self.finished.show_as_code(self.choices)
             return
+        self.finished.show_chosen_as_code()
         left, right = self.finished.sides()
         if self.painter.busy:  # the picture that grows keeps its side, and its charts
             newest = right or left
@@ -147,8 +148,12 @@ class Studio:
 
     def follow(self) -> None:
         """Let what depends on the choices follow them: forecast and code."""
+        self.finished.show_as_code(self.choices)
+        self.forecast()
+
+    def forecast(self) -> None:
+        """Look up, beside all else, what the choices would take."""
         choices = self.choices
-        self.finished.show_as_code(choices)
         self.scout.start(lambda stop: self.foretell(choices, stop), failed=self.unforetold)
 
     def foretell(self, choices: Choices, stop: Event) -> None:
@@ -246,7 +251,7 @@ class Studio:
         """See `Watcher`."""
         if self.painter.worker.next is None:
             self.desk.rest(self.painter.offer)
-            self.follow()
+            self.forecast()
 
 
 def story(canvas: Canvas) -> Story:
