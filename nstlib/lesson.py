@@ -166,11 +166,6 @@ def lessons_here() -> Iterator[tuple[str, bytes]]:
             yield name, path.read_bytes()
 
 
-# A picture travels from the browser in one message. Of more than 10 MB, a camera's say, the server would cut the line
-# without a word, and no upload would come through until the page is loaded again.
-UPLOADS = '--ServerApp.tornado_settings={"websocket_max_message_size": 200000000}'
-
-
 def open_lab(folder: str | os.PathLike[str] | None = None, *arguments: str) -> None:
     """Start JupyterLab on the course, and end when it ends.
 
@@ -188,7 +183,7 @@ def open_lab(folder: str | os.PathLike[str] | None = None, *arguments: str) -> N
         write_lessons(place)
     from jupyterlab.labapp import main  # in this process: Ctrl-C then asks, as it does in JupyterLab itself
 
-    main([str(place), UPLOADS, *arguments])
+    main([str(place), *arguments])
 
 
 def open_studio(folder: str | os.PathLike[str] | None = None, *arguments: str, voila: bool = False) -> None:
@@ -214,8 +209,6 @@ def open_studio(folder: str | os.PathLike[str] | None = None, *arguments: str, v
         arguments = ("--template=nst-studio", *arguments)
     else:
         from jupyterlab.labapp import main
-
-        arguments = (UPLOADS, *arguments)
     main([str(notebook), *arguments])
 
 

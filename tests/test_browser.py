@@ -165,9 +165,7 @@ def test_two_are_compared_one_is_downloaded_and_its_settings_restored(studio, la
 def test_an_own_picture_goes_from_upload_to_file(studio, lab, rng):  # noqa: F811
     path = lab.folder.parent / "my cat.jpg"
     Image.fromarray(np.random.default_rng(0).integers(0, 255, (60, 80, 3), dtype=np.uint8)).save(path)
-    with studio.expect_file_chooser() as chooser:
-        studio.get_by_role("button", name=re.compile("Upload a content")).click()
-    chooser.value.set_files(path)
+    choose(studio, path)
     wait_for(studio, "words", "my cat.jpg is kept")
     wait_for_count(studio.get_by_role("button", name="✓ my cat"), 1)
     name = paint_some(studio)
@@ -175,6 +173,31 @@ def test_an_own_picture_goes_from_upload_to_file(studio, lab, rng):  # noqa: F81
     assert name.startswith("studio/my_cat-") and facts["content"] == "own/my_cat.jpg"
     assert (lab.folder / "own/my_cat.jpg").read_bytes() == path.read_bytes()
     studio.get_by_role("button", name="harbour", exact=True).click()
+
+
+def test_a_photograph_is_kept_however_large_it_is(studio, lab):  # noqa: F811
+    camera = photograph(lab.folder.parent)
+    for name in ("camera.png", "again.png"):
+        camera = camera.rename(camera.with_name(name))
+        choose(studio, camera)
+        wait_for(studio, "words", f"{name} is kept", timeout=60_000)
+    assert (lab.folder / "own/camera.png").read_bytes() == camera.read_bytes()
+    studio.get_by_role("button", name="harbour", exact=True).click()
+
+
+def photograph(folder):
+    """A file of more than the 10 MB at which a server cuts the line."""
+    path = folder / "camera.png"
+    Image.fromarray(np.random.default_rng(1).integers(0, 255, (2400, 1800, 3), dtype=np.uint8)).save(path)
+    assert path.stat().st_size > 12_000_000
+    return path
+
+
+def choose(page, path):
+    """Bring a file along by the button."""
+    with page.expect_file_chooser() as chooser:
+        page.get_by_role("button", name=re.compile("Upload a content")).click()
+    chooser.value.set_files(path)
 
 
 GIVE = """([look, kind, name, data]) => {
@@ -210,9 +233,7 @@ def test_a_picture_is_pasted_dropped_or_fetched_from_an_address(studio, lab):  #
 def test_a_broken_upload_is_told_and_nothing_is_lost(studio, lab):  # noqa: F811
     path = lab.folder.parent / "holiday.jpg"
     path.write_bytes(b"\xff\xd8\xff\xe0 not a picture")
-    with studio.expect_file_chooser() as chooser:
-        studio.get_by_role("button", name=re.compile("Upload a content")).click()
-    chooser.value.set_files(path)
+    choose(studio, path)
     wait_for(studio, "words", "holiday.jpg")
     wait_for_count(studio.get_by_role("button", name="✓ harbour", exact=True), 1)
     paint_some(studio)
@@ -597,6 +618,8 @@ def test_it_paints_under_voila_and_calls_nobody(browser, tmp_path):  # noqa: F81
         made = voila.open(width=800)
         studio_runs(made)
         assert made.locator("text=importlib").count() == 0
+        choose(made, photograph(tmp_path))
+        wait_for(made, "words", "camera.png is kept", timeout=60_000)
         paint(made)
         stop(made)
         assert made.width_beyond(".nst-studio") <= 0

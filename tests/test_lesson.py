@@ -98,7 +98,7 @@ def test_lab_opens_the_lessons(given, installed, expected, course, tmp_path, mon
         monkeypatch.setattr(lesson, "HOUSE", course.parent)
     lesson.open_lab(given, "--no-browser")
     (folder, *rest) = heard[0]
-    assert (tmp_path / folder).samefile(tmp_path / expected) and rest == [lesson.UPLOADS, "--no-browser"]
+    assert (tmp_path / folder).samefile(tmp_path / expected) and rest == ["--no-browser"]
     assert (tmp_path / expected / "student" / "00.ipynb").is_file()
 
 

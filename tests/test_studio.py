@@ -20,7 +20,7 @@ from click.testing import CliRunner
 from PIL import Image
 
 import nstlib as nst
-from nstlib import cli, lesson, optimizers
+from nstlib import cli, optimizers
 from nstlib.errors import InputError
 from nstlib.forecast import Paces
 from nstlib.optimizers import Stop
@@ -928,7 +928,7 @@ def test_names_cannot_break_the_page():
 
 @pytest.mark.parametrize(
     ("option", "module", "own"),
-    [([], "jupyterlab.labapp", [lesson.UPLOADS]), (["--voila"], "voila.app", ["--template=nst-studio"])],
+    [([], "jupyterlab.labapp", []), (["--voila"], "voila.app", ["--template=nst-studio"])],
 )
 def test_the_command_opens_the_notebook(option, module, own, folder, monkeypatch):
     heard = []

@@ -8,6 +8,7 @@ import re
 import sys
 import threading
 import time
+from pathlib import Path
 
 import ipywidgets
 import pytest
@@ -352,10 +353,22 @@ def test_what_is_pasted_is_chosen_and_the_field_is_free_again(yours):
     two = [base64.b64encode(photograph((red, 9, 9))).decode() for red in (1, 2)]
     bring.address.value = " ".join(f"data:image/png;name={n}.png;base64,{data}" for n, data in enumerate(two))
     assert bring.fetcher.wait(20) and yours["content"] == "own/1.png" and bring.address.value == ""
-    for given, told in (("no/such.png", "there is no file"), ("data:;name=too-large,", "more than 7 MB")):
+    for given, told in (("no/such.png", "there is no file"), ("data:;name=gone.png,", "&#x27;gone.png&#x27; is empty")):
         bring.address.value = given
         assert bring.fetcher.wait(20) and told in yours.slots["content"].words.value, given
     assert yours["content"] == "own/1.png"
+
+
+def test_what_comes_in_parts_is_put_together(yours):
+    bring, data = yours.slots["content"].bring, photograph((1, 9, 9))
+    text = f"data:image/png;name=a%20b.png;base64,{base64.b64encode(data).decode()} data:;name=gone.png,"
+    parts = [text[:50], text[50:-9], text[-9:]]
+    bring.address.value = f"part 1 3 {text}"  # of an earlier one, whose rest never came
+    for number, part in enumerate(parts, 1):
+        bring.address.value = f"part {number} 3 {part}"
+        assert bring.address.value == "", "the page waits for this before it sends the next one"
+    assert bring.fetcher.wait(20) and yours["content"] == "own/a_b.png"
+    assert Path("own/a_b.png").read_bytes() == data and bring.pieces == []
 
 
 def test_a_cell_that_is_run_again_keeps_what_was_chosen(yours):

@@ -1,12 +1,14 @@
 """Files, pasted pictures, addresses → pictures of a person's own: an upload button, a field, a place to drop on.
 
-The field takes an address. A picture that is pasted or dropped arrives in it too, as an address that holds its data:
-a few lines of the page's own program write it there, because no widget of ipywidgets hears of either. Where a page
-runs no such program, the button and the field do what they did.
+The field takes an address. A picture that is chosen, pasted or dropped arrives in it too, as an address that holds its
+data: a few lines of the page's own program write it there, in parts that any server lets through. No widget of
+ipywidgets hears of a paste or a drop, and its button sends a file of any size at once. Where a page runs no such
+program, the button and the field do what they did.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from html import escape
 from typing import Any
@@ -17,34 +19,56 @@ from ..worker import Worker
 
 __all__ = ["BRING_RULE", "Bring"]
 
-MOST = 7_000_000  # bytes of what is pasted at once: a server takes messages of 10 MB, and as text it is 4/3 as long
+# Letters of a message: a server cuts the line at one of 10 MB, without a word, and a photograph may be larger.
+PART = 2_000_000
 
-# Runs when its element gets onto the page; the nearest `.nst-bring` around it hears of all that is pasted or dropped.
+# Runs when its element gets onto the page; the nearest `.nst-bring` around it hears of all that is pasted or dropped,
+# and of what is chosen by its button. Each part waits until the one before was taken out of the field.
 LISTEN = """
 const box = this.closest('.nst-bring');
 const field = box.querySelector('.nst-address input');
-const send = words => {
-  field.value = words;
-  field.dispatchEvent(new Event('change', {bubbles: true}));
-};
-const read = file => new Promise((done, failed) => {
-  const reader = new FileReader();
-  reader.onload = () => done(reader.result.replace(/^data:[^;,]*/, '$&;name=' + encodeURIComponent(file.name)));
-  reader.onerror = failed;
+const taken = () => new Promise(done => {
+  const look = () => field.value ? setTimeout(look, 20) : done();
+  look();
+});
+let queue = Promise.resolve();
+const send = words => queue = queue.then(async () => {
+  const count = Math.ceil(words.length / PART);
+  for (let part = 1; part <= count; part++) {
+    const piece = words.slice((part - 1) * PART, part * PART);
+    field.value = count > 1 ? `part ${part} ${count} ${piece}` : words;
+    field.dispatchEvent(new Event('change', {bubbles: true}));
+    await taken();
+  }
+});
+const read = file => new Promise(done => {
+  const name = 'name=' + encodeURIComponent(file.name), reader = new FileReader();
+  reader.onload = () => done(reader.result.replace(/^data:[^;,]*/, '$&;' + name));
+  reader.onerror = () => done(`data:;${name},`);
   reader.readAsDataURL(file);
 });
+const give = files => Promise.all([...files].map(read)).then(all => send(all.join(' ')));
+const choose = event => {
+  if (!event.target.closest('.nst-upload')) return;
+  event.stopImmediatePropagation();
+  const chooser = document.createElement('input');
+  Object.assign(chooser, {type: 'file', accept: 'image/*', multiple: MULTIPLE});
+  chooser.onchange = () => give(chooser.files);
+  chooser.click();
+};
+box.removeEventListener('click', box.nstChoose, true);
+box.addEventListener('click', box.nstChoose = choose, true);
 box.ondragover = event => event.preventDefault();
 box.onpaste = box.ondrop = event => {
   const given = event.clipboardData || event.dataTransfer;
-  const files = [...given.files], link = given.getData('text/uri-list');
-  if (!files.length && (event.type === 'paste' || !link)) return;
+  const link = given.getData('text/uri-list');
+  if (!given.files.length && (event.type === 'paste' || !link)) return;
   event.preventDefault();
-  if (!files.length) send(link);
-  else if (files.reduce((sum, file) => sum + file.size, 0) > MOST) send('data:;name=too-large,');
-  else Promise.all(files.map(read)).then(all => send(all.join(' ')));
+  if (given.files.length) give(given.files);
+  else send(link);
 };
-""".replace("MOST", str(MOST))
-TOO_LARGE = f"what was pasted has more than {MOST / 1e6:g} MB, too much for this way: use the upload button"
+""".replace("PART", str(PART))
+PIECE = re.compile(r"part (\d+) (\d+) (.*)", re.DOTALL)
 # ipywidgets writes the number of files behind the words. It stands in a second line here, below the button's edge.
 BRING_RULE = ".nst-upload.jupyter-button {white-space: pre; overflow: hidden} .nst-listen {display: none}"
 
@@ -87,7 +111,8 @@ class Bring:
             style={"description_width": "initial"},
         )
         self.address.add_class("nst-address")
-        listen = HTML(f'<style onload="{escape(LISTEN)}"></style>')
+        self.pieces: list[str] = []  # of what comes in parts
+        listen = HTML(f'<style onload="{escape(LISTEN.replace("MULTIPLE", str(multiple).lower()))}"></style>')
         listen.add_class("nst-listen")
         self.parts = (self.upload, self.address, listen)
         self.upload.observe(self.uploaded, "value")
@@ -107,9 +132,26 @@ class Bring:
 
     def entered(self, _: object = None) -> None:
         """Keep what was pasted, or stands behind an address: that may take a while, so in a thread."""
-        if words := self.address.value.split():
-            self.address.value = ""
+        text = self.address.value
+        self.address.value = ""  # which asks for the next part
+        if words := self.whole(text).split():
             self.fetcher.start(lambda stop: self.fetch(words), failed=self.failed)
+
+    def whole(self, text: str) -> str:
+        """What was sent, once all its parts are there; "" before.
+
+        Args:
+            text: in the field.
+        """
+        if (found := PIECE.fullmatch(text)) is None:
+            return text
+        part, count, piece = int(found[1]), int(found[2]), found[3]
+        self.pieces = [*(self.pieces if part > 1 else ()), piece]
+        if part < count:
+            self.said(f"Receiving your picture, part {part} of {count} …")
+            return ""
+        text, self.pieces = "".join(self.pieces), []
+        return text
 
     def fetch(self, words: list[str]) -> None:
         """Keep what stands behind addresses.
@@ -118,9 +160,6 @@ class Bring:
             words: the addresses, or names and paths.
         """
         for word in words:
-            if word.startswith("data:;name=too-large"):
-                self.failed(TOO_LARGE)
-                continue
             if not word.startswith("data:"):
                 self.said("Fetching the picture …")
             self.take(*pasted(word))
