@@ -91,7 +91,7 @@ class Backbone(nn.Module):
         std = architecture.std if pixels == "imagenet" else (1 / 255,) * 3
         self.register_buffer("mean", torch.tensor(architecture.mean).view(1, 3, 1, 1), persistent=False)
         self.register_buffer("std", torch.tensor(std).view(1, 3, 1, 1), persistent=False)
-        self.requires_grad_(False).eval()
+        self.float().requires_grad_(False).eval()  # whatever torch's default is
 
     @property
     def name(self) -> str:

@@ -13,7 +13,7 @@ import torch
 from .errors import InputError
 from .files import try_to_write, whole
 from .interrupts import uninterrupted
-from .optimizers import Step, Stop
+from .optimizers import STEP, Step, Stop
 from .plan import Plan
 from .recipe import Recipe
 from .result import Record
@@ -22,7 +22,7 @@ from .rules import Number, brief
 __all__ = ["Run", "checked", "damaged", "read_checkpoint", "try_checkpoint", "write_checkpoint"]
 
 FORMAT = 1
-STEP = ("iteration", "evaluations", "seconds", "loss", "terms", "image")  # what is kept of the best one
+BEST = (*STEP, "seconds")  # what is kept of the best step
 
 
 @dataclass
@@ -97,7 +97,7 @@ def write_checkpoint(run: Run, plan: Plan, path: str | os.PathLike[str]) -> None
         "stage": run.stage,
         "budgets": run.budgets,
         "state": run.state,
-        "best": run.best and {name: getattr(run.best, name) for name in STEP} | {"terms": dict(run.best.terms)},
+        "best": run.best and {name: getattr(run.best, name) for name in BEST} | {"terms": dict(run.best.terms)},
         "history": lines,
         "seconds": run.seconds,
         "stop": run.stop and run.stop.name,

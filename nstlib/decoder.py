@@ -63,6 +63,7 @@ class Decoder(nn.Sequential):
                 doubles = False
         super().__init__(*modules[:-1])  # an image may have any value before it is clipped
         self.layer = layer
+        self.float()  # whatever torch's default is
 
 
 @lru_cache(maxsize=4)

@@ -75,6 +75,7 @@ class StyleNetwork(nn.Module):
             up += [nn.Upsample(scale_factor=2), *convolution(factor * width, factor * width // 2, 3), nn.ReLU()]
         last = nn.Conv2d(width, 3, 9, padding=4, padding_mode="replicate")
         self.layers = nn.Sequential(*down, *(Residual(4 * width) for _ in range(blocks)), *up, last)
+        self.float()  # whatever torch's default is
 
     def forward(self, image: Tensor) -> Tensor:
         """The painted picture.
@@ -132,6 +133,8 @@ class Training:
         return f"step {self.step} of {self.steps}, loss {self.loss:.4g}"
 
 
+@torch.inference_mode(False)
+@torch.enable_grad()
 def train_style_network(
     style: Any,
     photographs: Sequence[Any],

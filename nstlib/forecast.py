@@ -20,7 +20,7 @@ import torch
 
 from .budget import Needs
 from .files import whole
-from .inputs import shape_of
+from .image import shape_of
 from .plan import Plan, prepare
 from .result import Record
 from .transfer import paint
@@ -208,7 +208,7 @@ def foresee(plan: Plan, paces: Paces) -> Forecast:
     """
     stage = plan.stages[-1]
     needs = Needs(plan.backbone, plan.recipe, stage.precision, plan.device)
-    taken = needs.taken(stage.size, [shape_of(style) for style in plan.styles], plan.budget)
+    taken = needs.taken(stage.size, [shape_of(style.pixels) for style in plan.styles], plan.budget)
     small = plan.recipe.side == "long" and max(stage.size) < plan.recipe.size
     return Forecast(stage.size, taken, paces.seconds(plan), not plan.budget.ample, small)
 

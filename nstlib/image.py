@@ -41,6 +41,7 @@ __all__ = [
     "read_metadata",
     "resize",
     "save_image",
+    "shape_of",
     "to_pil",
 ]
 
@@ -412,6 +413,7 @@ def validate(size: int | None, side: str, background: str) -> None:
 
 
 def shape_of(pixels: Tensor) -> tuple[int, int]:
+    """(height, width) of an image (…, H, W)."""
     height, width = pixels.shape[-2:]
     return height, width
 

@@ -12,13 +12,13 @@ import torch
 from torch import Tensor
 
 from .errors import InputError
-from .image import Picture, least_size, load_image, resize
+from .image import Picture, least_size, load_image, resize, shape_of
 from .palette import luminance
 from .recipe import STARTS, Recipe
 from .regions import Region, is_region
 from .style import MOSTLY, STATISTICS
 
-__all__ = ["ALPHA", "REST", "alone", "is_file", "load_masks", "load_pictures", "shape_of", "surroundings_filled"]
+__all__ = ["ALPHA", "REST", "alone", "is_file", "load_masks", "load_pictures", "surroundings_filled"]
 
 FROM_MEMORY = "(a picture from memory)"  # how a recipe or a setting calls a picture that has no path
 MASKS = ("masks", "style_masks")  # settings that name pictures
@@ -111,7 +111,7 @@ def load_pictures(
         except InputError:
             if scale >= 1:
                 raise
-            least = least_size(shape_of(load(source, whole)), recipe.side, smallest)  # or no scale would help
+            least = least_size(shape_of(load(source, whole).pixels), recipe.side, smallest)  # or no scale would help
             raise InputError(
                 f"a style at {scale:g} of {whole} pixels has a side of less than {smallest}: "
                 f"give a style scale of at least {math.ceil(100 * least / whole) / 100:g}, or a larger size"
@@ -173,7 +173,7 @@ def load_mask(source: Any, over: Picture) -> Tensor:
     Raises:
         InputError: it cannot be loaded, or has another shape than the picture.
     """
-    (height, width), mask = shape_of(over), over.mask
+    (height, width), mask = shape_of(over.pixels), over.mask
     if is_word(source, ALPHA):
         if mask is None:
             raise InputError(
@@ -185,7 +185,7 @@ def load_mask(source: Any, over: Picture) -> Tensor:
     if is_name(source) and os.fspath(source) == FROM_MEMORY:
         raise InputError("a mask was a picture from memory, which no file names: give the mask anew")
     made = load_image(source, max(height, width), enlarge=True)
-    if max(abs(a - b) for a, b in zip(shape_of(made), (height, width), strict=True)) > 1:
+    if max(abs(a - b) for a, b in zip(shape_of(made.pixels), (height, width), strict=True)) > 1:
         raise InputError(
             f"the mask {made.source} and {over.source}, over which it lies, have other shapes ({made.pixels.shape[-1]}×"
             f"{made.pixels.shape[-2]} and {width}×{height} at one size): cut both alike"
@@ -269,11 +269,6 @@ def surroundings_filled(style: Picture) -> Picture:
     filled = (style.pixels - ground + (1 - style.mask) * mean).clamp(0, 1)
     notes = tuple(note for note in style.notes if "transparent" not in note)
     return replace(style, pixels=filled, notes=(*notes, "a part of it is no style"))
-
-
-def shape_of(picture: Picture) -> tuple[int, int]:
-    """(height, width) of a picture."""
-    return picture.pixels.shape[-2], picture.pixels.shape[-1]
 
 
 def name_of(given: Any, picture: Picture | None) -> str | None:

@@ -24,8 +24,8 @@ from torch.nn import functional as F
 from .architecture import BACKBONES
 from .backbone import Backbone, load_backbone
 from .errors import InputError, choose
-from .image import Picture, load_image, resize, stretched
-from .inputs import shape_of, surroundings_filled
+from .image import Picture, load_image, resize, shape_of, stretched
+from .inputs import surroundings_filled
 from .loss import content_loss
 from .machine import choose_device
 from .onepass import gaussian_of
@@ -260,9 +260,9 @@ def resized(content: Picture, style: Picture, picture: Picture) -> Iterable[str]
         picture: what was made of them.
     """
     own, painted, shown = (f"{p.pixels.shape[3]} × {p.pixels.shape[2]}" for p in (content, style, picture))
-    if stretched(shape_of(content), shape_of(picture)):
+    if stretched(shape_of(content.pixels), shape_of(picture.pixels)):
         yield f"the content ({own}) is stretched to a picture's shape ({shown}): its place counts wrong"
-    if max(shape_of(style)) < 0.9 * max(shape_of(picture)):
+    if max(shape_of(style.pixels)) < 0.9 * max(shape_of(picture.pixels)):
         yield f"the style ({painted}) is enlarged to {shown}: it lacks detail, so style and detail count wrong"
 
 

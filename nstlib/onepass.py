@@ -22,8 +22,8 @@ from .architecture import BACKBONES
 from .decoder import DECODED, Decoder, load_decoders
 from .engine import Engine, View
 from .errors import InputError, choose
-from .image import Picture, load_image
-from .inputs import alone, shape_of
+from .image import Picture, load_image, shape_of
+from .inputs import alone
 from .palette import power
 from .plan import Plan, prepare
 from .rules import brief
@@ -191,7 +191,7 @@ def one_pass(
         masks=masks,
         style_masks=style_masks,
         color=color,
-        size=max(shape_of(load_image(content))) if size is None else size,
+        size=max(shape_of(load_image(content).pixels)) if size is None else size,
         style_layers=exchange.layers,
         optimizer="adam",  # which takes the least memory: nothing is optimised here
     )
@@ -236,7 +236,7 @@ def cascade(plan: Plan, method: Method, strength: float, decoders: Mapping[str, 
     Returns:
         (1, 3, H, W), sRGB in [0, 1].
     """
-    height, width = shape_of(plan.content)
+    height, width = shape_of(plan.content.pixels)
     brushes = brushes_of(plan, method.layers)
     image = even(plan.colors.content).to(plan.device)
     for layer in method.layers:
@@ -275,7 +275,7 @@ def brushes_of(plan: Plan, layers: Sequence[str]) -> list[Brush]:
     parts = plan.colors.parts(plan.colors.content) if any(mask is not None for mask in plan.masks) else ()
     found = []
     for number, (share, mask) in enumerate(zip(plan.shares, plan.masks, strict=True)):
-        pixels, own = plan.shrunk(number, shape_of(plan.content))
+        pixels, own = plan.shrunk(number, shape_of(plan.content.pixels))
         regions = regions_of(plan, own, layers)
         wanted = {layer: gaussian_of(x, regions.get(layer)) for layer, x in look(plan, pixels, layers).items()}
         where = None if mask is None else even(mask).to(plan.device)

@@ -19,8 +19,8 @@ from .budget import Budget, Needs
 from .decode import SMALLEST
 from .engine import FeaturesInBands
 from .errors import InputError, choose, nearest
-from .image import Picture, fit, length, resize, stretched
-from .inputs import MASKS, alone, load_pictures, named, shape_of
+from .image import Picture, fit, length, resize, shape_of, stretched
+from .inputs import MASKS, alone, load_pictures, named
 from .loss import Features, Objective, Term, content_terms, divide_shares, style_terms, tv_term
 from .machine import (
     PRECISIONS,
@@ -209,8 +209,9 @@ class Plan:
                 f"a scale of {' and '.join(map(str, left_out))} is left out: the picture, or a layer, is too small"
             )
         begin = self.start or (self.styles[0] if r.start == "style" else None)
-        if begin is not None and stretched(shape_of(begin), sizes[-1]):
-            said.append(f"{begin.source} is stretched to the shape of the content, where the run starts")
+        if begin is not None and stretched(shape_of(begin.pixels), sizes[-1]):
+            canvas = "canvas" if self.content is None else "content"
+            said.append(f"{begin.source} is stretched to the shape of the {canvas}, where the run starts")
         return (*said, *(f"{picture.source}: {note}" for picture in self.pictures for note in picture.notes))
 
     @property
@@ -570,7 +571,7 @@ def divide_memory(
     """
     memory = FREE_SHARE * free_memory(device) if settings.memory is None else settings.memory
     needs = Needs(backbone, recipe, stage.precision, device)
-    shapes, smallest = [shape_of(style) for style in styles], smallest_side(recipe)
+    shapes, smallest = [shape_of(style.pixels) for style in styles], smallest_side(recipe)
 
     def kept(shape: tuple[int, int], size: int) -> tuple[int, int]:  # no picture is enlarged
         return fit(shape, size, recipe.side) if length(shape, recipe.side) > size else shape
@@ -594,7 +595,7 @@ def divide_run(recipe: Recipe, precision: str, half: str | None, content: Pictur
         content: the picture, of the result's size; None for a square.
         smallest: the least side of a scale, in pixels.
     """
-    shape = (recipe.size, recipe.size) if content is None else shape_of(content)
+    shape = (recipe.size, recipe.size) if content is None else shape_of(content.pixels)
     first = half if precision == "mixed" and half else precision
     if recipe.color == "only":  # there is nothing to paint
         return [Stage(shape, 1, first)]

@@ -13,6 +13,7 @@ from .architecture import BACKBONES, IMAGENET_MEAN, IMAGENET_STD, RELU_1_TO_5, A
 from .errors import InputError, choose
 from .loss import CONTENT_REDUCTIONS, TV_KINDS
 from .recipe import Recipe
+from .rules import Number, Tuple, judged
 from .style import STATISTICS
 
 __all__ = ["DEFAULT_RECIPE", "RECIPES", "convert"]
@@ -35,6 +36,7 @@ MEAN_STD = sum(IMAGENET_STD) / 3  # turns a step in units of ImageNet's deviatio
 DEFAULT_RECIPE = "kit"
 
 RECIPES: dict[str, Recipe] = {}
+SIZE = Tuple("(height, width) of the result, in pixels", 2 * (Number(1, 32768, whole=True),))
 
 
 def add(recipe: Recipe) -> Recipe:
@@ -506,6 +508,7 @@ def convert_content(recipe: Recipe, reduction: str, architecture: Architecture, 
             )
     if size is None:
         raise InputError("mean and sum differ by the numbers in a map: give size=(height, width) of the picture")
+    size = judged("size", size, SIZE)
     counts = {n: prod(architecture.map_size(n, size)) for n in recipe.content_layers}
     power = -1 if reduction == "sum" else 1
     weights = {n: w * counts[n] ** power for n, w in recipe.content_layers.items()}

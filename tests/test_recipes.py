@@ -258,6 +258,12 @@ def test_conversions_join(tiny):
     assert convert(tiny) is tiny
 
 
+@pytest.mark.parametrize("size", [512, (512,), (0, 4), ("a", "b"), (512.5, 4), True])
+def test_a_size_that_is_none_is_told(tiny, size):
+    with pytest.raises(InputError, match=r"size=.*expected \(height, width\) of the result, in pixels"):
+        convert(tiny, content_reduction="sum", size=size)
+
+
 def test_three_families():
     """The paper's E, told as PyTorch's tutorial does, weighs relu4_1 64 times more against relu1_1."""
     weights = convert(RECIPES["gatys2016"], statistic="gram-4e/n2").style_layers
