@@ -91,8 +91,8 @@ def load_image(
 
     Files are PNG, JPEG, WebP, GIF, TIFF or BMP, of at most `MAX_PIXELS` pixels and `MAX_FILE_BYTES` (a download:
     `MAX_BYTES`), and decoded within `SECONDS`; of an animation the first frame counts. Colours of 16 bits per channel
-    are reduced to 8; grey of 16 or 32 bits keeps its depth. Files are resized by Pillow's Lanczos filter in 8 bits,
-    arrays, tensors and `Picture`s by a bicubic one in float: at edges they differ by some levels.
+    are reduced to 8; grey of 16 or 32 bits keeps its depth. All are resized by Pillow's Lanczos filter, files in 8
+    bits, arrays, tensors and `Picture`s in float.
 
     Args:
         source: a path, an http(s) URL, a name out of `assets()`, bytes of a picture file, a PIL image, an array (H, W)
@@ -113,8 +113,8 @@ def load_image(
         source = from_array(source, background)
     if isinstance(source, Picture):
         shape, resized = shaped(shape_of(source.pixels), source.source)
-        mask = None if source.mask is None else ordinary(resize(source.mask, shape))
-        pixels = ordinary(resize(source.pixels, shape))
+        mask = None if source.mask is None else ordinary(resampled(source.mask, shape))
+        pixels = ordinary(resampled(source.pixels, shape))
         return replace(source, pixels=pixels, mask=mask, notes=(*source.notes, *resized))
     image, name, notes = read(source)
     image, alpha = flatten(image, name, background, notes)
@@ -329,6 +329,13 @@ def to_tensor(image: Image.Image, shape: tuple[int, int]) -> Tensor:
         image = image.resize((shape[1], shape[0]), Image.Resampling.LANCZOS)
     values = np.atleast_3d(np.array(image)).astype(np.float32) / scale
     return torch.from_numpy(values).permute(2, 0, 1)[None].clamp(0, 1).contiguous()
+
+
+def resampled(planes: Tensor, shape: tuple[int, int]) -> Tensor:
+    """(1, C, H, W) in [0, 1] → (1, C, *shape), by the filter by which files are resized; itself if it has the shape."""
+    if shape_of(planes) == shape:
+        return planes
+    return torch.cat([to_tensor(Image.fromarray(plane), shape) for plane in numbers(planes)[0]], dim=1)
 
 
 def from_array(source: np.ndarray | Tensor, background: str) -> Picture:

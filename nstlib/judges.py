@@ -58,7 +58,7 @@ class Opinion:
     Attributes:
         layers: by style layer, the share of the content's style distance that is gone.
         content: ‖ΔF‖² / ‖F_content‖², mean over the network's content layers.
-        effect: E of Yeh et al. 2020; None for a network without VGG's layers.
+        effect: E of Yeh et al. 2020; None for a network without VGG's layers, and for a picture that is too small.
     """
 
     layers: Mapping[str, float]
@@ -187,7 +187,8 @@ def judge(
     for picture, name, source in zip(loaded, labels, pictures, strict=True):
         shape = (picture.pixels.shape[2], picture.pixels.shape[3])
         look_of = load_image(painting, max(shape), enlarge=True)
-        images, mask = (picture.pixels, resize(photograph.pixels, shape), look_of.pixels), look_of.mask
+        beside = resize(load_image(photograph, max(shape), enlarge=True).pixels, shape)
+        images, mask = (picture.pixels, beside, look_of.pixels), look_of.mask
         painted, own, wanted = (image.to(place) for image in images)
         there = None if mask is None else mask.to(place)
         opinions = {n: look(net, painted, own, wanted, there) for n, net in panel.items()}
@@ -195,6 +196,10 @@ def judge(
         judged.append(Judged(name, painter(source), opinions, colour, fine))
     if any(p.painted_by in p.opinions for p in judged):
         notes.append("a network flatters what it painted: believe the others")
+    if any(p.opinions[name].effect is None for p in judged for name, net in panel.items() if knows_effect(net)):
+        notes.append(
+            "E is left out where a map has no more places than the axes it is compared on: judge larger pictures"
+        )
     other, place_of_other = look_for_weights("squeezenet1_0")
     if list(panel) == ["pocket"] and other is None:
         notes.append(f"pocket is the only judge here; squeezenet1_0 (5 MB) would be another, {place_of_other}")
@@ -282,7 +287,7 @@ def look(network: Backbone, picture: Tensor, content: Tensor, style: Tensor, mas
     """
     relative = STATISTICS["gram-relative"]
     facts = network.architecture
-    with_effect = [n for n in EFFECT if n in network.layers] if set(EFFECT) <= set(network.layers) else []
+    with_effect = list(EFFECT) if knows_effect(network) else []
     wanted = list(dict.fromkeys([*facts.style_layers, *facts.content_layers, *with_effect]))
     maps = {name: network(image, wanted) for name, image in (("p", picture), ("c", content), ("s", style))}
 
@@ -328,12 +333,17 @@ def gone(left: float, before: float) -> float:
     return 1 - left / before if before > 1e-12 else 0.0
 
 
+def knows_effect(network: Backbone) -> bool:
+    """Whether a network has the layers that E is made of."""
+    return set(EFFECT) <= set(network.layers)
+
+
 def effect(
     network: Backbone,
     picture: Mapping[str, Tensor],
     style: Mapping[str, Tensor],
     regions: Mapping[str, Regions] = MappingProxyType({}),
-) -> float:
+) -> float | None:
     """E of Yeh et al. 2020: Σ w_l E_l, E_l = -log KL(picture ‖ style) of the layers' Gaussians.
 
     The Gaussians are projected on the first axes of the mean covariance of some photographs (the paper's: 200 of
@@ -344,13 +354,20 @@ def effect(
         picture: its maps by layer, each (1, N, H, W).
         style: likewise.
         regions: by layer, what of the style's map is style, where not all is.
+
+    Returns:
+        E; None where a map has no more positions than axes, because its covariance is then singular along them.
     """
     total = 0.0
     for layer, (weight, share) in EFFECT.items():
         basis = axes(network)[layer]
         basis = basis[:, : max(1, round(share * len(basis)))]  # (N, rank)
+        own = regions.get(layer)
+        told = style[layer][0, 0].numel() if own is None else int((own.flat[0] > 0).sum())
+        if min(told, picture[layer][0, 0].numel()) <= basis.shape[1]:
+            return None
         m, s = projected(picture[layer], basis)
-        m_t, s_t = projected(style[layer], basis, regions.get(layer))
+        m_t, s_t = projected(style[layer], basis, own)
         total -= weight * float(gaussian_kl(m, s, m_t, s_t).clamp_min(1e-12).log())
     return total
 

@@ -223,7 +223,7 @@ class Brush(NamedTuple):
         return nothing.lerp(whole, strength)
 
 
-@torch.inference_mode()
+@torch.no_grad()
 def cascade(plan: Plan, method: Method, strength: float, decoders: Mapping[str, Decoder]) -> Tensor:
     """Exchange statistics at each layer of a method, and decode.
 

@@ -673,7 +673,7 @@ def contact_sheet(found: Sweep) -> Figure:
         found: the sweep; where a picture failed, the place is grey.
     """
     points = found.points
-    axes = {"pictures": [", ".join(map(short_name, filter(None, point.pair))) for point in points]}
+    axes = {"pictures": pairs_named(points)}
     axes |= {name: [point.values[name] for point in points] for name in points[0].values}
     several = [name for name in axes if len(set(axes[name])) > 1] or [*axes][-1:]
     alone = "" if "pictures" in several else f"{axes['pictures'][0]}: "
@@ -689,6 +689,18 @@ def contact_sheet(found: Sweep) -> Figure:
     lines = [images[start : start + len(columns)] for start in starts]
     figure = plot.grid(lines, rows, columns, row_label=", ".join(down), column_label=right, title=title)
     return failures_named(figure, points)
+
+
+def pairs_named(points: Sequence[Point]) -> list[str]:
+    """The pair of each point in a few words, which no other pair has.
+
+    Args:
+        points: of a sweep, each pair's as many and in a row.
+    """
+    each = len({tuple(point.values.values()) for point in points})
+    short = [", ".join(map(short_name, filter(None, point.pair))) for point in points[::each]]
+    made = [name if short.count(name) == 1 else f"{name} ({number})" for number, name in enumerate(short, 1)]
+    return [name for name in made for _ in range(each)]
 
 
 def failures_named(figure: Figure, points: Sequence[Point]) -> Figure:

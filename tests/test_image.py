@@ -459,6 +459,21 @@ def test_size_keeps_the_aspect_ratio(side, expected):
     assert picture.pixels.shape == (1, 3, *expected) and noted(picture, f"40×20 to {expected[1]}×{expected[0]}")
 
 
+@pytest.mark.parametrize("size", [31, 50, 200])
+def test_a_picture_is_resized_alike_wherever_it_comes_from(size, tmp_path):
+    """By the same filter; in 8 bits it clips between its two passes, which is seen at sharp edges."""
+    photograph = load_image("content/harbour", 150).pixels
+    pixels = np.asarray(to_pil(photograph).convert("RGBA")).copy()
+    pixels[..., 3] = pixels[..., 0]
+    Image.fromarray(pixels).save(tmp_path / "a.png")
+    whole = load_image(tmp_path / "a.png")
+    expected = load_image(tmp_path / "a.png", size, enlarge=True)
+    for source in (Image.fromarray(pixels), whole, pixels, torch.from_numpy(pixels).permute(2, 0, 1)):
+        found = load_image(source, size, enlarge=True)
+        for ours, theirs in ((found.pixels, expected.pixels), (found.mask, expected.mask)):
+            assert (ours - theirs).abs().max() < 6 / 255 and (ours - theirs).abs().mean() < 0.4 / 255
+
+
 @pytest.mark.parametrize("source", [red_corner(), np.asarray(red_corner())])
 def test_enlarging_has_to_be_asked_for(source):
     kept = load_image(source, 80)

@@ -105,9 +105,39 @@ def test_the_photograph_and_the_painting_are_the_corners():
     )
     photograph, painting = judged.pictures
     seen, best = photograph.opinions["pocket"], painting.opinions["pocket"]
-    assert seen.style == pytest.approx(0, abs=0.1) and seen.content < 0.02 and abs(photograph.colour) < 0.05
-    assert best.style > 0.9 and best.effect > seen.effect + 5 and painting.colour > 0.9
+    assert seen.style == pytest.approx(0, abs=2e-3) and seen.content < 1e-3 and abs(photograph.colour) < 2e-3
+    assert best.style > 0.995 and best.effect > seen.effect + 30 and painting.colour > 0.995
+    assert painting.detail == pytest.approx(1, abs=5e-3)
     assert any("stretched" in note for note in judged.notes)
+
+
+@pytest.mark.parametrize("size", [96, 64])
+def test_a_result_is_judged_like_its_file(size, tmp_path):
+    painted = nst.stylize("content/harbour", "style/mosaic", size=160, evaluations=10, show=False)
+    painted.save(tmp_path / "a.png")
+    given = painted, tmp_path / "a.png", painted.image, nst.load_image(tmp_path / "a.png")
+    first, *others = nst.judge("content/harbour", "style/mosaic", *given, size=size, networks=["pocket"]).pictures
+    for other in others:
+        for name in ("style", "content", "effect"):
+            own, its = (getattr(one.opinions["pocket"], name) for one in (first, other))
+            assert its == pytest.approx(own, abs=5e-3), name
+        assert (other.colour, other.detail) == pytest.approx((first.colour, first.detail), abs=5e-3)
+
+
+@pytest.mark.parametrize("side", [24, 26, 28, 32, 48])
+def test_e_is_left_out_where_a_map_is_too_small(side, pocket, rng):
+    """Along 48 axes the covariance of 36 places is singular: E was not a number, or anything."""
+    small, large = (pocket(torch.rand(1, 3, n, n, generator=rng), list(EFFECT)) for n in (side, 96))
+    for pair in ((small, large), (large, small)):
+        found = effect(pocket, *pair)
+        assert (found is None) == (side < 28) and (found is None or abs(found) < 100)
+
+
+def test_that_e_is_left_out_is_told(monkeypatch):
+    monkeypatch.setitem(EFFECT, "relu3_1", (2.3768, 1.0))  # more axes than a picture of this size has places
+    judged = nst.judge("content/harbour", "style/mosaic", "content/city", size=44, networks=["pocket"])
+    assert judged.pictures[0].opinions["pocket"].effect is None and "–" in next(judged.rows())
+    assert any("E is left out where a map has no more places" in note for note in judged.notes)
 
 
 def test_the_transparent_part_of_a_painting_is_no_style():

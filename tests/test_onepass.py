@@ -297,6 +297,12 @@ def test_the_callers_random_numbers_stay_what_they_would_be(work):
     assert torch.equal(torch.rand(3), expected)
 
 
+def test_what_was_painted_may_be_optimised():
+    pixels = nst.one_pass("content/harbour", "style/mosaic", size=64).pixels.requires_grad_()
+    pixels.square().sum().backward()
+    assert torch.equal(pixels.grad, 2 * pixels.detach())
+
+
 @pytest.mark.parametrize("exchange", [nst.adain, nst.wct])
 def test_maps_of_two_layers_are_refused(exchange):
     with pytest.raises(InputError, match=r"\(1, 6, 8, 9\) and \(1, 4, 3, 3\) have not the same channels"):

@@ -102,6 +102,17 @@ def test_the_table_and_the_contact_sheet(pictures, painted):
     assert "contact sheet" in found._repr_html_() and repr(found).startswith("4 of 4 pictures")
 
 
+def test_pairs_that_are_called_alike_are_told_apart(pictures, painted, tmp_path):
+    (tmp_path / "more").mkdir()
+    for name in ("content.png", "style.png"):
+        nst.save_image(nst.load_image(name).pixels.flip(3), f"more/{name}")
+    pairs = [*PAIRS, ("more/content.png", "more/style.png"), ("content.png", "other.png")]
+    found = nst.sweep({"style_weight": [1, 2]}, pairs, **QUICK)
+    figure = sweeps.contact_sheet(found)
+    labels = [axis.get_ylabel() for axis in figure.axes[::2]]
+    assert labels == ["content, style (1)", "content, style (2)", "content, other"]
+
+
 def test_pairs_are_an_axis_too(pictures, painted):
     pairs = [*PAIRS, ("other.png", "style.png", "content.png")]
     found = nst.sweep({"style_layers": ["relu1_1", ["relu1_1", "relu2_1"]]}, pairs, **QUICK)

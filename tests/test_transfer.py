@@ -441,6 +441,19 @@ def test_an_interrupt_in_the_midst_of_an_evaluation_loses_nothing(content, style
     assert torch.equal(nst.stylize(content, style, checkpoint=path, **options).image, whole.image)
 
 
+@pytest.mark.parametrize("precision", ["float32", "mixed"])
+@pytest.mark.parametrize("less", [3, 5, 8])
+def test_a_run_that_has_made_more_than_it_is_now_given_ends_where_it_stands(content, style, tmp_path, less, precision):
+    options = {**SMALL, "checkpoint": tmp_path / "state.pt", "precision": precision}
+    for progress in Transfer(content, [style], **{**options, "evaluations": 30}):
+        if progress.evaluations > 7:
+            break
+    result = nst.stylize(content, style, **{**options, "evaluations": less})
+    points = [(line.size, line.iteration, line.evaluations, line.loss) for line in result.history]
+    rest = less if precision == "mixed" else 0  # the part in float32 was still to come
+    assert len(set(points)) == len(points) and result.evaluations <= progress.evaluations + rest
+
+
 def test_a_checkpoint_is_not_resumed_in_another_precision(content, style, tmp_path):
     path = tmp_path / "state.pt"
     nst.stylize(content, style, checkpoint=path, precision="float32", **SMALL)
