@@ -16,7 +16,7 @@ from .interrupts import uninterrupted
 from .optimizers import STEP, Step, Stop
 from .plan import Plan
 from .recipe import Recipe
-from .result import Record
+from .result import Record, evaluations_of
 from .rules import Number, brief
 
 __all__ = ["Run", "checked", "damaged", "read_checkpoint", "try_checkpoint", "write_checkpoint"]
@@ -132,7 +132,8 @@ def read_checkpoint(plan: Plan, path: str | os.PathLike[str]) -> Run:
         path: of the file.
 
     Raises:
-        InputError: the file is no checkpoint, or that of another run; says in what they differ.
+        InputError: the file is no checkpoint, that of another run, says in what they differ, or of one that has made
+            more evaluations than are asked for.
     """
     path = Path(path)
     if not path.exists():
@@ -150,7 +151,24 @@ def read_checkpoint(plan: Plan, path: str | os.PathLike[str]) -> Run:
         raise InputError(
             f"the checkpoint '{path}' belongs to a run with {differ}: name another file, or give what it was begun with"
         )
+    if spent(run, plan):
+        made = evaluations_of(run.history)
+        raise InputError(
+            f"the checkpoint '{path}' belongs to a run that made {made} evaluations already, in part at a scale that "
+            f"now has fewer: give more than {plan.recipe.evaluations} evaluations, or name another file"
+        )
     return run
+
+
+def spent(run: Run, plan: Plan) -> bool:
+    """Whether a run has made more evaluations at some scale than its plan now gives it: what it paints is another.
+
+    Args:
+        run: where it stands.
+        plan: its stages say how many there are.
+    """
+    made = [*run.budgets, run.state["evaluations"] if run.state else 0]
+    return any(n > stage.evaluations for n, stage in zip(made, plan.stages, strict=False))
 
 
 def run_of(data: Mapping[str, Any], plan: Plan) -> Run:

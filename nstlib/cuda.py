@@ -336,7 +336,7 @@ def captured(evaluate: Callable[[Tensor], object], *, tune: bool = True) -> Call
     def call(image: Tensor) -> object:
         if not image.is_cuda:
             return evaluate(image)
-        with autotuned() if tune else nullcontext():
+        with torch.cuda.device(image.device), autotuned() if tune else nullcontext():
             if image.shape not in replays:
                 replays[image.shape] = capture(evaluate, image)
             return replays[image.shape](image)

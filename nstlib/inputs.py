@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from .errors import InputError
-from .image import Picture, least_size, load_image, resize, shape_of
+from .image import Picture, least_size, length, load_image, resize, shape_of
 from .palette import luminance
 from .recipe import STARTS, Recipe
 from .regions import Region, is_region
@@ -110,6 +110,8 @@ def load_pictures(
             return load(source, max(1, round(whole * scale)))
         except InputError:
             if scale >= 1:
+                if whole < recipe.size and recipe.style_size is None:
+                    raise too_small_beside(whole, source) from None
                 raise
             least = least_size(shape_of(load(source, whole).pixels), recipe.side, smallest)  # or no scale would help
             raise InputError(
@@ -117,11 +119,19 @@ def load_pictures(
                 f"give a style scale of at least {math.ceil(100 * least / whole) / 100:g}, or a larger size"
             ) from None
 
-    whole = recipe.style_size or recipe.size
+    def too_small_beside(side: int, source: Any) -> InputError:
+        least = least_size(shape_of(load_image(source, smallest=smallest).pixels), recipe.side, smallest)
+        return InputError(
+            f"the content has {side} pixels, and a style as large a side of less than {smallest}: "
+            f"give style_size={least} or more, or a larger content"
+        )
+
     begin = None
     if recipe.start not in STARTS:
         begin = load(sources["start"] if recipe.start == FROM_MEMORY else recipe.start, recipe.size)
     painted = None if content is None else load(content, recipe.size)
+    side = recipe.size if painted is None else length(shape_of(painted.pixels), recipe.side)  # less, of a small content
+    whole = recipe.style_size or side
     looks = [load_style(*one) for one in zip(styles, scales or (1.0,) * len(styles), strict=True)]
     own = load_masks(sources["style_masks"], looks)
     cut = tuple(cut_out(masked(look, mask), recipe) for look, mask in zip(looks, own, strict=True))

@@ -53,10 +53,10 @@ def uninterrupted(heard: Callable[[], None] = lambda: None) -> Iterator[None]:
     try:
         yield
     finally:
-        for number, handler in before.items():
+        for number, handler in reversed(before.items()):  # Ctrl-C's at last: it may come again, and cuts this short
             signal.signal(number, handler)
-        if came:
-            signal.raise_signal(came[0])
+        for number in sorted(set(came), reverse=True):  # each, because one may be ignored; Ctrl-C at last
+            signal.raise_signal(number)
 
 
 @contextmanager

@@ -278,8 +278,8 @@ def style_terms(
         guidance: how a region's style is compared: "gram", by its guided Gram matrix, or "sum", by its guided sum.
 
     Raises:
-        InputError: another statistic or guidance, shares that do not fit, a mask that leaves nothing of a layer's map,
-            or a layer on which no style counts.
+        InputError: another statistic or guidance, guided sums without regions, shares that do not fit, a mask that
+            leaves nothing of a layer's map, or a layer on which no style counts.
     """
     kind = STATISTICS[choose("style statistic", statistic, STATISTICS)]
     kind = kind.summed() if choose("guidance", guidance, GUIDANCE) == "sum" else kind
@@ -291,6 +291,8 @@ def style_terms(
         set(layers if part is None else part) if share else set() for part, share in zip(parts, shares, strict=True)
     ]
     everywhere = next((torch.ones_like(region) for region in regions if region is not None), None)
+    if guidance == "sum" and everywhere is None:
+        raise InputError("guidance=sum compares regions of the picture, and there are none: leave it out")
 
     def describe(style: Tensor, mask: Tensor | None, own: set[str]) -> dict[str, Tensor]:
         wanted = [name for name in layers if name in own]

@@ -107,7 +107,8 @@ def describe_device(device: torch.device) -> str:
 def free_memory(device: torch.device) -> int:
     """Bytes that are free on the device, within a container's limit; MPS shares the machine's memory."""
     if device.type == "cuda":
-        return torch.cuda.mem_get_info(device)[0]
+        kept = torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)  # by torch, for what comes next
+        return torch.cuda.mem_get_info(device)[0] + kept
     return min(free_on_machine(), free_in_container())
 
 

@@ -115,11 +115,19 @@ class Evaluator:
             `value_and_gradient` makes (total, terms, gradient) of the image, in a buffer of its own if it likes.
         image: one like those that will be evaluated, (1, 3, H, W).
         bounds: of the pixels, numbers or one number per channel; None for none.
-        count: calls that were made before.
+        state: of an earlier step, where the loop goes on from one.
+
+    Attributes:
+        unit: a power of two that gradients are multiplied by, and losses with them, so that no square of theirs leaves
+            the range of float32; 1 where none would. The first gradient decides.
     """
 
-    def __init__(self, objective: Callable[..., Any], image: Tensor, bounds: Bounds | None, count: int = 0):
-        self.objective, self.shape, self.count, self.began = objective, image.shape, count, time.perf_counter()
+    def __init__(
+        self, objective: Callable[..., Any], image: Tensor, bounds: Bounds | None, state: State | None = None
+    ) -> None:
+        self.objective, self.shape, self.began = objective, image.shape, time.perf_counter()
+        self.count: int = state["evaluations"] if state else 0
+        self.unit: float = state.get("unit", 1.0) if state else 0.0  # not known yet
         # The last step that was made, and that which the optimiser's memory belongs to (None while it changes). Weakly:
         # a step knows its evaluator, and a circle of them would hold all of that memory long after the run.
         self.made: ref[Step] | None = None
@@ -148,7 +156,7 @@ class Evaluator:
         return (((image <= low) & (uphill > 0)) | ((image >= high) & (uphill < 0))).view(-1)
 
     def __call__(self, x: Tensor) -> tuple[Tensor, dict[str, Tensor], Tensor]:
-        """(total, terms, flat gradient), all on the device; the gradient is good until the next call."""
+        """(total, terms, flat gradient in the unit), all on the device; the gradient is good until the next call."""
         image = x.detach().view(self.shape)
         if hasattr(self.objective, "value_and_gradient"):
             total, terms, gradient = self.objective.value_and_gradient(image)
@@ -157,7 +165,9 @@ class Evaluator:
             (gradient,) = torch.autograd.grad(total, image)
         self.count += 1
         terms = {name: torch.as_tensor(value, device=x.device).detach() for name, value in terms.items()}
-        return total.detach(), terms, gradient.reshape(-1)
+        self.unit = self.unit or unit_of(gradient)
+        gradient = gradient.reshape(-1)
+        return total.detach(), terms, gradient if self.unit == 1 else gradient * self.unit
 
     def report(
         self,
@@ -192,6 +202,18 @@ class Evaluator:
         step = Step(iteration, self.count, seconds, loss, terms, x.view(self.shape), current, stop, last)
         self.made = own = ref(step)
         return step
+
+
+def unit_of(gradient: Tensor) -> float:
+    """The power of two that brings a gradient's largest number near 1; 1 if it is not far from there, or no number.
+
+    Args:
+        gradient: the first of a run, which later ones stay below, by a few powers of ten.
+    """
+    largest = float(gradient.abs().max())
+    if not 0 < largest < math.inf or 1e-9 < largest < 1e9:
+        return 1.0
+    return 2.0 ** -round(math.log2(largest))
 
 
 def to_host(total: Tensor, terms: Mapping[str, Tensor], *more: Tensor) -> tuple[float, dict[str, float], list[float]]:
@@ -230,13 +252,13 @@ def adam(
         rate: in units of pixels in [0, 1].
         schedule: pairs (evaluation, rate) that replace it from there on.
         betas: decays of the running means of the gradient and of its square.
-        epsilon: for gradients of any scale; it is compared with their root mean square.
+        epsilon: added to the root mean square of the gradient, so it must be small beside it.
         average: decay of a running mean of the images, which is then what steps carry; 0 for none.
         bounds: of the pixels, numbers or one number per channel; None for none.
         state: `Step.state()` of an earlier step, to go on from there.
     """
     image = image.detach()
-    evaluate = Evaluator(objective, image, bounds, state["evaluations"] if state else 0)
+    evaluate = Evaluator(objective, image, bounds, state)
     good: tuple[int, float, Mapping[str, float], Tensor] | None = None  # the last step whose loss was a number
     if state:
         x, m, v, mean = state["x"], *(state[name].clone() for name in ("m", "v", "mean"))
@@ -248,7 +270,7 @@ def adam(
     x = evaluate.project(x)
 
     def memory() -> State:
-        return {"x": x, "m": m.clone(), "v": v.clone(), "mean": mean.clone()}
+        return {"x": x, "m": m.clone(), "v": v.clone(), "mean": mean.clone(), "unit": evaluate.unit}
 
     while True:
         total, parts, gradient = evaluate(x)
@@ -259,19 +281,17 @@ def adam(
             evaluate.newest = evaluate.made
             yield step
             return
-        shown, evaluate.newest = x, None
-        if average:
-            mean.mul_(average).add_(x, alpha=1 - average)
-            shown = mean / (1 - average ** (iteration + 1))
         t = iteration + 1
         now = next((r for since, r in reversed(tuple(schedule)) if iteration >= since), rate)
-        m.mul_(b1).add_(gradient, alpha=1 - b1)
-        v.mul_(b2).addcmul_(gradient, gradient, value=1 - b2)
-        root = v.div(1 - b2**t).sqrt_().add_(epsilon)
-        x = evaluate.project(torch.addcdiv(x, m, root, value=-now / (1 - b1**t)))
-        good = (iteration, loss, terms, shown)
-        step = evaluate.report(*good, memory)
-        evaluate.newest = evaluate.made
+        new_m = m.mul(b1).add_(gradient, alpha=1 - b1)
+        new_v = v.mul(b2).addcmul_(gradient, gradient, value=1 - b2)
+        new_mean = mean.mul(average).add_(x, alpha=1 - average) if average else mean
+        root = new_v.div(1 - b2**t).sqrt_().add_(epsilon * evaluate.unit)
+        moved = evaluate.project(torch.addcdiv(x, new_m, root, value=-now / (1 - b1**t)))
+        told = (iteration, loss, terms, new_mean / (1 - average**t) if average else x)
+        step = evaluate.report(*told, memory)
+        # At once, with no call in between: wherever an interrupt falls, the newest step and the memory belong together.
+        evaluate.newest, x, m, v, mean, good = evaluate.made, moved, new_m, new_v, new_mean, told
         yield step
         iteration = t
 
@@ -312,7 +332,7 @@ def lbfgs(
     if history < 1:
         raise InputError(f"a history of {history} moves remembers nothing: give at least 1")
     image = image.detach()
-    evaluate = Evaluator(objective, image, bounds, state["evaluations"] if state else 0)
+    evaluate = Evaluator(objective, image, bounds, state)
     pairs = History(history, image, Smoothing(image, smoothness))
     if state:
         point, iteration = Point.load(state, pairs.load(state), evaluate, pairs), state["iteration"]
@@ -320,10 +340,10 @@ def lbfgs(
         point, iteration = look(evaluate, pairs, evaluate.project(image.reshape(-1).clone())), 0
 
     def memory() -> State:
-        return {**point.state(), **pairs.state()}
+        return {**point.state(), **pairs.state(), "unit": evaluate.unit}
 
     def report(point: Point, iteration: int, stop: Stop | None = None) -> Step:
-        return evaluate.report(iteration, point.loss, point.terms, point.x, memory, stop)
+        return evaluate.report(iteration, point.loss / evaluate.unit, point.terms, point.x, memory, stop)
 
     step = report(point, iteration, point.trouble)
     evaluate.newest = evaluate.made
@@ -352,14 +372,14 @@ def lbfgs(
         sy, yy = found.products[:2]
         order = pairs.with_new(sy, yy, found.moved, least=max(noise, 10 * torch.finfo(image.dtype).eps))
         step = report(found, iteration + 1)
-        # At once, with no call in between: wherever an interrupt falls, the newest step and the memory belong together.
+        # At once, as in `adam`.
         evaluate.newest, pairs.order, point, iteration = evaluate.made, order, found, iteration + 1
         yield step
 
 
 @dataclass(frozen=True)
 class Point:
-    """An image that was evaluated, and all that the host will ask about it.
+    """An image that was evaluated, and all that the host will ask about it, in the evaluator's unit.
 
     Attributes:
         x: the image (n,), on the device.
@@ -396,7 +416,7 @@ class Point:
         """What is no number here."""
         if not math.isfinite(self.loss):
             return Stop.LOSS
-        return None if math.isfinite(self.size + self.slope) else Stop.GRADIENT
+        return None if math.isfinite(self.size + self.square + self.slope) else Stop.GRADIENT
 
     def state(self) -> State:
         numbers = {"size": self.size, "square": self.square, "products": self.products.tolist()}
@@ -414,6 +434,7 @@ class Point:
         """
         x, same = state["image"].reshape(-1), {n: state[n] for n in ("gradient", "loss", "terms", "size", "square")}
         smooth = pairs.smoothing(without(same["gradient"], evaluate.held(x, same["gradient"])))
+        same["loss"] *= evaluate.unit
         return cls(x=x, smooth=smooth, products=np.array(state["products"])[:, rows], **same)
 
 
@@ -448,7 +469,7 @@ def look(
     loss, terms, numbers = to_host(total, parts, torch.stack(facts), products)
     total_size, square, *moved = numbers[: len(facts)]
     table = np.array(numbers[len(facts) :]).reshape(products.shape)
-    return Point(x, gradient, smooth, loss, terms, total_size / len(x), square, table, t, *moved)
+    return Point(x, gradient, smooth, loss * evaluate.unit, terms, total_size / len(x), square, table, t, *moved)
 
 
 def look_along(evaluate: Evaluator, pairs: History, start: Point, direction: Tensor, t: float) -> Point:
@@ -539,7 +560,9 @@ class History:
             least: cosine of the angle of s and y, above which a pair is remembered.
         """
         new, rows = self.spare, len(sy)
-        if sy[new] <= max(least * math.sqrt(ss * yy[new]), sys.float_info.min):  # near 0, 1 / s·y would overflow
+        if not (
+            yy[new] > 0 and sy[new] > max(least * math.sqrt(ss * yy[new]), sys.float_info.min)
+        ):  # or 1 / s·y is inf
             return self.order
         self.sy[:rows, new], self.yy[:rows, new], self.yy[new, :rows] = sy, yy, yy  # where no other pair's are
         return [*self.order, new][-len(self.S) + 1 :]

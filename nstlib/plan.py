@@ -425,7 +425,7 @@ def check_pictures(options: Mapping[str, Any], content: Any, styles: Sequence[An
     Raises:
         InputError: such a weight is above 0, or regions are to be compared in some way and there are none.
     """
-    if options.get("guidance") and all(options.get(name) is None for name in MASKS):
+    if options.get("guidance") and all(mask is None for mask in alone(options.get("masks")) or ()):
         raise InputError("guidance has an effect only with masks: give masks, or leave guidance out")
     for name, given, what in (("content_weight", content is not None, "content"), ("style_weight", styles, "style")):
         if not given and options.get(name):

@@ -155,10 +155,10 @@ def serve(pipe: Connection, work: Callable[[Any], Any], threads: int) -> None:
         while True:
             item = pickle.loads(pipe.recv_bytes())
             try:
-                outcome = work(item), ""
+                outcome = pickle.dumps((work(item), ""))
             except Exception as error:
-                outcome = None, in_words(error)
-            pipe.send_bytes(pickle.dumps(outcome))
+                outcome = pickle.dumps((None, in_words(error)))
+            pipe.send_bytes(outcome)
 
 
 @contextmanager

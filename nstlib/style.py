@@ -22,7 +22,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
-from functools import cached_property, lru_cache
+from functools import cache, cached_property
 from typing import NamedTuple
 
 import torch
@@ -152,7 +152,7 @@ def raw_moments(features: Tensor) -> Tensor:
     return torch.cat([f.mean(1, keepdim=True), gram(features)], dim=1)
 
 
-@lru_cache(maxsize=64)
+@cache  # for good: a captured graph reads it wherever it lay
 @torch.inference_mode(False)  # what is kept may be used where gradients are wanted
 def directions(channels: int, dtype: torch.dtype, device: torch.device) -> Tensor:
     """As many random unit directions (N, N) as there are channels, the same ones every time.
@@ -297,7 +297,8 @@ def nearest_patch(value: Tensor, target: Tensor, rows: int = 2048) -> Tensor:
     return (value - target[best]).square().mean()
 
 
-@lru_cache(maxsize=64)
+@cache
+@torch.inference_mode(False)
 def sample(count: int, device: torch.device, size: int = SAMPLE) -> Tensor:
     """The numbers of some positions at random, the same ones every time; of all, if there are no more.
 
@@ -523,12 +524,11 @@ class Regions:
 
         So each position is gone through once, in its own regions only.
         """
-        numbers = range(len(self.flat))
-        sets = torch.stack([(self.flat[r] > 0).long() << r for r in numbers]).sum(0)
+        sets, group_of = (self.flat > 0).cpu().unique(dim=1, return_inverse=True)  # (R, sets), (M,)
         groups = []
-        for members in sets.unique().tolist():
-            places = (sets == members).nonzero().flatten()
-            own = {r: self.flat[r, places] for r in numbers if members >> r & 1}
+        for number, members in enumerate(sets.T.tolist()):
+            places = (group_of == number).nonzero().flatten().to(self.flat.device)
+            own = {r: self.flat[r, places] for r, inside in enumerate(members) if inside}
             even = {r: float(w[0]) for r, w in own.items() if bool((w == w[0]).all())}
             groups.append(Group(places, even, {r: w[:, None] for r, w in own.items() if r not in even}))
         return sorted(groups, key=lambda group: -len(group.places))

@@ -318,7 +318,7 @@ def keep(run: Run, step: Step, stage: Stage, recipe: Recipe, *, first: bool) -> 
             f"the term weights of recipe {recipe.name}"
         )
     record = Record(stage.size, step.iteration, step.evaluations, run.seconds, step.loss, step.terms)
-    if not run.history or replace(run.history[-1], seconds=run.seconds) != record:  # else told once more, after a break
+    if not run.history or run.history[-1] != record:
         run.history.append(record)
 
 

@@ -89,7 +89,11 @@ class Worker:
         with self.lock:
             if self.running is None:
                 self.running = job
-                threading.Thread(target=self._work, args=(job,), name="nstlib worker", daemon=True).start()
+                try:
+                    threading.Thread(target=self._work, args=(job,), name="nstlib worker", daemon=True).start()
+                except RuntimeError:  # no more threads are to be had here
+                    self.running = None
+                    raise
                 return job
             self.running.stop.set()
             dropped, self.next = self.next, job

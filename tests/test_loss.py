@@ -77,6 +77,15 @@ def test_content_loss_is_that_of_numpy(reduction, rng):
     assert content_loss(features, target, reduction).item() == pytest.approx(expected[reduction], rel=1e-12)
 
 
+def test_what_was_computed_in_inference_mode_spoils_no_gradient(rng):
+    features, content = (torch.rand(1, 4, 41, 43, generator=rng) for _ in range(2))
+    with torch.inference_mode():
+        inside = content_loss(features, content, "similarity")
+    outside = content_loss(features.clone().requires_grad_(), content, "similarity")
+    outside.backward()
+    assert inside == outside
+
+
 def test_similarity_keeps_what_is_like_what_and_no_colours(rng):
     """Features that are turned as a whole, or longer, are as like each other as before; changed places are not."""
     features = torch.randn(1, 6, 5, 4, generator=rng, dtype=torch.float64)

@@ -673,6 +673,61 @@ def test_lbfgs_does_not_mind_the_unit_of_the_loss(scale, rng):
     np.testing.assert_allclose(np.array(scaled) / scale, plain, rtol=1e-6)
 
 
+@BOTH
+@pytest.mark.parametrize("power", [-120, -70, 60, 100])
+def test_gradients_whose_squares_are_no_numbers_in_single_precision_lead_the_same_way(name, power, rng, tmp_path):
+    """Exactly the same: a power of two changes no digit."""
+    start = torch.rand(SHAPE, generator=rng)
+    scale, options = 2.0**power, {"epsilon": 2.0**-200} if name == "adam" else {}
+
+    def scaled(image):
+        return bowl()(image) * scale
+
+    plain = list(optimize(function_of(bowl()), start, name, evaluations=25, **options))
+    if name == "adam":
+        options["epsilon"] *= scale
+    made = list(optimize(function_of(scaled), start, name, evaluations=25, **options))
+    assert [step.evaluations for step in made] == [step.evaluations for step in plain]
+    assert all(torch.equal(one.image, other.image) for one, other in zip(made, plain, strict=True))
+    assert [step.loss for step in made] == [step.loss * scale for step in plain]
+    *_, left = optimize(function_of(scaled), start, name, evaluations=9, **options)
+    torch.save(left.state(), tmp_path / "state.pt")
+    state = torch.load(tmp_path / "state.pt", weights_only=True)
+    *_, last = optimize(function_of(scaled), start, name, evaluations=25, state=state, **options)
+    assert torch.equal(last.image, plain[-1].image) and last.loss == made[-1].loss
+
+
+@pytest.mark.parametrize("operation", ["addcdiv", "Tensor.addcmul_", "Tensor.sqrt_", "Tensor.clamp"])
+def test_adam_that_is_interrupted_in_the_midst_of_a_move_goes_on_exactly(operation, rng, monkeypatch):
+    start = torch.rand(SHAPE, generator=rng)
+    options = {"evaluations": 30, "average": 0.5}
+    whole = list(optimize(function_of(bowl()), start, "adam", **options))
+    *parents, name = operation.split(".")
+    place, calls = getattr(torch, parents[0]) if parents else torch, []
+    real = getattr(place, name)
+
+    def trap(*given, **more):
+        calls.append(1)
+        if len(calls) == 20:
+            raise KeyboardInterrupt
+        return real(*given, **more)
+
+    monkeypatch.setattr(place, name, trap)
+    made = []
+    with pytest.raises(KeyboardInterrupt):
+        made.extend(iter_into(made, optimize(function_of(bowl()), start, "adam", **options)))
+    newest = made[-1].newest()
+    rest = list(optimize(function_of(bowl()), start, "adam", state=newest.state(), **options))
+    assert newest.evaluations + len(rest) == 30 and torch.equal(rest[-1].image, whole[-1].image)
+
+
+def iter_into(made, steps):
+    """Put steps into a list as they come."""
+    for step in steps:
+        made.append(step)
+    return []
+
+
 def test_single_precision_is_as_good_as_it_can_be(rng):
     *_, last = optimize(function_of(bowl(1e2)), start(rng, torch.float32), evaluations=100, bounds=None)
     assert last.loss < 1e-9
@@ -775,7 +830,8 @@ def test_an_evaluation_makes_the_host_wait_once(name, rng, monkeypatch):
     *_, last = optimize(objective, image, name, evaluations=40, bounds=(0.1, 0.9))
     monkeypatch.undo()
     assert last.evaluations == len(counts) >= 40
-    assert counts == list(range(len(counts))) and len(waits) == len(counts)
+    # Once more at the very first, whose gradient decides the unit.
+    assert counts == [0, *range(2, len(counts) + 1)] and len(waits) == len(counts) + 1
     assert name == "adam" or last.evaluations > last.iteration + 1  # trials that failed are among them
 
 

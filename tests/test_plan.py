@@ -5,6 +5,7 @@ Feature maps are computed here once more, by functional operations in double pre
 
 import dataclasses
 import itertools
+import re
 
 import numpy as np
 import pytest
@@ -479,6 +480,8 @@ def test_what_a_mask_and_what_transparency_leaves_out_is_filled_alike(pictures, 
         ({"masks": "(a picture from memory)"}, "a mask was a picture from memory"),
         ({"masks": LEFT, "guidance": "sum", "statistic": "mean-std"}, "guidance=sum compares Gram matrices"),
         ({"guidance": "sum"}, "guidance has an effect only with masks"),
+        ({"guidance": "sum", "masks": [None]}, "guidance has an effect only with masks"),
+        ({"guidance": "sum", "style_masks": [LEFT]}, "guidance has an effect only with masks"),
         ({"own_layers": [["relu1_1"], ["relu2_1"]]}, "1 style images and 2 own_layers"),
         ({"own_layers": [["relu1_1"]]}, "no style counts on relu2_1"),
         ({"own_layers": [["relu1_1", "relu2_2"]]}, "own_layers=relu2_2: did you mean 'relu2_1'"),
@@ -529,6 +532,22 @@ def test_a_scale_that_is_left_out_is_told(pictures):
     assert notes(pyramid=((32, 5), (48, 5))) == ["a scale of 32 is left out: the picture, or a layer, is too small"]
     assert notes(pyramid=((48, 5),)) == notes() == []
     assert len(notes(size=512, pyramid=((256, 5),))) == 1  # the picture keeps its own size
+
+
+@pytest.mark.parametrize(("options", "side"), [({}, 50), ({"style_scales": [2]}, 100), ({"style_size": 96}, 96)])
+def test_a_style_is_as_large_as_the_result_even_of_a_small_content(options, side):
+    content, style = (nst.load_image("content/harbour", size) for size in (50, 200))
+    plan = prepare(content, [style], **{**SMALL, "size": 128}, **options)
+    assert [max(p.pixels.shape[-2:]) for p in plan.styles] == [side]
+
+
+def test_a_style_that_would_be_too_narrow_beside_a_small_content_is_told(rng):
+    content, style = torch.rand(1, 3, 40, 40, generator=rng), torch.rand(1, 3, 40, 100, generator=rng)
+    with pytest.raises(nst.InputError, match=r"the content has 40 pixels, .* give style_size=79 or more") as told:
+        prepare(content, [style], **{**SMALL, "size": 128})
+    advised = int(re.search(r"style_size=(\d+)", str(told.value))[1])
+    helped = prepare(content, [style], **{**SMALL, "size": 128}, style_size=advised)
+    assert min(helped.styles[0].pixels.shape[-2:]) == 32
 
 
 def test_a_start_that_is_stretched_is_told(pictures):

@@ -145,6 +145,14 @@ def test_regional_statistics_are_those_of_numpy(rng):
     np.testing.assert_allclose(guided_sums(features, regions), np.c_["2", means, whole], rtol=1e-12)
 
 
+def test_a_hundred_regions_are_told_apart(rng):
+    features = torch.randn(1, 4, 10, 10, generator=rng, dtype=torch.float64)
+    every = torch.eye(100, dtype=torch.float64).view(1, 100, 10, 10)  # one position each
+    found = region_grams(features, Regions(every))
+    for place, one in enumerate(features.flatten(2)[0].T):
+        np.testing.assert_allclose(found[place], torch.outer(one, one) / 100, atol=1e-12)
+
+
 def test_the_gradients_of_regional_statistics(rng, check_gradient):
     t = three(rng, (4, 5))
     regions = Regions(t.square() / t.square().mean((2, 3), keepdim=True))
@@ -283,6 +291,8 @@ def test_sums_are_of_gram_matrices(rng):
         terms(network("pocket"), [picture(rng)], ["relu1_1"], statistic="wasserstein", guidance="sum")
     with pytest.raises(InputError, match="guidance"):
         terms(network("pocket"), [picture(rng)], ["relu1_1"], guidance="grams")
+    with pytest.raises(InputError, match="guidance=sum compares regions of the picture, and there are none"):
+        terms(network("pocket"), [picture(rng)], ["relu1_1"], guidance="sum")
 
 
 # --- a region in words ---------------------------------------------------------------------------

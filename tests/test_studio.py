@@ -162,7 +162,7 @@ def test_a_picture_without_content_or_style_is_refused(facts):
 
 
 def test_code_and_command_run_as_they_are_shown_and_paint_what_was_chosen(folder):
-    own = keep_upload("my cat's.png", png())
+    own = keep_upload("my cat's.png", png(96, 80))
     masks = {"masks": ("ellipse 20 20 80 80 soft 5", "rest"), "style_masks": ("rectangle 0 0 50 100", None)}
     layers = {"relu1_1": 1.0}  # on the deeper maps of so small a picture, nothing is left of a region
     chosen = replace(TWO, content=own, recipe="kit", more={"tv_weight": 0.1, "style_layers": layers}, **masks)

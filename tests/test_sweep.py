@@ -405,12 +405,13 @@ def path_of_tests(monkeypatch):
 def test_a_process_that_dies_costs_only_its_own(tmp_path, path_of_tests):
     innocent = [("return", n) for n in range(4)]
     deeds = [("die", f"{tmp_path}/a"), ("raise", "no paint"), ("die once", f"{tmp_path}/b"), ("interrupt", 9)]
-    found = dict(here(act, [*deeds, *innocent, ("threads", 0)], processes=2, threads=3))
+    found = dict(here(act, [*deeds, *innocent, ("threads", 0), ("hand back", 0)], processes=2, threads=3))
     assert [found[deed] for deed in innocent] == [Outcome(n) for _, n in innocent]
     assert found["raise", "no paint"] == Outcome(None, "ValueError: no paint")
     assert found[deeds[2]] == Outcome(f"{tmp_path}/b"), "tried once more"
     assert found[deeds[0]].died and "its process was ended by signal 9" in found[deeds[0]].failure
     assert found["interrupt", 9] == Outcome(9) and found["threads", 0] == Outcome(3)
+    assert not found["hand back", 0].died and "pickle" in found["hand back", 0].failure
 
 
 @pytest.mark.slow

@@ -441,17 +441,22 @@ def test_an_interrupt_in_the_midst_of_an_evaluation_loses_nothing(content, style
     assert torch.equal(nst.stylize(content, style, checkpoint=path, **options).image, whole.image)
 
 
-@pytest.mark.parametrize("precision", ["float32", "mixed"])
-@pytest.mark.parametrize("less", [3, 5, 8])
-def test_a_run_that_has_made_more_than_it_is_now_given_ends_where_it_stands(content, style, tmp_path, less, precision):
-    options = {**SMALL, "checkpoint": tmp_path / "state.pt", "precision": precision}
-    for progress in Transfer(content, [style], **{**options, "evaluations": 30}):
-        if progress.evaluations > 7:
+@pytest.mark.parametrize("options", [{}, {"precision": "mixed"}, {"pyramid": ((32, 10),)}])
+@pytest.mark.parametrize(("at", "less"), [(19, 5), (29, 12)])
+def test_a_run_is_not_given_less_than_it_has_made(content, style, tmp_path, at, less, options):
+    """A picture of 29 evaluations would say that it was painted by 12, and those would paint another."""
+    given = {**SMALL, "checkpoint": tmp_path / "state.pt", "precision": "float32", **options}
+    for progress in Transfer(content, [style], **{**given, "evaluations": 30}):
+        if progress.evaluations > at:
             break
-    result = nst.stylize(content, style, **{**options, "evaluations": less})
-    points = [(line.size, line.iteration, line.evaluations, line.loss) for line in result.history]
-    rest = less if precision == "mixed" else 0  # the part in float32 was still to come
-    assert len(set(points)) == len(points) and result.evaluations <= progress.evaluations + rest
+    before = given["checkpoint"].read_bytes()
+    with pytest.raises(nst.InputError, match=r"belongs to a run that made \d+ evaluations already"):
+        nst.stylize(content, style, **{**given, "evaluations": less})
+    assert given["checkpoint"].read_bytes() == before
+    result = nst.stylize(content, style, **{**given, "evaluations": 30})
+    points = [(line.size, line.evaluations, line.loss) for line in result.history]
+    assert len(set(points)) == len(points)
+    assert result.facts["evaluations"] == 30 + sum(n for _, n in options.get("pyramid", ()))
 
 
 def test_a_checkpoint_is_not_resumed_in_another_precision(content, style, tmp_path):

@@ -77,6 +77,19 @@ def test_a_callback_that_fails_is_shown_and_loses_no_other_job(worker, capsys):
     assert worker.wait(10) and done == [1] and "ZeroDivisionError" in capsys.readouterr().err
 
 
+def test_where_no_thread_is_to_be_had_the_next_job_runs(worker, monkeypatch):
+    def refuse(self):
+        raise RuntimeError("can't start new thread")
+
+    with monkeypatch.context() as patch, pytest.raises(RuntimeError, match="new thread"):
+        patch.setattr(threading.Thread, "start", refuse)
+        worker.start(lambda stop: None)
+    assert not worker.busy
+    done = []
+    worker.start(lambda stop: done.append(1))
+    assert worker.wait(10) and done == [1]
+
+
 def test_a_stop_drops_what_waits(worker):
     begun, done = threading.Event(), []
     worker.start(lambda stop: patient(begun, stop))

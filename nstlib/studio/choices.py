@@ -111,7 +111,7 @@ class Choices:
         made |= {name: getattr(self, name) for name in MASKS if any(getattr(self, name))}
         # One value per style, of a picture that had as many.
         count = len(self.styles)
-        guided = any(self.masks) or any(self.style_masks)
+        guided = any(self.masks)
         more = {n: v for n, v in self.more.items() if n not in PER_STYLE or len(v) == count}
         made |= {n: v for n, v in more.items() if guided or n != "guidance"}
         return made | self.given_layers(made.get("style_layers") or base.on(self.backbone).style_layers)
