@@ -16,6 +16,7 @@ import torch
 from .backbone import Backbone
 from .engine import Engine, View
 from .errors import InputError
+from .loss import LOOKED_AT
 from .recipe import Recipe
 from .style import STATISTICS
 
@@ -27,6 +28,7 @@ Size = tuple[int, int]  # height, width
 AMPLE = 1.3  # what a run takes that lets the allocator keep what is freed, over what it uses
 PIXEL = 12  # bytes of one in three channels of float32
 ON_THE_WAY = 1.5  # measured: what making the targets takes over what the maps take, for copies in other layouts
+LIKENESSES = 6  # measured: tables of the likeness of positions that live at once, on the way back through it
 OTHER_IMAGES = 14  # beside the optimiser's memory: its trial points, gradients, the pictures of steps
 LARGEST, STRIDE = 16384, 32  # pixels: where the search for a size that fits begins, and how it goes down
 Shapes = Callable[[int], tuple[Size, Sequence[Size]] | None]  # a size → those of result and styles; None: too small
@@ -73,7 +75,31 @@ class Needs:
             history: how many moves L-BFGS remembers.
         """
         kept = 2 * history + 2 if self.recipe.optimizer == "lbfgs" else 4
-        return PIXEL * prod(size) * (kept + OTHER_IMAGES) + self.statistic.copies * self.widest(size) + self.weights
+        images = PIXEL * prod(size) * (kept + OTHER_IMAGES)
+        compared = self.statistic.copies * self.widest(size) + self.statistic.block + self.likeness(size)
+        return images + compared + self.weights
+
+    def likeness(self, size: Size) -> int:
+        """Bytes that comparing positions with others takes, where the content is compared so.
+
+        Args:
+            size: of the result, (height, width) in pixels.
+        """
+        if self.recipe.content_reduction != "similarity" or not self.recipe.content_weight:
+            return 0
+        maps = (self.backbone.architecture.map_size(layer, size) for layer in self.recipe.content_layers)
+        return LIKENESSES * 4 * LOOKED_AT * max(height * width for _, height, width in maps)
+
+    def run(self, size: Size, history: int, maps: float) -> int:
+        """Bytes of an evaluation, or of the copy of the optimiser's memory that is made at the end, whichever is more.
+
+        Args:
+            size: of the result, (height, width) in pixels.
+            history: how many moves L-BFGS remembers.
+            maps: bytes for the network's maps.
+        """
+        copied = PIXEL * prod(size) * 2 * history if self.recipe.optimizer == "lbfgs" else 0
+        return self.images(size, history) + int(max(maps, copied))
 
     @property
     def weights(self) -> int:
@@ -113,7 +139,7 @@ class Needs:
             size: of the result, (height, width) in pixels.
             styles: those of the style pictures.
         """
-        run = self.images(size, min(3, self.recipe.history)) + self.engine.least(size)
+        run = self.run(size, min(3, self.recipe.history), self.engine.least(size))
         return self.targets(size, styles) + max([run, *map(self.describe, styles)])
 
     def taken(self, size: Size, styles: Sequence[Size], budget: Budget) -> int:
@@ -124,7 +150,7 @@ class Needs:
             styles: those of the style pictures.
             budget: made by `divide`.
         """
-        run = self.images(size, budget.history) + min(budget.maps, self.engine.bytes(size))
+        run = self.run(size, budget.history, min(budget.maps, self.engine.bytes(size)))
         used = self.targets(size, styles) + max([run, *map(self.describe, styles)])
         return int(AMPLE * used) if budget.ample else used
 
@@ -142,10 +168,9 @@ class Needs:
         """
         left = int(memory) - self.targets(size, styles)
         for ample, history in self.ways():
-            images = self.images(size, history)
-            maps = int(AMPLE * self.engine.bytes(size)) if ample else self.engine.least(size)
-            if images + maps <= left and all(self.describe(style) <= left for style in styles):
-                return Budget(left - images, history, ample)
+            maps = AMPLE * self.engine.bytes(size) if ample else self.engine.least(size)
+            if self.run(size, history, maps) <= left and all(self.describe(style) <= left for style in styles):
+                return Budget(left - self.images(size, history), history, ample)
         raise InputError(self.refusal(size, styles, memory, at))
 
     def ways(self) -> Iterator[tuple[bool, int]]:
@@ -194,7 +219,7 @@ class Needs:
             own = size, size
             if not fast:
                 return self.least(own) <= memory
-            run = self.images(own, min(10, self.recipe.history)) + AMPLE * self.engine.bytes(own)
+            run = self.run(own, min(10, self.recipe.history), AMPLE * self.engine.bytes(own))
             return self.targets(own, []) + run <= memory
 
         return next(filter(fits, range(LARGEST, 0, -STRIDE)), 0)

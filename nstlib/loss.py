@@ -42,6 +42,7 @@ __all__ = [
 ]
 
 # The power of the features' (or pixels') scale that each grows with.
+LOOKED_AT = SAMPLE // 4  # positions that all others are compared with, where the content is their likeness
 CONTENT_REDUCTIONS = {"mean": 2, "sum": 2, "relative": 0, "similarity": 0}
 TV_KINDS = {"l1": 1, "l2": 2, "isotropic": 1, "nine-point": 2}
 TV_REDUCTIONS = ("sum", "mean")
@@ -116,7 +117,7 @@ def self_similarity(features: Tensor) -> Tensor:
         features: (1, N, H, W).
     """
     unit = directed(positions(features))
-    far = 1 - unit[:, sample(unit.shape[1], unit.device, SAMPLE // 4)].T @ unit
+    far = 1 - unit[:, sample(unit.shape[1], unit.device, LOOKED_AT)].T @ unit
     return far / far.sum(1, keepdim=True).clamp_min(1e-6)
 
 

@@ -53,6 +53,7 @@ __all__ = [
 ]
 
 SAMPLE = 1024  # positions that stand for a whole map, where all with all would be too many
+PAIRS = 2**22  # of patches that are compared at once
 MOSTLY = 0.5  # of what a position sees: if no position sees more of a region, the region is lost on its map
 
 
@@ -283,14 +284,15 @@ def quantile_square(value: Tensor, target: Tensor) -> Tensor:
     return (value - target).square().mean()
 
 
-def nearest_patch(value: Tensor, target: Tensor, rows: int = 2048) -> Tensor:
+def nearest_patch(value: Tensor, target: Tensor, rows: int | None = None) -> Tensor:
     """Mean square distance of each patch to its best match by cosine in the style (Li & Wand 2016, equations 2, 3).
 
     Args:
         value: the image's `patches` (P, 9 N).
         target: the style's (P', 9 N).
-        rows: patches that are compared with all others at once; fewer take less memory.
+        rows: patches that are compared with all others at once; fewer take less memory. None for `PAIRS` pairs.
     """
+    rows = rows or max(1, PAIRS // len(target))
     unit = F.normalize(target, dim=1)
     with torch.no_grad():  # the choice of the match has no gradient; cosine with a unit length needs only one norm
         best = torch.cat([(part @ unit.T).argmax(1) for part in value.split(rows)])  # (P,)
@@ -662,6 +664,7 @@ class Statistic:
         power: the power of the features' scale that the distance grows with; None where it adds several.
         is_mean: whether `describe` is a mean over positions, so that the parts of a map can be described one by one.
         copies: where it is not: how many times the map it holds, in float32, at its worst moment.
+        block: where it is not: bytes of what it compares at once, whatever the map.
         kept: how many times the map a target takes.
         least: rows and columns that a map must have.
         regional: where it is a mean: a map and its `Regions` → the descriptions of these regions, side by side; None if
@@ -676,6 +679,7 @@ class Statistic:
     power: int | None
     is_mean: bool = False
     copies: int = 0
+    block: int = 0
     kept: int = 0
     least: int = 2
     regional: Callable[[Tensor, Regions], Tensor] | None = None
@@ -797,6 +801,7 @@ STATISTICS: dict[str, Statistic] = {
             "Li & Wand 2016, Markov random field",
             power=2,
             copies=30,
+            block=4 * PAIRS,
             kept=9,
             least=3,
         ),

@@ -267,9 +267,13 @@ def paint_stage(plan: Plan, run: Run, threads: Threads, checkpoint: Path | None)
             if step.stop:
                 close_stage(plan, run, step)
             if checkpoint and (step.stop or now - saved > CHECKPOINT_SECONDS):
-                run.state = run.state if step.stop else step.state()
+                if not step.stop:
+                    run.state = None  # the copy before, which may be large
+                    run.state = step.state()
                 try_checkpoint(run, plan, checkpoint)
                 saved = now
+                if not step.stop:
+                    run.state = None  # the optimiser goes on from its own
             yield progress
     finally:
         if step is not None and not step.stop:  # left before its end
@@ -332,6 +336,7 @@ def close_stage(plan: Plan, run: Run, step: Step) -> None:
     """
     if step.broken or run.stage == len(plan.stages) - 1:
         run.stop = step.stop
+        run.state = None
         run.state = None if step.broken else step.state()
     else:
         run.budgets.append(plan.stages[run.stage].evaluations)

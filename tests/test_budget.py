@@ -4,10 +4,12 @@ import os
 import re
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import torch
+from plain import LiveBytes
 
 import nstlib as nst
 from nstlib.budget import Needs
@@ -43,7 +45,7 @@ def needs_of(plan):
 def least_memory(plan, history):
     """The fewest bytes with which a run can remember so many moves."""
     needs, (size, styles) = needs_of(plan), sizes(plan)
-    run = needs.images(size, history) + needs.engine.least(size)
+    run = needs.run(size, history, needs.engine.least(size))
     return needs.targets(size, styles) + max([run, *map(needs.describe, styles)])
 
 
@@ -54,6 +56,28 @@ def test_what_is_accepted_runs(precision, rng):
     options = {**LIMITED, "size": 160, "evaluations": 2, "precision": precision}
     memory = least_memory(prepare(content, [style], **options), 10)
     assert len(nst.stylize(content, style, memory=memory, **options).history) > 1
+
+
+@pytest.mark.parametrize(
+    ("size", "options"),
+    [
+        (128, {"content_reduction": "similarity", "content_layers": "relu1_1"}),
+        (96, {"content_reduction": "similarity"}),
+        (96, {"statistic": "patches", "style_layers": "relu1_1"}),
+        (64, {"history": 60, "evaluations": 80}),
+        (64, {"history": 60, "evaluations": 80, "checkpoint": "state.pt"}),
+        (128, {"optimizer": "adam", "average": 0.9}),
+    ],
+)
+def test_a_run_takes_what_was_foretold(size, options, rng, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("nstlib.transfer.CHECKPOINT_SECONDS", 0.0)
+    content, style = (torch.rand(1, 3, size, size, generator=rng) for _ in range(2))
+    checkpoint = options.pop("checkpoint", None)
+    plan = prepare(content, [style], **{**LIMITED, "size": size, **options})
+    with LiveBytes() as measured:
+        carry_out(plan, checkpoint and tmp_path / checkpoint)
+    assert measured.most <= needs_of(plan).taken(*sizes(plan), replace(plan.budget, ample=False)) * 1.05
 
 
 def test_with_little_memory_fewer_moves_are_remembered(content, style, monkeypatch):
