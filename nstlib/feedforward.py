@@ -158,7 +158,7 @@ def train_style_network(
         size: pixels of a crop's side, and of the style's longer one.
         rate: the highest.
         content_weight: of the content against the style, as in a recipe.
-        network: to go on with; a new one if None.
+        network: to go on with, which is changed; a new one if None.
         seed: of the network's start and of the crops.
         device: "auto", "cpu", "cuda", "mps".
 

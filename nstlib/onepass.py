@@ -165,7 +165,7 @@ def one_pass(
         content: a picture as `load_image` takes it.
         style: the same, or a list of several.
         method: of `METHODS`: "wct" exchanges mean and covariance of a layer, "adain" mean and deviation.
-        strength: 0 gives back the content, as well as it can be decoded, 1 all of the style.
+        strength: 0 gives back the content as the decoders know it, without what is small, 1 all of the style.
         shares: one number ≥ 0 for each of several styles; equal ones if None.
         masks: where in the content each style paints, as for `stylize`: pictures, regions, "alpha", "rest" or None.
         style_masks: what of each style picture is style, likewise.

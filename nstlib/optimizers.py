@@ -161,13 +161,30 @@ class Evaluator:
         if hasattr(self.objective, "value_and_gradient"):
             total, terms, gradient = self.objective.value_and_gradient(image)
         else:
-            total, terms = self.objective(image.requires_grad_())
+            total, terms = self.differentiated(image.requires_grad_())
             (gradient,) = torch.autograd.grad(total, image)
         self.count += 1
         terms = {name: torch.as_tensor(value, device=x.device).detach() for name, value in terms.items()}
         self.unit = self.unit or unit_of(gradient)
         gradient = gradient.reshape(-1)
         return total.detach(), terms, gradient if self.unit == 1 else gradient * self.unit
+
+    def differentiated(self, image: Tensor) -> tuple[Tensor, Mapping[str, Any]]:
+        """What a plain function makes of an image: a total with a gradient, and its terms.
+
+        Args:
+            image: (1, 3, H, W), whose gradient is asked for.
+
+        Raises:
+            InputError: it makes something else.
+        """
+        with torch.enable_grad():
+            made = self.objective(image)
+        if not (isinstance(made, tuple) and len(made) == 2 and isinstance(made[1], Mapping)):
+            raise InputError(f"the objective gave a {type(made).__name__}: give (total, terms), with {{}} for no terms")
+        if not (isinstance(made[0], Tensor) and made[0].requires_grad):
+            raise InputError("the objective's total has no gradient: compute it from the image, by torch alone")
+        return made
 
     def report(
         self,

@@ -39,6 +39,7 @@ __all__ = ["Transfer", "carry_out", "paint", "reconstruct_content", "reconstruct
 
 CHECKPOINT_SECONDS = 30.0
 HALF_A_LEVEL = 0.5 / 255  # a change that no picture of 8 bits shows
+OF_THE_NEWEST = "the loss that is told is of the newest image; the picture is a running mean of all"
 Path_ = str | os.PathLike[str]
 
 
@@ -442,7 +443,7 @@ def collect(plan: Plan, run: Run, stopped: Stop = Stop.LEFT) -> Result:
         run.seconds,
         str(plan.device),
         stopped,
-        (*plan.notes, *filter(None, (run.trouble, run.note))),
+        (*plan.notes, *filter(None, (OF_THE_NEWEST if plan.recipe.average else "", run.trouble, run.note))),
         facts,
         unchanged and plan.recipe.color != "only",
         run.trouble,

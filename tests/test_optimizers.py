@@ -601,6 +601,30 @@ def test_lbfgs_keeps_no_more_than_its_history(rng):
     assert last.state()["S"].shape == last.state()["Y"].shape == (4, 12)
 
 
+@BOTH
+@pytest.mark.parametrize(
+    ("objective", "says"),
+    [
+        (lambda x: x.sum(), r"gave a Tensor: give \(total, terms\)"),
+        (lambda x: (x.sum(), 1.0), "give .total, terms."),
+        (lambda x: (x.detach().sum(), {}), "total has no gradient"),
+        (lambda x: (float(x.sum().detach()), {}), "total has no gradient"),
+    ],
+)
+def test_an_objective_that_is_none_is_told(name, objective, says, rng):
+    with pytest.raises(InputError, match=says):
+        next(optimize(objective, start(rng), name))
+
+
+@BOTH
+def test_an_objective_is_differentiated_where_nothing_else_is(name, rng):
+    image = start(rng)
+    *_, outside = optimize(function_of(rosenbrock), image, name, evaluations=5)
+    with torch.no_grad():
+        *_, inside = optimize(function_of(rosenbrock), image, name, evaluations=5)
+    assert torch.equal(inside.image, outside.image)
+
+
 @pytest.mark.parametrize("given", ["lbgfs", "LBFGS", "sgd"])
 def test_an_unknown_optimizer_is_refused_before_any_work(given, rng):
     hint = {"lbgfs": "did you mean 'lbfgs'? "}.get(given, "")

@@ -137,6 +137,11 @@ def test_colours_only_paint_nothing(content, style):
     assert torch.allclose(result.image, recolor(content, plan.styles[0].pixels).clamp(0, 1), atol=1e-6)
 
 
+def test_of_a_running_mean_the_loss_told_is_another(content, style):
+    made = [nst.stylize(content, style, optimizer="adam", average=mean, **SMALL).notes for mean in (0.0, 0.9)]
+    assert ["of the newest image" in " ".join(notes) for notes in made] == [False, True]
+
+
 def test_a_checkpoint_of_another_mask_is_refused(content, style, tmp_path):
     options = {**SMALL, "style_layers": "relu1_1", "checkpoint": tmp_path / "state.pt"}
     nst.stylize(content, style, masks=LEFT, **options)

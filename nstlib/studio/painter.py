@@ -244,6 +244,8 @@ class Painter:
             stop: asks to stop.
         """
         plan, run, known = canvas.plan, canvas.run, len(canvas.run.history)
+        if plan.device.type == "cuda":
+            self.sketcher.wait()  # what else is done there while a graph is captured would break it
         self.canvas = canvas
         self.watcher.began(canvas)
         why, loop, saved = Stop.LEFT, paint(plan, run), time.monotonic()
