@@ -196,14 +196,26 @@ def mark(notebook: NotebookNode) -> None:
 
 
 def tidy(notebook: NotebookNode) -> None:
-    """Take out what a run leaves behind: times, widgets that live no more, and places where runs showed themselves."""
+    """Take out what a run leaves behind: times, widgets that live no more, places where runs showed themselves, and
+    where a slow one's printed text was torn."""
     notebook.metadata.pop("widgets", None)
     notebook.metadata.language_info = {"name": "python"}
     for cell in notebook.cells:
         cell.metadata.pop("execution", None)
         if cell.cell_type == "code":
             data = ((output, output.get("data")) for output in cell.outputs)
-            cell.outputs = [output for output, kinds in data if kinds is None or (kinds and VIEW not in kinds)]
+            cell.outputs = joined([output for output, kinds in data if kinds is None or (kinds and VIEW not in kinds)])
+
+
+def joined(outputs: list[NotebookNode]) -> list[NotebookNode]:
+    """Outputs, with printed text that follows printed text of the same stream in one."""
+    made: list[NotebookNode] = []
+    for output in outputs:
+        if made and output.output_type == "stream" == made[-1].output_type and output.name == made[-1].name:
+            made[-1].text += output.text
+        else:
+            made.append(output)
+    return made
 
 
 # --- the student edition -------------------------------------------------------------------------

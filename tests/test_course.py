@@ -455,12 +455,16 @@ def test_stamp_takes_out_what_a_run_leaves_behind(folder):
     notebook.cells[1].metadata["execution"] = {"iopub.status.busy": "2026-01-01T00:00:00Z"}
     view = {"application/vnd.jupyter.widget-view+json": {"model_id": "gone"}, "text/plain": "VBox()"}
     left = [new_output("display_data", data=data) for data in ({}, view, {"text/html": "<p>stays</p>"})]
-    notebook.cells[1].outputs = left
+    torn = [
+        new_output("stream", name=name, text=text) for name, text in (("stdout", "a"), ("stdout", "b"), ("stderr", "c"))
+    ]
+    notebook.cells[1].outputs = left + torn
     (folder / NAME).write_text(course.written(notebook), encoding="utf-8")
     assert course.stamp(folder) == [NAME]
     stamped = course.read(folder / NAME)
     assert "widgets" not in stamped.metadata and "execution" not in stamped.cells[1].metadata
-    assert stamped.cells[1].outputs == left[2:]
+    kept, *printed = stamped.cells[1].outputs
+    assert [kept] == left[2:] and [(one.name, one.text) for one in printed] == [("stdout", "ab"), ("stderr", "c")]
 
 
 # --- honest minutes ------------------------------------------------------------------------------
