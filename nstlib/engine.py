@@ -247,7 +247,7 @@ class Through(torch.autograd.Function):
     @staticmethod
     def backward(ctx: FunctionCtx, gradient: Tensor | None, *slopes: Tensor) -> tuple[Tensor | None, ...]:
         (x,) = ctx.saved_tensors
-        whole, among = None, ctx.scale and ctx.scale.copy()
+        whole = among = None
         for band, tape in zip(reversed(ctx.bands), reversed(ctx.tapes), strict=True):
             if x is not None:
                 walk(band, x, ctx.views, [None] * len(slopes), tape, ctx.shrunk)

@@ -537,6 +537,7 @@ class History:
         self.S, self.Y = image.new_zeros(size + 1, image.numel()), image.new_zeros(size + 1, image.numel())
         self.sy, self.yy = np.zeros((size + 1, size + 1)), np.zeros((size + 1, size + 1))
         self.order: list[int] = []
+        self.proposed: Tensor | None = None  # x of the pair on trial
 
     @property
     def spare(self) -> int:
@@ -544,7 +545,7 @@ class History:
         return (self.order[-1] + 1) % len(self.S) if self.order else 0
 
     def clear(self) -> None:
-        self.order = []
+        self.order, self.proposed = [], None
 
     def propose(self, x: Tensor, x_before: Tensor, gradient: Tensor, gradient_before: Tensor) -> None:
         """Write s and y of a move on trial.
@@ -555,6 +556,9 @@ class History:
             gradient: at x (n,).
             gradient_before: at x_before (n,).
         """
+        if x is self.proposed:  # the last trial, which is mostly the one that is taken
+            return
+        self.proposed = x
         torch.sub(x, x_before, out=self.S[self.spare])
         torch.sub(gradient, gradient_before, out=self.y)
         self.Y[self.spare] = self.smoothing(self.y)
