@@ -106,7 +106,7 @@ def test_the_photograph_and_the_painting_are_the_corners():
     photograph, painting = judged.pictures
     seen, best = photograph.opinions["pocket"], painting.opinions["pocket"]
     assert seen.style == pytest.approx(0, abs=2e-3) and seen.content < 1e-3 and abs(photograph.colour) < 2e-3
-    assert best.style > 0.995 and best.effect > seen.effect + 30 and painting.colour > 0.995
+    assert best.style > 0.995 and best.effect > seen.effect + 20 and painting.colour > 0.995
     assert painting.detail == pytest.approx(1, abs=5e-3)
     assert any("stretched" in note for note in judged.notes)
 
@@ -118,9 +118,9 @@ def test_a_result_is_judged_like_its_file(size, tmp_path):
     given = painted, tmp_path / "a.png", painted.image, nst.load_image(tmp_path / "a.png")
     first, *others = nst.judge("content/harbour", "style/mosaic", *given, size=size, networks=["pocket"]).pictures
     for other in others:
-        for name in ("style", "content", "effect"):
+        for name, most in {"style": 5e-3, "content": 5e-3, "effect": 0.05}.items():
             own, its = (getattr(one.opinions["pocket"], name) for one in (first, other))
-            assert its == pytest.approx(own, abs=5e-3), name
+            assert its == pytest.approx(own, abs=most), name
         assert (other.colour, other.detail) == pytest.approx((first.colour, first.detail), abs=5e-3)
 
 
