@@ -128,7 +128,7 @@ class Evaluator:
         self.objective, self.shape, self.began = objective, image.shape, time.perf_counter()
         self.count: int = state["evaluations"] if state else 0
         self.unit: float = state.get("unit", 1.0) if state else 0.0  # not known yet
-        # The last step that was made, and that which the optimiser's memory belongs to (None while it changes). Weakly:
+        # The last step that was made, and that which the optimiser's memory belongs to. Weakly:
         # a step knows its evaluator, and a circle of them would hold all of that memory long after the run.
         self.made: ref[Step] | None = None
         self.newest: ref[Step] | None = None
@@ -230,7 +230,7 @@ def unit_of(gradient: Tensor) -> float:
     largest = float(gradient.abs().max())
     if not 0 < largest < math.inf or 1e-9 < largest < 1e9:
         return 1.0
-    return 2.0 ** -round(math.log2(largest))
+    return 2.0 ** -max(-126, min(126, round(math.log2(largest))))  # a number of float32, too
 
 
 def to_host(total: Tensor, terms: Mapping[str, Tensor], *more: Tensor) -> tuple[float, dict[str, float], list[float]]:
@@ -581,9 +581,9 @@ class History:
             least: cosine of the angle of s and y, above which a pair is remembered.
         """
         new, rows = self.spare, len(sy)
-        if not (
-            yy[new] > 0 and sy[new] > max(least * math.sqrt(ss * yy[new]), sys.float_info.min)
-        ):  # or 1 / s·y is inf
+        # Near 0, 1 / s·y or 1 / y·P y would overflow.
+        told = yy[new] > 0 and sy[new] > max(least * math.sqrt(ss * yy[new]), sys.float_info.min)
+        if not told:
             return self.order
         self.sy[:rows, new], self.yy[:rows, new], self.yy[new, :rows] = sy, yy, yy  # where no other pair's are
         return [*self.order, new][-len(self.S) + 1 :]

@@ -15,7 +15,20 @@ from torch.optim.adam import adam as torch_adam
 from torch.optim.lbfgs import LBFGS
 
 from nstlib.errors import InputError
-from nstlib.optimizers import OPTIMIZERS, Evaluator, History, Step, Stop, adam, lbfgs, look, look_along, optimize, wolfe
+from nstlib.optimizers import (
+    OPTIMIZERS,
+    Evaluator,
+    History,
+    Step,
+    Stop,
+    adam,
+    lbfgs,
+    look,
+    look_along,
+    optimize,
+    unit_of,
+    wolfe,
+)
 from nstlib.spectrum import Smoothing
 
 BOTH = pytest.mark.parametrize("name", OPTIMIZERS)
@@ -721,6 +734,13 @@ def test_gradients_whose_squares_are_no_numbers_in_single_precision_lead_the_sam
     assert torch.equal(last.image, plain[-1].image) and last.loss == made[-1].loss
 
 
+def test_the_unit_is_a_number_of_single_precision():
+    for largest in (1e-45, 3e38):
+        unit = torch.tensor(unit_of(torch.tensor([0.0, largest])))
+        assert 0 < unit < math.inf
+    assert unit_of(torch.tensor([math.nan])) == unit_of(torch.tensor([math.inf])) == unit_of(torch.zeros(2)) == 1
+
+
 @pytest.mark.parametrize("operation", ["addcdiv", "Tensor.addcmul_", "Tensor.sqrt_", "Tensor.clamp"])
 def test_adam_that_is_interrupted_in_the_midst_of_a_move_goes_on_exactly(operation, rng, monkeypatch):
     start = torch.rand(SHAPE, generator=rng)
@@ -739,17 +759,11 @@ def test_adam_that_is_interrupted_in_the_midst_of_a_move_goes_on_exactly(operati
     monkeypatch.setattr(place, name, trap)
     made = []
     with pytest.raises(KeyboardInterrupt):
-        made.extend(iter_into(made, optimize(function_of(bowl()), start, "adam", **options)))
+        for step in optimize(function_of(bowl()), start, "adam", **options):
+            made.append(step)
     newest = made[-1].newest()
     rest = list(optimize(function_of(bowl()), start, "adam", state=newest.state(), **options))
     assert newest.evaluations + len(rest) == 30 and torch.equal(rest[-1].image, whole[-1].image)
-
-
-def iter_into(made, steps):
-    """Put steps into a list as they come."""
-    for step in steps:
-        made.append(step)
-    return []
 
 
 def test_single_precision_is_as_good_as_it_can_be(rng):
