@@ -261,6 +261,7 @@ def paint_stage(plan: Plan, run: Run, threads: Threads, checkpoint: Path | None)
     try:
         for step in threads.watch(steps):
             now = time.perf_counter()
+            run.state = None  # the optimiser goes on from its own, and what it began with may be large
             run.seconds, run.note = before + now - began, threads.note or run.note
             keep(run, step, stage, plan.recipe, first=first)
             first = False
@@ -268,13 +269,8 @@ def paint_stage(plan: Plan, run: Run, threads: Threads, checkpoint: Path | None)
             if step.stop:
                 close_stage(plan, run, step)
             if checkpoint and (step.stop or now - saved > CHECKPOINT_SECONDS):
-                if not step.stop:
-                    run.state = None  # the copy before, which may be large
-                    run.state = step.state()
-                try_checkpoint(run, plan, checkpoint)
+                write_down(plan, run, step, checkpoint)
                 saved = now
-                if not step.stop:
-                    run.state = None  # the optimiser goes on from its own
             yield progress
     finally:
         if step is not None and not step.stop:  # left before its end
@@ -327,6 +323,23 @@ def keep(run: Run, step: Step, stage: Stage, recipe: Recipe, *, first: bool) -> 
         run.history.append(record)
 
 
+def write_down(plan: Plan, run: Run, step: Step, checkpoint: Path) -> None:
+    """Write where a run stands; of a stage that goes on, its state is held no longer than that takes.
+
+    Args:
+        plan: what is carried out.
+        run: where it stands.
+        step: the last one.
+        checkpoint: the file.
+    """
+    if step.stop:
+        try_checkpoint(run, plan, checkpoint)
+        return
+    run.state = step.state()
+    try_checkpoint(run, plan, checkpoint)
+    run.state = None
+
+
 def close_stage(plan: Plan, run: Run, step: Step) -> None:
     """Stand at the next stage; or, after the last and where numbers broke down, at the run's end.
 
@@ -337,7 +350,6 @@ def close_stage(plan: Plan, run: Run, step: Step) -> None:
     """
     if step.broken or run.stage == len(plan.stages) - 1:
         run.stop = step.stop
-        run.state = None
         run.state = None if step.broken else step.state()
     else:
         run.budgets.append(plan.stages[run.stage].evaluations)
@@ -345,7 +357,7 @@ def close_stage(plan: Plan, run: Run, step: Step) -> None:
 
 
 def leave(plan: Plan, run: Run, step: Step, checkpoint: Path | None) -> None:
-    """Remember where a run was left, in a file too; nothing more than before, in the midst of a move or without memory.
+    """Remember where a run was left, in a file too; nothing without memory, or where its last step is gone.
 
     Args:
         plan: what is carried out.
