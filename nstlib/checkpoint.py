@@ -132,8 +132,8 @@ def read_checkpoint(plan: Plan, path: str | os.PathLike[str]) -> Run:
         path: of the file.
 
     Raises:
-        InputError: the file is no checkpoint, that of another run, says in what they differ, or of one that has made
-            more evaluations than are asked for.
+        InputError: the file is no checkpoint, or that of another run (says in what they differ), or of one that has
+            made more evaluations than it is given now.
     """
     path = Path(path)
     if not path.exists():
@@ -154,8 +154,8 @@ def read_checkpoint(plan: Plan, path: str | os.PathLike[str]) -> Run:
     if spent(run, plan):
         made = evaluations_of(run.history)
         raise InputError(
-            f"the checkpoint '{path}' belongs to a run that made {made} evaluations already, in part at a scale that "
-            f"now has fewer: give more than {plan.recipe.evaluations} evaluations, or name another file"
+            f"the checkpoint '{path}' belongs to a run that made {made} evaluations already, and was given more than "
+            f"{plan.recipe.evaluations}: give as many as it was begun with, or name another file"
         )
     return run
 
