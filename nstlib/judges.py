@@ -185,7 +185,7 @@ def judge(
     notes += [f"{source}: {note}, and judged so" for source, note in seen if "transparent" in note or "style" in note]
     judged = []
     for picture, name, source in zip(loaded, labels, pictures, strict=True):
-        shape = (picture.pixels.shape[2], picture.pixels.shape[3])
+        shape = shape_of(picture.pixels)
         look_of = load_image(painting, max(shape), enlarge=True)
         beside = resize(load_image(photograph, max(shape), enlarge=True).pixels, shape)
         images, mask = (picture.pixels, beside, look_of.pixels), look_of.mask

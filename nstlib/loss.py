@@ -41,8 +41,8 @@ __all__ = [
     "tv_term",
 ]
 
-# The power of the features' (or pixels') scale that each grows with.
 LOOKED_AT = SAMPLE // 4  # positions that all others are compared with, where the content is their likeness
+# The power of the features' (or pixels') scale that each grows with.
 CONTENT_REDUCTIONS = {"mean": 2, "sum": 2, "relative": 0, "similarity": 0}
 TV_KINDS = {"l1": 1, "l2": 2, "isotropic": 1, "nine-point": 2}
 TV_REDUCTIONS = ("sum", "mean")
