@@ -371,6 +371,15 @@ def test_what_comes_in_parts_is_put_together(yours):
     assert Path("own/a_b.png").read_bytes() == data and bring.pieces == []
 
 
+def test_of_pictures_that_come_fast_none_is_passed_over(yours):
+    bring = yours.slots["content"].bring
+    for number in range(5):
+        data = base64.b64encode(photograph((number, 9, 9))).decode()
+        bring.address.value = f"data:;base64,%% data:image/png;name={number}.png;base64,{data}"
+    assert sorted(path.name for path in Path("own").glob("*.png")) == [f"{number}.png" for number in range(5)]
+    assert yours["content"] == "own/4.png"
+
+
 def test_a_cell_that_is_run_again_keeps_what_was_chosen(yours):
     upload(yours, "a.png", photograph())
     yours.slots["style"].menu.value = "style/cubist"

@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping
 from html import escape
 from typing import Any
 
-from ..errors import in_words
+from ..errors import InputError, in_words
 from ..uploads import keep_upload, pasted, uploads
 from ..worker import Worker
 
@@ -131,10 +131,13 @@ class Bring:
             self.upload.value = ()  # so that the same file can come again
 
     def entered(self, _: object = None) -> None:
-        """Keep what was pasted, or stands behind an address: that may take a while, so in a thread."""
+        """Keep what was sent, at once, so that none is passed over; what stands behind an address comes in a thread."""
         text = self.address.value
         self.address.value = ""  # which asks for the next part
-        if words := self.whole(text).split():
+        words = self.whole(text).split()
+        if all(word.startswith("data:") for word in words):
+            self.fetch(words)
+        else:
             self.fetcher.start(lambda stop: self.fetch(words), failed=self.failed)
 
     def whole(self, text: str) -> str:
@@ -162,7 +165,12 @@ class Bring:
         for word in words:
             if not word.startswith("data:"):
                 self.said("Fetching the picture …")
-            self.take(*pasted(word))
+            try:
+                name, data = pasted(word)
+            except InputError as error:
+                self.failed(in_words(error))
+            else:
+                self.take(name, data)
 
     def take(self, name: str, data: bytes) -> None:
         """Keep a picture and hand it on; what is wrong with it becomes words.
