@@ -93,9 +93,12 @@ def content_loss(features: Tensor, target: Tensor, reduction: str = "mean") -> T
             ‖F - P‖² / ‖P‖², which means the same on every layer and network; "similarity", see `self_similarity`.
 
     Raises:
-        InputError: another reduction.
+        InputError: another reduction, or maps of two shapes.
     """
     choose("reduction", reduction, CONTENT_REDUCTIONS)
+    if features.shape != target.shape:
+        shapes = " and ".join("×".join(map(str, each.shape)) for each in (features, target))
+        raise InputError(f"maps of {shapes} cannot be compared: give pictures of one size, and maps of one layer")
     dtype = torch.promote_types(features.dtype, torch.float32)
     features, target = features.to(dtype), target.to(dtype)
     if reduction == "relative":

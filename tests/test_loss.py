@@ -102,6 +102,15 @@ def test_content_gradient_is_that_of_finite_differences(reduction, rng, check_gr
     check_gradient(lambda f: content_loss(f, target, reduction), start)
 
 
+@pytest.mark.parametrize("reduction", CONTENT_REDUCTIONS)
+def test_maps_of_two_shapes_are_refused(reduction, rng):
+    """torch would spread one over the other, or fail with a word about dimensions."""
+    features = torch.rand(1, 3, 6, 5, generator=rng)
+    for target in (features[:, :1], features[..., :1], features[..., :4, :]):
+        with pytest.raises(InputError, match=r"maps of 1×3×6×5 and 1×.* cannot be compared: give pictures of one size"):
+            content_loss(features, target, reduction)
+
+
 def test_content_loss_of_half_precision_is_summed_in_single(rng):
     features, target = ((200 * torch.randn(1, 4, 16, 16, generator=rng)).half() for _ in range(2))
     assert (features - target).square().isinf().any()  # what would happen
