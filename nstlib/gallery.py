@@ -137,6 +137,16 @@ def require_picture(data: bytes) -> None:
 # --- files ---------------------------------------------------------------------------------------
 
 
+def scheme_of(text: str) -> str:
+    """What stands before the colon of an address, in small letters; "" where there is no address."""
+    return text.partition(":")[0].lower() if "://" in text or text.startswith("data:") else ""
+
+
+def is_address(text: str) -> bool:
+    """Whether a picture is fetched over the network."""
+    return scheme_of(text) in ("http", "https")
+
+
 def read_picture(text: str) -> tuple[bytes, str]:
     """What stands behind a path, an address or a name, and what to call it in messages.
 
@@ -146,10 +156,9 @@ def read_picture(text: str) -> tuple[bytes, str]:
     Raises:
         InputError: there is nothing to read, with the names that are near, or it is too large.
     """
-    scheme = text.partition(":")[0].lower() if "://" in text or text.startswith("data:") else ""
-    if scheme in ("http", "https"):
+    if is_address(text):
         return fetch(text), shown(text)
-    if scheme:
+    if scheme_of(text):
         raise InputError(f"'{shown(text)}' is no http or https address: give one, or the path of a file")
     named = not os.path.lexists(text) and (is_painting(text) or text in assets())
     path = asset(text) if named else existing(text)

@@ -33,8 +33,8 @@ from .errors import InputError, choose, one_line
 from .files import encoded, short_name, try_to_write, whole
 from .forecast import Paces, foresee
 from .frames import Way, checked_frames, read_way
-from .gallery import read_picture
-from .image import load_image, to_pil
+from .gallery import is_address, read_picture
+from .image import Picture, load_image, to_pil
 from .inputs import MASKS, alone, is_file, is_name
 from .interrupts import Stopped
 from .live import counting
@@ -81,7 +81,7 @@ class Source:
     """A picture of a pair.
 
     Attributes:
-        given: as the caller gave it; None for no content.
+        given: as the caller gave it, the picture of an address; None for no content.
         label: its path, address or name as it was given, else what it is called; "" for no content.
         data: what travels to whoever paints: the bytes of a file, or the picture.
         fingerprint: of its pixels.
@@ -104,11 +104,21 @@ class Source:
         """
         if given is None:
             return cls(None, "", None, "")
-        picture = load_image(given)
-        seen = digest(*(t for t in (picture.pixels, picture.mask) if t is not None))
         if not is_name(given):
-            return cls(given, picture.source, given, seen)
-        return cls(given, os.fspath(given), read_picture(os.fspath(given))[0], seen)
+            picture = load_image(given)
+            return cls(given, picture.source, given, fingerprint(picture))
+        label = os.fspath(given)
+        if not is_address(label):
+            return cls(given, label, read_picture(label)[0], fingerprint(load_image(given)))
+        data, name = read_picture(label)  # once: each point asks for it, and it may change
+        with told_at(name):
+            picture = replace(load_image(data), source=name)
+        return cls(picture, label, data, fingerprint(picture))
+
+
+def fingerprint(picture: Picture) -> str:
+    """Of its pixels, and of what was transparent."""
+    return digest(*(t for t in (picture.pixels, picture.mask) if t is not None))
 
 
 @dataclass(frozen=True)

@@ -131,6 +131,28 @@ def test_pictures_from_memory(pictures, painted, rng):
     assert len(painted) == 2 and again == found
 
 
+def test_what_stands_behind_an_address_is_fetched_once(pictures, painted, monkeypatch):
+    asked = []
+
+    def fetched(url):
+        asked.append(url)
+        return Path("content.png").read_bytes()
+
+    monkeypatch.setattr("nstlib.gallery.fetch", fetched)
+    address = "https://example.org/content.png"
+    found = nst.sweep({"seed": [0, 1, 2]}, [(address, "style.png")], start="noise", **QUICK)
+    assert not found.failures and asked == [address]
+    assert {point.pair[0] for point in found.points} == {read_facts(p.path)["content"] for p in found.points} == {address}
+    from_file = nst.sweep({"seed": [0]}, [("content.png", "style.png")], start="noise", **{**QUICK, "folder": "other"})
+    assert torch.equal(*(nst.load_image(one.points[0].path).pixels for one in (found, from_file)))
+
+
+def test_an_address_of_no_picture_is_named(pictures, monkeypatch):
+    monkeypatch.setattr("nstlib.gallery.fetch", lambda url: b"<html>sign in</html>")
+    with pytest.raises(InputError, match=r"at https://example.org/a.png: .*"):
+        nst.sweep({"seed": [0]}, [("https://example.org/a.png", "style.png")], **QUICK)
+
+
 # --- going on ------------------------------------------------------------------------------------
 
 
