@@ -387,7 +387,7 @@ def lbfgs(
             return
         pairs.propose(found.x, point.x, found.gradient, point.gradient)  # later trials may have taken its place
         sy, yy = found.products[:2]
-        order = pairs.with_new(sy, yy, found.moved, least=max(noise, 10 * torch.finfo(image.dtype).eps))
+        order = pairs.admit(sy, yy, found.moved, least=max(noise, 10 * torch.finfo(image.dtype).eps))
         step = report(found, iteration + 1)
         # At once, as in `adam`.
         evaluate.newest, pairs.order, point, iteration = evaluate.made, order, found, iteration + 1
@@ -569,10 +569,11 @@ class History:
         both = torch.stack((self.y, g))  # (2, n)
         return torch.stack((products(both, self.S[:rows]), products(both, self.Y[:rows])), 1).flatten(0, 1)
 
-    def with_new(self, sy: np.ndarray, yy: np.ndarray, ss: float, least: float) -> list[int]:
-        """The `order` with the pair on trial, unless its s and y are all but at right angles.
+    def admit(self, sy: np.ndarray, yy: np.ndarray, ss: float, least: float) -> list[int]:
+        """Write the products of the pair on trial, unless its s and y are all but at right angles; → the new `order`.
 
-        H must stay positive definite, and rounding or noise could have made so small an s·y.
+        H must stay positive definite, and rounding or noise could have made so small an s·y. Until `order` is set to
+        what is returned, the pair is on trial still.
 
         Args:
             sy: S·y, (rows in use,).

@@ -209,7 +209,7 @@ def two_loops(gradient, moves, changes):
 def remember(pairs, s, y, least=0.0):
     """Add a pair to a history as the loop does, from a gradient that does not matter."""
     pairs.propose(s.clone(), torch.zeros_like(s), y, torch.zeros_like(y))
-    pairs.order = pairs.with_new(*pairs.products(y)[:2].numpy(), float(s @ s), least)
+    pairs.order = pairs.admit(*pairs.products(y)[:2].numpy(), float(s @ s), least)
 
 
 def random_pairs(rng, number):

@@ -551,7 +551,7 @@ def test_an_interrupt_at_any_evaluation_keeps_a_picture_and_goes_on_exactly(cont
 
 
 @pytest.mark.parametrize(
-    "place", [(optimizers.History, "propose"), (optimizers.History, "with_new"), (optimizers.Evaluator, "report")]
+    "place", [(optimizers.History, "propose"), (optimizers.History, "admit"), (optimizers.Evaluator, "report")]
 )
 def test_an_interrupt_while_a_move_is_remembered_goes_on_exactly(content, style, monkeypatch, tmp_path, place):
     """As the last thing that such a function does, so that nobody gets what it made."""

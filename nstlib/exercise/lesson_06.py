@@ -69,7 +69,7 @@ def library_direction(g: Tensor, S: Tensor, Y: Tensor) -> Tensor:
     pairs = History(len(S), g, Smoothing(g.view(1, 1, 1, -1), 0.0))
     for s, y in zip(S, Y, strict=True):
         pairs.propose(s, torch.zeros_like(s), y, torch.zeros_like(y))
-        pairs.order = pairs.with_new(*pairs.products(g).numpy()[:2], float(s @ s), least=0.0)
+        pairs.order = pairs.admit(*pairs.products(g).numpy()[:2], float(s @ s), least=0.0)
     return pairs.direction(g, float(g @ g), *pairs.products(g).numpy()[2:])[0]
 
 
