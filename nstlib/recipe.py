@@ -198,6 +198,10 @@ class Recipe:
                     f"{name} is not in {self.backbone}; {nearest(name, layers)}Its layers: {' '.join(layers)}"
                 )
 
+    def __hash__(self) -> int:
+        values = vars(self).values()
+        return hash(tuple(frozenset(v.items()) if isinstance(v, Mapping) else v for v in values))
+
     def differences(self, base: Recipe | None = None) -> dict[str, Any]:
         """The fields that differ from another recipe's; the words about it left out.
 

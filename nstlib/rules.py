@@ -317,6 +317,8 @@ class Weighted(Rule):
             raise Unfit("a name is missing, perhaps by a comma too many; ")
         if any(not isinstance(name, str) for name in value):
             raise Unfit
+        if bare := next((name for name, weight in value.items() if weight == ""), ""):  # of a text, see `parse`
+            raise Unfit(f"{bare} has no weight and others have: give each one, as in {bare}=1; ")
         made = {name: self.weight.accept(weight) for name, weight in value.items()}
         if not any(made.values()):
             raise Unfit

@@ -108,6 +108,13 @@ def test_a_recipe_travels_to_another_process():
         assert pickle.loads(pickle.dumps(recipe)) == recipe and copy.deepcopy(recipe) == recipe
 
 
+def test_recipes_can_stand_in_a_set():
+    recipes = [*RECIPES.values(), *(Recipe.from_dict(recipe.to_dict()) for recipe in RECIPES.values())]
+    assert len(set(recipes)) == len(RECIPES)
+    one = Recipe(style_layers={"relu2_1": 1, "relu1_1": 0.5})
+    assert hash(one) == hash(Recipe(style_layers={"relu1_1": 0.5, "relu2_1": 1.0}))
+
+
 def test_a_recipe_from_data_keeps_the_rules():
     with pytest.raises(InputError, match="a recipe as data is a dictionary of fields, not list"):
         Recipe.from_dict([1])

@@ -55,7 +55,7 @@ def test_a_refusal_names_field_value_and_rule():
         ("relu2_1,relu3_3,relu2_1=3", "relu2_1 stands there twice; "),
         ("relu3_3,", "a name is missing, perhaps by a comma too many; "),
         ("relu3_3=1,,relu2_1=2", "a name is missing, perhaps by a comma too many; "),
-        ("relu3_3=1,relu2_1", "expected a layer, several, or {layer: weight}"),
+        ("relu3_3=1,relu2_1", "relu2_1 has no weight and others have: give each one, as in relu2_1=1; "),
     ],
 )
 def test_a_list_of_layers_says_where_it_slips(text, words):
