@@ -142,7 +142,9 @@ def test_what_stands_behind_an_address_is_fetched_once(pictures, painted, monkey
     address = "https://example.org/content.png"
     found = nst.sweep({"seed": [0, 1, 2]}, [(address, "style.png")], start="noise", **QUICK)
     assert not found.failures and asked == [address]
-    assert {point.pair[0] for point in found.points} == {read_facts(p.path)["content"] for p in found.points} == {address}
+    assert (
+        {point.pair[0] for point in found.points} == {read_facts(p.path)["content"] for p in found.points} == {address}
+    )
     from_file = nst.sweep({"seed": [0]}, [("content.png", "style.png")], start="noise", **{**QUICK, "folder": "other"})
     assert torch.equal(*(nst.load_image(one.points[0].path).pixels for one in (found, from_file)))
 
