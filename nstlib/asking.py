@@ -53,7 +53,7 @@ def predict(name: str, answer: object = None, *more: object) -> Asked:
       b) Its rows are shuffled.
       c) Its diagonal stays, the rest changes.
       d) All of it changes.
-    You said b. Run the next cell and see.
+    You said b. Run on and see.
     """
     return ask("predict", name, (answer, *more) if more else answer)
 

@@ -57,7 +57,7 @@ def test_what_would_take_for_ever_is_not_worked_out(text):
 
 def test_a_prediction_is_told_after_the_result():
     said = repr(nst.predict("04.shuffle", "b"))
-    assert said.endswith("You said b. Run the next cell and see.")
+    assert said.endswith("You said b. Run on and see.")
     told = repr(nst.found("04.shuffle"))
     assert WRONG in told and "Found: a) Nothing." in told and RIGHT in told
 
@@ -214,7 +214,7 @@ def test_a_click_commits_and_is_marked():
     made = nst.predict("04.shuffle").form()
     assert "status" in made.words.value and "You said" not in made.words.value
     made.buttons["b"].click()
-    assert "You said b. Run the next cell and see." in made.words.value
+    assert "You said b. Run on and see." in made.words.value
     assert [letter for letter, one in made.buttons.items() if one.description.startswith("● ")] == ["b"]
     made.buttons["c"].click()
     assert asking.ASKED["04.shuffle"].answers == ["c"] and not made.buttons["b"].description.startswith("● ")

@@ -578,7 +578,7 @@ def run_cell(page, number):
 def test_a_prediction_is_clicked_kept_and_told_after_the_result(asked):
     form = asked.locator(".nst-form-04-shuffle")
     form.get_by_role("button", name="b) Its rows are shuffled.").click()
-    form.get_by_text("You said b. Run the next cell and see.").wait_for()
+    form.get_by_text("You said b. Run on and see.").wait_for()
     assert not asked.locator(".nst-still").first.is_visible()
     run_cell(asked, 0)
     asked.locator(".nst-form-04-shuffle").get_by_role("button", name="● b) Its rows are shuffled.").wait_for()

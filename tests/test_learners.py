@@ -2,7 +2,9 @@
 
 import functools
 import math
+import re
 import sys
+from functools import partial
 
 import numpy as np
 import pytest
@@ -11,6 +13,7 @@ from scipy import linalg
 from test_exercise import whole
 from torch.nn import functional as F
 
+import nstlib as nst
 from nstlib import gram, tv_loss
 from nstlib.errors import InputError
 from nstlib.exercise import EXERCISES, Code, check, mine, program
@@ -19,7 +22,17 @@ from nstlib.exercise.program import relative
 from nstlib.exercise.values import copy
 
 RIGHT = "Right on all"
+HAS_TO = "The value is right, but has to carry a gradient: "
 NO_GRADIENT = "To paint with it, it would have to carry a gradient: "
+
+
+def off_by_one(x, kernel, padding):
+    field = F.pad(x, (padding,) * 4)
+    y, k = torch.zeros([side - len(kernel) + 1 for side in field.shape]), len(kernel)
+    for i in range(len(y) - 1):
+        for j in range(y.shape[1] - 1):
+            y[i, j] = (field[i : i + k, j : j + k] * kernel).sum()
+    return y
 
 
 def flat(features):
@@ -146,10 +159,30 @@ ANSWERS = [  # exercise, answer, what the verdict says
     ("03.selectivity", lambda r, a: abs((torch.tensor(r) * torch.exp(2j * torch.tensor(a))).sum()) / r.sum(), RIGHT),
     ("04.gram", lambda f: torch.einsum("bchw,bdhw->cd", f, f) / f[0, 0].numel(), RIGHT),
     ("04.gram", lambda f: torch.stack([torch.stack([(a * b).mean() for a in f[0]]) for b in f[0]]), RIGHT),
-    ("04.e", lambda f, t: (gram(f) - gram(t)).square().mean().item() / 4, NO_GRADIENT + "a plain number comes back."),
+    ("04.e", lambda f, t: (gram(f) - gram(t)).square().mean().item() / 4, HAS_TO + "a plain number comes back."),
     ("04b.mean_std", lambda f: torch.stack(mean_and_deviation(f, 1e-5)), RIGHT),
     ("04b.mean_std", lambda f: torch.stack([flat(f).mean(1), flat(f).std(1, correction=0) + 1e-6]), RIGHT),
-    ("04b.covariance", lambda f: np.cov(flat(f).numpy(), bias=True), NO_GRADIENT + "NumPy, at line 1 of"),
+    ("04b.covariance", lambda f: np.cov(flat(f).numpy(), bias=True), HAS_TO + "NumPy, at line 1 of"),
+    ("05.tv_l1", lambda x: tv_loss(x, "l1").item(), NO_GRADIENT + "a plain number comes back."),
+    ("08.average_pool", lambda x: F.avg_pool2d(x, 2).detach(), NO_GRADIENT + "detach, no_grad or torch.tensor cuts"),
+    (
+        "03.content_loss",
+        lambda f, t: (F.mse_loss(f, t),),
+        HAS_TO + "a tuple of 1 comes back. Leave out the comma",
+    ),
+    (
+        "03.strongest",
+        lambda f: f.mean((2, 3)).max(1),
+        "you return two tensors, values and indices: take the one",
+    ),
+    ("01b.momentum", lambda *given: (None, None), "your w is a NoneType, expected a tensor"),
+    ("02b.batch_norm", lambda x, s, o: F.batch_norm(x, None, None, s, o, True).detach(), HAS_TO + "detach, no_grad"),
+    ("02.matrix", (260, 9), "Of your numbers 9 is right"),
+    (
+        "02.convolve",
+        off_by_one,
+        "Right but for one line: the last row and column are 0 in your result, so a range ends",
+    ),
     ("05.tv_l1", with_where, RIGHT),
     ("05.gradient_shares", lambda gs: [float(g.norm() / sum(h.norm() for h in gs)) for g in gs], RIGHT),
     ("06.adam", efficient_adam, RIGHT),
@@ -223,7 +256,7 @@ ANSWERS = [  # exercise, answer, what the verdict says
     ("07.content_loss", lambda F, P: [relative(F[n], P[n]) for n in P], "you return a list of"),
     ("07.style_loss", lambda F, A: {n: relative(gram(F[n]), A[n]) for n in A}, "you return a dict: return the mean"),
     ("07.targets", targets_in_turn, "You return A and P: the content's maps come first"),
-    ("07.coarse_work", 25, "Right in per cent"),
+    ("07.coarse_work", 25, "That is 100 times as much: if you gave per cent"),
     ("07.work", lambda sizes, counts: sum(n * (s // sizes[-1]) for s, n in zip(sizes, counts, strict=True)), "1 of 5"),
     ("08.match", np.searchsorted, "You take the first that is not smaller"),
     ("08.unexplained", lambda t, p: (t - p).square().mean() / t.var(), "For target (9, 3), predicted (9, 3) you have"),
@@ -315,10 +348,10 @@ def test_a_wrong_answer_is_told_and_left(capsys):
 
 
 def test_a_right_answer_that_cannot_paint_is_told_and_left(capsys):
-    def by_number(features, target):
-        return ((gram(features) - gram(target)).square().mean() / 4).item()
+    def by_number(image):
+        return ((image.diff(dim=2)).abs().sum() + image.diff(dim=3).abs().sum()).item()
 
-    assert mine("04.e", by_number) is EXERCISES["04.e"].solution
+    assert mine("05.tv_l1", by_number) is EXERCISES["05.tv_l1"].solution
     assert capsys.readouterr().out == (
         "✓ Right, but not fit to paint with: a plain number comes back. Return the tensor, without item() or float(). "
         "Until it is, the library's own does the work.\n"
@@ -396,8 +429,9 @@ def test_an_answers_own_names_do_not_matter():
 def test_a_loop_over_positions_is_too_slow(capsys):
     assert check("04.gram", slow_gram)
     assert mine("04.gram", slow_gram) is EXERCISES["04.gram"].solution
-    assert "for features (1, 128, 64, 64)" in (told := capsys.readouterr().out) and "Leave out loops" in told
-    assert too_slow(3.0, 0.01) and not too_slow(0.1, 0.0001) and not too_slow(3.0, 1.0)
+    assert "for features (1, 128, 64, 64)" in (told := capsys.readouterr().out) and "Leave out inner loops" in told
+    slow = partial(too_slow, enough=0.25)
+    assert slow(3.0, 0.01) and not slow(0.1, 0.0001) and not slow(3.0, 1.0)
 
 
 def test_an_answer_that_fails_at_work_is_told(capsys):
@@ -412,7 +446,7 @@ def test_an_answer_that_fails_at_work_is_told(capsys):
     assert mine("04.gram", small_only) is mine("04.gram", off_when_large) is EXERCISES["04.gram"].solution
     first, second = capsys.readouterr().out.splitlines()
     assert "for features (1, 128, 64, 64) it raises ValueError: too many numbers. Print" in first
-    assert "it goes wrong for features (1, 128, 64, 64)." in second
+    assert re.search(r"it goes wrong for features \(1, 128, 64, 64\), with [\d.]+ in place of [\d.]+: what is", second)
 
 
 def test_an_error_at_work_points_to_the_learners_line():
@@ -438,7 +472,70 @@ def test_a_gradient_by_loops_is_right_but_not_handed_over(capsys):
 
     handed = mine("04.style_gradient", by_loops)
     assert handed is EXERCISES["04.style_gradient"].solution
-    assert "Right, but not fit to" in (told := capsys.readouterr().out) and "Leave out loops" in told
+    assert "Right, but not fit to" in (told := capsys.readouterr().out) and "Leave out inner loops" in told
+
+
+def test_a_right_answer_in_another_order_of_products_is_fit_to_go_on_with(capsys):
+    """By numbers of the kind that the lesson has: G - A is symmetric."""
+
+    def by_columns(features, target):
+        f = flat(features)
+        d = f @ f.T / f.shape[1] - target
+        return (f.T @ d).T.reshape(features.shape) / (len(f) ** 2 * f.shape[1])
+
+    assert mine("04.style_gradient", by_columns).__wrapped__ is by_columns
+
+    def by_columns_too(features, target):
+        f = flat(features)
+        d = (f @ f.T / f.shape[1] - target).T
+        return (d * d.T).mean()
+
+    assert mine("clinic.style_term", by_columns_too).__wrapped__ is by_columns_too
+    assert capsys.readouterr().out.count("your own") == 2
+
+
+def slow_kernel_gradient(x, dy):
+    return sum(
+        dy[i, j] * x[i : i + len(x) - len(dy) + 1, j : j + x.shape[1] - dy.shape[1] + 1]
+        for i in range(len(dy))
+        for j in range(dy.shape[1])
+    )
+
+
+def nearest_but_for_zeros(lines, owner):
+    d = torch.cdist(lines, lines)
+    d[d == 0] = torch.inf
+    return (owner[d.argmin(1)] == owner).float().mean()
+
+
+def test_what_goes_wrong_at_the_lessons_size_alone_is_not_handed_over(capsys):
+    assert mine("02.kernel_gradient", slow_kernel_gradient) is EXERCISES["02.kernel_gradient"].solution
+    assert "for x (288, 192), dy (286, 190)" in (told := capsys.readouterr().out) and "inner loops" in told
+    assert check("04b.hits", nearest_but_for_zeros)
+    assert mine("04b.hits", nearest_but_for_zeros) is EXERCISES["04b.hits"].solution
+    assert "it goes wrong for lines (32, 6), owner (32,), with" in capsys.readouterr().out
+
+
+def test_loops_that_were_asked_for_are_handed_over():
+    def by_positions(x, kernel, padding):
+        y = torch.zeros([side + 2 * padding - len(kernel) + 1 for side in x.shape])
+        field, k = F.pad(x, (padding,) * 4), len(kernel)
+        for i in range(len(y)):
+            for j in range(y.shape[1]):
+                y[i, j] = (field[i : i + k, j : j + k] * kernel).sum()
+        return y
+
+    assert mine("02.convolve", by_positions).__wrapped__ is by_positions
+
+
+@pytest.mark.parametrize("text", ["512 512", "512; 512", "512 and 512", "(512, 512)", "512, 512", "512 × 512"])
+def test_two_numbers_are_read_as_people_write_them(text):
+    assert "✓ Right." in repr(nst.choose("04.size", text))
+
+
+def test_several_texts_are_several_numbers():
+    assert "✓ Right." in repr(nst.choose("04b.cost", "2^30", "2^30"))
+    assert "✓ Right." in repr(nst.choose("04b.cost", "1,073,741,824, 1,073,741,824"))
 
 
 def test_a_function_without_a_picture_does_the_work(capsys):

@@ -120,6 +120,7 @@ MENDED = (
         cases=tuple((f, gram(t)) for f, t in STYLE_MAPS),
         gradient=True,
         painting=((1, 64, 64, 64), (64, 64)),
+        large=lambda: (maps(70, (1, 64, 64, 64))[0], gram(maps(71, (1, 64, 64, 64))[0])),
         mistakes=(
             (
                 lambda f, t: style_term(f, t) / f.shape[1] ** 2,

@@ -22,6 +22,13 @@ def softmax(x: np.ndarray, axis: int = 1) -> np.ndarray:
     return powers / powers.sum(axis, keepdims=True)
 
 
+def log_loss(x: np.ndarray, labels: np.ndarray, *, axis: int = 1, back: bool = True) -> np.ndarray:
+    """log Σ exp x - x[label] of each row, and its likely mistakes."""
+    greatest = x.max(axis, keepdims=True)
+    logs = np.log(np.exp(x - greatest).sum(axis, keepdims=True)) + (greatest if back else 0)
+    return chosen(np.broadcast_to(logs, x.shape) - x, labels)
+
+
 def chosen(p: np.ndarray, labels: np.ndarray) -> np.ndarray:
     return p[np.arange(len(p)), labels]
 
@@ -107,7 +114,10 @@ NETWORKS = (
     (*arrays(29, (5, 4)), np.array([0, 2, 1, 1, 2]), *arrays(30, (4, 6), (6,), (6, 3), (3,))),
     (*arrays(31, (3, 5)), np.array([1, 0, 3]), *arrays(32, (5, 4), (4,), (4, 4), (4,))),
 )
-SLOPES = ((Curved(), arrays(23, (2, 3))[0], 0.01), (Products(), arrays(24, (3, 2))[0], 0.01))
+SLOPES = (
+    *((Curved(), arrays(23, (2, 3))[0], 0.01), (Products(), arrays(24, (3, 2))[0], 0.01)),
+    (Curved(), arrays(25, (1, 2))[0], 0.5),  # so wide that h shows
+)
 EXERCISES = (
     Code(
         name="01.softmax_loss",
@@ -117,6 +127,11 @@ EXERCISES = (
         cases=LOGITS,
         mistakes=(
             (lambda x, t: -np.log(chosen(softmax(x), t) + 1e-300).sum(), "You add up the batch: take its mean."),
+            (lambda x, t: log_loss(x, t).sum(), "You add up the batch, and its mean is asked for."),
+            (
+                lambda x, t: -np.log(chosen(softmax(x), t)).sum(),
+                "You add up the batch: take its mean. And p may round to 0: take x - log Σ exp x, not the log of it.",
+            ),
             (lambda x, t: np.log(chosen(softmax(x), t)).mean(), "The sign: the loss is minus the logarithm."),
             (lambda x, t: 1 - chosen(softmax(x), t).mean(), "That is 1 - p: the loss is -log p."),
             (lambda x, t: -chosen(softmax(x), t).mean(), "The logarithm is missing: the loss is -log p."),
@@ -126,12 +141,20 @@ EXERCISES = (
                 "Your softmax runs down the batch: each row, one picture's scores, has to sum to 1.",
             ),
             (
+                lambda x, t: log_loss(x, t, axis=0).mean(),
+                "You add the powers up down the batch: each row, one picture's scores, has a sum of its own.",
+            ),
+            (
+                lambda x, t: log_loss(x, t, back=False).mean(),
+                "The maximum that you took off is missing: log Σ exp x is that, plus log Σ exp(x - max).",
+            ),
+            (
                 rounded_loss,
                 "Right until p rounds to 0, and log 0 is infinite: take x - log Σ exp x, never the log of softmax.",
             ),
             (
                 overflowing_loss,
-                "Right until scores are large: exp(1000) overflows. Take each row's maximum off first.",
+                "Right until scores are large: powers overflow, or all round to 0. Take each row's own maximum off.",
             ),
         ),
     ),

@@ -50,6 +50,7 @@ def max_pool(x: Tensor) -> Tensor:
 
 # Even, odd, and even without being square.
 POOLED = tuple((t,) for t in tensors(24, (1, 2, 4, 4), (1, 3, 5, 7), (1, 1, 2, 3), (1, 2, 6, 4)))
+TEMPLE = (288, 192)  # of the lesson's photograph
 STRETCHED = "Adaptive windows stretch over an odd last row or column: leave it out, a window is 2×2."
 
 EXERCISES = (
@@ -95,6 +96,8 @@ EXERCISES = (
                 "You take the mean of the products: a convolution adds them up.",
             ),
         ),
+        large=lambda: (*tensors(28, TEMPLE, (3, 3)), 0),
+        seconds=5.0,  # by loops over positions, as it is asked for
     ),
     Code(
         name="02.kernel_gradient",
@@ -127,6 +130,8 @@ EXERCISES = (
                 "That is one position: add up over all i, j.",
             ),
         ),
+        large=lambda: tensors(29, TEMPLE, (TEMPLE[0] - 2, TEMPLE[1] - 2)),
+        seconds=0.05,  # a thousand calls
     ),
     Code(
         name="02.max_pool",
@@ -273,6 +278,7 @@ EXERCISES = (
             ((324, 324), "The numbers in a row are the kernel's: the same nine in each."),
             ((256, 256), "256 is right, and all of them come from one kernel of nine numbers."),
         ),
+        exact=True,
     ),
     Choice(
         name="02.stripes",

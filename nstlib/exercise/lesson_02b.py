@@ -17,12 +17,17 @@ def multiplications(channels_in: int, channels_out: int, kernel: int, height: in
     return channels_in * channels_out * kernel**2 * height * width
 
 
-def batch_norm(x: Tensor, scale: Tensor, offset: Tensor, *, over=(0, 2, 3), root=0.5, correction=0, affine=True):
+def batch_norm(
+    x: Tensor, scale: Tensor, offset: Tensor, *, over=(0, 2, 3), root=0.5, correction=0, affine=True, epsilon=1e-5
+) -> Tensor:
     """Batch normalisation (Ioffe & Szegedy 2015, algorithm 1) of x (B, C, H, W), and its likely mistakes."""
     mean, variance = x.mean(over, keepdim=True), x.var(over, correction=correction, keepdim=True)
-    x = (x - mean) / (variance + 1e-5) ** root
+    x = (x - mean) / (variance + epsilon) ** root
     return x * scale.view(1, -1, 1, 1) + offset.view(1, -1, 1, 1) if affine else x
 
+
+NORMED = tuple(tensors(seed, shape, shape[1:2], shape[1:2]) for seed, shape in ((40, (4, 3, 2, 5)), (41, (2, 4, 3, 3))))
+NORMED[1][0][:, 2] = 0.7  # a blank channel
 
 EXERCISES = (
     Code(
@@ -90,9 +95,7 @@ EXERCISES = (
         question="Batch normalisation of x (B, C, H, W), in training.",
         takes="x scale offset",
         solution=lambda x, scale, offset: F.batch_norm(x, None, None, scale, offset, training=True),
-        cases=tuple(
-            tensors(seed, shape, shape[1:2], shape[1:2]) for seed, shape in ((40, (4, 3, 2, 5)), (41, (2, 4, 3, 3)))
-        ),
+        cases=NORMED,
         mistakes=(
             (
                 partial(batch_norm, over=(2, 3)),
@@ -110,7 +113,13 @@ EXERCISES = (
             (partial(batch_norm, root=1), "You divide by the variance: divide by its root."),
             (partial(batch_norm, affine=False), "Scale and offset are missing: multiply and add them last."),
             (partial(batch_norm, correction=1), "Divide the variance by the number of values: correction=0."),
+            (
+                partial(batch_norm, epsilon=0),
+                "A blank channel has the variance 0: add 10⁻⁵ to it before the root.",
+            ),
         ),
+        gradient=True,
+        large=lambda: tensors(43, (64, 16, 8, 8), (16,), (16,)),
     ),
     Number(
         name="02b.plan",

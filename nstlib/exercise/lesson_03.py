@@ -51,7 +51,7 @@ SLOPES = tuple(
     for picture, slope, rate in zip(
         uniform(3, (1, 3, 4, 4), (1, 3, 4, 6), (1, 3, 2, 5)),
         (1e-4 * g for g in tensors(3, (1, 3, 4, 4), (1, 3, 4, 6), (1, 3, 2, 5))),
-        (0.05, 0.2, 0.4),
+        (0.3, 0.2, 0.4),  # so that pixels leave [0, 1] on both sides
         strict=True,
     )
 )

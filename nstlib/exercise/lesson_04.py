@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from ..style import STATISTICS, covariance, gram, positions
-from .inputs import AT_WORK, MAPS, STYLE_MAPS
+from .inputs import AT_WORK, MAPS, STYLE_MAPS, maps
 from .question import Choice, Code, Number
 
 __all__ = ["EXERCISES"]
@@ -108,6 +108,7 @@ EXERCISES = (
         takes="features target",
         solution=style_loss("gram-e"),
         cases=STYLE_MAPS,
+        gradient=True,
         painting=AT_WORK * 2,
         mistakes=(
             (style_loss("gram-4e"), "4 times too large: the papers' ¼ is missing."),
@@ -140,7 +141,7 @@ EXERCISES = (
         solution=style_gradient,
         cases=MATRICES,
         by_hand=True,
-        large=(*AT_WORK, (128, 128)),
+        large=lambda: (maps(44, *AT_WORK)[0], gram(maps(45, *AT_WORK)[0])),
         mistakes=(
             (scaled_gradient(lambda f: 2), "Twice too large: the ¼ meets the square's 2 and the two factors F of R."),
             (

@@ -184,6 +184,7 @@ EXERCISES = (
         takes="features t",
         solution=guided_gram,
         cases=REGIONS,
+        gradient=True,
         painting=((1, 128, 64, 64), (1, 1, 64, 64)),
         why="A mean over the region alone: it can be compared with a whole painting's.",
         mistakes=(

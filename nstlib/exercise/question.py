@@ -16,7 +16,7 @@ from torch import Tensor
 from ..errors import one_line
 from .diagnoses import DIAGNOSES
 from .patience import TooLong, patience
-from .typed import worked_out
+from .typed import with_point, worked_out
 from .values import Answers, copy, count, kind, numbers, right, rounded, same, short, unchanged
 
 __all__ = [
@@ -154,15 +154,14 @@ class Number:
             if self.means(given, np.asarray(wrong, dtype=np.float64)):
                 return Verdict(False, tell)
         if given.size != wanted.size:
-            asked = f"This asks for {count(wanted.size, 'number')}"
-            point = " A decimal takes a point, 0.25." if (wanted.size, given.size) == (1, 2) else ""
-            return Verdict(False, f"{asked}, and you gave {given.size}.{point} {self.hint}")
+            asked = f"This asks for {count(wanted.size, 'number')}, and you gave {given.size}."
+            return Verdict(False, f"{asked}{self.commas(answer)} {self.hint}")
         if wanted.all() and all(map(rounded, given.ravel(), wanted.ravel())):
             return Verdict(False, "That is rounded: here the exact number is asked for.")
         if all(g == float(f"{w:.1g}") for g, w in zip(given.ravel(), wanted.ravel(), strict=True)):
             return Verdict(False, "That is rounded to one digit, which could be chance: give two at least.")
         if not wanted.ndim and abs(wanted) < 1 and self.means(given / 100, wanted):
-            return Verdict(False, "Right in per cent: here a share is a number from 0 to 1, 0.2 for 20 per cent.")
+            return Verdict(False, "That is 100 times as much: if you gave per cent, 20 per cent are 0.2 here.")
         if not wanted.ndim:
             how = "too large" if given.item() > wanted else "too small" if given.item() < wanted else "not a number"
             return Verdict(False, f"{given.item():g} is {how}. {self.hint}")
@@ -174,12 +173,24 @@ class Number:
         )
         return Verdict(False, f"{told} right{', the others are not' if right else ''}. {self.hint}")
 
-    @staticmethod
-    def unquoted(answer: object) -> str:
+    def unquoted(self, answer: object) -> str:
         """What to tell of a text that says numbers, or ""."""
-        if numbers(worked_out(answer)) is None:
+        if not self.several and (decimal := with_point(answer)):
+            return f" A decimal takes a point: {decimal}."
+        if numbers(worked_out(answer, several=self.several)) is None:
             return ""
         return " Leave out the quotes" + (", and write 20 per cent as 0.2." if "%" in str(answer) else ".")
+
+    def commas(self, answer: object) -> str:
+        """What to tell of several numbers, where one is asked for: Python takes a comma for a sign between two."""
+        given = answer if isinstance(answer, tuple) and not isinstance(self.answer, tuple) else ()
+        if len(given) < 2 or not all(isinstance(part, int | float) and float(part).is_integer() for part in given):
+            return ""
+        first, *rest = map(int, given)
+        if first and all(99 < part < 1000 for part in rest):
+            return f" A number takes no commas: {''.join(map(str, (first, *rest)))}."
+        whole = float(self.answer).is_integer() or len(rest) > 1
+        return "" if whole else f" A decimal takes a point: {first}.{rest[0]}."
 
     def means(self, given: np.ndarray, number: np.ndarray) -> bool:
         """Whether somebody who gave this meant that number, or those numbers."""
@@ -210,7 +221,9 @@ class Code:
         by_hand: whether the result is a gradient that is asked for as a formula, so that autograd's is no answer.
         painting: where pictures are painted with the function, the shapes of its arguments at work. A result that
             carries no gradient is right there, too, but is told so.
-        large: where the lesson works on larger inputs than the cases, and no gradient is asked for, their shapes.
+        large: makes arguments as large as the lesson's, where they are larger than the cases and nothing is painted,
+            or where the numbers cannot be any.
+        seconds: what the lesson can wait for one call at work, however fast the solution is.
         use: (function, *arguments) → what is judged, where that is what comes of the function in a program, such as
             the gradient that a closure leaves behind; a plain call if None. It may raise `Unusable`.
         tolerance: relative to the largest number expected on an input.
@@ -229,7 +242,8 @@ class Code:
     gradient: bool = False
     by_hand: bool = False
     painting: tuple[tuple[int, ...], ...] = ()
-    large: tuple[tuple[int, ...], ...] = ()
+    large: Callable[[], tuple] | None = None
+    seconds: float = 0.25
     use: Callable | None = None
     tolerance: float = 1e-4
     slack: float = 0.0
@@ -261,6 +275,13 @@ class Code:
     def praise(self) -> str:
         """What is told to who is right."""
         return f"Right on all {len(self.cases)} inputs. {self.why}".strip()
+
+    def at_work(self) -> tuple | None:
+        """Arguments of the size that they have in the lesson; None if that is the cases' own."""
+        if self.large or not self.painting:
+            return self.large and self.large()
+        made = torch.Generator().manual_seed(0)
+        return tuple(torch.rand(shape, generator=made) + 0.1 for shape in self.painting)
 
     def judge_gradient(self, answer: Callable, solution: Callable) -> Verdict:
         """The verdict on a function whose values are right."""
@@ -309,7 +330,7 @@ class Code:
                 return Verdict(False, f"Your function changes {changed[0]} in place: work on a copy, {copied}.")
             parts = self.parts(value)
             if parts is None:
-                return Verdict(False, f"For {where} you return {kind(value)}, expected {self.expected()}.")
+                return Verdict(False, f"For {where} {self.unfit(value)}.")
             found.append(parts)
         return found
 
@@ -326,16 +347,22 @@ class Code:
         """A result as arrays, one per name in `returns`; None if it is none."""
         names = self.returns.split()
         if not names:
-            array = numbers(value)
+            array = None if is_pair(value) else numbers(value)
             return None if array is None else (array,)
         if not isinstance(value, tuple | list) or len(value) != len(names):
             return None
         arrays = tuple(a for a in map(numbers, value) if a is not None)
         return arrays if len(arrays) == len(names) else None
 
-    def expected(self) -> str:
-        names = self.returns.split()
-        return f"the {len(names)} results {', '.join(names)}" if names else "a tensor, an array or a number"
+    def unfit(self, value: object) -> str:
+        """What to tell of a result that is none."""
+        names, one = self.returns.split(), "a tensor, an array or a number"
+        if is_pair(value):
+            return f"you return two tensors, {' and '.join(PAIR)}: take the one asked for, as in max(1).values"
+        if names and isinstance(value, tuple | list) and len(value) == len(names):
+            name, part = next((n, v) for n, v in zip(names, value, strict=True) if numbers(v) is None)
+            return f"your {name} is {kind(part)}, expected {one}"
+        return f"you return {kind(value)}, expected {f'the {len(names)} results ' + ', '.join(names) if names else one}"
 
     def agree(self, given: list[tuple], wanted: list[tuple]) -> bool:
         return all(all(right(g, w, self.tolerance, self.slack)) for g, w in by_result(given, wanted))
@@ -391,6 +418,14 @@ class Code:
     def describe(self, case: tuple) -> str:
         """A case in words: "features (1, 4, 3, 5)"."""
         return ", ".join(f"{name} {short(value)}" for name, value in zip(self.takes.split(), case, strict=True))
+
+
+PAIR = ("values", "indices")
+
+
+def is_pair(value: object) -> bool:
+    """Whether a result is what torch's max, min, sort or topk return along a dimension: numbers, and their places."""
+    return isinstance(value, tuple) and all(hasattr(value, name) for name in PAIR)
 
 
 def a_copy(name: str, value: object) -> str:
@@ -483,6 +518,9 @@ def what_cuts(result: object) -> str:
     """Why a result carries no gradient, and what to do."""
     if isinstance(result, Tensor):
         return "detach, no_grad or torch.tensor cuts it off. Return what you compute as it is."
+    if isinstance(result, tuple | list) and len(result) == 1 and isinstance(result[0], Tensor):
+        comma = "Leave out the comma after it" if isinstance(result, tuple) else "Leave out its brackets"
+        return f"{kind(result)} comes back. {comma}, and the tensor itself does."
     if isinstance(result, tuple | list) and not holds_tensors(result):
         return f"{kind(result)} comes back. Stay with tensors, and leave out tolist()."
     if isinstance(result, tuple | list):

@@ -83,7 +83,7 @@ class Entry:
             return []
         answer = self.answers[-1] if answer is None else answer
         if self.waits and not self.seen:
-            return [f"You said {shown(answer)}. Run the next cell and see."]
+            return [f"You said {shown(answer)}. Run on and see."]
         verdict = self.question.check(answer)
         lines = [f"You said {self.whole(answer)}", str(verdict)]
         if self.waits and not verdict:

@@ -6,7 +6,7 @@ import ast
 import operator
 import re
 
-__all__ = ["worked_out"]
+__all__ = ["with_point", "worked_out"]
 
 POWER = 64  # the largest exponent that is worked out
 LETTERS = 200  # of a text that is worked out: a longer one may cost Python's parser all memory
@@ -20,6 +20,8 @@ SIGNS = {
     ast.USub: operator.neg,
 }
 TIMES = re.compile(r"(?<=[\d)])\s*[×x]\s*(?=[\d(])")  # 512 × 512, 512x512
+BETWEEN = re.compile(r"\s*;\s*|\s+and\s+|,\s+|(?<=\d)\s+(?=\d)")  # 9; 4, 9 and 4, 9 4
+COMMA = re.compile(r"(-?\d+),(\d+)")
 THOUSANDS = re.compile(r"[1-9]\d{0,2}(?:([,'’ ])\d{3})(?:\1\d{3})*(?:\.\d+)?")  # 10,000 or 10 000
 
 
@@ -35,10 +37,17 @@ def worked_out(answer: object, *, several: bool = False) -> object:
     (0.25, 0.25, (4096, 1073741824), 'many')
     >>> worked_out("64 × 32"), worked_out("64 × 32", several=True), worked_out("10,000")
     (2048, (64, 32), 10000)
+    >>> worked_out("2^30, 1,000", several=True), worked_out("9 and 4", several=True)
+    ((1073741824, 1000), (9, 4))
     """
+    if isinstance(answer, tuple | list):
+        return tuple(map(worked_out, answer))
     if not isinstance(answer, str) or len(answer) > LETTERS:
         return answer
     text = answer.strip()
+    if several and len(parts := BETWEEN.split(text.strip("()[] "))) > 1:
+        made = tuple(map(worked_out, parts))
+        return answer if any(isinstance(one, str | tuple) for one in made) else made
     if not several and THOUSANDS.fullmatch(text):
         text = re.sub("[,'’ ]", "", text)
     text = TIMES.sub("," if several and "," not in text else "*", text)
@@ -46,6 +55,16 @@ def worked_out(answer: object, *, several: bool = False) -> object:
         return value(ast.parse(text.replace("^", "**").replace("%", "/100"), mode="eval").body)
     except (SyntaxError, ValueError, TypeError, ArithmeticError, RecursionError):
         return answer
+
+
+def with_point(answer: object) -> str:
+    """A text with a decimal comma as Python writes that number; "" if it is none.
+
+    >>> with_point("0,08"), with_point("512, 512"), with_point(0.5)
+    ('0.08', '', '')
+    """
+    found = COMMA.fullmatch(answer.strip()) if isinstance(answer, str) else None
+    return ".".join(found.groups()) if found else ""
 
 
 def value(node: ast.expr) -> object:

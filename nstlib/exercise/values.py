@@ -32,6 +32,8 @@ def numbers(value: object) -> np.ndarray | None:
             value = (value.cdouble() if value.is_complex() else value.double()).numpy()
         if isinstance(value, list | tuple | Iterator):  # reversed(…), map(…)
             value = [numbers(v) for v in value]
+            if any(v is None for v in value):
+                return None
         if isinstance(value, str | type(None)):
             return None
         array = np.asarray(value)
