@@ -32,7 +32,7 @@ class Run:
     Attributes:
         stage: the number of the stage at work.
         budgets: the evaluations that each stage before it had.
-        state: the optimiser's in it; None before its first step.
+        state: the optimiser's in it; None before its first step, and while it goes on from there.
         best: the best step of this stage, or of the one before; None before there was any.
         history: a line for each step.
         seconds: of work so far.

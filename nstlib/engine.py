@@ -25,7 +25,7 @@ from .float16 import Scale, check, shrink, widen
 from .layers import Rows, Slice, cut, divide, embed, select
 from .memory import Cost, Way, costs_of, peak, peak_to_describe, ways, ways_to_describe
 
-__all__ = ["Engine", "FeaturesInBands", "View"]
+__all__ = ["Engine", "FeaturesInBands", "View", "one_number"]
 
 Describe = Callable[
     ..., Tensor
@@ -209,13 +209,32 @@ class Judged(torch.autograd.Function):
     def forward(ctx: FunctionCtx, seen: Tensor, term: Looker) -> Tensor:
         with torch.enable_grad():
             leaf = seen.detach().requires_grad_()
-            value = term.weight * term.judge(leaf)
+            value = term.weight * one_number(term.judge(leaf), f"of {term.layer}")
         ctx.save_for_backward(*torch.autograd.grad(value, leaf))
         return value.detach()
 
     @staticmethod
     def backward(ctx: FunctionCtx, one: Tensor) -> tuple[Tensor, None]:
         return *ctx.saved_tensors, None
+
+
+def one_number(value: object, whose: str) -> Tensor:
+    """What a term made of a map or an image, as a scalar with a gradient.
+
+    Args:
+        value: what its judge returned.
+        whose: the term's layer or kind, for messages.
+
+    Raises:
+        InputError: it is none.
+    """
+    if not isinstance(value, Tensor):
+        raise InputError(f"the term {whose} made a {type(value).__name__}: return a tensor, without item() or float()")
+    if value.numel() != 1:
+        raise InputError(f"the term {whose} made {tuple(value.shape)} numbers: add them up, or take their mean")
+    if not value.requires_grad:
+        raise InputError(f"the term {whose} has no gradient: compute it from what it is given, by torch alone")
+    return value.reshape(())
 
 
 class Through(torch.autograd.Function):

@@ -31,7 +31,7 @@ from .machine import choose_device
 from .onepass import gaussian_of
 from .result import read_facts
 from .show import table_html
-from .style import MOSTLY, STATISTICS, Regions, guides
+from .style import MOSTLY, STATISTICS, Regions, regions_of
 from .weights import look_for_weights
 
 __all__ = ["Judged", "Judgement", "Opinion", "judge"]
@@ -291,7 +291,7 @@ def look(network: Backbone, picture: Tensor, content: Tensor, style: Tensor, mas
     wanted = list(dict.fromkeys([*facts.style_layers, *facts.content_layers, *with_effect]))
     maps = {name: network(image, wanted) for name, image in (("p", picture), ("c", content), ("s", style))}
 
-    regions = regions_of(network, mask, wanted)
+    regions = regions_of(facts, wanted, mask, name="the part of the painting that is no transparent surrounding")
 
     def distance(image: str, layer: str) -> float:
         own = regions.get(layer)
@@ -304,23 +304,6 @@ def look(network: Backbone, picture: Tensor, content: Tensor, style: Tensor, mas
         / len(facts.content_layers),
         effect(network, maps["p"], maps["s"], regions) if with_effect else None,
     )
-
-
-def regions_of(network: Backbone, mask: Tensor | None, layers: Iterable[str]) -> dict[str, Regions]:
-    """By layer, how much each position of a map is style; nothing where all is.
-
-    Args:
-        network: whose maps.
-        mask: (1, 1, h, w), of the style picture; None for all of it.
-        layers: names.
-
-    Raises:
-        InputError: on one of these maps no position is.
-    """
-    if mask is None:
-        return {}
-    made = guides(mask, network.architecture, layers, "the part of the painting that is no transparent surrounding")
-    return {layer: Regions(weights) for layer, weights in made.items()}
 
 
 def gone(left: float, before: float) -> float:
@@ -436,7 +419,8 @@ def colours_gone(picture: Tensor, content: Tensor, style: Tensor, mask: Tensor |
         mask: (1, 1, h, w), what of it is style; None for all.
     """
     kind = STATISTICS["wasserstein"]
-    target = kind.describe(style.double()) if mask is None else kind.within(style.double(), Regions(mask))
+    own = None if mask is None else Regions(mask.square())  # g is T²
+    target = kind.describe(style.double()) if own is None else kind.within(style.double(), own)
     left, before = (float(kind.distance(kind.describe(i.double()), target)) for i in (picture, content))
     return gone(left, before)
 

@@ -20,9 +20,10 @@ from torch.nn import functional as F
 from .architecture import Architecture
 from .backbone import Backbone
 from .cuda import captured
-from .engine import Engine
+from .engine import Engine, one_number
 from .errors import InputError, choose
-from .style import SAMPLE, STATISTICS, Regions, Statistic, chosen, directed, guides, positions, sample
+from .machine import PRECISIONS
+from .style import SAMPLE, STATISTICS, Regions, Statistic, directed, positions, regions_of, sample
 
 __all__ = [
     "CONTENT_REDUCTIONS",
@@ -150,8 +151,9 @@ def tv_loss(image: Tensor, kind: str = "l2", reduction: str = "sum") -> Tensor:
         return 2 / 3 * total(*(reduce(d**2) for d in side)) + 1 / 6 * total(*(reduce(d**2) for d in diagonal))
     dx, dy = image[..., :, 1:] - image[..., :, :-1], image[..., 1:, :] - image[..., :-1, :]  # a column, a row less
     if kind == "isotropic":
+        dx, dy = F.pad(dx, (0, 1)), F.pad(dy, (0, 0, 0, 1))  # the last pixel has no neighbour: it differs from none
         # A tiny constant keeps the slope finite where the image is flat.
-        return reduce((dx[..., :-1, :] ** 2 + dy[..., :, :-1] ** 2 + 1e-12).sqrt())
+        return reduce((dx**2 + dy**2 + 1e-12).sqrt())
     power = torch.abs if kind == "l1" else torch.square
     return reduce(power(dx)) + reduce(power(dy))
 
@@ -213,19 +215,26 @@ def kind_of(name: str) -> str:
     return name.partition(" ")[0]
 
 
+@torch.inference_mode(False)  # what is made in it cannot be kept for the way back
 @torch.no_grad()
 def content_terms(
-    backbone: Features, content: Tensor, layers: Mapping[str, float], *, weight: float = 1.0, reduction: str = "mean"
+    backbone: Features,
+    content: Tensor,
+    layers: Mapping[str, float] | Iterable[str],
+    *,
+    weight: float = 1.0,
+    reduction: str = "mean",
 ) -> list[Term]:
     """One term per layer, with the content image's map as the target.
 
     Args:
         backbone: or anything that is called like it.
         content: (1, 3, H, W), sRGB in [0, 1].
-        layers: each layer's own weight.
+        layers: each layer's own weight; names alone share a weight of 1.
         weight: of all of them (α).
         reduction: as in `content_loss`.
     """
+    layers = shared_by(layers)
     targets = backbone(content, layers)
 
     def term(layer: str, target: Tensor) -> Term:
@@ -252,11 +261,12 @@ def divide_shares(count: int, shares: Iterable[float] | None) -> list[float]:
     return [share / whole for share in given]
 
 
+@torch.inference_mode(False)
 @torch.no_grad()
 def style_terms(
     backbone: Features,
     styles: Iterable[Tensor],
-    layers: Mapping[str, float],
+    layers: Mapping[str, float] | Iterable[str],
     *,
     weight: float = 1.0,
     statistic: str = "gram-relative",
@@ -271,7 +281,7 @@ def style_terms(
     Args:
         backbone: or anything that is called like it.
         styles: images (1, 3, H, W), each of its own shape and scale.
-        layers: each layer's own weight.
+        layers: each layer's own weight; names alone share a weight of 1.
         weight: of all of them (β).
         statistic: a name in `STATISTICS`.
         shares: one number per style image, equal if None; they are divided by their sum.
@@ -282,48 +292,126 @@ def style_terms(
         guidance: how a region's style is compared: "gram", by its guided Gram matrix, or "sum", by its guided sum.
 
     Raises:
-        InputError: another statistic or guidance, guided sums without regions, shares that do not fit, a mask that
-            leaves nothing of a layer's map, or a layer on which no style counts.
+        InputError: another statistic or guidance, guided sums without regions, shares, masks, regions or parts that do
+            not fit, a mask that leaves nothing of a layer's map, or a layer on which no style counts.
     """
     kind = STATISTICS[choose("style statistic", statistic, STATISTICS)]
     kind = kind.summed() if choose("guidance", guidance, GUIDANCE) == "sum" else kind
-    styles = list(styles)
-    shares = divide_shares(len(styles), shares)
-    masks, regions = (list(given) if given else [None] * len(styles) for given in (masks, regions))
-    parts = [None] * len(styles) if parts is None else list(parts)
-    speaks = [
-        set(layers if part is None else part) if share else set() for part, share in zip(parts, shares, strict=True)
-    ]
-    everywhere = next((torch.ones_like(region) for region in regions if region is not None), None)
+    layers = shared_by(layers)
+    sources = sources_of(list(styles), shares, masks, regions, parts, layers)
+    everywhere = next((torch.ones_like(one.region) for one in sources if one.region is not None), None)
     if guidance == "sum" and everywhere is None:
         raise InputError("guidance=sum compares regions of the picture, and there are none: leave it out")
+    if kind.knows_neighbours and not all(source.mask is source.region is None for source in sources):
+        raise InputError(f"{kind.name} compares neighbours, so it knows no masks: choose another statistic")
 
-    def describe(style: Tensor, mask: Tensor | None, own: set[str]) -> dict[str, Tensor]:
-        wanted = [name for name in layers if name in own]
-        if mask is None and guidance == "sum":
-            mask = torch.ones_like(style[:, :1])
-        if not wanted or mask is None:
-            return backbone(style, wanted, kind.describe) if wanted else {}
-        made = guides(mask, backbone.architecture, wanted)
-        return backbone(style, wanted, kind.within, {layer: Regions(weights) for layer, weights in made.items()})
+    def describe(source: Source) -> dict[str, Tensor]:
+        mask = torch.ones_like(source.image[:, :1]) if source.mask is None and guidance == "sum" else source.mask
+        if not source.layers or mask is None:
+            return backbone(source.image, source.layers, kind.describe) if source.layers else {}
+        own = regions_of(backbone.architecture, source.layers, mask)
+        return backbone(source.image, source.layers, kind.within, own)
 
-    described = [describe(*each) for each in zip(styles, masks, speaks, strict=True)]
+    described = [describe(source) for source in sources]
 
     def term(layer: str) -> Term:
-        own = [i for i, one in enumerate(described) if layer in one]
-        targets, where = [described[i][layer] for i in own], [regions[i] for i in own]
-        strengths = divide_strength([shares[i] for i in own], where)
-        if everywhere is None:
-            judge = comparison(kind, targets, strengths)
-            return Term("style", weight * layers[layer], layer, judge, kind.mean, slope=kind.slope)
-        masks = [everywhere if region is None else region for region in where]
-        made = Regions(torch.cat([guides(mask, backbone.architecture, [layer])[layer] for mask in masks], 1))
-        return regional_term(kind, weight * layers[layer], layer, targets, strengths, made)
+        here = [source for source in sources if layer in source.layers]
+        targets = [one[layer] for one in described if layer in one]
+        where = [everywhere if source.region is None else source.region for source in here]
+        made = regions_of(backbone.architecture, [layer], *where)  # first: it tells of a region that is lost
+        strengths = divide_strength([source.share for source in here], [source.region for source in here])
+        if made:
+            return regional_term(kind, weight * layers[layer], layer, targets, strengths, made[layer])
+        judge = comparison(kind, targets, strengths)
+        return Term("style", weight * layers[layer], layer, judge, kind.mean, slope=kind.slope)
 
     known = dict.fromkeys(name for one in described for name in one)
     if silent := [name for name in layers if name not in known]:
         raise InputError(f"no style counts on {silent[0]}: give it to one of them, or leave it out of the style layers")
     return [term(layer) for layer in known]
+
+
+@dataclass(frozen=True, eq=False)
+class Source:
+    """A style image, and where and how much it counts.
+
+    Attributes:
+        image: (1, 3, H, W).
+        share: of all style images.
+        mask: (1, 1, H, W) of it, 1 where it is style; None for all of it.
+        region: (1, 1, h, w) of the image that is painted, 1 where it has this style; None for everywhere.
+        layers: those on which it counts.
+    """
+
+    image: Tensor
+    share: float
+    mask: Tensor | None
+    region: Tensor | None
+    layers: list[str]
+
+
+def sources_of(
+    styles: Sequence[Tensor],
+    shares: Iterable[float] | None,
+    masks: Iterable[Tensor | None] | None,
+    regions: Iterable[Tensor | None] | None,
+    parts: Iterable[Iterable[str] | None] | None,
+    layers: Iterable[str],
+) -> list[Source]:
+    """What `style_terms` is given, put together for each style image.
+
+    Raises:
+        InputError: one of them is not given once for each image, a mask that does not fit, or a layer that is none of
+            the style's.
+    """
+    given: dict[str, list[Any]] = {}
+    for name, values in (("masks", masks), ("regions", regions), ("parts", parts)):
+        given[name] = [None] * len(styles) if values is None else list(values)
+        if isinstance(values, Tensor) or len(given[name]) != len(styles):
+            count = "a tensor" if isinstance(values, Tensor) else len(given[name])
+            raise InputError(
+                f"{len(styles)} style images and {count} for {name}: give a list of one for each, None for none"
+            )
+    for image, mask in zip(styles, given["masks"], strict=True):
+        check_mask("mask", mask, image.shape[2:], "its style image")
+    first = next((region for region in given["regions"] if region is not None), None)
+    for region in given["regions"]:
+        check_mask("region", region, first.shape[2:] if first is not None else (), "the first one")
+    own = [
+        layers if part is None else [choose("style layer", name, layers) for name in part] for part in given["parts"]
+    ]
+    rest = divide_shares(len(styles), shares), given["masks"], given["regions"], own
+    return [
+        Source(i, s, m, r, [n for n in layers if n in o and s]) for i, s, m, r, o in zip(styles, *rest, strict=True)
+    ]
+
+
+def check_mask(name: str, mask: Tensor | None, size: Sequence[int], whose: str) -> None:
+    """Refuse what is no mask of a size.
+
+    Args:
+        name: what it is called.
+        mask: that should be (1, 1, H, W); None is let through.
+        size: (H, W).
+        whose: size that is.
+
+    Raises:
+        InputError: it has another shape.
+    """
+    if mask is not None and tuple(mask.shape) != (1, 1, *size):
+        raise InputError(f"a {name} of shape {tuple(mask.shape)}: give (1, 1, {', '.join(map(str, size))}), as {whose}")
+
+
+def shared_by(layers: Mapping[str, float] | Iterable[str]) -> Mapping[str, float]:
+    """Layers with their weights; those without, by names alone, share a weight of 1.
+
+    Args:
+        layers: names, or weights by name.
+    """
+    if isinstance(layers, Mapping):
+        return layers
+    names = [layers] if isinstance(layers, str) else list(layers)
+    return dict.fromkeys(names, 1 / max(1, len(names)))
 
 
 def divide_strength(shares: Sequence[float], regions: Sequence[Tensor | None]) -> list[float]:
@@ -374,7 +462,8 @@ def regional_term(
     """
 
     def judge(seen: Tensor) -> Tensor:
-        values = seen if kind.regional else (kind.describe(chosen(seen, places)) for places in regions.members)
+        parts = (regions.cut_out(seen, number) for number in range(len(targets)))
+        values = seen if kind.regional else map(kind.describe, parts)
         return total(*(s * kind.distance(v, t) for s, v, t in zip(strengths, values, targets, strict=True)))
 
     return Term("style", weight, layer, judge, *((kind.regional, regions) if kind.regional else ()))
@@ -398,23 +487,29 @@ class Objective:
     """A sum of terms, of an image.
 
     Called, it is plain autograd in the backbone's own precision: the formula, as one would write it down.
-    `value_and_gradient` is the same by the engine, several times faster, and what optimisers use.
+    `value_and_gradient` is the same by the engine, several times faster, and what optimisers use. The engine copies the
+    backbone's weights when it is first asked: make another objective after a change of them.
 
     Args:
         backbone: runs once per call, to the deepest layer that a term with a weight asks for.
         terms: those of weight 0 are left out.
         precision: the engine's, one of `machine.PRECISIONS`.
         memory: bytes that the engine may use for maps; None for no limit.
+
+    Raises:
+        InputError: no term with a weight, a layer that the network lacks, or another precision.
     """
 
     def __init__(
         self, backbone: Backbone, terms: Iterable[Term], precision: str = "float32", memory: int | None = None
     ):
-        self.backbone, self.precision, self.memory = backbone, precision, memory
+        self.backbone, self.memory = backbone, memory
+        self.precision = choose("precision", precision, PRECISIONS)
         self.terms = [term for term in terms if term.weight]
         if not self.terms:
             raise InputError("an objective needs at least one term whose weight is not 0: nothing would be optimised")
-        self.layers = [n for n in backbone.layers if n in {term.layer for term in self.terms}]
+        wanted = [term.layer for term in self.terms if term.layer]
+        self.layers = backbone.check_layers(wanted) if wanted else []
 
     def __call__(self, image: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
         """Total (a scalar with a gradient) and each term by name, weighted, without one: they add up to the total.
@@ -427,12 +522,17 @@ class Objective:
         values = [t.weight * t.loss(features[t.layer] if t.layer else image) for t in self.terms]
         return total(*values), self._by_name(values)
 
+    def __getstate__(self) -> dict[str, Any]:
+        """What a copy takes along: not the engine, which belongs to this backbone."""
+        return {name: value for name, value in vars(self).items() if name not in ("_replayed", "_by_engine")}
+
+    @torch.inference_mode(False)
     def value_and_gradient(self, image: Tensor) -> Evaluation:
         """Total, terms by name, and the gradient (1, 3, H, W) of the total, all without a graph.
 
         On CUDA the three lie in buffers that the next call for an image of this shape writes to again.
         """
-        return self._fast(image.detach())
+        return self._replayed(image.clone() if image.is_inference() else image.detach())
 
     def gradient_shares(self, image: Tensor) -> dict[str, float]:
         """Who pulls the pixels: the length of each kind's own gradient, as a share of the sum of these lengths.
@@ -446,17 +546,17 @@ class Objective:
         for term in self.terms:
             kinds.setdefault(term.kind, []).append(term)
         alone = {kind: Objective(self.backbone, terms, self.precision, self.memory) for kind, terms in kinds.items()}
-        lengths = {kind: float(one._plainly(image.detach())[2].norm()) for kind, one in alone.items()}
+        lengths = {kind: float(one._by_engine(image.detach())[2].norm()) for kind, one in alone.items()}
         whole = sum(lengths.values()) or 1.0
         return {kind: length / whole for kind, length in lengths.items()}
 
     @cached_property
-    def _fast(self) -> Callable[[Tensor], Any]:
+    def _replayed(self) -> Callable[[Tensor], Any]:
         """`value_and_gradient` of an image without a graph, on CUDA as a graph of kernels that is played again."""
-        return captured(self._plainly, tune=self.precision != "float32")
+        return captured(self._by_engine, tune=self.precision != "float32")
 
     @cached_property
-    def _plainly(self) -> Callable[[Tensor], Evaluation]:
+    def _by_engine(self) -> Callable[[Tensor], Evaluation]:
         """`value_and_gradient` of an image without a graph; its engine is built when first asked for."""
         of_maps = [term for term in self.terms if term.layer]
         of_pixels = [term for term in self.terms if not term.layer]
@@ -469,7 +569,7 @@ class Objective:
             if of_pixels:
                 with torch.enable_grad():
                     leaf = image.clone().requires_grad_()
-                    own = [term.weight * term.loss(leaf) for term in of_pixels]
+                    own = [term.weight * one_number(term.loss(leaf), term.kind) for term in of_pixels]
                     gradient += torch.autograd.grad(total(*own), leaf)[0]
                 values += own
             parts = self._by_name(values, [*of_maps, *of_pixels])

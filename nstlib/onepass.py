@@ -27,7 +27,7 @@ from .inputs import alone
 from .palette import power
 from .plan import Plan, prepare
 from .rules import brief
-from .style import Regions, carried, guides, positions
+from .style import Regions, carried, positions, regions_of
 
 __all__ = ["METHODS", "adain", "one_pass", "wct"]
 
@@ -273,22 +273,15 @@ def look(plan: Plan, image: Tensor, layers: Sequence[str]) -> dict[str, Tensor]:
 def brushes_of(plan: Plan, layers: Sequence[str]) -> list[Brush]:
     """Each style's brush."""
     parts = plan.colors.parts(plan.colors.content) if any(mask is not None for mask in plan.masks) else ()
-    found = []
+    found, facts = [], plan.backbone.architecture
     for number, (share, mask) in enumerate(zip(plan.shares, plan.masks, strict=True)):
         pixels, own = plan.shrunk(number, shape_of(plan.content.pixels))
-        regions = regions_of(plan, own, layers)
+        regions = regions_of(facts, layers, own)
         wanted = {layer: gaussian_of(x, regions.get(layer)) for layer, x in look(plan, pixels, layers).items()}
         where = None if mask is None else even(mask).to(plan.device)
-        part = carried(even(parts[number]).to(plan.device), plan.backbone.architecture, layers) if parts else {}
-        found.append(Brush(share, wanted, regions_of(plan, where, layers), part))
+        part = carried(even(parts[number]).to(plan.device), facts, layers) if parts else {}
+        found.append(Brush(share, wanted, regions_of(facts, layers, where), part))
     return found
-
-
-def regions_of(plan: Plan, mask: Tensor | None, layers: Sequence[str]) -> dict[str, Regions]:
-    """By layer, the positions that belong to a mask (1, 1, H, W); nothing for no mask."""
-    if mask is None:
-        return {}
-    return {layer: Regions(g) for layer, g in guides(mask, plan.backbone.architecture, layers).items()}
 
 
 def even(image: Tensor) -> Tensor:

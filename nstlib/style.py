@@ -48,6 +48,7 @@ __all__ = [
     "moments",
     "patches",
     "positions",
+    "regions_of",
     "sample",
     "sliced",
 ]
@@ -453,6 +454,25 @@ def guides(mask: Tensor, architecture: Architecture, layers: Iterable[str], name
     return {layer: t.square() / t.square().mean() for layer, t in made.items()}
 
 
+def regions_of(
+    architecture: Architecture, layers: Iterable[str], *masks: Tensor | None, name: str = "a mask"
+) -> dict[str, Regions]:
+    """By layer, how much each position of a map counts in each of some regions; nothing without a mask.
+
+    Args:
+        architecture: of the network.
+        layers: names.
+        *masks: (1, 1, H, W) in [0, 1], all of one picture; None is passed over.
+        name: of the masks, for messages.
+
+    Raises:
+        InputError: as `guides`.
+    """
+    layers = list(layers)
+    made = [guides(mask, architecture, layers, name) for mask in masks if mask is not None]
+    return {layer: Regions(torch.cat([one[layer] for one in made], 1)) for layer in layers} if made else {}
+
+
 def guided_gram(features: Tensor, t: Tensor) -> Tensor:
     """A region's Gram matrix (N, N): Σ T_i² F_i F_iᵀ / Σ T_i² (Gatys et al. 2017, "Controlling Perceptual Factors").
 
@@ -514,6 +534,34 @@ class Regions:
         if rows not in self.parts:
             self.parts[rows] = Regions(self.weights[..., slice(*rows), :])
         return self.parts[rows]
+
+    def check(self, features: Tensor) -> None:
+        """Refuse a map of other positions.
+
+        Args:
+            features: (1, N, H, W).
+
+        Raises:
+            InputError: it has another height or width.
+        """
+        if features.shape[2:] != self.weights.shape[2:]:
+            (h, w), (height, width) = self.weights.shape[2:], features.shape[2:]
+            raise InputError(
+                f"regions of {h}×{w} positions on a map of {height}×{width}: give masks of the picture's own size"
+            )
+
+    def cut_out(self, features: Tensor, number: int) -> Tensor:
+        """The positions that belong to a region, in a row (1, N, 1, M').
+
+        Args:
+            features: (1, N, H, W).
+            number: of the region.
+
+        Raises:
+            InputError: a map of other positions.
+        """
+        self.check(features)
+        return features.flatten(2)[:, :, None, self.members[number]]
 
     @cached_property
     def flat(self) -> Tensor:
@@ -602,6 +650,7 @@ def region_grams(features: Tensor, regions: Regions) -> Tensor:
         features: (1, N, H, W).
         regions: R of them, over the same positions.
     """
+    regions.check(features)
     return RegionalOuterProducts.apply(
         positions(features, torch.promote_types(features.dtype, torch.bfloat16)), regions
     )
@@ -614,6 +663,7 @@ def region_means(features: Tensor, regions: Regions) -> Tensor:
         features: (1, N, H, W).
         regions: R of them, over the same positions.
     """
+    regions.check(features)
     f = positions(features)
     return (regions.flat.to(f.dtype) @ f.T / f.shape[1])[:, :, None]
 
@@ -640,16 +690,6 @@ def guided_sums(features: Tensor, regions: Regions) -> Tensor:
     """
     means = region_means(features, regions)
     return torch.cat([means, gram(features).expand(len(means), -1, -1)], dim=2)
-
-
-def chosen(features: Tensor, places: Tensor) -> Tensor:
-    """Some positions of a map in a row (1, N, 1, M').
-
-    Args:
-        features: (1, N, H, W).
-        places: their numbers (M',).
-    """
-    return features.flatten(2)[:, :, None, places]
 
 
 @dataclass(frozen=True)
@@ -709,7 +749,7 @@ class Statistic:
         """
         if self.regional:
             return self.regional(features, regions)[0]
-        return self.describe(chosen(features, regions.members[0]))
+        return self.describe(regions.cut_out(features, 0))
 
     def summed(self) -> Statistic:
         """The one that compares guided sums in place of guided Gram matrices.

@@ -1,5 +1,6 @@
 """Content, style and total-variation terms against loops and finite differences, and the objective of them all."""
 
+import copy
 import math
 from itertools import product
 
@@ -154,9 +155,12 @@ def judge_tv(image, kind, reduction):
     reduce = sum if reduction == "sum" else np.mean
     if kind == "isotropic":
         channels, height, width = image.shape
-        slopes = [
-            math.hypot(image[c, y, x + 1] - image[c, y, x], image[c, y + 1, x] - image[c, y, x])
-            for c, y, x in product(range(channels), range(height - 1), range(width - 1))
+        slopes = [  # a pixel without a right or a lower neighbour does not differ from it
+            math.hypot(
+                image[c, y, min(x + 1, width - 1)] - image[c, y, x],
+                image[c, min(y + 1, height - 1), x] - image[c, y, x],
+            )
+            for c, y, x in product(range(channels), range(height), range(width))
         ]
         return reduce(slopes)
     power = 1 if kind == "l1" else 2
@@ -456,3 +460,88 @@ def test_a_direction_without_neighbours_adds_nothing(kind, shape, rng):
     found = {reduction: tv_loss(image, kind, reduction) for reduction in ("sum", "mean")}
     assert all(value.isfinite() for value in found.values())
     assert shape == (1, 1) or kind == "isotropic" or (found["mean"] > 0 and found["sum"] > found["mean"])
+
+
+# --- what does not fit ---------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"masks": [None]}, "2 style images and 1 for masks: give a list of one for each, None for none"),
+        ({"regions": torch.ones(2, 1, 8, 8)}, "2 style images and a tensor for regions: give a list"),
+        ({"parts": [None] * 3}, "2 style images and 3 for parts: give a list"),
+        (
+            {"masks": [torch.ones(1, 1, 4, 4), None]},
+            r"a mask of shape \(1, 1, 4, 4\): give \(1, 1, 9, 8\), as its style",
+        ),
+        ({"regions": [torch.ones(1, 1, 9, 8), torch.ones(1, 1, 5, 8)]}, r"give \(1, 1, 9, 8\), as the first one"),
+        ({"regions": [torch.zeros(1, 1, 9, 8), None]}, "a mask is lost at relu1_1"),
+        ({"parts": [["relu1_2"], None]}, "unknown style layer 'relu1_2': did you mean"),
+        (
+            {"statistic": "patches", "masks": [torch.ones(1, 1, 9, 8), None]},
+            "compares neighbours, so it knows no masks",
+        ),
+    ],
+    ids=range(8),
+)
+def test_what_does_not_fit_the_styles_is_told(tiny, rng, options, words):
+    with pytest.raises(InputError, match=words):
+        style_terms(tiny, [picture(rng, 9, 8), picture(rng, 9, 8)], STYLE, **options)
+
+
+def test_layers_by_name_alone_share_a_weight_of_one(tiny, rng):
+    terms = style_terms(tiny, [picture(rng)], [*STYLE]) + content_terms(tiny, picture(rng), "relu1_1")
+    assert [term.weight for term in terms] == [1 / len(STYLE)] * len(STYLE) + [1]
+
+
+def test_a_region_of_another_size_than_the_picture_is_refused(tiny, rng):
+    image = picture(rng, 16, 16)
+    for statistic, size in product(("gram-relative", "mean-std", "mmd"), (12, 24)):
+        terms = style_terms(tiny, [image], STYLE, statistic=statistic, regions=[torch.ones(1, 1, size, size)])
+        objective = Objective(tiny, terms)
+        for evaluate in (objective, objective.value_and_gradient):
+            with pytest.raises(InputError, match=r"regions of .* on a map of .*: give masks of the picture's own"):
+                evaluate(image)
+
+
+def test_a_layer_that_the_network_lacks_is_refused_at_once(tiny):
+    with pytest.raises(InputError, match="relu33 is not in "):
+        Objective(tiny, [Term("content", 1.0, "relu33", torch.mean)])
+    with pytest.raises(InputError, match="precision"):
+        Objective(tiny, [Term("content", 1.0, "relu1_1", torch.mean)], "banana")
+
+
+@pytest.mark.parametrize(
+    ("judge", "words"),
+    [
+        (lambda f: f.mean().item(), "made a float: return a tensor, without item"),
+        (lambda f: f.mean((2, 3)), r"made \(1, .*\) numbers: add them up, or take their mean"),
+        (lambda f: f.detach().mean(), "has no gradient: compute it from what it is given, by torch alone"),
+    ],
+    ids=["number", "map", "detached"],
+)
+@pytest.mark.parametrize("layer", ["relu1_1", None])
+def test_what_a_term_of_ones_own_gives_instead_of_a_number_is_told(tiny, rng, layer, judge, words):
+    objective = Objective(tiny, [Term("mine", 1.0, layer, judge)])
+    with pytest.raises(InputError, match=f"the term (of relu1_1|mine) {words}"):
+        objective.value_and_gradient(picture(rng))
+
+
+def test_a_copy_goes_by_its_own_weights(tiny, rng):
+    objective, image = Objective(tiny, content_terms(tiny, picture(rng), ["relu1_1"])), picture(rng)
+    before = objective.value_and_gradient(image)[0].clone()
+    for other in (copy.copy(objective), copy.deepcopy(objective)):
+        other.backbone = copy.deepcopy(other.backbone)
+        other.backbone.features[0].weight.data *= 2
+        assert other.value_and_gradient(image)[0] == pytest.approx(float(other(image)[0]), rel=1e-5) != before
+    assert objective.value_and_gradient(image)[0] == before
+
+
+def test_objectives_work_in_inference_mode(tiny, rng):
+    image, content = picture(rng), picture(rng)
+    expected = Objective(tiny, content_terms(tiny, content, ["relu1_1"])).value_and_gradient(image)[2].clone()
+    with torch.inference_mode():
+        objective = Objective(tiny, content_terms(tiny, content, ["relu1_1"]))
+        assert torch.equal(objective.value_and_gradient(image.clone())[2], expected)
+    assert torch.equal(objective.value_and_gradient(image)[2], expected)
