@@ -44,6 +44,7 @@ def build(spec: Spec, channels: int, pooling: str) -> nn.Module:
         return nn.ReLU()  # never in place: it would overwrite the convolution's map, which may have been asked for
     if spec.kind == "fire":
         return Fire(channels, spec.squeeze, spec.channels)
+    choose("kind of layer", spec.kind, ("conv", "relu", "fire", "pool"))
     pool = nn.MaxPool2d if pooling == "max" else nn.AvgPool2d
     return pool(spec.kernel, spec.step, ceil_mode=spec.rounds_up)
 

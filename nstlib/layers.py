@@ -22,6 +22,7 @@ from torch.nn import functional as F
 from .architecture import Spec
 from .backbone import Backbone, Fire
 from .cuda import by_eights, convolve_relu, pool, rectify_gradient, unpool
+from .errors import InputError
 from .float16 import LARGEST, shrink
 
 __all__ = ["Block", "Convolution", "Operation", "Pooling", "Rectifier", "Slice", "Squeeze", "cut", "divide"]
@@ -91,9 +92,11 @@ class Convolution:
         _ = self.weight, self.bias, self.spec.step > 1 or self.turned
 
     def forward(self, x: Tensor, pad: Rows) -> tuple[Tensor, Tensor | None]:
-        most = max(pad)
+        most, step = max(pad), self.spec.step
+        if step > 1 and pad[0] != pad[1]:  # what is too much above would move the windows
+            x, pad, most = F.pad(x, (0, 0, *pad)), (0, 0), 0
         convolve = convolve_relu if self.rectify else F.conv2d
-        y = convolve(by_eights(x), self.weight, self.bias, self.spec.step, (most, self.spec.padding))
+        y = convolve(by_eights(x), self.weight, self.bias, step, (most, self.spec.padding))
         y = crop(y, most - pad[0], most - pad[1])
         if self.ends:
             y.clamp_(-LARGEST, LARGEST)
@@ -105,9 +108,10 @@ class Convolution:
         if output is not None:
             rectify_gradient(gradient, output)
         if self.spec.step > 1:
-            padding, taken = (0, self.spec.padding), (1, self.weight.shape[1], *shape[2:])
+            taken = 1, self.weight.shape[1], shape[2] + sum(pad), shape[3]
+            padding = 0, self.spec.padding
             g = torch.nn.grad.conv2d_input(taken, scaled(self.weight, factor), gradient, self.spec.step, padding)
-            return g[:, : shape[1]]
+            return crop(g, *pad)[:, : shape[1]]
         reach, least = self.spec.kernel - 1, min(pad)
         g = F.conv2d(gradient, scaled(self.turned, factor), None, 1, (reach - least, reach - self.spec.padding))
         return crop(g, pad[0] - least, pad[1] - least)[:, : shape[1]]
@@ -237,6 +241,20 @@ def embed(x: Tensor, rows: Rows, wanted: Rows) -> Tensor:
 Block = Mapping[str, Operation]  # by the name of the map that it makes, in order
 
 
+MODULES = {"conv": nn.Conv2d, "relu": nn.ReLU, "fire": Fire, "pool": (nn.MaxPool2d, nn.AvgPool2d)}
+
+
+def is_plain(spec: Spec, module: nn.Module) -> bool:
+    """Whether a module computes what its layer's facts say: nobody has put another one in its place."""
+    if not isinstance(module, MODULES[spec.kind]):
+        return False
+    if not isinstance(module, nn.Conv2d):
+        return True
+    plain = module.bias is not None and module.groups == 1 and module.dilation == (1, 1)
+    size = (module.kernel_size, module.stride, module.padding)
+    return plain and size == tuple((n, n) for n in (spec.kernel, spec.step, spec.padding or module.padding[0]))
+
+
 def divide(backbone: Backbone, wanted: set[str], dtype: torch.dtype) -> list[Block]:
     """The network down to the deepest wanted layer, in blocks that end with a pooling."""
     depth = max((list(backbone.layers).index(name) + 1 for name in wanted), default=0)
@@ -250,6 +268,11 @@ def divide(backbone: Backbone, wanted: set[str], dtype: torch.dtype) -> list[Blo
     before = ""
     for spec, module in zip(specs, backbone.features, strict=False):
         block = blocks[-1]
+        if not is_plain(spec, module):
+            raise InputError(
+                f"{spec.name} of {backbone.name} is another module now, {module}, which the engine does not know: "
+                "call the objective itself, which is plain autograd"
+            )
         if spec.kind == "conv":
             block[spec.name] = Convolution(spec, module, dtype, rectify=spec.name in joined, shrunk=shrunk)
         elif spec.kind == "relu":

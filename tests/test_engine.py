@@ -1,5 +1,6 @@
 """The engine against plain autograd: every network, layer, statistic and precision, in bands and with little memory."""
 
+import copy
 import subprocess
 import sys
 from pathlib import Path
@@ -7,9 +8,10 @@ from pathlib import Path
 import pytest
 import torch
 from plain import BANDED, LiveBytes, balanced, both_kinds, by_autograd, error, limits, network, picture
+from torch import nn
 
-from nstlib.architecture import BACKBONES
-from nstlib.backbone import load_backbone
+from nstlib.architecture import BACKBONES, Architecture, Spec, vgg
+from nstlib.backbone import Backbone, load_backbone
 from nstlib.engine import Engine, FeaturesInBands
 from nstlib.errors import InputError
 from nstlib.image import load_image
@@ -447,3 +449,55 @@ def test_an_evaluation_imports_nothing_slow():
     done = subprocess.run([sys.executable, "-c", NOTHING_SLOW], capture_output=True, text=True, check=True)
     slow = [name for name in done.stdout.split() if "sympy" in name or "symbolic_shapes" in name]
     assert slow == []
+
+
+# --- networks of one's own -----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("first", [(11, 4, 2), (7, 2, 3), (3, 2, 1), (5, 3, 2)], ids=str)
+@pytest.mark.parametrize("side", [64, 65, 67, 97])
+def test_a_first_convolution_with_steps_and_padding(rng, first, side):
+    """AlexNet's, ResNet's and others', whole and in bands."""
+    kernel, step, padding = first
+    specs = (
+        *(Spec("conv1", "conv", 6, kernel, step, padding), Spec("relu1", "relu", 6)),
+        *(Spec("conv2", "conv", 5, 3, 1, 1), Spec("relu2", "relu", 5), Spec("pool2", "pool", 5, 2, 2)),
+    )
+    torch.manual_seed(1)
+    backbone = Backbone(Architecture("steps", specs, ("relu1",), ("relu1", "relu2"))).double()
+    image = torch.rand(1, 3, side, side + 3, generator=rng, dtype=torch.float64)
+    terms = content_terms(backbone, image.flip(2), {"relu2": 1.0}) + style_terms(backbone, [image.flip(3)], ["relu1"])
+    objective = Objective(backbone, terms)
+    leaf = image.clone().requires_grad_()
+    total, _ = objective(leaf)
+    (expected,) = torch.autograd.grad(total, leaf)
+    for least in (False, True):
+        objective.memory = Engine(backbone, terms).least((side, side + 3)) if least else None
+        found, _, gradient = copy.copy(objective).value_and_gradient(image)
+        assert found == pytest.approx(float(total), rel=1e-9)
+        assert torch.allclose(gradient, expected, rtol=0, atol=1e-9 * float(expected.abs().max()))
+
+
+@pytest.mark.parametrize(
+    ("number", "module"),
+    [
+        (1, nn.LeakyReLU(0.2)),
+        (0, nn.Conv2d(3, 4, 3, padding=1, bias=False)),
+        (0, nn.Conv2d(3, 4, 3, padding=2, dilation=2)),
+        (2, nn.LPPool2d(2, 2)),
+    ],
+    ids=["relu", "bias", "dilation", "pool"],
+)
+def test_a_module_put_in_the_place_of_another_is_no_work_for_the_engine(rng, number, module):
+    architecture = Architecture("tiny", vgg((4, 5), (1, 1)), ("relu2_1",), ("relu1_1",))
+    backbone, image = Backbone(architecture), torch.rand(1, 3, 12, 12, generator=rng)
+    backbone.features[number] = module
+    objective = Objective(backbone, content_terms(backbone, image.flip(2), ["relu2_1"]))
+    assert objective(image)[0] > 0
+    with pytest.raises(InputError, match=r"of tiny is another module now, .*call the objective itself"):
+        objective.value_and_gradient(image)
+
+
+def test_a_kind_of_layer_that_there_is_not_is_refused():
+    with pytest.raises(InputError, match="unknown kind of layer 'tanh'"):
+        Backbone(Architecture("odd", (Spec("t", "tanh", 4),), ("t",), ("t",)))
