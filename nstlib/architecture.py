@@ -125,9 +125,14 @@ class Architecture:
             height, width = spec.outputs(height), spec.outputs(width)
         return spec.channels, height, width
 
-    def smallest(self, layer: str) -> int:
-        """The least side of an image, in pixels, on which `layer` has a map of at least 2×2."""
-        side = 2
+    def smallest(self, layer: str, rows: int = 2) -> int:
+        """The least side of an image, in pixels, on which `layer` has a map of at least `rows` rows and columns.
+
+        Args:
+            layer: its name.
+            rows: 1 or more.
+        """
+        side = rows
         for spec in reversed(self.until(layer)):
             side = spec.inputs(side)
         return side

@@ -178,7 +178,7 @@ def train_style_network(
     least = backbone.smallest("relu5_1")
     look = surroundings_filled(load_image(style, size, smallest=least))
     terms = style_of(backbone, look.pixels.to(where), None if look.mask is None else look.mask.to(where))
-    network = network or fresh(seed).to(where)
+    network = (network or fresh(seed)).to(where)
     optimiser = torch.optim.Adam(network.parameters(), lr=rate)
     scheduled = torch.optim.lr_scheduler.LambdaLR(optimiser, lambda step: share_of_rate(step, steps))
     for step in range(1, steps + 1):

@@ -734,6 +734,7 @@ def between(low: tuple[float, float, float], high: tuple[float, float, float]) -
 OPTIMIZERS: dict[str, Callable[..., Iterator[Step]]] = {"adam": adam, "lbfgs": lbfgs}
 
 
+@torch.inference_mode(False)  # nothing that is made in it can be optimised
 def optimize(
     objective: Callable[..., Any],
     image: Tensor,
@@ -759,11 +760,14 @@ def optimize(
         options: of the optimiser.
 
     Raises:
-        InputError: an unknown optimiser, or a budget below one evaluation.
+        InputError: an unknown optimiser, a budget below one evaluation, or a window below one iteration.
     """
     method = OPTIMIZERS[choose("optimizer", optimizer, OPTIMIZERS)]
     if evaluations is not None and evaluations < 1:
         raise InputError(f"{evaluations} evaluations are none: give at least 1")
+    if window < 1:
+        raise InputError(f"a window of {window} iterations holds none: give at least 1")
+    image = image.clone() if image.is_inference() else image
     state = options.get("state")
     if state and evaluations is not None and state["evaluations"] >= evaluations:
         yield Step(**{name: state[name] for name in STEP}, seconds=0.0, memory=lambda: state, stop=Stop.BUDGET)

@@ -542,10 +542,8 @@ def smallest_side(recipe: Recipe) -> int:
     """
     least = dict.fromkeys(recipe.content_layers, 2)
     least |= dict.fromkeys(recipe.style_layers, STATISTICS[recipe.statistic].least)
-    side, map_size = SMALLEST, BACKBONES[recipe.backbone].map_size
-    while any(map_size(layer, (side, side))[1] < rows for layer, rows in least.items()):
-        side += 1
-    return side
+    smallest = BACKBONES[recipe.backbone].smallest
+    return max(SMALLEST, *(smallest(layer, rows) for layer, rows in least.items()))
 
 
 def divide_memory(

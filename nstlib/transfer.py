@@ -30,15 +30,16 @@ from .loss import Objective
 from .machine import allocator, is_out_of_memory
 from .optimizers import Step, Stop, optimize
 from .plan import Plan, Stage, prepare, takes_options
-from .recipe import Recipe
+from .recipe import PIXELS, Recipe
 from .result import Progress, Record, Result, evaluations_of
-from .rules import brief
+from .rules import Tuple, brief, judged
 from .threads import Threads
 
 __all__ = ["Transfer", "carry_out", "paint", "reconstruct_content", "reconstruct_style", "shown", "stylize", "texture"]
 
 CHECKPOINT_SECONDS = 30.0
 HALF_A_LEVEL = 0.5 / 255  # a change that no picture of 8 bits shows
+SIZE = Tuple("(height, width) in pixels", (PIXELS, PIXELS))
 OF_THE_NEWEST = "the loss that is told is of the newest image; the picture is a running mean of all"
 Path_ = str | os.PathLike[str]
 
@@ -528,9 +529,13 @@ class Transfer:
         Args:
             size: (height, width); the result's if None.
             precision: one of `machine.PRECISIONS`; that of the first stage if None.
+
+        Raises:
+            InputError: no such size or precision.
         """
-        last = self.plan.stages[-1]
-        return self.plan.objective(Stage(size or last.size, 1, precision or self.plan.stages[0].precision))
+        first, last = self.plan.stages[0], self.plan.stages[-1]
+        size = last.size if size is None else judged("size", size, SIZE)
+        return self.plan.objective(Stage(size, 1, precision or first.precision))
 
     def result(self) -> Result:
         """The best picture so far, with its history.

@@ -115,6 +115,16 @@ def test_the_fewest_rows_are_the_fewest(spec):
         assert spec.outputs(rows) == wanted > spec.outputs(rows - 1)
 
 
+@pytest.mark.parametrize("rows", [2, 3])
+@pytest.mark.parametrize("name", BACKBONES)
+def test_the_smallest_side_is_the_first_whose_map_has_the_rows(name, rows):
+    network = BACKBONES[name]
+    for layer in network.layers:
+        side = network.smallest(layer, rows)
+        assert min(network.map_size(layer, (side, side))[1:]) >= rows
+        assert side == rows or network.map_size(layer, (side - 1, side - 1))[1] < rows
+
+
 # One entry is enough
 
 

@@ -531,6 +531,21 @@ def test_a_plateau_stops_it(rng):
     assert last.stop is Stop.BUDGET and last.evaluations == 100
 
 
+def test_a_window_of_no_iteration_is_refused(rng):
+    with pytest.raises(InputError, match="a window of 0 iterations holds none"):
+        next(optimize(Spy(FUNCTIONS["rosenbrock"]), start(rng), plateau=0.1, window=0))
+
+
+@pytest.mark.parametrize("method", ["adam", "lbfgs"])
+def test_a_function_is_optimised_in_inference_mode_too(rng, method):
+    image = start(rng)
+    expected = [step.loss for step in optimize(Spy(FUNCTIONS["rosenbrock"]), image, method, evaluations=3)]
+    with torch.inference_mode():
+        assert [
+            step.loss for step in optimize(Spy(FUNCTIONS["rosenbrock"]), image.clone(), method, evaluations=3)
+        ] == expected
+
+
 def test_lbfgs_stops_on_a_plateau_too(rng):
     steps = list(optimize(Spy(FUNCTIONS["rosenbrock"]), start(rng), evaluations=500, plateau=0.5, window=3))
     assert steps[-1].stop is Stop.PLATEAU

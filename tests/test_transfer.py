@@ -347,6 +347,13 @@ def test_half_precision_paints_nearly_the_same_picture(content, style):
     assert 0 < (half.image - single.image).square().mean().sqrt() < 0.1
 
 
+@pytest.mark.parametrize("asked", [{"size": 64}, {"size": (64, "x")}, {"precision": "banana"}], ids=str)
+def test_an_objective_of_no_such_size_or_precision_is_refused(content, style, asked):
+    transfer = Transfer(content, [style], **SMALL)
+    with pytest.raises(nst.InputError, match=r"(size|precision).*(expected \(height, width\) in pixels|banana)"):
+        transfer.objective(**asked)
+
+
 def test_auto_takes_what_the_processor_multiplies(content, style, monkeypatch):
     monkeypatch.setattr("nstlib.plan.choose_precision", lambda name, device: {"auto": "bfloat16"}[name])
     transfer = Transfer(content, [style], **SMALL)
