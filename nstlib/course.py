@@ -7,6 +7,7 @@ its first cell, `build_student` makes the edition without answers, and `problems
 from __future__ import annotations
 
 import ast
+import hashlib
 import os
 import re
 from collections.abc import Collection, Iterator
@@ -245,7 +246,7 @@ def build_student(
     differ = sorted(name for name in wanted.keys() | there.keys() if wanted.get(name) != there.get(name))
     if check:
         return differ
-    if worked := [name for name in differ if not force and name in there and has_run(target / name)]:
+    if worked := [name for name in differ if not force and name in there and is_worked_in(target / name)]:
         raise InputError(
             f"somebody has worked in {', '.join(worked)} in '{target}': move their files, or add --force to build anew"
         )
@@ -268,13 +269,21 @@ def is_ours(path: Path, names: Collection[str]) -> bool:
     return path.name in names or read(path).metadata.get("nstlib", {}).get("edition") == "student"
 
 
-def has_run(path: Path) -> bool:
-    """Whether a cell of a notebook has been run, which this edition's have not.
+def is_worked_in(path: Path) -> bool:
+    """Whether somebody has run a cell of a student notebook, or changed one.
 
     Args:
         path: of the notebook.
     """
-    return any(cell.get("execution_count") or cell.get("outputs") for cell in read(path).cells)
+    notebook = read(path)
+    if any(cell.get("execution_count") or cell.get("outputs") for cell in notebook.cells):
+        return True
+    return notebook.metadata.get("nstlib", {}).get("cells", fingerprint(notebook)) != fingerprint(notebook)
+
+
+def fingerprint(notebook: NotebookNode) -> str:
+    """Of what stands in a notebook's cells."""
+    return hashlib.sha256("\0".join(cell.source for cell in notebook.cells).encode()).hexdigest()[:16]
 
 
 def student(notebook: NotebookNode) -> NotebookNode:
@@ -302,6 +311,7 @@ def student(notebook: NotebookNode) -> NotebookNode:
             cell.metadata.pop("jupyter", None)
         if cell.cell_type == "code":
             cell.source, cell.outputs, cell.execution_count = without_answers(cell.source), [], None
+    made.metadata["nstlib"]["cells"] = fingerprint(made)  # so that an answer that was never run is seen
     return made
 
 

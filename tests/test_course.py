@@ -219,12 +219,21 @@ def test_building_is_deterministic_and_checking_writes_nothing(folder):
     assert (student / NAME).read_bytes() == first and not (student / "09_old.ipynb").exists()
 
 
-def test_building_costs_nobody_a_notebook(folder):
+def run(notebook):
+    notebook.cells[3].execution_count = 7
+
+
+def type_in(notebook):
+    notebook.cells[3].source += "\n    return 1"
+
+
+@pytest.mark.parametrize("work", [run, type_in])
+def test_building_costs_nobody_a_notebook(folder, work):
     course.build_student(folder)
     lesson, notes = folder / "student" / NAME, folder / "student" / "my notes.ipynb"
     notes.write_text(course.written(new_notebook()), encoding="utf-8")
     worked = course.read(lesson)
-    worked.cells[3].execution_count = 7
+    work(worked)
     lesson.write_text(course.written(worked), encoding="utf-8")
     before = lesson.read_bytes()
     with pytest.raises(InputError, match=f"somebody has worked in {NAME}.*--force"):
@@ -232,6 +241,14 @@ def test_building_costs_nobody_a_notebook(folder):
     assert lesson.read_bytes() == before
     assert course.build_student(folder, force=True) == [NAME]
     assert notes.exists() and lesson.read_bytes() != before
+
+
+def test_a_lesson_that_was_edited_is_built_anew_where_nobody_has_worked(folder):
+    course.build_student(folder)
+    edited = course.read(folder / NAME)
+    edited.cells[0].source += "\n\nOne word more."
+    (folder / NAME).write_text(course.written(edited), encoding="utf-8")
+    assert course.build_student(folder) == [NAME]
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", "null", "\0"])
