@@ -18,12 +18,24 @@ from nstlib import gram, tv_loss
 from nstlib.errors import InputError
 from nstlib.exercise import EXERCISES, Code, check, mine, program
 from nstlib.exercise.handover import too_slow
+from nstlib.exercise.lesson_07b import match_colours
 from nstlib.exercise.program import relative
 from nstlib.exercise.values import copy
 
 RIGHT = "Right on all"
 HAS_TO = "The value is right, but has to carry a gradient: "
 NO_GRADIENT = "To paint with it, it would have to carry a gradient: "
+
+
+def by_order(F, A):
+    return torch.stack([relative(gram(f), a) for f, a in zip(F.values(), A.values(), strict=False)]).mean()
+
+
+def clamping(x, optimizer, loss):
+    total = program.closure(x, optimizer, loss)
+    with torch.no_grad():
+        x.clamp_(0, 1)
+    return total
 
 
 def off_by_one(x, kernel, padding):
@@ -163,6 +175,27 @@ ANSWERS = [  # exercise, answer, what the verdict says
     ("04b.mean_std", lambda f: torch.stack(mean_and_deviation(f, 1e-5)), RIGHT),
     ("04b.mean_std", lambda f: torch.stack([flat(f).mean(1), flat(f).std(1, correction=0) + 1e-6]), RIGHT),
     ("04b.covariance", lambda f: np.cov(flat(f).numpy(), bias=True), HAS_TO + "NumPy, at line 1 of"),
+    ("07.style_loss", by_order, "Maps and Gram matrices do not fit"),
+    (
+        "07.content_loss",
+        lambda F, P: torch.stack([relative(*z) for z in zip(F.values(), P.values(), strict=False)]).mean(),
+        "do not fit",
+    ),
+    ("06.armijo", lambda loss, new, slope, t: new <= loss - 1e-4 * t, "Right on"),
+    ("06.armijo", lambda loss, new, slope, t: new <= loss + 1e-4 * t * t * slope, "Right on"),
+    ("06.armijo", lambda loss, new, slope, t: new <= loss * (1 + 1e-4 * t * slope), "Right on"),
+    ("06.armijo", lambda loss, new, slope, t: new <= loss + 0.5 * t * slope, "Right on"),
+    ("06b.held", lambda x, g, low, high: (x <= low & (g > 0)) | (x >= high & (g < 0)), "it raises"),
+    ("06b.held", lambda x, g, low, high: ((x == low) & (g > 0)) | ((x == high) & (g < 0)), RIGHT),
+    ("07b.start", lambda c, n, share: torch.relu((1 - share) * c + share * n), "For content"),
+    ("07b.bug_colours", lambda x, t: match_colours(x, t).clamp(0, 1), "ean"),
+    ("07.closure", clamping, "Your closure moves the picture"),
+    ("07.closure", lambda x, optimizer, loss: (program.closure(x, optimizer, loss), x.grad), "Return the loss alone"),
+    (
+        "05.content_gradient",
+        lambda f, p: torch.autograd.functional.jacobian(lambda x: F.mse_loss(x, p), f),
+        "autograd found",
+    ),
     ("05.tv_l1", lambda x: tv_loss(x, "l1").item(), NO_GRADIENT + "a plain number comes back."),
     ("08.average_pool", lambda x: F.avg_pool2d(x, 2).detach(), NO_GRADIENT + "detach, no_grad or torch.tensor cuts"),
     (
@@ -445,7 +478,7 @@ def test_an_answer_that_fails_at_work_is_told(capsys):
 
     assert mine("04.gram", small_only) is mine("04.gram", off_when_large) is EXERCISES["04.gram"].solution
     first, second = capsys.readouterr().out.splitlines()
-    assert "for features (1, 128, 64, 64) it raises ValueError: too many numbers. Print" in first
+    assert "for features (1, 128, 64, 64) it raises ValueError: too many numbers. Look" in first
     assert re.search(r"it goes wrong for features \(1, 128, 64, 64\), with [\d.]+ in place of [\d.]+: what is", second)
 
 

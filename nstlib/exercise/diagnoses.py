@@ -39,7 +39,8 @@ def wrong_shape(given: Answers, wanted: Answers, where: list[str], exercise: Cod
 
 
 def not_a_number(given: Answers, wanted: Answers, where: list[str], exercise: Code) -> str:
-    bad = next((case for g, case in zip(given, where, strict=True) if not np.isfinite(g).all()), None)
+    triples = zip(given, wanted, where, strict=True)
+    bad = next((case for g, w, case in triples if not (np.isfinite(g) | (g == w)).all()), None)
     return f"For {bad} your result holds NaN or infinity: look for a division by 0 or an overflow." if bad else ""
 
 

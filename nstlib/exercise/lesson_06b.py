@@ -206,7 +206,7 @@ EXERCISES = (
         question="The mask (n,) of pixels at a bound that a step along -g would push beyond it.",
         takes="x g low high",
         solution=held,
-        cases=((*BOUNDS, 0.0, 1.0), (0.3 + 0.4 * BOUNDS[0], BOUNDS[1], 0.3, 0.7)),
+        cases=((*BOUNDS, 0.0, 1.0), ((0.3 + 0.4 * BOUNDS[0]).clamp(0.3, 0.7), BOUNDS[1], 0.3, 0.7)),
         mistakes=(
             (lambda x, g, low, high: held(x, -g, low, high), "The sign: the step goes along -g, so g > 0 lowers x."),
             (

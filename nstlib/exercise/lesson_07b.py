@@ -76,11 +76,13 @@ TWO_STYLES = tuple(
     for (a, b), shares in zip(TWO_MAPS[:3], ([1.0, 3.0], [0.5, 0.5], [4.0, 1.0]), strict=True)
 )
 STARTS = tuple(
-    (*uniform(seed, shape), *(n / 2 for n in tensors(seed, shape)), share)
+    (*uniform(seed, shape), *tensors(seed, shape), share)
     for seed, shape, share in ((74, (1, 3, 4, 4), 0.25), (75, (1, 3, 2, 5), 0.9), (76, (1, 3, 3, 2), 0.0))
 )
 PULLS = ((10.0, 2.0, 40.0, 1.0), (50.0, 0.5, 0.1, 4.0), (100.0, 30.0, 60.0, 0.5))
-COVARIANCES = tuple((coloured(seed, (1, 3, 6, 5)), coloured(seed + 1, (1, 3, 7, 8)).flip(1)) for seed in (103, 105))
+COVARIANCES = tuple(  # whose colours leave [0, 1], where a clamp shows
+    (coloured(seed, (1, 3, 6, 5)), 1.8 * coloured(seed + 1, (1, 3, 7, 8)).flip(1) - 0.4) for seed in (103, 105)
+)
 
 EXERCISES = (
     Choice(

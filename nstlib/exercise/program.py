@@ -131,7 +131,8 @@ class Eyes:
     def __call__(self, image: Tensor, wanted: Sequence[str]) -> dict[str, Tensor]:
         if isinstance(wanted, str):
             raise Unusable(f"The network takes a list of names: ['{wanted}'].")
-        return {name: F.relu(F.conv2d(image, self.kernels[number(name)])) for name in wanted}
+        # In the network's order, not in that of the question.
+        return {name: F.relu(F.conv2d(image, self.kernels[number(name)])) for name in sorted(wanted)}
 
 
 def number(name: str) -> int:
@@ -142,7 +143,7 @@ def number(name: str) -> int:
 EYES = Eyes()
 TARGETS = (
     (EYES, *uniform(78, (1, 3, 5, 6), (1, 3, 6, 4)), ["relu2_2"], ["relu1_1", "relu3_1"]),
-    (EYES, *uniform(79, (1, 3, 4, 4), (1, 3, 5, 5)), ["relu3_3", "relu4_2"], ["relu2_1"]),
+    (EYES, *uniform(79, (1, 3, 4, 4), (1, 3, 5, 5)), ["relu4_2", "relu3_3"], ["relu2_1"]),
 )
 
 
@@ -168,7 +169,7 @@ def use_targets(answer: Callable, *pictures_and_layers: Any) -> tuple[Tensor, Te
     if not pair or not all(isinstance(one, Mapping) for one in found):
         yours = " and ".join(map(kind, found)) if pair else kind(found)
         raise Unusable(f"Return two dictionaries, P and A, in this order: you return {yours}.")
-    if [list(one) for one in found] == [list(style_layers), list(content_layers)]:
+    if [set(one) for one in found] == [set(style_layers), set(content_layers)]:
         raise Unusable("You return A and P: the content's maps come first, then the style's Gram matrices.")
     rows = [in_a_row(*named) for named in zip("PA", found, (content_layers, style_layers), strict=True)]
     if any(value.requires_grad for one in found for value in one.values()):
@@ -178,12 +179,12 @@ def use_targets(answer: Callable, *pictures_and_layers: Any) -> tuple[Tensor, Te
 
 def in_a_row(name: str, found: Maps, layers: Sequence[str]) -> Tensor:
     """The entries of a dictionary, one after another."""
-    if list(found) != list(layers):
+    if set(found) != set(layers):
         told = ", ".join(map(str, found)) or "nothing"
         raise Unusable(f"{name} has an entry for each of its layers, {', '.join(layers)}: yours has {told}.")
     if not all(isinstance(value, Tensor) for value in found.values()):
         raise Unusable(f"{name} holds tensors by layer: yours holds {kind(next(iter(found.values())))}.")
-    return torch.cat([value.flatten() for value in found.values()])
+    return torch.cat([found[layer].flatten() for layer in layers])
 
 
 LAYERS = ("relu1_1", "relu3_1", "relu4_2")
@@ -215,6 +216,7 @@ def use_loss(answer: Callable, features: list[Tensor], wanted: list[Tensor]) -> 
     """
     leaves = [f.clone().requires_grad_() for f in features]
     F, targets = (dict(zip(LAYERS, values, strict=False)) for values in (leaves, wanted))
+    targets = dict(reversed(targets.items()))  # as a recipe may name them: F is in the network's order
     with slips(SLIPS_OF_LOSSES):
         loss = answer(F, targets)
     if unanswered(loss):
@@ -248,7 +250,7 @@ class Bowl:
 
 
 CLOSURES = tuple(
-    (x, "SGD", Bowl(aim))
+    (1.6 * x - 0.3, "SGD", Bowl(aim))  # on both sides out of [0, 1], where a clamp shows
     for x, aim in (uniform(97, (1, 3, 4, 5), (1, 3, 4, 5)), uniform(98, (1, 3, 2, 2), (1, 3, 2, 2)))
 )
 
@@ -277,6 +279,8 @@ def use_closure(answer: Callable, x: Tensor, optimizer: str, loss: Bowl) -> tupl
         return None
     if callable(first) and not isinstance(first, Tensor):
         raise Unusable("You return a function: what you write is the closure already, so return the loss.")
+    if first is not None and not is_number(first):
+        raise Unusable(f"Return the loss alone, one number: you return {kind(first)}.")
     if first is None:
         raise Unusable("The gradient is there, but nothing comes back: return the loss, some optimisers ask for it.")
     if not torch.equal(before, x.detach()):
@@ -286,6 +290,11 @@ def use_closure(answer: Callable, x: Tensor, optimizer: str, loss: Bowl) -> tupl
     mover.step()
     second = answer(x, mover, loss)
     return torch.as_tensor(first), torch.as_tensor(second), x.grad
+
+
+def is_number(value: object) -> bool:
+    """Whether it is one number, as a tensor or not."""
+    return value.numel() == 1 if isinstance(value, Tensor) else isinstance(value, int | float)
 
 
 class Counted:
@@ -300,7 +309,7 @@ class Counted:
 
 
 LOOPS = tuple(
-    (start, Bowl(1.4 * aim), closure, evaluations)
+    (start, Bowl(1.8 * aim - 0.4), closure, evaluations)
     for (start, aim), evaluations in (
         (uniform(99, (1, 3, 3, 4), (1, 3, 3, 4)), 40),
         (uniform(101, (1, 3, 4, 2), (1, 3, 4, 2)), 7),

@@ -266,7 +266,7 @@ class Code:
         """The verdict on a function whose values are right, where autograd may not have found them."""
         with torch.inference_mode():  # nothing is recorded in it, whatever the function asks for
             alone = self.collect(answer)
-        if isinstance(alone, Verdict):
+        if isinstance(alone, Verdict) or not self.agree(alone, self.run(self.solution)):
             told = "The values are right, but autograd found them: here the formula is asked for, by hand."
             return Verdict(False, f"{told} Then autograd is free to judge it.")
         return Verdict(True, self.praise)
@@ -313,7 +313,7 @@ class Code:
             except Unusable as reason:
                 return Verdict(False, str(reason))
             except NotImplementedError as error:
-                if "aten::" in str(error):  # PyTorch's own, about an operation
+                if re.search("aten::|not implemented for", str(error)):  # PyTorch's own, about an operation
                     return Verdict(False, raised(answer, error, where))
                 return NOT_ANSWERED
             except KeyboardInterrupt:
@@ -386,7 +386,8 @@ class Code:
         index, (found, asked) = next((i, p) for i, p in pairs if not all(right(*p, self.tolerance, self.slack)))
         found = [g.reshape(w.shape) if g.size == w.size == 1 else g for g, w in zip(found, asked, strict=True)]
         where = [self.describe(case) for case in self.cases]
-        told = next(filter(None, (look(found, asked, where, self) for look in DIAGNOSES)))
+        with np.errstate(all="ignore"):  # an infinity may be given, and be right
+            told = next(filter(None, (look(found, asked, where, self) for look in DIAGNOSES)))
         return f"{self.returns.split()[index]}: {told}" if self.returns else told
 
     def gradient_trouble(self, answer: Callable, solution: Callable) -> str:
@@ -478,7 +479,11 @@ def raised(answer: Callable, error: BaseException, where: str) -> str:
         return f"For {where} your function cannot be called: {text}."
     if isinstance(error, NameError):
         return f"It raises NameError: {text}. Look at {line or 'its names'}: is it misspelt, or made in a cell not run?"
-    return f"For {where} it raises {type(error).__name__}: {text}. Print the shapes at {line or 'that line'}."
+    look = "Print the shapes at" if SHAPES.search(text) else "Look at"
+    return f"For {where} it raises {type(error).__name__}: {text}. {look} {line or 'that line'}."
+
+
+SHAPES = re.compile(r"shape|size|dim|match|broadcast|expand|out of (range|bounds)|must be \d", re.IGNORECASE)
 
 
 class Unusable(Exception):
