@@ -167,6 +167,11 @@ class Backbone(nn.Module):
         if not names:
             raise InputError(f"no layer was named; those of {self.name} are {self.span()}")
         unknown = next((n for n in names if n not in self.layers), None)
+        if unknown in self.architecture.layers:
+            raise InputError(
+                f"these weights of {self.name} end at {list(self.layers)[-1]}, before {unknown}: take a file that goes "
+                f"as far (nst weights export {self.name} --until {unknown}), or shallower layers"
+            )
         if unknown is not None:
             raise InputError(
                 f"{unknown} is not in {self.name}; {nearest(unknown, self.layers)}Its layers: {self.span()}"

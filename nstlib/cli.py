@@ -168,12 +168,9 @@ def stylize(pictures: tuple[str, ...], like: str | None, **options: Any) -> None
     Ctrl-C saves the best picture so far, and that counts as done (exit status 0); without one yet it is 130.
     """
     from .plan import options_of
-    from .result import read_facts
 
-    facts = read_facts(like) if like else {}
-    if facts:
-        facts = beside(facts, like)
-    if not pictures and facts:
+    facts = facts_like(like)
+    if not pictures and like:
         pictures = named_in(facts, like)
     if len(pictures) < 2:
         raise InputError(
@@ -221,13 +218,21 @@ def onepass(
 
 
 @nst.command(cls=FieldCommand)
-@click.argument("styles", nargs=-1, required=True, metavar="STYLE [STYLE …]")
+@click.argument("styles", nargs=-1, metavar="STYLE [STYLE …]")
+@click.option("--like", default=None, help="a texture that nst made: repeat its run, pictures and all")
 @run_options
-def texture(styles: tuple[str, ...], **options: Any) -> None:
+def texture(styles: tuple[str, ...], like: str | None, **options: Any) -> None:
     """Make a square of texture in the manner of STYLE, from noise."""
+    from .plan import options_of
     from .transfer import TEXTURE
 
-    paint(None, styles, TEXTURE, **options)
+    facts = facts_like(like)
+    if facts.get("content") is not None:
+        raise InputError(f"'{like}' has a content, so it is no texture: repeat it by nst stylize --like")
+    styles = styles or tuple(facts.get("styles") or ())
+    if not styles:
+        raise InputError("no picture given: give at least one style, nst texture STYLE -o OUT.png")
+    paint(None, styles, options_of(facts) or TEXTURE, reads=(like,) if like else (), **options)
 
 
 @nst.command(cls=FieldCommand)
@@ -443,6 +448,17 @@ def rule_for(name: str) -> Any:
     return rules[choose("option", name, rules)]
 
 
+def facts_like(path: str | None) -> dict[str, Any]:
+    """The facts of a picture whose run is to be repeated, the files that they name found; none for no picture.
+
+    Args:
+        path: of the picture.
+    """
+    from .result import read_facts
+
+    return beside(read_facts(path), path) if path else {}
+
+
 def named_in(facts: Mapping[str, Any], path: str) -> tuple[str, ...]:
     """Content and styles, as a picture's facts name them.
 
@@ -452,7 +468,9 @@ def named_in(facts: Mapping[str, Any], path: str) -> tuple[str, ...]:
     styles = facts.get("styles")
     names = (facts.get("content"), *(styles if isinstance(styles, list) else ()))
     if len(names) < 2 or not all(isinstance(name, str) for name in names):
-        raise InputError(f"'{path}' was not made from a content and a style picture: name both, or use nst texture")
+        raise InputError(
+            f"'{path}' was not made from a content and a style picture: repeat a texture by nst texture --like"
+        )
     return names
 
 
@@ -502,9 +520,12 @@ def table(recipes: Iterable[Recipe]) -> Iterable[str]:
         yield row.format(r.name, r.backbone, r.statistic, *weights, r.optimizer, total, r.start, r.source)
 
 
-@nst.group()
-def weights() -> None:
+@nst.group(invoke_without_command=True)
+@click.pass_context
+def weights(context: click.Context) -> None:
     """List, fetch or export the networks' weights."""
+    if context.invoked_subcommand is None:
+        say(context.get_help())
 
 
 @weights.command("list")
@@ -687,9 +708,10 @@ def doctor(size: int, backbone: str, device: str) -> None:
     say(f"precision    {precision}")
     for name in WEIGHTS:
         say(f"{name:14} {look_for_weights(name)[1]}")
-    say(f"a {size}×{size} picture with {backbone} {seconds_foretold(recipe, device)}")
     needs = Needs(load_backbone(backbone, "random"), recipe, precision, place)
     fast, most = (needs.largest(0.9 * free, fast=quick) for quick in (True, False))
+    told = "cannot be painted here: there is no memory for it" if size > most else seconds_foretold(recipe, device)
+    say(f"a {size}×{size} picture with {backbone} {told}")
     say(f"the largest square picture that fits is about {fast} pixels wide at full speed, {most} at all")
 
 

@@ -91,15 +91,21 @@ def read_way(picture: Path) -> tuple[dict[int, Path], tuple[Record, ...]]:
         picture: the file.
 
     Raises:
-        InputError: nothing stands beside it.
+        InputError: nothing stands beside it, or what does is no such table.
     """
+    table = picture.with_suffix(TABLE)
     try:
-        with picture.with_suffix(TABLE).open(newline="", encoding="utf-8") as file:
+        with table.open(newline="", encoding="utf-8") as file:
             rows = list(csv.DictReader(file))
+        frames = {int(row["frame"]): picture.with_suffix(f".{row['frame']}.png") for row in rows if row["frame"]}
+        history = tuple(records(rows))
     except OSError:
         raise InputError(f"no pictures on the way were kept of '{picture}': give frames, and run it again") from None
-    frames = {int(row["frame"]): picture.with_suffix(f".{row['frame']}.png") for row in rows if row["frame"]}
-    return frames, tuple(records(rows))
+    except (csv.Error, KeyError, TypeError, ValueError):
+        frames, history = {}, ()
+    if not frames:
+        raise InputError(f"'{table}' is damaged: run it again with the same frames, which makes it anew")
+    return frames, history
 
 
 def records(rows: Sequence[dict[str, str]]) -> Iterator[Record]:

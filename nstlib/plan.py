@@ -325,9 +325,9 @@ class Plan:
                 layers = (self.settings.own_layers and self.settings.own_layers[i]) or self.recipe.style_layers
                 own = None if style.mask is None else self.shrunk(i, size)[1]
                 where = None if mask is None else resize(mask, size)
-                for name, given in (("where", where), ("what", own)):
+                for name, given in ((f"where style {i + 1}", where), (f"what of style {i + 1}", own)):
                     if given is not None:
-                        whose = f"the mask that says {name} of style {i + 1} is painted"
+                        whose = f"the mask that says {name} is painted"
                         guides(given, self.backbone.architecture, layers, whose)
 
     def options(self, stage: Stage) -> dict[str, Any]:

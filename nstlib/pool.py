@@ -130,7 +130,7 @@ class Lane:
             code = self.process.exitcode or 0
             how = f"was ended by signal {-code}" if code < 0 else f"ended with status {code}"
             self.end()
-            return Outcome(None, f"its process {how}, perhaps because memory ran out: try fewer processes", died=True)
+            return Outcome(None, f"its process {how}, perhaps because memory ran out: try a smaller size", died=True)
 
     def end(self) -> None:
         """End the process, whatever it is doing."""

@@ -69,7 +69,7 @@ class Region:
         >>> Region.of("ellipse 20 10 80 90 soft 5").bottom
         90.0
         """
-        shape, *rest = words.split()
+        shape, *rest = words.split() or [""]
         numbers = [word for word in rest if word != "soft"]
         try:
             if shape not in SHAPES or len(numbers) != 4 + ("soft" in rest) or rest[4:5] not in ([], ["soft"]):

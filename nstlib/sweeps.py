@@ -64,8 +64,9 @@ if TYPE_CHECKING:
 __all__ = ["Point", "Sweep", "sweep"]
 
 TABLE, SHEET = "table.csv", "contact.png"
-HEAD, TAIL = ("picture", "content", "styles"), ("evaluations_made", "seconds", "loss", "stopped", "failure")
+HEAD, TAIL = ("picture", "content", "styles"), ("evaluations_made", "seconds", "loss", "stopped", "remark", "failure")
 NOT_YET = "not painted yet"
+UNCHANGED = "the picture is still its start image: give more evaluations, or weights of the terms near 1"
 WORDS = ("name", "source", "note")
 HOW = ("device", "memory")  # the settings that make no other picture
 PROCESS = 5e8  # bytes that a process takes before it paints: Python, torch and a network
@@ -258,10 +259,24 @@ class Sweep:
         """A row for each point, as in the file `table.csv`."""
         return [point.row for point in self.points]
 
+    @property
+    def remarks(self) -> tuple[str, ...]:
+        """What is odd about the pictures: each that is its start image still, or the same as another one."""
+        said = [f"{point.words}: {point.facts['remark']}" for point in self.points if point.facts.get("remark")]
+        first: dict[tuple[Any, ...], Point] = {}
+        for point in self.points:
+            if point.failure or point.facts.get("remark"):
+                continue
+            other = first.setdefault((point.pair, point.facts.get("evaluations"), point.facts.get("loss")), point)
+            if other is not point:
+                said.append(f"{point.words} came to the same picture as {other.words}")
+        return tuple(said)
+
     def __repr__(self) -> str:
-        count, failed = len(self.points), self.failures
+        count, failed, odd = len(self.points), self.failures, self.remarks
         made = f"{count - len(failed)} of {count} pictures, {TABLE} and {SHEET} are in '{self.folder}'"
-        return f"{made}; {len(failed)} failed, such as {failed[0].words}: {failed[0].failure}" if failed else made
+        made += f"; {len(failed)} failed, such as {failed[0].words}: {failed[0].failure}" if failed else ""
+        return f"{made}; odd {'are' if len(odd) > 1 else 'is'} {len(odd)}, such as {odd[0]}" if odd else made
 
     def _repr_html_(self) -> str | None:
         try:
@@ -372,9 +387,12 @@ def written(point: Point, outcome: Outcome) -> Point:
 
 
 def looked_up(point: Point) -> Point:
-    """A point as its file says: finished only if that is a whole picture with its facts."""
+    """A point as its files say: finished only if that is a whole picture with its facts, and its frames are there."""
     try:
-        return replace(point, facts=read_facts(point.path), failure="")
+        facts = read_facts(point.path)
+        if facts.get("frames") and not all(path.is_file() for path in read_way(point.path)[0].values()):
+            return point
+        return replace(point, facts=facts, failure="")
     except InputError:
         return point
 
@@ -613,7 +631,9 @@ def painted(task: Task) -> dict[str, bytes]:
     if result.stopped in (Stop.MEMORY, Stop.INTERRUPTED):
         raise InputError(f"{result.stopped} after {result.evaluations} evaluations: give fewer processes, or less size")
     names = [source.label or None for source in task.sources]
-    picture = replace(result, facts={**result.facts, "content": names[0], "styles": names[1:]}).encoded()
+    odd = UNCHANGED if result.unchanged else str(result.stopped) if result.stopped.broken else ""
+    told = {name: value for name, value in (("remark", odd), ("frames", task.frames)) if value}
+    picture = replace(result, facts={**result.facts, "content": names[0], "styles": names[1:], **told}).encoded()
     return {**(way.files(result.history) if task.frames else {}), ".png": picture}
 
 

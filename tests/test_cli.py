@@ -324,6 +324,28 @@ def test_doctor_says_what_cannot_be_painted(call, paces, monkeypatch):
     assert status == 0 and "3000×3000 picture with pocket cannot be painted here" in out and "pixels wide" in out
 
 
+def test_doctor_answers_by_arithmetic_where_the_picture_alone_would_fill_the_memory(call, paces, monkeypatch):
+    monkeypatch.setattr("nstlib.cli.seconds_foretold", lambda *given: pytest.fail("it was begun"))
+    monkeypatch.setattr("nstlib.machine.free_memory", lambda device: 2 * 10**9)
+    status, out, _ = call("doctor", "--size", "30000", "--device", "cpu")
+    assert status == 0 and "30000×30000 picture with pocket cannot be painted here: there is no memory" in out
+
+
+def test_a_group_without_a_command_shows_its_help(call):
+    status, out, err = call("weights")
+    assert (status, err) == (0, "") and "export" in out and len(out.splitlines()) > 5
+
+
+def test_like_repeats_a_texture(pictures, call):
+    options = ("--size", "48", "--evaluations", "3", "--seed", "5", "--device", "cpu", "--quiet")
+    assert call("texture", "style.png", "-o", "a.png", *options)[0] == 0
+    assert call("texture", "--like", "a.png", "-o", "b.png", "--device", "cpu", "--quiet")[0] == 0
+    assert torch.equal(nst.load_image("a.png").pixels, nst.load_image("b.png").pixels)
+    assert "repeat a texture by nst texture --like" in call("stylize", "--like", "a.png", "-o", "c.png")[2]
+    assert call("stylize", "content.png", "style.png", "-o", "d.png", *options)[0] == 0
+    assert "repeat it by nst stylize --like" in call("texture", "--like", "d.png", "-o", "e.png")[2]
+
+
 def test_doctor_measures_this_machine(call, paces):
     status, out, _ = call("doctor", "--size", "64", "--device", "cpu")
     assert status == 0

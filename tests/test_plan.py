@@ -508,7 +508,7 @@ def test_a_mask_that_a_coarse_scale_loses_is_refused_before_the_fine_one_is_pain
     prepare(*split(pictures), **SHALLOW, masks=patch)
     with pytest.raises(
         nst.InputError,
-        match=r"where of style 1 is painted is lost at relu2_1, where a position sees 10 of 44×33 pixels",
+        match=r"where style 1 is painted is lost at relu2_1, where a position sees 10 of 44×33 pixels",
     ):
         prepare(*split(pictures), **SHALLOW, masks=patch, pyramid=((44, 2),))
 

@@ -299,6 +299,37 @@ def test_pictures_on_the_way_and_losses_are_kept(pictures, painted):
         _ = bare.points[0].frames
 
 
+@pytest.mark.parametrize("harm", ["frame", "table", "junk", "cut"])
+def test_frames_that_are_lost_or_damaged_are_made_anew(pictures, painted, harm):
+    def call():
+        return nst.sweep({"seed": [0]}, PAIRS, frames=[1], **QUICK).points[0]
+
+    point = call()
+    table = point.path.with_suffix(".csv")
+    before = {path: path.read_bytes() for path in point.frames.values()} | {table: table.read_bytes()}
+    if harm == "frame":
+        next(iter(point.frames.values())).unlink()
+    elif harm == "table":
+        table.unlink()
+    else:
+        table.write_bytes(b"\xff junk" if harm == "junk" else table.read_bytes()[:40])
+        with pytest.raises(InputError, match="is damaged: run it again with the same frames"):
+            _ = point.frames
+    assert call().frames == {int(path.suffixes[-2][1:]): path for path in before if path != table}
+    assert len(painted) == 2 and all(path.is_file() for path in before)
+
+
+def test_what_is_odd_about_the_pictures_is_told(pictures, painted):
+    found = nst.sweep({"seed": [0, 1]}, PAIRS, **QUICK)
+    assert found.remarks == (f"{found.points[1].words} came to the same picture as {found.points[0].words}",)
+    assert repr(found).endswith(f"; odd is 1, such as {found.remarks[0]}")
+    options = {**QUICK, "evaluations": 12, "optimizer": "adam", "folder": "still"}
+    still = nst.sweep({"rate": [1e-6, 0.01]}, PAIRS, **options)
+    assert [row["remark"] for row in rows_of("still")] == [sweeps.UNCHANGED, ""]
+    assert still.remarks == (f"{still.points[0].words}: {sweeps.UNCHANGED}",)
+    assert not nst.sweep({"seed": [0, 1]}, PAIRS, **{**QUICK, "folder": "noise"}, start="noise").remarks
+
+
 def test_frames_of_both_halves_of_a_mixed_run(pictures, painted):
     options = {**QUICK, "evaluations": 20, "precision": "mixed"}
     (point,) = nst.sweep({"seed": [1]}, PAIRS, frames=[2, 14], **options).points
@@ -558,7 +589,7 @@ def test_the_command(pictures, painted, call):
     grid = "--grid style-layers=relu1_1,relu2_1;relu3_1"
     assert call(f"{LINE} {grid} --set history=3 --quiet")[0] == 2, "history is L-BFGS's"
     status, out, err = call(f"{LINE} {grid} --memory 4")
-    assert (status, err) == (0, "") and out == "4 of 4 pictures, table.csv and contact.png are in 'out'\n"
+    assert (status, err) == (0, "") and out.startswith("4 of 4 pictures, table.csv and contact.png are in 'out'")
     assert [row["style_layers"] for row in rows_of("out")] == ["relu1_1,relu2_1", "relu3_1"] * 2
 
 
