@@ -74,6 +74,7 @@ OF_A_WORKER = 0.6  # of its limit, what a run may take: at 0.7 distributed begin
 UNLIMITED = 1e18  # bytes
 SHEET_DPI = 200  # of ten inches: a row of eight has 250 pixels for each
 THUMBNAIL = 320  # pixels of a picture's longer side on the contact sheet
+MOST = 50_000  # pixels of the sheet's own: matplotlib draws no more than 65,536
 TURN = threading.Lock()  # one run at a time in a process: torch's random state and number of threads are the process's
 
 
@@ -717,7 +718,15 @@ def contact_sheet(found: Sweep) -> Figure:
     starts = range(0, len(points), len(columns))
     rows = ["\n".join(axes[name][start] for name in down) for start in starts]
     lines = [images[start : start + len(columns)] for start in starts]
-    figure = plot.grid(lines, rows, columns, row_label=", ".join(down), column_label=right, title=title)
+    labels = {"row_label": ", ".join(down), "column_label": right}
+    figure = plot.grid(
+        lines,
+        rows,
+        columns,
+        **labels,
+        title=title,
+        least=min(THUMBNAIL, MOST / max(len(rows), len(columns))) / SHEET_DPI,
+    )
     return failures_named(figure, points)
 
 

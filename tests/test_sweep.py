@@ -15,6 +15,7 @@ import threading
 import time
 from collections import Counter
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -111,6 +112,23 @@ def test_pairs_that_are_called_alike_are_told_apart(pictures, painted, tmp_path)
     figure = sweeps.contact_sheet(found)
     labels = [axis.get_ylabel() for axis in figure.axes[::2]]
     assert labels == ["content, style (1)", "content, style (2)", "content, other"]
+
+
+def test_on_a_large_sheet_pictures_and_labels_keep_their_size(pictures, painted):
+    found = nst.sweep({"seed": [0], "color": ["style", "luminance"]}, PAIRS, **QUICK)
+    layers = ["relu1_1=0.5,relu2_1=0.25,relu3_1=0.125,relu4_1=0.0625", "relu1_1,relu2_1,relu3_1"]
+
+    def at(seed, layer, point):
+        return replace(point, values={"seed": str(seed), "style_layers": layer, "color": point.values["color"]})
+
+    points = tuple(at(s, layer, p) for s in range(12) for layer in layers for p in found.points)
+    figure = sweeps.contact_sheet(replace(found, points=points))
+    figure.canvas.draw()
+    drawn = figure.axes[0].get_window_extent().width / figure.dpi * sweeps.SHEET_DPI
+    assert drawn > 0.6 * sweeps.THUMBNAIL
+    places = [axis.yaxis.label.get_window_extent() for axis in figure.axes[::2]]
+    assert not any(a.overlaps(b) for a, b in pairwise(places))
+    assert "relu3_1" in figure.axes[0].get_ylabel().replace("\n", " ").split("=")[2]
 
 
 def test_pairs_are_an_axis_too(pictures, painted):

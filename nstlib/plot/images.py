@@ -89,6 +89,7 @@ def grid(
     row_label: str = "",
     column_label: str = "",
     title: str = "",
+    least: float = 0.0,
 ) -> Figure:
     """Pictures by two parameters.
 
@@ -99,26 +100,45 @@ def grid(
         row_label: what the one is called.
         column_label: what the other is called.
         title: of the figure.
+        least: inches that a picture is wide at least, however large that makes the figure.
     """
     given = [len(list(row)) for row in images]
     fits = bool(given) and given == [len(columns)] * len(rows)
     need(fits, f"{len(rows)} rows of {len(columns)} pictures were expected, not rows of {given}")
     flat = [pixels(image) for row in images for image in row]
-    figure, width = wall(flat, [""] * len(flat), len(columns)), len(columns)
+    figure, width = wall(flat, [""] * len(flat), len(columns), least=least), len(columns)
     for axis in figure.axes[: len(flat)]:
         axis.set_axis_on()
         axis.set(xticks=[], yticks=[], frame_on=False)
-    for label, axis in zip(rows, figure.axes[::width], strict=True):
-        axis.set_ylabel(str(label), fontsize=9)
-    for label, axis in zip(columns, figure.axes[len(flat) - width :], strict=True):
-        axis.set_xlabel(str(label), fontsize=9)
+    cell = figure.get_figwidth() / width
+    down = [
+        folded(label, cell * image.shape[0] / image.shape[1]) for label, image in zip(rows, flat[::width], strict=True)
+    ]
+    along = [folded(label, cell) for label in columns]
+    for label, axis in zip(down, figure.axes[::width], strict=True):
+        axis.set_ylabel(label, fontsize=9)
+    for label, axis in zip(along, figure.axes[len(flat) - width :], strict=True):
+        axis.set_xlabel(label, fontsize=9)
     # Room for the labels, so that the pictures keep the size that `wall` gave them and stand close.
-    right, up = 0.25 + 0.25 * bool(row_label), 0.2 + 0.25 * bool(column_label)
+    beside, below = (max(label.count("\n") for label in labels) for labels in (down, along))
+    right, up = 0.25 + 0.25 * bool(row_label) + 0.15 * beside, 0.2 + 0.25 * bool(column_label) + 0.15 * below
     figure.set_size_inches(figure.get_figwidth() + right, figure.get_figheight() + up)
     figure.supylabel(row_label, fontsize=10)
     figure.supxlabel(column_label, fontsize=10)
     by_rows, by_columns = f"{row_label or 'rows'} {listed(rows)}", f"{column_label or 'columns'} {listed(columns)}"
     return finish(figure, title, f"{len(flat)} pictures: {by_rows} by {by_columns}.")
+
+
+def folded(label: object, inches: float) -> str:
+    """A label on as many lines as it takes for that length, whole words on each, and a list's items too.
+
+    Args:
+        label: in a font of 9 points.
+        inches: that a line may have.
+    """
+    words = str(label).replace(",", ", ").replace(",  ", ", ")
+    lines = [textwrap.wrap(line, max(8, int(14 * inches)), break_long_words=False) for line in words.split("\n")]
+    return "\n".join(part for parts in lines for part in parts)
 
 
 def animate(
@@ -214,20 +234,23 @@ def sequence(items: Any) -> list[Any]:
     return found
 
 
-def wall(images: Sequence[np.ndarray], captions: Sequence[str], columns: int, **options: Any) -> Figure:
+def wall(
+    images: Sequence[np.ndarray], captions: Sequence[str], columns: int, least: float = 0.0, **options: Any
+) -> Figure:
     """Pictures row by row, each under its caption; no row but the last has gaps.
 
     Args:
         images: pictures (H, W, 3), or maps (H, W).
         captions: one for each; "" for none.
         columns: pictures in a row, at most.
+        least: inches that a picture is wide at least.
         **options: of matplotlib's `imshow`, for maps.
     """
     rows = math.ceil(len(images) / columns)
     columns = math.ceil(len(images) / rows)
     starts = range(0, len(images), columns)
     tall = [max(i.shape[0] / i.shape[1] for i in images[start : start + columns]) for start in starts]
-    cell, font = min(WALL / columns, 4.5, 8.5 / sum(tall)), 8 if columns > 4 else 9
+    cell, font = max(least, min(WALL / columns, 4.5, 8.5 / sum(tall))), 8 if columns > 4 else 9
     captions = [textwrap.fill(str(caption), max(8, int(120 * cell / font))) for caption in captions]
     lines = [max((c.count("\n") + 1 for c in captions[start : start + columns] if c), default=0) for start in starts]
     heights = [0.05 + 0.17 * line + cell * t for line, t in zip(lines, tall, strict=True)]
