@@ -240,7 +240,12 @@ def texture(styles: tuple[str, ...], like: str | None, **options: Any) -> None:
 @click.option(
     "--grid", "axes", multiple=True, metavar="FIELD=VALUE,VALUE,…", help='";" separates values that hold commas; repeat'
 )
-@click.option("-o", "--output", required=True, help="the folder to write: a new one, or that of a sweep")
+@click.option(
+    "-o",
+    "--output",
+    required=True,
+    help="the folder to write: a new one, or that of a sweep, whose table and sheet are made anew",
+)
 @click.option("--processes", type=int, default=None, help="how many paint at a time [one for each core, one on a GPU]")
 @click.option(
     "--scheduler", default=None, metavar="ADDRESS", help="paint on the workers of a dask.distributed scheduler"
@@ -265,6 +270,8 @@ def sweep(
     from .rules import Number
     from .sweeps import sweep
 
+    if not pairs:
+        raise InputError("no pictures: give --pair CONTENT STYLE, such as --pair content/harbour style/mosaic")
     grid = dict(map(values_of, axes))
     if not grid:
         raise InputError("nothing is swept: give --grid FIELD=VALUE,VALUE, such as --grid style_weight=0.5,1,2")
@@ -291,12 +298,16 @@ def values_of(text: str) -> tuple[str, list[Any]]:
     Raises:
         InputError: there is no value, or no such field.
     """
+    from .rules import Tuple
+
     name, _, values = text.partition("=")
     name, sign = name.strip().replace("-", "_"), ";" if ";" in values else ","
-    parts = [part.strip() for part in values.split(sign) if part.strip()]
+    rule = rule_for(name)
+    one = isinstance(rule, Tuple) and len(rule.items) > 1 and rule.sign == sign  # 0.9,0.99 is one value of betas
+    parts = [part.strip() for part in ([values] if one else values.split(sign)) if part.strip()]
     if not parts:
         raise InputError(f"--grid {text} names no values: write --grid FIELD=VALUE,VALUE, such as style_weight=0.5,1,2")
-    return name, [rule_for(name).parse(part) for part in parts]
+    return name, [rule.parse(part) for part in parts]
 
 
 def paint(

@@ -151,6 +151,7 @@ def serve(pipe: Connection, work: Callable[[Any], Any], threads: int) -> None:
 
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the caller, who ends this process
     set_num_threads(threads)
+    threading.Thread(target=end_with_the_caller, daemon=True).start()
     with suppress(EOFError, OSError):
         while True:
             item = pickle.loads(pipe.recv_bytes())
@@ -159,6 +160,14 @@ def serve(pipe: Connection, work: Callable[[Any], Any], threads: int) -> None:
             except Exception as error:
                 outcome = pickle.dumps((None, in_words(error)))
             pipe.send_bytes(outcome)
+
+
+def end_with_the_caller() -> None:
+    """End this process as soon as its parent is gone, which may have been killed: nobody waits for its work."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)
 
 
 @contextmanager

@@ -68,6 +68,7 @@ HEAD, TAIL = ("picture", "content", "styles"), ("evaluations_made", "seconds", "
 NOT_YET = "not painted yet"
 UNCHANGED = "the picture is still its start image: give more evaluations, or weights of the terms near 1"
 WORDS = ("name", "source", "note")
+OWN = re.compile(r"-[0-9a-f]{10}(\.\d+)?\.(png|csv)$")  # how the files of a point end
 HOW = ("device", "memory")  # the settings that make no other picture
 PROCESS = 5e8  # bytes that a process takes before it paints: Python, torch and a network
 OF_A_WORKER = 0.6  # of its limit, what a run may take: at 0.7 distributed begins to hold it back, at 0.95 to kill it
@@ -421,6 +422,8 @@ def checked_grid(grid: Any, options: Mapping[str, Any]) -> dict[str, list[Any]]:
         raise InputError(f'the grid is {brief(grid)}: give values by field, such as {{"style_weight": [0.5, 1, 2]}}')
     made = {}
     for name, values in grid.items():
+        if name in HOW:
+            raise InputError(f"{name} makes no other picture: give it as an option, the same for all points")
         rule = rules()[choose("field of a sweep", name, rules())]
         if name in options:
             raise InputError(f"{name} is swept, and given for all points too: leave one of them out")
@@ -531,7 +534,7 @@ def checked_folder(folder: Any) -> Path:
         if not there.is_dir():
             raise InputError(f"'{there}' is no folder: give the name of a new one")
         try_to_write(there / TABLE)
-        others = there == place and not is_sweeps(place / TABLE) and any(o.name[0] != "." for o in place.iterdir())
+        others = there == place and not is_sweeps(place / TABLE) and not is_own(list(place.iterdir()))
     except OSError as error:
         raise InputError(f"'{one_line(place)}' cannot be written ({error.strerror}): name another folder") from None
     if others:
@@ -548,7 +551,18 @@ def is_sweeps(table: Path) -> bool:
     if not table.is_file():
         return False
     with table.open("rb") as file:
-        return file.read(200).startswith(",".join(HEAD).encode())
+        return re.match("[,;\t]".join(HEAD).encode(), file.read(200)) is not None  # as a spreadsheet saves it, too
+
+
+def is_own(files: Sequence[Path]) -> bool:
+    """Whether a folder holds nothing that anybody could miss: nothing, or what is left of a sweep without its table.
+
+    Args:
+        files: that are in it.
+    """
+    names = [file.name for file in files if file.name[0] != "."]
+    own = [name for name in names if OWN.search(name)]
+    return not names or (bool(own) and set(names) <= {*own, SHEET})
 
 
 # --- who paints ----------------------------------------------------------------------------------

@@ -183,6 +183,20 @@ def test_the_same_call_paints_nothing_anew(pictures, painted):
     assert [point.path.stat().st_mtime_ns for point in found.points] == times
 
 
+@pytest.mark.parametrize("harm", ["lost", "spreadsheet"])
+def test_a_sweep_without_its_table_goes_on(pictures, painted, harm):
+    found, table = sweep(), pictures / "sweep" / sweeps.TABLE
+    if harm == "lost":
+        table.unlink()
+    else:
+        table.write_bytes(table.read_bytes().replace(b",", b";"))
+    assert sweep() == found and len(painted) == 4 and len(rows_of("sweep")) == 4
+    table.write_text("my own")
+    with pytest.raises(InputError, match="'sweep' holds other files"):
+        sweep()
+    assert table.read_text() == "my own"
+
+
 def test_a_larger_grid_paints_only_what_is_new(pictures, painted):
     sweep()
     found = nst.sweep({**GRID, "style_weight": [0.5, 1, 2]}, PAIRS, **QUICK)
@@ -388,7 +402,6 @@ def test_a_point_that_was_lost_before_its_picture_is_painted_again(pictures, pai
 ONE = {"size": [48]}
 WRONG = [
     ({"sise": [48]}, PAIRS, {}, "unknown field of a sweep 'sise': did you mean 'size'"),
-    ({"device": ["cpu"]}, PAIRS, {}, "unknown field of a sweep 'device'"),
     ({"style_weight": [1, float("nan")]}, PAIRS, {}, "style_weight=nan: expected a number of at least 0"),
     ({"optimizer": ["adam", "lbgfs"]}, PAIRS, {}, "did you mean 'lbfgs'"),
     ({"style_weight": 1}, PAIRS, {}, "style_weight=1: give the values to try in a list"),
@@ -410,6 +423,7 @@ WRONG = [
     (ONE, PAIRS, {"processes": 0}, "processes=0: expected a whole number of at least 1"),
     (ONE, PAIRS, {"processes": 2, "scheduler": "tcp://127.0.0.1:1"}, "a scheduler has workers of its own"),
     (ONE, PAIRS, {"scheduler": "nowhere"}, "give its address, such as tcp://"),
+    ({"device": ["cpu"]}, PAIRS, {}, "device makes no other picture: give it as an option"),
     (ONE, PAIRS, {"frames": 10}, "frames=10: give a list of evaluations"),
     (ONE, PAIRS, {"frames": "10"}, "frames='10': give a list of evaluations"),
     (ONE, PAIRS, {"frames": [10, 0]}, "frames=0: expected a whole number of at least 1"),
@@ -485,6 +499,31 @@ def test_a_process_that_dies_costs_only_its_own(tmp_path, path_of_tests):
     assert found[deeds[0]].died and "its process was ended by signal 9" in found[deeds[0]].failure
     assert found["interrupt", 9] == Outcome(9) and found["threads", 0] == Outcome(3)
     assert not found["hand back", 0].died and "pickle" in found["hand back", 0].failure
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(os.name != "posix", reason="needs signals")
+def test_a_process_ends_with_a_caller_that_was_killed(tmp_path, path_of_tests):
+    """Though it is in the middle of its work."""
+    program = "from deeds import act; from nstlib.pool import here; list(here(act, [('wait', 'pid')], 1, 1))"
+    tests = {**os.environ, "PYTHONPATH": os.path.dirname(__file__)}
+    caller = subprocess.Popen([sys.executable, "-c", program], cwd=tmp_path, env=tests)
+    told = tmp_path / "pid"
+    wait_for(lambda: told.exists() and told.read_text())
+    worker = int(told.read_text())
+    os.kill(worker, 0)  # it is there
+    caller.kill()
+    caller.wait()
+    wait_for(lambda: not is_alive(worker))
+
+
+def is_alive(process):
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    state = Path(f"/proc/{process}/stat")  # one that has ended and that nobody waited for is there in name only
+    return not state.exists() or state.read_text().rpartition(")")[2].split()[0] != "Z"
 
 
 @pytest.mark.slow
