@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from math import inf, isfinite
 from os import PathLike
 from pathlib import Path
 from types import MappingProxyType
@@ -198,7 +199,7 @@ def judge(
         notes.append("a network flatters what it painted: believe the others")
     if any(p.opinions[name].effect is None for p in judged for name, net in panel.items() if knows_effect(net)):
         notes.append(
-            "E is left out where a map has no more places than the axes it is compared on: judge larger pictures"
+            "E is left out where a map is flat, or has no more places than axes to compare it on: judge larger pictures"
         )
     other, place_of_other = look_for_weights("squeezenet1_0")
     if list(panel) == ["pocket"] and other is None:
@@ -339,7 +340,7 @@ def effect(
         regions: by layer, what of the style's map is style, where not all is.
 
     Returns:
-        E; None where a map has no more positions than axes, because its covariance is then singular along them.
+        E; None where a map has no more positions than axes, or is flat: its covariance is then singular along them.
     """
     total = 0.0
     for layer, (weight, share) in EFFECT.items():
@@ -351,7 +352,12 @@ def effect(
             return None
         m, s = projected(picture[layer], basis)
         m_t, s_t = projected(style[layer], basis, own)
-        total -= weight * float(gaussian_kl(m, s, m_t, s_t).clamp_min(1e-12).log())
+        try:
+            total -= weight * float(gaussian_kl(m, s, m_t, s_t).clamp_min(1e-12).log())
+        except torch.linalg.LinAlgError:
+            return None
+        if not isfinite(total):
+            return None
     return total
 
 
@@ -426,7 +432,7 @@ def colours_gone(picture: Tensor, content: Tensor, style: Tensor, mask: Tensor |
 
 
 def detail(picture: Tensor, style: Tensor, mask: Tensor | None = None) -> float:
-    """The strength (root mean square) of what a blur over 3 × 3 pixels takes away, over that of the style's.
+    """The strength (root mean square) of what a blur over 3 × 3 pixels takes away, over the style's; infinite of a flat style.
 
     Args:
         picture: (1, 3, H, W).
@@ -437,4 +443,4 @@ def detail(picture: Tensor, style: Tensor, mask: Tensor | None = None) -> float:
     if mask is not None:  # no pixel that the blur mixes with what is no style
         inside = -F.max_pool2d(-mask, 3, 1, 1) > MOSTLY
         of_style = of_style.flatten(2)[..., (inside if inside.any() else mask > MOSTLY).flatten()]
-    return float(fine.std()) / max(float(of_style.std()), 1e-6)
+    return float(fine.std()) / wanted if (wanted := float(of_style.std())) > 1e-6 else inf  # of a flat style

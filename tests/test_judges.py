@@ -1,5 +1,7 @@
 """Judges: each number held to its formula elsewhere; the corners of the scale; what is said beside the numbers."""
 
+import math
+
 import numpy as np
 import pytest
 import torch
@@ -137,7 +139,20 @@ def test_that_e_is_left_out_is_told(monkeypatch):
     monkeypatch.setitem(EFFECT, "relu3_1", (2.3768, 1.0))  # more axes than a picture of this size has places
     judged = nst.judge("content/harbour", "style/mosaic", "content/city", size=44, networks=["pocket"])
     assert judged.pictures[0].opinions["pocket"].effect is None and "–" in next(judged.rows())
-    assert any("E is left out where a map has no more places" in note for note in judged.notes)
+    assert any("E is left out where a map is flat, or has no more places" in note for note in judged.notes)
+
+
+@pytest.mark.parametrize("flat", ["style", "picture"])
+def test_of_a_flat_picture_numbers_are_numbers_or_left_out(flat):
+    grey, photograph = torch.full((1, 3, 96, 128), 0.5), nst.load_image("content/harbour", 128).pixels
+    pictures = (grey, photograph) if flat == "style" else (photograph, grey)
+    judged = nst.judge("content/harbour", *pictures, networks=["pocket"], size=128)
+    one = judged.pictures[0]
+    seen = one.opinions["pocket"]
+    assert seen.effect is None or math.isfinite(seen.effect)
+    assert all(math.isfinite(number) for number in (seen.style, seen.content, one.colour))
+    assert one.detail == (math.inf if flat == "style" else pytest.approx(0, abs=1e-3))
+    assert "nan" not in str(judged)
 
 
 def test_the_transparent_part_of_a_painting_is_no_style():
