@@ -432,7 +432,7 @@ def colours_gone(picture: Tensor, content: Tensor, style: Tensor, mask: Tensor |
 
 
 def detail(picture: Tensor, style: Tensor, mask: Tensor | None = None) -> float:
-    """The strength (root mean square) of what a blur over 3 × 3 pixels takes away, over the style's; infinite of a flat style.
+    """The strength (root mean square) of what a blur of 3 × 3 takes away, over the style's; infinite of a flat style.
 
     Args:
         picture: (1, 3, H, W).
