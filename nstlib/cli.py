@@ -362,6 +362,9 @@ def paint(
     place = save_anywhere(result.save, output)
     if result.trouble and not bar.told:
         say_wrong(result.trouble)
+    for note in result.notes[len(plan.notes) :]:
+        if note != result.trouble:
+            tell(note)
     tell(f"{place}: {result}")
     check_place(place, output)
     unchanged = result.unchanged and result.stopped is not Stop.INTERRUPTED

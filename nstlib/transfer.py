@@ -41,6 +41,7 @@ CHECKPOINT_SECONDS = 30.0
 HALF_A_LEVEL = 0.5 / 255  # a change that no picture of 8 bits shows
 SIZE = Tuple("(height, width) in pixels", (PIXELS, PIXELS))
 OF_THE_NEWEST = "the loss that is told is of the newest image; the picture is a running mean of all"
+EXTENDED = "it was given more evaluations after its coarser scales: a run that has them from the start ends elsewhere"
 Path_ = str | os.PathLike[str]
 
 
@@ -448,6 +449,8 @@ def collect(plan: Plan, run: Run, stopped: Stop = Stop.LEFT) -> Result:
     unchanged = bool((painted.clamp(0, 1) - start).abs().max() < HALF_A_LEVEL)
     ended = {"evaluations": evaluations_of(run.history), "stopped": str(stopped), "loss": run.best.loss}
     facts = {**plan.facts, "seconds": round(run.seconds, 2), **ended}
+    extended = any(had < stage.evaluations for had, stage in zip(run.budgets, plan.stages, strict=False))
+    notes = (OF_THE_NEWEST if plan.recipe.average else "", EXTENDED if extended else "", run.trouble, run.note)
     return Result(
         plan.colors.finish(painted).clamp(0, 1),
         tuple(run.history),
@@ -456,7 +459,7 @@ def collect(plan: Plan, run: Run, stopped: Stop = Stop.LEFT) -> Result:
         run.seconds,
         str(plan.device),
         stopped,
-        (*plan.notes, *filter(None, (OF_THE_NEWEST if plan.recipe.average else "", run.trouble, run.note))),
+        (*plan.notes, *filter(None, notes)),
         facts,
         unchanged and plan.recipe.color != "only",
         run.trouble,

@@ -19,7 +19,7 @@ from nstlib.palette import recolor
 from nstlib.plan import Settings
 from nstlib.result import read_facts
 from nstlib.style import STATISTICS, directions
-from nstlib.transfer import Transfer
+from nstlib.transfer import EXTENDED, Transfer
 
 SMALL = {"size": 48, "evaluations": 12, "device": "cpu"}
 
@@ -533,6 +533,7 @@ def test_what_finished_stages_would_have_of_more_evaluations_goes_to_the_last(co
     fresh = [nst.stylize(*large, **{**options, "evaluations": n, "checkpoint": None}) for n in asked]
     assert [r.evaluations for r in found] == pytest.approx([r.evaluations for r in fresh], abs=2)
     assert found[-1].history[-1].loss < found[0].history[-1].loss
+    assert EXTENDED in found[-1].notes and not any(EXTENDED in r.notes for r in (*fresh, found[0]))
 
 
 @pytest.mark.parametrize("number", range(2, 9))
