@@ -118,7 +118,7 @@ OTHERS = (
     *("texture", "texture nothing.png -o new.png", "texture style.png -o new.png --size 0"),
     "texture style.png -o new.png --content-weight 1",
     *("show", "show nothing.png", "show content.png", "show folder", "show half.jpeg", "recipes none"),
-    *("weights", "weights fetch", "weights fetch none", "weights export none -o x.safetensors"),
+    *("weights fetch", "weights fetch none", "weights export none -o x.safetensors"),
     *("weights export pocket -o no/x.safetensors", "weights export pocket -o content.png"),
     *("weights export pocket -o x.txt", "weights export pocket -o other.safetensors", "weights export pocket -o ~"),
     *("weights export pocket -o \0.safetensors", f"weights export pocket -o {'a' * 300}.safetensors"),
