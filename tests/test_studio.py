@@ -721,6 +721,36 @@ def test_a_picture_whose_content_is_gone_can_still_be_looked_at(studio, folder):
     assert again.choices == Choices()
 
 
+def test_a_picture_that_is_gone_is_left_out_and_that_is_said(studio):
+    first, other = Path("studio/harbour-brushstrokes.png"), Path("studio/harbour-mosaic-cubist.png")
+    for choices in (SMALL, TWO):
+        studio.take(choices)
+        studio.desk.paint.click()
+        assert studio.painter.worker.wait(60)
+    gallery = studio.finished.gallery
+    first.unlink()
+    assert studio.shelf.painted() == [other]
+    gallery.buttons[str(first)].click()
+    assert note(studio) == "No longer in the folder, so left out here: harbour-brushstrokes.png"
+    assert list(gallery.buttons) == [str(other)] == list(gallery.chosen)
+    other.unlink()
+    studio.finished.restore.click()
+    assert "left out here: harbour-mosaic-cubist.png" in note(studio) and not gallery.buttons
+
+
+def test_a_picture_that_was_painted_over_a_deleted_one_is_seen_itself(studio):
+    studio.take(SMALL)
+    studio.desk.paint.click()
+    assert studio.painter.worker.wait(60)
+    gallery, path = studio.finished.gallery, Path("studio/harbour-brushstrokes.png")
+    before = gallery.rules[str(path)]
+    path.unlink()
+    studio.take(replace(SMALL, start="noise", seed=5))
+    studio.desk.paint.click()
+    assert studio.painter.worker.wait(60) and list(gallery.buttons) == [str(path)]
+    assert gallery.rules[str(path)] != before
+
+
 def test_the_code_is_of_what_was_touched_last(studio):
     code, gallery = studio.finished.code, studio.finished.gallery
     studio.finished.show_code.value = True

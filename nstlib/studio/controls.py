@@ -72,8 +72,9 @@ class Controls:
         contents = [name for name in names if not name.startswith("style/")]
         styles = [name for name in names if name.startswith("style/")]
         own = own_pictures()
-        self.contents = Picker([*own, *contents], "content picture", changed=self.touched)
-        self.styles = Picker([*styles, *own], "style picture", most=STYLES, changed=self.touched)
+        heard: dict[str, Any] = {"changed": self.touched, "failed": self.said}
+        self.contents = Picker([*own, *contents], "content picture", **heard)
+        self.styles = Picker([*styles, *own], "style picture", most=STYLES, **heard)
 
     def build_uploads(self) -> None:
         """How other pictures get there."""

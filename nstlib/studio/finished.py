@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
+from textwrap import shorten
 from typing import Any
 
 from ..errors import InputError
@@ -14,7 +16,7 @@ from ..result import duration
 from . import drawing
 from .choices import Choices
 from .easel import Side, picture
-from .parts import button, guarded, marked, row
+from .parts import button, marked, row
 from .picker import Picker
 from .shelf import Shelf
 
@@ -38,9 +40,8 @@ class Finished:
 
         self.shelf, self.compared, self.take = shelf, compared, restored
         names = [str(path) for path in shelf.painted()[:SHOWN]]
-        chosen = guarded(self.pressed, self.say)
         options: dict[str, Any] = {"most": 2, "least": 0, "frame": "nst-gallery", "label": 64, "words": self.caption}
-        self.gallery = Picker(names, "finished picture", changed=chosen, **options)
+        self.gallery = Picker(names, "finished picture", changed=self.pressed, failed=self.say, **options)
         self.note = marked("nst-note", HTML)
         self.restore = button("Restore its settings", "nst-restore", self.restored, self.say)
         self.link, self.facts = HTML(), marked("nst-facts-box", HTML)
@@ -84,22 +85,30 @@ class Finished:
         Args:
             path: of its file.
         """
+        self.gallery.buttons.pop(str(path), None)  # of a picture that was deleted: its name was free again
         self.gallery.show([str(path), *self.gallery.buttons][:SHOWN])
         self.gallery.choose([str(path)])
         self.follow()
         self.show_chosen_as_code()
 
     def follow(self) -> None:
-        """Let what is said follow what is chosen."""
+        """Let what is said follow what is chosen, and leave out what is gone from the folder."""
+        gone = [name for name in self.gallery.buttons if not Path(name).is_file()]
+        if gone:
+            self.gallery.show(name for name in self.gallery.buttons if name not in gone)
         chosen = self.chosen
         self.restore.disabled = not chosen
         self.link.value = drawing.download(chosen[-1]) if chosen else ""
         self.facts.value = drawing.facts(map(self.told, chosen))
-        self.say("")
+        names = shorten(", ".join(map(os.path.basename, gone)), 200, placeholder=" …")
+        self.say(f"No longer in the folder, so left out here: {names}" if gone else "")
 
     def restored(self) -> None:
         """Hand over what the picture that was chosen last was painted by."""
         path = self.chosen[-1]
+        if not path.is_file():
+            self.pressed()  # which says so
+            return
         self.take(Choices.of(self.shelf.facts(path) or {}))
         self.say(f"All controls above are as they were for {path.name}")
 

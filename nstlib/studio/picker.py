@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
+from functools import partial
 from typing import TYPE_CHECKING
 
 from PIL import Image
@@ -13,6 +14,7 @@ from ..errors import InputError
 from ..files import spoken_name
 from .drawing import LABEL, THUMB, thumb_style
 from .easel import picture
+from .parts import guarded
 
 if TYPE_CHECKING:
     from ipywidgets import Button, VBox
@@ -29,6 +31,7 @@ class Picker:
         most: how many may be chosen; the one that was chosen first makes room for another.
         least: how many must be.
         changed: is called after a person's choice, not after `choose`.
+        failed: takes words for the person, where a choice went wrong.
         words: what a picture is called under its thumbnail.
         frame: the class of the box, for the style sheet.
         label: pixels at the foot of each picture that are dark under its name.
@@ -41,7 +44,8 @@ class Picker:
         *,
         most: int = 1,
         least: int = 1,
-        changed: Callable[[], None] = lambda: None,
+        changed: Callable[[], None],
+        failed: Callable[[str], None],
         words: Callable[[str], str] = spoken_name,
         frame: str = "nst-thumbs",
         label: int = LABEL,
@@ -49,7 +53,7 @@ class Picker:
         from ipywidgets import HTML, Box, VBox
 
         self.kind, self.most, self.least, self.changed = kind, most, least, changed
-        self.words, self.label = words, label
+        self.failed, self.words, self.label = failed, words, label
         self.buttons: dict[str, Button] = {}
         self.rules: dict[str, str] = {}
         self.chosen: tuple[str, ...] = ()
@@ -88,7 +92,7 @@ class Picker:
         self.rules[name] = thumb_style(look, image, self.label)
         for one in ("nst-thumb", look):
             made.add_class(one)
-        made.on_click(lambda _: self.press(name))
+        made.on_click(guarded(partial(self.press, name), self.failed))
         return made
 
     def cover(self, masks: Mapping[str, Sequence[str | None]]) -> None:

@@ -36,7 +36,7 @@ class Shelf:
         """The pictures that were painted into the folder, the newest first."""
         return sorted(
             (path for path in self.files() if self.facts(path) is not None),
-            key=lambda path: (path.stat().st_mtime_ns, path.name),
+            key=lambda path: (written(path), path.name),
             reverse=True,
         )
 
@@ -47,12 +47,12 @@ class Shelf:
         return [path for path in self.folder.iterdir() if path.suffix.lower() in FORMATS and path.is_file()]
 
     def facts(self, path: Path) -> Mapping[str, Any] | None:
-        """How a picture was made; None if it does not say so. A file is read once, until it changes.
+        """How a picture was made; None if it does not say so, or is gone. A file is read once, until it changes.
 
         Args:
             path: of the picture.
         """
-        key = path, path.stat().st_mtime_ns
+        key = path, written(path)
         if key not in self.known:
             try:
                 self.known[key] = read_facts(path)
@@ -115,7 +115,7 @@ class Shelf:
         """The picture of the run that was kept last, if both are still here."""
         if not self.folder.is_dir():
             return None
-        runs = sorted(self.folder.glob(f".*{RUN}"), key=lambda run: run.stat().st_mtime_ns, reverse=True)
+        runs = sorted(self.folder.glob(f".*{RUN}"), key=written, reverse=True)
         pictures = (run.with_name(run.name[1 : -len(RUN)]) for run in runs)
         return next((path for path in pictures if path.is_file() and self.facts(path) is not None), None)
 
@@ -124,6 +124,18 @@ class Shelf:
         for run in self.folder.glob(f".*{RUN}"):
             with suppress(OSError):
                 run.unlink()
+
+
+def written(path: Path) -> int:
+    """When a file was written, in nanoseconds; 0 if it is gone: a person may take it away at any moment.
+
+    Args:
+        path: of the file.
+    """
+    try:
+        return path.stat().st_mtime_ns
+    except OSError:
+        return 0
 
 
 def made(folder: Path) -> None:
