@@ -407,6 +407,43 @@ def test_a_folder_that_may_not_be_written_to_costs_no_picture(painter, monkeypat
     assert painter.worker.wait(60) and painter.watcher.results[0][0] == folder / "harbour-brushstrokes.png"
 
 
+def test_two_studios_on_one_folder_keep_both_pictures_and_their_runs(painter):
+    other = Painter(Shelf(), Paces(), Watch())
+    painter.watcher.at = lambda number: number == 1 and (other.paint(SMALL), other.worker.wait(60))
+    painter.paint(replace(SMALL, evaluations=8))
+    assert painter.worker.wait(60)
+    (first, _), (second, _) = other.watcher.results[0], painter.watcher.results[0]
+    assert [path.name for path in (first, second)] == ["harbour-brushstrokes.png", "harbour-brushstrokes-2.png"]
+    assert [read_facts(path)["recipe"]["evaluations"] for path in (first, second)] == [4, 8]
+    assert painter.shelf.checkpoint(first).is_file() and painter.shelf.checkpoint(second).is_file()
+    other.paint(SMALL)
+    assert other.worker.wait(60) and painter.shelf.checkpoint(second).is_file()
+    second.unlink()
+    other.paint(SMALL)
+    assert other.worker.wait(60)
+    kept = other.shelf.checkpoint(other.watcher.results[-1][0])
+    assert list(Path("studio").glob(".*.run")) == [kept], "its own, and no run whose picture is gone"
+
+
+def test_a_picture_that_cannot_be_written_leaves_no_empty_file(painter, monkeypatch, folder):
+    monkeypatch.setattr("tempfile.gettempdir", lambda: str(folder))
+    monkeypatch.setattr("nstlib.result.save_image", refuse_in("studio", nst.image.save_image))
+    painter.paint(SMALL)
+    assert painter.worker.wait(60) and painter.watcher.results[0][0] == folder / "harbour-brushstrokes.png"
+    assert not list(Path("studio").glob("*.png"))
+
+
+def refuse_in(folder, save):
+    """Writes pictures, but none into a folder."""
+
+    def write(image, path, *more):
+        if Path(path).parent == Path(folder):
+            raise InputError("full")
+        return save(image, path, *more)
+
+    return write
+
+
 def test_a_run_is_gone_on_with_after_a_restart(painter):
     chosen, watch = replace(TWO, evaluations=12, shares=(0.3, 0.6)), painter.watcher
     watch.at = lambda number: number == 3 and painter.stop()

@@ -43,9 +43,10 @@ class Canvas:
         choices: what was asked for.
         plan: how it is carried out.
         run: where it stands.
-        path: of its picture.
+        path: of its picture; until that is saved, the one it is meant for.
         first: how many evaluations it was given at first.
         pulls: who pulls its pixels.
+        saved: whether its picture was written.
     """
 
     choices: Choices
@@ -54,6 +55,7 @@ class Canvas:
     path: Path
     first: int
     pulls: Pulls
+    saved: bool = False
 
     @property
     def done(self) -> bool:
@@ -105,7 +107,7 @@ class Painter:
         self.worker, self.sketcher = Worker(), Worker()
         self.wanted: Choices | None = None  # what is painted now, or next
         self.canvas: Canvas | None = None  # what Continue goes on with
-        self.left = shelf.unfinished()  # or this picture's run, from before a restart
+        self.left = shelf.unfinished()  # the picture whose run is kept beside it, from before a restart too
 
     @property
     def busy(self) -> bool:
@@ -188,7 +190,7 @@ class Painter:
             self.watcher.said(f"There is nothing left to do here ({canvas.run.stop}): change something and paint anew")
             return
         self.wanted = canvas.choices
-        self.carry_on(replace(longer(canvas), path=self.shelf.place(canvas.choices)), stop)
+        self.carry_on(replace(longer(canvas), path=self.shelf.place(canvas.choices), saved=False), stop)
 
     def found(self, path: Path | None) -> Canvas:
         """The run of a picture, as it was kept beside it.
@@ -256,7 +258,7 @@ class Painter:
                 if stop.is_set():
                     break
                 if time.monotonic() - saved > SAVE_SECONDS:
-                    canvas.path = self.shelf.save(collect(plan, run), canvas.path)
+                    self.save(canvas, collect(plan, run))
                     saved = time.monotonic()
             canvas.pulls.settle()
         except (MemoryError, RuntimeError) as error:
@@ -267,20 +269,30 @@ class Painter:
             loop.close()  # the run remembers where it was left
             if run.best is not None:
                 result = collect(plan, run, why)
-                canvas.path = self.shelf.save(result, canvas.path)
+                self.save(canvas, result)
                 self.paces.learn(plan, run.history[known + 1 :])  # the first one warms up
                 self.watcher.kept(canvas, result)
                 self.keep_run(canvas)
         if run.best is None:
             self.watcher.said("The memory ran out before there was a picture: choose a smaller size")
 
+    def save(self, canvas: Canvas, result: Result) -> None:
+        """Write the picture of a run: the first time where there is none, then over itself.
+
+        Args:
+            canvas: the run; its path becomes that of the file.
+            result: of it.
+        """
+        canvas.path, canvas.saved = self.shelf.save(result, canvas.path, own=canvas.saved), True
+
     def keep_run(self, canvas: Canvas) -> None:
         """Write where a run stands beside its picture, so that Continue goes on with it after a restart too.
 
         Args:
-            canvas: the run, in place of the one that was kept before.
+            canvas: the run, in place of the one that this studio kept, or began with; others are another's.
         """
-        self.shelf.forget_runs()
+        self.shelf.forget_run(self.left)
+        self.left = canvas.path
         if 4 * 3 * prod(canvas.plan.stages[-1].size) * (2 * canvas.plan.budget.history + 4) <= MOST_BYTES:
             try_checkpoint(canvas.run, canvas.plan, self.shelf.checkpoint(canvas.path))
 

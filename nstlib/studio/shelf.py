@@ -88,20 +88,21 @@ class Shelf:
         made(self.folder)
         return free(self.folder / f"{choices.stem}.png")
 
-    def save(self, result: Result, path: Path) -> Path:
+    def save(self, result: Result, path: Path, *, own: bool) -> Path:
         """Write a picture; somewhere else if it cannot be written there.
 
         Args:
             result: with its facts.
             path: of the file.
+            own: whether what stands there is an earlier state of the same picture; else another name is taken.
 
         Returns:
             Where it is.
         """
         try:
-            return result.save(path)
+            return result.save(path) if own else save_anew(result, path)
         except InputError:
-            return result.save(free(Path(tempfile.gettempdir(), path.name)))
+            return save_anew(result, Path(tempfile.gettempdir(), path.name))
 
     def checkpoint(self, path: Path) -> Path:
         """Where a run is kept that can be gone on with, beside its picture.
@@ -116,14 +117,28 @@ class Shelf:
         if not self.folder.is_dir():
             return None
         runs = sorted(self.folder.glob(f".*{RUN}"), key=written, reverse=True)
-        pictures = (run.with_name(run.name[1 : -len(RUN)]) for run in runs)
+        pictures = map(picture_of, runs)
         return next((path for path in pictures if path.is_file() and self.facts(path) is not None), None)
 
-    def forget_runs(self) -> None:
-        """Take away what runs were kept: they are large."""
-        for run in self.folder.glob(f".*{RUN}"):
+    def forget_run(self, path: Path | None) -> None:
+        """Take away the run that was kept beside a picture, and those whose picture is gone: they are large.
+
+        Args:
+            path: of the picture; None for none.
+        """
+        runs = [run for run in self.folder.glob(f".*{RUN}") if not picture_of(run).is_file()]
+        for run in (*runs, *([self.checkpoint(path)] if path else [])):
             with suppress(OSError):
                 run.unlink()
+
+
+def picture_of(run: Path) -> Path:
+    """The picture beside which a run is kept.
+
+    Args:
+        run: its file.
+    """
+    return run.with_name(run.name[1 : -len(RUN)])
 
 
 def written(path: Path) -> int:
@@ -152,9 +167,37 @@ def made(folder: Path) -> None:
 
 
 def free(path: Path) -> Path:
-    """The first of a file's names at which there is nothing yet.
+    """The first of a file's names at which there is nothing yet; somebody else may take it at any moment.
 
     Args:
         path: of the file.
     """
     return next(name for name in names_for(path) if not name.exists())
+
+
+def save_anew(result: Result, path: Path) -> Path:
+    """Write a picture under the first of its names that nobody has: another studio may paint into the same folder.
+
+    Args:
+        result: with its facts.
+        path: of the file, with the first name.
+
+    Returns:
+        Where it is.
+
+    Raises:
+        InputError: it cannot be written there.
+    """
+    for name in names_for(path):
+        try:
+            name.touch(exist_ok=False)  # whoever makes the file has the name
+            break
+        except FileExistsError:
+            continue
+        except OSError as error:
+            raise InputError(f"'{name}' cannot be written ({error.strerror}): make room there") from None
+    try:
+        return result.save(name)
+    except BaseException:
+        name.unlink(missing_ok=True)
+        raise
