@@ -9,6 +9,7 @@ import shlex
 import subprocess
 import sys
 import threading
+import time
 from dataclasses import fields, replace
 from datetime import datetime, timezone
 from itertools import pairwise
@@ -230,7 +231,10 @@ class Watch:
     """Remembers what it was told; `at` does something at a step."""
 
     def __init__(self):
-        self.told, self.images, self.results, self.at = [], [], [], lambda number: None
+        self.told, self.accepts, self.images, self.results, self.at = [], [], [], [], lambda number: None
+
+    def accepted(self, choices):
+        self.accepts.append(choices)
 
     def began(self, canvas):
         self.told.append("began")
@@ -526,6 +530,14 @@ def studio():
     assert made.painter.worker.wait(20) and made.scout.wait(20)
 
 
+def restarted():
+    """Another studio on the same folder, as a kernel finds it that was restarted."""
+    view.OPEN.clear()
+    made = nst.Studio()
+    made.scout.stop()
+    return made
+
+
 def give(control, name, data):
     """Upload a file, as this version of ipywidgets tells it."""
     if isinstance(control.value, dict):
@@ -721,9 +733,51 @@ def test_continue_is_offered_with_what_it_does_and_after_a_restart(studio):
     studio.desk.paint.click()
     assert studio.painter.worker.wait(60)
     assert not studio.desk.go_on.disabled and studio.desk.go_on.description == "Continue (4 more)"
+    again = restarted()
+    assert not again.desk.go_on.disabled and again.desk.go_on.description == "Continue (last run)"
+
+
+def test_a_cell_that_is_run_again_goes_on_with_what_is_painted(studio):
+    studio.take(replace(SMALL, evaluations=10_000))
+    studio.desk.paint.click()
+    until(lambda: studio.easel.right[1].endswith("growing"))
     again = nst.Studio()
     again.scout.stop()
-    assert not again.desk.go_on.disabled and again.desk.go_on.description == "Continue (last run)"
+    assert "goes on here" in words(again) and not again.desk.halt.disabled and studio.page.comm is None
+    until(lambda: re.search(r"\d+ of 10000 evaluations", again.desk.bar.value))
+    told = words(studio)
+    again.desk.halt.click()
+    assert again.painter.worker.wait(60) and words(studio) == told
+    assert "Kept as studio/harbour-brushstrokes.png" in words(again) and again.desk.halt.disabled
+    assert list(again.finished.gallery.buttons) == [str(Path("studio/harbour-brushstrokes.png"))]
+    assert again.desk.go_on.description.endswith("to go)") and "Loss" in again.easel.chart.value
+    third = nst.Studio()
+    third.scout.stop()
+    assert third.desk.go_on.description.endswith("to go)") and third.desk.halt.disabled
+    assert nst.Studio("elsewhere").painter is not third.painter
+
+
+def until(true, seconds=20):
+    """Wait for something."""
+    end = time.monotonic() + seconds
+    while not true():
+        assert time.monotonic() < end
+        time.sleep(0.01)
+
+
+def test_what_is_prepared_can_be_stopped_and_the_next_press_waits_for_that(studio, monkeypatch):
+    gate, prepare = threading.Event(), painter_module.prepare
+    monkeypatch.setattr(painter_module, "prepare", lambda *a, **k: (gate.wait(10), prepare(*a, **k))[1])
+    studio.take(SMALL)
+    studio.desk.paint.click()
+    assert words(studio) == "Preparing harbour × brushstrokes …" and not studio.desk.halt.disabled
+    studio.desk.halt.click()
+    studio.desk.paint.click()
+    assert words(studio) == "The picture so far is kept, then the new one begins"
+    gate.set()
+    assert studio.painter.worker.wait(60) and "Kept as" in words(studio) and studio.desk.halt.disabled
+    studio.desk.go_on.click()
+    assert studio.painter.worker.wait(60) and len(studio.finished.gallery.buttons) == 2
 
 
 def test_what_the_time_depends_on_stands_beside_paint(studio):
@@ -736,8 +790,7 @@ def test_the_gallery_survives_a_restart_and_takes_strange_files(studio, folder):
     studio.desk.paint.click()
     assert studio.painter.worker.wait(60)
     (folder / "studio" / "broken.png").write_bytes(b"x")
-    again = nst.Studio()
-    again.scout.stop()
+    again = restarted()
     assert list(again.finished.gallery.buttons) == [str(Path("studio/harbour-brushstrokes.png"))]
     again.finished.gallery.press(*again.finished.gallery.buttons)
     again.finished.restore.click()
@@ -748,8 +801,7 @@ def test_a_picture_whose_content_is_gone_can_still_be_looked_at(studio, folder):
     own = keep_upload("cat.png", png())
     nst.stylize(own, "style/mosaic", size=48, evaluations=1).save(studio.shelf.place(replace(SMALL, content=own)))
     Path(own).unlink()
-    again = nst.Studio()
-    again.scout.stop()
+    again = restarted()
     again.finished.gallery.press(*again.finished.gallery.buttons)
     assert again.easel.left is None and "<img" in again.easel.canvas.value
     again.finished.restore.click()
@@ -817,8 +869,7 @@ def test_a_picture_that_grew_while_the_controls_moved_on_has_its_own_code(studio
 def test_a_texture_has_no_code(folder):
     (folder / "studio").mkdir()
     nst.texture("style/mosaic", size=48, evaluations=1).save("studio/bare.png")
-    again = nst.Studio()
-    again.scout.stop()
+    again = restarted()
     again.finished.gallery.press(*again.finished.gallery.buttons)
     assert "No code for bare.png: this picture was not made" in again.finished.code.value
 
@@ -878,8 +929,7 @@ def test_an_uploaded_mask_is_kept_apart_offered_and_used(studio):
     Image.new("L", (48, 33), 255).save(mask, "PNG")
     give(studio.controls.regions.bring.upload, "sky.png", mask.getvalue())
     assert studio.choices.masks == ("own/regions/sky.png",) and "sky.png is kept as a mask" in words(studio)
-    again = nst.Studio()
-    again.scout.stop()
+    again = restarted()
     assert not [name for name in again.controls.contents.buttons if "sky" in name]
     assert ("sky", "own/regions/sky.png") in again.controls.regions.where[2].menu.options
     Path("own/regions/sky.png").unlink()

@@ -39,9 +39,8 @@ class Finished:
         from ipywidgets import HTML, ToggleButton
 
         self.shelf, self.compared, self.take = shelf, compared, restored
-        names = [str(path) for path in shelf.painted()[:SHOWN]]
         options: dict[str, Any] = {"most": 2, "least": 0, "frame": "nst-gallery", "label": 64, "words": self.caption}
-        self.gallery = Picker(names, "finished picture", changed=self.pressed, failed=self.say, **options)
+        self.gallery = Picker((), "finished picture", changed=self.pressed, failed=self.say, **options)
         self.note = marked("nst-note", HTML)
         self.restore = button("Restore its settings", "nst-restore", self.restored, self.say)
         self.link, self.facts = HTML(), marked("nst-facts-box", HTML)
@@ -49,6 +48,7 @@ class Finished:
         self.code = marked("nst-code", HTML)
         self.code.layout.display = "none"
         self.show_code.observe(lambda _: self.open_code(), "value")
+        self.look()
         self.follow()
 
     @property
@@ -78,6 +78,10 @@ class Finished:
         """A person has chosen: tell of it."""
         self.follow()
         self.compared()
+
+    def look(self) -> None:
+        """Show what there is in the folder."""
+        self.gallery.show(str(path) for path in self.shelf.painted()[:SHOWN])
 
     def add(self, path: Path) -> None:
         """Hang up one more picture, before all others, and choose it alone.

@@ -74,6 +74,9 @@ class Canvas:
 class Watcher(Protocol):
     """Who is told what happens, from the painter's own thread."""
 
+    def accepted(self, choices: Choices | None) -> None:
+        """Something will be painted, or None for what is still to be found; from the caller's thread."""
+
     def began(self, canvas: Canvas) -> None:
         """A run is ready, and its first step comes next."""
 
@@ -123,8 +126,6 @@ class Painter:
         if self.busy and choices == self.wanted:
             self.watcher.said(f"{choices.title} is being painted already: change something first, or stop it")
             return
-        if self.busy:
-            self.watcher.said("The picture so far is kept, then the new one begins")
         self.wanted = choices
         self.start(lambda stop: self.begin(choices, stop))
 
@@ -137,7 +138,7 @@ class Painter:
         if self.busy:
             self.watcher.said("A picture is being painted: stop it first, then sketch another")
             return
-        self.sketcher.start(lambda stop: self.pass_once(choices), failed=self.watcher.said)
+        self.sketcher.start(lambda stop: self.pass_once(choices), failed=lambda words: self.watcher.said(words))
 
     def pass_once(self, choices: Choices) -> None:
         """Paint in one pass.
@@ -189,6 +190,9 @@ class Painter:
         if canvas.done:
             self.watcher.said(f"There is nothing left to do here ({canvas.run.stop}): change something and paint anew")
             return
+        if stop.is_set():
+            self.watcher.said("Stopped before it went on")
+            return
         self.wanted = canvas.choices
         self.carry_on(replace(longer(canvas), path=self.shelf.place(canvas.choices), saved=False), stop)
 
@@ -212,15 +216,20 @@ class Painter:
 
     def stop(self) -> None:
         """Stop after the step that is being made, and keep the picture."""
+        self.wanted = None
         self.worker.stop()
 
     def start(self, work: Callable[[Event], None]) -> None:
-        """Hand work to the thread.
+        """Hand work to the thread, and say so first: it may end at once.
 
         Args:
             work: takes the flag that asks it to stop.
         """
-        self.worker.start(work, failed=self.watcher.said, ended=self.watcher.ended)
+        self.watcher.accepted(self.wanted)
+        if self.busy:
+            self.watcher.said("The picture so far is kept, then the new one begins")
+        # Whoever watches by then is told: a cell that is run again makes another studio.
+        self.worker.start(work, failed=lambda words: self.watcher.said(words), ended=lambda: self.watcher.ended())
 
     def begin(self, choices: Choices, stop: Event) -> None:
         """Prepare a run and carry it out.

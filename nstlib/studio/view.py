@@ -7,10 +7,11 @@ import time
 from pathlib import Path
 from threading import Event
 from typing import TYPE_CHECKING
+from weakref import WeakValueDictionary
 
 from ..errors import InputError
 from ..files import spoken_name
-from ..forecast import foresee, learned, measure
+from ..forecast import Paces, foresee, learned, measure
 from ..image import to_pil
 from ..optimizers import Stop
 from ..plan import prepare
@@ -44,6 +45,9 @@ LOST = (
 CLOSED = "<p><b>The studio was open here.</b> What it painted lies in the folder %s.</p>"
 REOPEN = "Run the cell above, by Shift and Enter, and it opens here again."
 
+# By folder, the one that this kernel showed last: a cell that is run again goes on with what is painted there.
+OPEN: WeakValueDictionary[str, Studio] = WeakValueDictionary()
+
 
 class Studio:
     """Choose pictures and styles, paint, watch, stop, go on, compare; what is painted is kept in a folder.
@@ -62,9 +66,13 @@ class Studio:
             import ipywidgets  # noqa: F401
         except ImportError:
             raise InputError("the studio needs ipywidgets, which is not installed: pip install 'nstlib[lab]'") from None
-        self.shelf, self.paces, self.scout = Shelf(folder), learned(), Worker()
-        self.painter = Painter(self.shelf, self.paces, self)
-        self.stories: dict[Path, Story] = {}  # of what this kernel painted
+        place = os.path.realpath(folder)
+        before = OPEN.get(place)
+        self.scout = Worker()
+        self.shelf: Shelf = before.shelf if before else Shelf(folder)
+        self.paces: Paces = before.paces if before else learned()
+        self.painter: Painter = before.painter if before else Painter(self.shelf, self.paces, self)
+        self.stories: dict[Path, Story] = before.stories if before else {}  # of what this kernel painted
         self.drawn = self.charted = self.done = 0.0
         self.desk = Desk(
             lambda: self.painter.paint(self.choices),
@@ -80,6 +88,26 @@ class Studio:
         self.follow()
         self.preview()
         self.desk.rest(self.painter.offer)
+        if before:
+            self.take_over(before)
+        OPEN[place] = self
+
+    def take_over(self, before: Studio) -> None:
+        """Go on where another studio of this kernel was open on the same folder, which ends there.
+
+        Args:
+            before: the other one.
+        """
+        before.scout.stop()
+        before.page.close()
+        self.desk.run()
+        self.painter.watcher = self
+        self.finished.look()  # what was kept while this page was made
+        if self.painter.busy:
+            self.easel.show(before.easel.left, before.easel.right)
+            self.said("The picture that was being painted goes on here")
+        else:
+            self.desk.rest(self.painter.offer)
 
     def lay_out(self) -> VBox:
         """All parts on one page, in the order in which the tabulator key visits them."""
@@ -127,7 +155,7 @@ class Studio:
 
     def stop(self) -> None:
         """Stop after this step."""
-        self.said("Stopping after this step …")
+        self.said("Stopping …")
         self.painter.stop()
 
     def compared(self) -> None:
@@ -193,6 +221,11 @@ class Studio:
             self.easel.show(None, (picture(content, masks), words))
 
     # --- what happens, told from the painter's thread --------------------------------------------
+
+    def accepted(self, choices: Choices | None) -> None:
+        """See `Watcher`."""
+        self.said(f"Preparing {choices.title} …" if choices else "Preparing the last picture …")
+        self.desk.run()
 
     def began(self, canvas: Canvas) -> None:
         """See `Watcher`."""
