@@ -17,8 +17,15 @@ class Unearned(AssertionError):
         return [str(self)]
 
 
-def let_nbgrader_see(verdict: Verdict) -> None:
-    """Show an error under the cell if nbgrader is grading it and the answer is not right.
+class Earned(Verdict):
+    """On a right answer, printed under its cell: what a cell returns, nbgrader takes for a number of points."""
+
+    def _ipython_display_(self) -> None:
+        print(self)
+
+
+def let_nbgrader_see(verdict: Verdict) -> Verdict:
+    """The same verdict; while nbgrader grades the cell, with an error shown under it if the answer is not right.
 
     It is shown, not raised: the cells below go on with the library's function, and are graded for themselves.
 
@@ -26,7 +33,10 @@ def let_nbgrader_see(verdict: Verdict) -> None:
         verdict: on the answer.
     """
     shell = notebook()
-    if verdict or shell is None or os.environ.get("NBGRADER_EXECUTION") != "autograde":
-        return
+    if shell is None or os.environ.get("NBGRADER_EXECUTION") != "autograde":
+        return verdict
+    if verdict:
+        return Earned(verdict.passed, verdict.message)
     error = Unearned(str(verdict))
     shell.showtraceback((Unearned, error, None))
+    return verdict
