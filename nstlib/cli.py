@@ -828,7 +828,7 @@ def key(lesson: str) -> None:
 @click.option("--repository", default=None, help="https://github.com/OWNER/NAME [the address in pyproject]")
 @click.option("--tag", default=None, help="the release that Colab installs [this version's]")
 def stamp(folder: str, repository: str | None, tag: str | None) -> None:
-    """Write badge and first cell into each lesson of FOLDER, for your own copy of the kit on GitHub, say."""
+    """Write badge and first cell into each lesson of FOLDER and FOLDER/student, for your own copy on GitHub, say."""
     from .course import stamp as stamp_lessons
 
     changed = stamp_lessons(folder, repository, tag)

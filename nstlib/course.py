@@ -10,7 +10,7 @@ import ast
 import hashlib
 import os
 import re
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from copy import deepcopy
 from dataclasses import dataclass
 from pathlib import Path
@@ -131,7 +131,8 @@ def stamp(
 ) -> list[str]:
     """Write badge, first code cell and missing nbgrader metadata into each lesson, and tidy what a run left behind.
 
-    A README.md beside the folder that carries the badge of a lesson gets the new one.
+    Lessons of `folder`/student are built anew, so that they carry the same address; a README.md beside the folder that
+    carries the badge of a lesson gets the new one.
 
     Args:
         folder: of the complete lessons.
@@ -143,10 +144,11 @@ def stamp(
         The names of the files that changed.
 
     Raises:
-        InputError: no lessons there, a file that is none of them, or a repository that Colab cannot open.
+        InputError: no lessons there, a file that is none of them, a repository that Colab cannot open, or a lesson of
+            the student edition in which somebody has worked.
     """
     repository = repository and repository.removesuffix(".git").rstrip("/")
-    texts = {}
+    texts, edition = {}, Path(folder) / "student"
     for path, row in lessons_in(folder):
         notebook = read(path)
         header = header_of(notebook)
@@ -160,6 +162,9 @@ def stamp(
         mark(notebook)
         tidy(notebook)
         texts[path] = written(notebook)
+        if (beside := edition / path.name).is_file():
+            texts[beside] = written(student(notebook))
+    refuse_worked(path for path in texts if path.parent == edition and is_other(path, texts[path]))
     if (path := Path(folder) / STUDIO).is_file():
         notebook = read(path)
         header, code = header_of(notebook), first_code(notebook) or new_cell(notebook)
@@ -171,16 +176,21 @@ def stamp(
     if page.is_file():
         text = page.read_text(encoding="utf-8")
         texts[page] = BADGES.sub(lambda found: badge(found[1], repository, tag), text)
-    return [name for path, text in texts.items() for name in rewrite(path, text)]
+    changed = [path for path, text in texts.items() if is_other(path, text)]
+    for path in changed:
+        rewrite(path, texts[path])
+    return [f"student/{path.name}" if path.parent == edition else path.name for path in changed]
 
 
-def rewrite(path: Path, text: str) -> list[str]:
-    """Write a file if that changes it, whole or not at all; returns its name then, in a list."""
-    if path.is_file() and text == path.read_text(encoding="utf-8"):
-        return []
+def is_other(path: Path, text: str) -> bool:
+    """Whether a file is not there, or holds something else."""
+    return not path.is_file() or text != path.read_text(encoding="utf-8")
+
+
+def rewrite(path: Path, text: str) -> None:
+    """Write a file, whole or not at all."""
     with whole(path) as file:
         file.write(text.encode())
-    return [path.name]
 
 
 def mark(notebook: NotebookNode) -> None:
@@ -246,10 +256,8 @@ def build_student(
     differ = sorted(name for name in wanted.keys() | there.keys() if wanted.get(name) != there.get(name))
     if check:
         return differ
-    if worked := [name for name in differ if not force and name in there and is_worked_in(target / name)]:
-        raise InputError(
-            f"somebody has worked in {', '.join(worked)} in '{target}': move their files, or add --force to build anew"
-        )
+    if not force:
+        refuse_worked((target / name for name in differ if name in there), ", or add --force to build anew")
     for name in differ:
         if name in wanted:
             target.mkdir(exist_ok=True)
@@ -279,6 +287,21 @@ def is_worked_in(path: Path) -> bool:
     if any(cell.get("execution_count") or cell.get("outputs") for cell in notebook.cells):
         return True
     return notebook.metadata.get("nstlib", {}).get("cells", fingerprint(notebook)) != fingerprint(notebook)
+
+
+def refuse_worked(paths: Iterable[Path], advice: str = "") -> None:
+    """Write over no student notebook in which somebody has worked.
+
+    Args:
+        paths: of the notebooks that are to be built anew.
+        advice: what else can be done but to move them.
+
+    Raises:
+        InputError: names those in which somebody has.
+    """
+    if worked := [path for path in paths if is_worked_in(path)]:
+        names = ", ".join(path.name for path in worked)
+        raise InputError(f"somebody has worked in {names} in '{worked[0].parent}': move their files{advice}")
 
 
 def fingerprint(notebook: NotebookNode) -> str:

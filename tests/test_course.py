@@ -359,6 +359,28 @@ def test_the_stamp_reaches_the_readme_beside_the_lessons(folder, tmp_path):
     assert course.stamp(lessons, fork, "v9") == []
 
 
+def test_the_stamp_reaches_the_student_edition(folder):
+    course.build_student(folder)
+    fork = "https://github.com/someone/fork"
+    assert course.stamp(folder, fork, "v9") == [NAME, f"student/{NAME}"]
+    cells = course.read(folder / "student" / NAME).cells
+    assert f"/github/someone/fork/blob/v9/notebooks/student/{NAME})" in cells[0].source
+    assert f'"{fork}/archive/refs/tags/v9.zip"' in cells[1].source
+    assert course.build_student(folder, check=True) == [] == course.stamp(folder, fork, "v9")
+
+
+def test_a_stamp_costs_nobody_a_notebook(folder):
+    course.build_student(folder)
+    lesson = folder / "student" / NAME
+    worked = course.read(lesson)
+    type_in(worked)
+    lesson.write_text(course.written(worked), encoding="utf-8")
+    before = {path: path.read_bytes() for path in folder.rglob("*.ipynb")}
+    with pytest.raises(InputError, match=f"somebody has worked in {NAME}.*: move their files$"):
+        course.stamp(folder, "https://github.com/someone/fork")
+    assert {path: path.read_bytes() for path in folder.rglob("*.ipynb")} == before
+
+
 def test_colab_opens_github_only(folder):
     before = (folder / NAME).read_bytes()
     with pytest.raises(InputError, match="Colab opens notebooks from GitHub"):
