@@ -349,16 +349,16 @@ def walk_back(
     `slopes`: of what was told. All gradients are written to: nobody else has them. The tape is empty in the end. In
     float16 the gradients are multiplied with the `scale`, which changes on the way.
     """
-    g, rows, rectified = gradient, band[-1].owns, False
+    g, rows, relu_undone = gradient, band[-1].owns, False
     for step in reversed(band):
         shape, saved, looks = tape.pop()
         g, layer = g if g is None else embed(g, rows, step.makes), step.operation  # (1, N, makes, w)
         if looks:
-            g, rectified = look_back(g, step, looks, slopes, scale)
-        saved, looks = None if rectified else saved, []  # which gives memory back
+            g, relu_undone = look_back(g, step, looks, slopes, scale)
+        saved, looks = None if relu_undone else saved, []  # which gives memory back
         factor = scale.factor(g, layer.gain) if scale and layer.gain else None
         g = layer.backward(g, saved, shape, step.pad, factor)  # (1, C, takes, W)
-        rows, rectified = step.takes, layer.rectifies
+        rows, relu_undone = step.takes, layer.undoes_relu_before
     return g
 
 
@@ -390,7 +390,7 @@ def look_back(
 
 def can_be_last(view: View, step: Slice, g: Tensor, features: Tensor) -> bool:
     """Whether what comes back from a view can be added, and the ReLU gone back through, in one go."""
-    alone = step.share == 1 and step.operation.rectify and view.slope is not None
+    alone = step.share == 1 and step.operation.ends_in_relu and view.slope is not None
     return alone and add_product.takes(g, features, features)
 
 

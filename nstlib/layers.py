@@ -35,16 +35,16 @@ class Operation(Protocol):
 
     copies: bytes that it keeps for the way back, in maps. weights: how many it has. gain: how many times as large as
     the largest number of a gradient the largest may be before it, where kernels can be multiplied by a factor.
-    rectify: whether it ends with a ReLU, which `backward` begins with. rectifies: whether `backward` has gone through
-    the ReLU before it too.
+    ends_in_relu: whether it ends with a ReLU, which `backward` begins with. undoes_relu_before: whether `backward` has
+    gone through the ReLU before it too.
     """
 
     spec: Spec
     copies: float
     weights: int
     gain: float | None
-    rectify: bool
-    rectifies: bool
+    ends_in_relu: bool
+    undoes_relu_before: bool
 
     def load(self) -> None:
         """Copy its weights, if they are not copied yet."""
@@ -68,10 +68,12 @@ class Convolution:
     shrunk: what the map is multiplied with. In float16 what would be infinite is the largest number that there is.
     """
 
-    copies, rectifies = 1, False
+    copies, undoes_relu_before = 1, False
 
-    def __init__(self, spec: Spec, module: nn.Conv2d, dtype: torch.dtype, *, rectify: bool = True, shrunk: float = 1.0):
-        self.spec, self.module, self.dtype, self.rectify, self.shrunk = spec, module, dtype, rectify, shrunk
+    def __init__(
+        self, spec: Spec, module: nn.Conv2d, dtype: torch.dtype, *, ends_in_relu: bool = True, shrunk: float = 1.0
+    ):
+        self.spec, self.module, self.dtype, self.ends_in_relu, self.shrunk = spec, module, dtype, ends_in_relu, shrunk
         self.weights = module.weight.numel()
         self.ends = dtype == torch.float16
 
@@ -95,12 +97,12 @@ class Convolution:
         most, step = max(pad), self.spec.step
         if step > 1 and pad[0] != pad[1]:  # what is too much above would move the windows
             x, pad, most = F.pad(x, (0, 0, *pad)), (0, 0), 0
-        convolve = convolve_relu if self.rectify else F.conv2d
+        convolve = convolve_relu if self.ends_in_relu else F.conv2d
         y = convolve(by_eights(x), self.weight, self.bias, step, (most, self.spec.padding))
         y = crop(y, most - pad[0], most - pad[1])
         if self.ends:
             y.clamp_(-LARGEST, LARGEST)
-        return y, y if self.rectify else None
+        return y, y if self.ends_in_relu else None
 
     def backward(
         self, gradient: Tensor, output: Tensor | None, shape: torch.Size, pad: Rows, factor: Tensor | None = None
@@ -126,7 +128,7 @@ class Rectifier:
     """A ReLU by itself, behind a convolution whose own map was asked for and is left as it is."""
 
     copies, weights, gain = 1, 0, None
-    rectify, rectifies = True, False
+    ends_in_relu, undoes_relu_before = True, False
 
     def __init__(self, spec: Spec):
         self.spec = spec
@@ -147,7 +149,7 @@ class Rectifier:
 class Squeeze:
     """SqueezeNet's fire module."""
 
-    rectify = rectifies = False  # it has several ReLUs, within
+    ends_in_relu = undoes_relu_before = False  # it has several ReLUs, within
     copies = 2.25  # the halves before and after they are joined, and the squeezed map
 
     def __init__(self, spec: Spec, module: Fire, dtype: torch.dtype, *, shrunk: float = 1.0):
@@ -192,16 +194,16 @@ class Squeeze:
 class Pooling:
     """A pooling, by the largest number or by the mean.
 
-    rectifies: whether its input comes out of a ReLU, and is asked for by nobody else.
+    undoes_relu_before: whether its input comes out of a ReLU, and is asked for by nobody else.
     """
 
     copies, weights, gain = 1, 0, None
-    rectify = False
+    ends_in_relu = False
 
-    def __init__(self, spec: Spec, module: nn.MaxPool2d | nn.AvgPool2d, *, rectifies: bool = False):
+    def __init__(self, spec: Spec, module: nn.MaxPool2d | nn.AvgPool2d, *, undoes_relu_before: bool = False):
         self.spec, self.module, self.how = spec, module, (spec.kernel, spec.step, spec.rounds_up)
         self.is_mean = isinstance(module, nn.AvgPool2d)
-        self.rectifies = rectifies and not self.is_mean
+        self.undoes_relu_before = undoes_relu_before and not self.is_mean
 
     def load(self) -> None:
         pass
@@ -213,7 +215,7 @@ class Pooling:
         self, gradient: Tensor, x: Tensor, shape: torch.Size, pad: Rows, factor: Tensor | None = None
     ) -> Tensor:
         if not self.is_mean:
-            return unpool(gradient, x, *self.how, self.rectifies)
+            return unpool(gradient, x, *self.how, self.undoes_relu_before)
         size = [self.spec.kernel] * 2, [self.spec.step] * 2, [0, 0]
         return torch.ops.aten.avg_pool2d_backward(gradient, x, *size, self.spec.rounds_up, True, None)
 
@@ -262,7 +264,7 @@ def divide(backbone: Backbone, wanted: set[str], dtype: torch.dtype) -> list[Blo
     if specs and backbone.padding_mode == "replicate":
         specs[0] = replace(specs[0], padding=0)  # its padding is already around the image
     joined = {a.name for a, b in pairwise(specs) if (a.kind, b.kind) == ("conv", "relu") and a.name not in wanted}
-    rectified = {spec.name for spec in specs if spec.kind == "relu"} - wanted
+    after_relu = {spec.name for spec in specs if spec.kind == "relu"} - wanted
     blocks: list[dict[str, Operation]] = [{}]
     shrunk = shrink(backbone.std) if dtype == torch.float16 else 1.0
     before = ""
@@ -274,13 +276,13 @@ def divide(backbone: Backbone, wanted: set[str], dtype: torch.dtype) -> list[Blo
                 "call the objective itself, which is plain autograd"
             )
         if spec.kind == "conv":
-            block[spec.name] = Convolution(spec, module, dtype, rectify=spec.name in joined, shrunk=shrunk)
+            block[spec.name] = Convolution(spec, module, dtype, ends_in_relu=spec.name in joined, shrunk=shrunk)
         elif spec.kind == "relu":
             block[spec.name] = block.pop(before) if before in joined else Rectifier(spec)
         elif spec.kind == "fire":
             block[spec.name] = Squeeze(spec, module, dtype, shrunk=shrunk)
         else:
-            block[spec.name] = Pooling(spec, module, rectifies=before in rectified)
+            block[spec.name] = Pooling(spec, module, undoes_relu_before=before in after_relu)
             blocks.append({})
         before = spec.name
     return [block for block in blocks if block]

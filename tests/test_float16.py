@@ -146,8 +146,8 @@ def test_what_is_beyond_the_range_stays_at_its_end():
     module = nn.Conv2d(1, 2, 1).requires_grad_(False)
     module.weight.copy_(torch.tensor([300.0, -300.0]).view(2, 1, 1, 1))
     spec, x = Spec("", "conv", 2), torch.full((1, 1, 2, 2), 300.0, dtype=torch.float16)
-    for rectify, low in ((True, 0.0), (False, -LARGEST)):
-        y, _ = Convolution(spec, module, torch.float16, rectify=rectify).forward(x, (0, 0))
+    for ends_in_relu, low in ((True, 0.0), (False, -LARGEST)):
+        y, _ = Convolution(spec, module, torch.float16, ends_in_relu=ends_in_relu).forward(x, (0, 0))
         assert (y[0, 0] == LARGEST).all() and (y[0, 1] == low).all()
 
 

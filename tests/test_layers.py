@@ -26,15 +26,15 @@ SPECS = {
 HEIGHT = 14  # of the maps before
 
 
-def pair(kind, pooling="max", rectify=False):
+def pair(kind, pooling="max", ends_in_relu=False):
     """A layer that takes 4 channels, and torch's own."""
     spec, torch_rng = SPECS[kind], torch.random.get_rng_state()
     torch.manual_seed(0)
     module = build(spec, 4, pooling).double().requires_grad_(False)
     torch.random.set_rng_state(torch_rng)
     if spec.kind == "conv":
-        judge = nn.Sequential(module, nn.ReLU()) if rectify else module
-        return Convolution(spec, module, torch.float64, rectify=rectify), judge
+        judge = nn.Sequential(module, nn.ReLU()) if ends_in_relu else module
+        return Convolution(spec, module, torch.float64, ends_in_relu=ends_in_relu), judge
     if spec.kind == "relu":
         return Rectifier(spec), module
     return (Squeeze(spec, module, torch.float64) if spec.kind == "fire" else Pooling(spec, module)), module
@@ -50,9 +50,9 @@ CASES += [
 
 
 @pytest.mark.parametrize("rows", [None, (0, 3), (2, 5), (-3, None)], ids=["all", "first", "middle", "last"])
-@pytest.mark.parametrize(("kind", "pooling", "rectify"), CASES)
-def test_rows_of_a_layer_are_those_of_the_whole_map(kind, pooling, rectify, rows, rng):
-    layer, judge = pair(kind, pooling, rectify)
+@pytest.mark.parametrize(("kind", "pooling", "ends_in_relu"), CASES)
+def test_rows_of_a_layer_are_those_of_the_whole_map(kind, pooling, ends_in_relu, rows, rng):
+    layer, judge = pair(kind, pooling, ends_in_relu)
     whole = torch.randn(1, 4, HEIGHT, 9, generator=rng, dtype=torch.float64).requires_grad_()
     expected = judge(whole)
     start, stop, _ = slice(*(rows or (None, None))).indices(expected.shape[2])
@@ -74,7 +74,7 @@ def test_rows_of_a_layer_are_those_of_the_whole_map(kind, pooling, rectify, rows
 def test_a_layer_keeps_no_more_than_it_needs(rng):
     """A convolution and its ReLU the output, a bare convolution nothing, a pooling its input: no copy of either."""
     x = torch.randn(1, 4, HEIGHT, 9, generator=rng, dtype=torch.float64)
-    y, saved = pair("3×3", rectify=True)[0].forward(x, (1, 1))
+    y, saved = pair("3×3", ends_in_relu=True)[0].forward(x, (1, 1))
     assert saved is y
     assert pair("3×3")[0].forward(x, (1, 1))[1] is None
     assert pair("pool 2")[0].forward(x, (0, 0))[1] is x
@@ -111,10 +111,10 @@ def test_blocks_end_with_a_pooling_and_stop_after_the_deepest_wanted(name):
 def test_a_convolution_and_its_relu_are_one_unless_the_map_between_is_wanted():
     (block,) = divide(network("pocket"), {"conv1_1", "relu1_2"}, torch.float64)
     assert list(block) == ["conv1_1", "relu1_1", "relu1_2"]
-    assert not block["conv1_1"].rectify and block["relu1_2"].rectify
+    assert not block["conv1_1"].ends_in_relu and block["relu1_2"].ends_in_relu
     assert isinstance(block["relu1_1"], Rectifier)
     (block,) = divide(network("pocket"), {"relu1_1", "conv1_2"}, torch.float64)
-    assert list(block) == ["relu1_1", "conv1_2"] and not block["conv1_2"].rectify
+    assert list(block) == ["relu1_1", "conv1_2"] and not block["conv1_2"].ends_in_relu
     assert divide(network("pocket"), set(), torch.float64) == []
 
 
