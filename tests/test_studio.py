@@ -938,6 +938,23 @@ def test_an_uploaded_mask_is_kept_apart_offered_and_used(studio):
     assert again.choices.masks == ()
 
 
+def test_an_uploaded_mask_changes_no_region_that_was_chosen(studio, monkeypatch):
+    own = ("ellipse 20 20 80 80 soft 5", "rectangle 0 0 100 45 soft 5", None)
+    three = (*TWO.styles, "style/marbled")
+    chosen = replace(TWO, styles=three, shares=(1.0,) * 3, masks=own, style_masks=(None, "ellipse 5 5 95 95", None))
+    studio.take(chosen)
+    changes = []
+    monkeypatch.setattr(studio.controls, "changed", lambda: changes.append(studio.choices))
+    mask = io.BytesIO()
+    Image.new("L", (48, 33), 255).save(mask, "PNG")
+    give(studio.controls.regions.bring.upload, "sky.png", mask.getvalue())
+    assert changes == [replace(chosen, masks=(*own[:2], "own/regions/sky.png"))] and "marbled paints" in words(studio)
+    Image.new("L", (48, 34), 255).save(mask, "PNG")
+    give(studio.controls.regions.bring.upload, "sea.png", mask.getvalue())
+    assert len(changes) == 1 and "sea.png is kept as a mask: choose it in a menu" in words(studio)
+    assert ("sea", "own/regions/sea.png") in studio.controls.regions.where[0].menu.options
+
+
 def test_a_region_that_cannot_be_is_told_and_not_shown(studio):
     studio.take(SMALL)
     part = studio.controls.regions.where[0]

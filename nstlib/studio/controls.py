@@ -20,7 +20,7 @@ from ..weights import WEIGHTS, look_for_weights
 from ..widget.bring import Bring
 from ..worker import Worker
 from .choices import Choices
-from .parts import guarded, marked, named, row
+from .parts import extend, guarded, marked, named, row
 from .picker import Picker
 from .regions import Regions, check
 
@@ -60,7 +60,7 @@ class Controls:
         self.build_pictures()
         self.build_uploads()
         self.build_shares()
-        self.regions = Regions(STYLES, self.touched, self.said)
+        self.regions = Regions(STYLES, self.touched, self.said, self.quietly)
         self.build_knobs()
         self.show(self.choices)
 
@@ -227,8 +227,8 @@ class Controls:
                 control.value = share
             for name, knob in self.knobs.items():
                 value = getattr(choices, name)
-                if name in MORE and value not in [known for _, known in knob.options]:
-                    knob.options = [*knob.options, (MORE[name](value), value)]
+                if name in MORE:
+                    extend(knob, MORE[name](value), value)
                 knob.value = value
             self.regions.show(styles, choices.masks, choices.style_masks, choices.gives)
         self.choices = choices

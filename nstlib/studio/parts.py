@@ -10,7 +10,7 @@ from ..errors import in_words
 if TYPE_CHECKING:
     from ipywidgets import Button
 
-__all__ = ["button", "guarded", "marked", "named", "row"]
+__all__ = ["button", "extend", "guarded", "marked", "named", "row"]
 
 
 def marked(look: str, kind: Callable[..., Any], *given: Any, **more: Any) -> Any:
@@ -62,6 +62,20 @@ def button(words: str, look: str, act: Callable[[], None], tell: Callable[[str],
     made = marked(look, Button, description=words)
     made.on_click(guarded(act, tell))
     return made
+
+
+def extend(menu: Any, words: str, value: Any) -> None:
+    """Let a menu have an entry, if it has not. What it says stays: ipywidgets would choose the first entry.
+
+    Args:
+        menu: a `Dropdown`.
+        words: of the entry.
+        value: that it stands for.
+    """
+    if value not in [known for _, known in menu.options]:
+        chosen = menu.value
+        menu.options = [*menu.options, (words, value)]
+        menu.value = chosen
 
 
 def guarded(act: Callable[[], Any], tell: Callable[[str], None]) -> Callable[..., None]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from typing import Any
 
 from ..files import spoken_name
@@ -13,7 +14,7 @@ from ..uploads import REGIONS, keep_upload, own_pictures
 from ..widget.bring import Bring
 from . import drawing
 from .choices import FORMS, STROKES
-from .parts import marked, named, row
+from .parts import extend, marked, named, row
 
 __all__ = ["Part", "Regions"]
 
@@ -75,8 +76,7 @@ class Part:
         Args:
             mask: the name of its picture.
         """
-        if mask not in [value for _, value in self.menu.options]:
-            self.menu.options = [*self.menu.options, (spoken_name(mask), mask)]
+        extend(self.menu, spoken_name(mask), mask)
 
     def show(self, value: str | None) -> None:
         """Set the menu and the edges.
@@ -105,12 +105,19 @@ class Regions:
         count: of styles at most.
         changed: is called after a person's change.
         said: takes words for the person.
+        quietly: a context in which nothing is taken for a person's change.
     """
 
-    def __init__(self, count: int, changed: Callable[..., None], said: Callable[[str], None]):
+    def __init__(
+        self,
+        count: int,
+        changed: Callable[..., None],
+        said: Callable[[str], None],
+        quietly: Callable[[], AbstractContextManager[None]],
+    ):
         from ipywidgets import HTML, Dropdown, ToggleButton, VBox
 
-        self.said, self.styles = said, ("",) * count
+        self.said, self.quietly, self.styles = said, quietly, ("",) * count
         where = [("everywhere", WHOLE), ("where the others do not", REST), ("where the content is opaque", ALPHA)]
         self.where = [Part("paints", where, changed) for _ in range(count)]
         self.which = [Part("takes", [("all of it", WHOLE), ("what is opaque", ALPHA)], changed) for _ in range(count)]
@@ -181,18 +188,22 @@ class Regions:
         self.follow()
 
     def brought(self, kept: str, name: str) -> None:
-        """Offer an uploaded mask, and let a style paint there.
+        """Offer an uploaded mask, and let the first style paint there that has no region yet.
 
         Args:
             kept: the name of its picture.
             name: what its owner calls it.
         """
-        for part in (*self.where, *self.which):
-            part.offer(kept)
-        parts = self.where[: len(self.styles)]
-        number = next((n for n, part in enumerate(parts) if part.value is None), 0)
-        parts[number].menu.value = kept
-        self.said(f"{name} is kept as a mask: {spoken_name(self.styles[number])} paints where it is white")
+        with self.quietly():
+            for part in (*self.where, *self.which):
+                part.offer(kept)
+        parts = zip(self.styles, self.where, strict=False)
+        style, part = next(((style, part) for style, part in parts if part.value is None), ("", None))
+        if part is None:
+            self.said(f"{name} is kept as a mask: choose it in a menu, since every style has a region")
+            return
+        part.menu.value = kept
+        self.said(f"{name} is kept as a mask: {spoken_name(style)} paints where it is white")
 
 
 def keep_region(name: str, data: bytes) -> str:
