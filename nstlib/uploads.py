@@ -6,6 +6,7 @@ are chosen, after a restart too, and a recipe can name it.
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
@@ -16,12 +17,13 @@ from urllib.request import DataHandler, Request
 from .decode import SMALLEST, SUFFIXES, decode
 from .errors import InputError, one_line
 from .files import names_for, short_name, whole
-from .gallery import read_picture
+from .gallery import assets, is_address, read_picture
 
-__all__ = ["REGIONS", "keep_upload", "own_pictures", "pasted", "uploads"]
+__all__ = ["REGIONS", "addresses", "keep_upload", "own_pictures", "pasted", "uploads"]
 
 FOLDER = Path("own")
 REGIONS = FOLDER / "regions"  # masks of pictures: no pictures to paint
+WORDS = re.compile(r""""([^"]+)"|'([^']+)'(?!\S)|(\S+)""")  # with spaces inside quotes
 
 
 def uploads(value: Any) -> list[tuple[str, bytes]]:
@@ -32,6 +34,44 @@ def uploads(value: Any) -> list[tuple[str, bytes]]:
     """
     files = [{"name": name, **file} for name, file in value.items()] if isinstance(value, Mapping) else value
     return [(str(file["name"]), bytes(file["content"])) for file in files]
+
+
+def addresses(text: str) -> list[str]:
+    """The addresses, paths and names in a text: in lines of their own, in quotes, or one behind the other.
+
+    A space may belong to one of them: a word with which none can begin goes with what stands before it.
+
+    Args:
+        text: as it was pasted.
+
+    >>> addresses("content/harbour my cat.jpg")
+    ['content/harbour my cat.jpg']
+    >>> addresses("content/harbour style/mosaic"), addresses('"C:\\\\my cat.jpg" "C:\\\\my dog.jpg"')
+    (['content/harbour', 'style/mosaic'], ['C:\\\\my cat.jpg', 'C:\\\\my dog.jpg'])
+    """
+    found: list[str] = []
+    for line in filter(None, map(str.strip, text.splitlines())):
+        if is_there(line):
+            found.append(line)
+            continue
+        whole_before = True
+        for quoted, apart, word in WORDS.findall(line):
+            if quoted or apart or whole_before or begins(word):
+                found.append(quoted or apart or word)
+            else:
+                found[-1] += f" {word}"
+            whole_before = not word
+    return found
+
+
+def begins(word: str) -> bool:
+    """Whether an address, a path that is there, or a name of the kit begins with a word."""
+    return word.startswith("data:") or is_address(word) or is_there(word) or word in assets()
+
+
+def is_there(path: str) -> bool:
+    """Whether a path is that of a file."""
+    return os.path.isfile(os.path.expanduser(path))
 
 
 def pasted(text: str) -> tuple[str, bytes]:
@@ -48,7 +88,8 @@ def pasted(text: str) -> tuple[str, bytes]:
     """
     if not text.startswith("data:"):
         data, _ = read_picture(text)
-        return unquote(PurePosixPath(urlsplit(text).path).name) or "picture", data
+        path = unquote(urlsplit(text).path) if is_address(text) else text
+        return PurePosixPath(path).name or "picture", data
     try:
         with DataHandler().data_open(Request(text)) as answer:
             return unquote(answer.headers.get_param("name") or "pasted.png"), answer.read()

@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from nstlib.errors import InputError
-from nstlib.uploads import REGIONS, keep_upload, own_pictures, pasted, uploads
+from nstlib.uploads import REGIONS, addresses, keep_upload, own_pictures, pasted, uploads
 
 
 def png(seed=0, height=40, width=48):
@@ -73,6 +73,34 @@ def test_what_is_pasted_is_data_an_address_or_a_name(folder):
     (folder / "here.png").write_bytes(png(3))
     assert pasted("here.png") == ("here.png", png(3))
     assert pasted("content/harbour")[0] == "harbour"
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("my cat.png", ["my cat.png"]),
+        (' "my cat.png" ', ["my cat.png"]),
+        ('"my cat.png" "C:\\my dog.png"', ["my cat.png", "C:\\my dog.png"]),
+        ("'my cat.png' it's.png", ["my cat.png", "it's.png"]),
+        ("my cat.png\ncontent/city style/mosaic\r\n\n", ["my cat.png", "content/city", "style/mosaic"]),
+        (
+            "https://a.org/b c.png http://d.org/e.png it's.png",
+            ["https://a.org/b c.png", "http://d.org/e.png", "it's.png"],
+        ),
+        ("no such cat.png", ["no such cat.png"]),
+        ("data:;base64,AA data:,", ["data:;base64,AA", "data:,"]),
+        ("", []),
+    ],
+)
+def test_what_is_pasted_may_have_spaces_and_be_several(text, found, folder):
+    for name in ("my cat.png", "it's.png"):
+        (folder / name).write_bytes(b"")
+    assert addresses(text) == found
+
+
+def test_a_path_keeps_the_letters_that_mean_something_in_an_address(folder):
+    (folder / "cat #2 100%25?.png").write_bytes(png())
+    assert pasted("cat #2 100%25?.png") == ("cat #2 100%25?.png", png())
 
 
 @pytest.mark.parametrize("text", ["data:image/png", "data:image/png;base64,a"])
