@@ -667,6 +667,17 @@ def test_an_uploaded_picture_is_chosen_and_painted(studio):
     assert studio.choices.styles == ("style/mosaic", "style/cubist", "own/sea.png")
 
 
+def test_of_styles_that_are_brought_at_once_as_many_are_chosen_as_may_be_and_all_is_told(studio):
+    bring = studio.controls.bring_style
+    bring.take([(f"{n}.png", png(seed=n)) for n in range(2)], ["'gone.png' is empty"])
+    assert studio.choices.styles == ("own/0.png", "own/1.png")
+    assert words(studio) == "0.png, 1.png are kept as pictures of your own, and chosen. 'gone.png' is empty"
+    bring.take([(f"{n}.png", png(seed=n)) for n in range(2, 6)])
+    assert studio.choices.styles == ("own/2.png", "own/3.png", "own/4.png")
+    assert words(studio).endswith("are kept as pictures of your own, and 2.png, 3.png, 4.png chosen")
+    assert "own/5.png" in studio.controls.styles.buttons
+
+
 def test_a_broken_upload_is_told_and_changes_nothing(studio):
     before = studio.choices
     give(studio.controls.bring_content.upload, "cat.png", b"no picture")

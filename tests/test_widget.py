@@ -359,6 +359,16 @@ def test_what_is_pasted_is_chosen_and_the_field_is_free_again(yours):
     assert yours["content"] == "own/1.png"
 
 
+def test_a_path_with_spaces_is_taken_and_what_is_wrong_with_several_is_all_told(yours):
+    bring, slot = yours.slots["content"].bring, yours.slots["content"]
+    Path("my cat.png").write_bytes(photograph())
+    bring.address.value = '"my cat.png"'
+    assert bring.fetcher.wait(20) and yours["content"] == "own/my_cat.png"
+    bring.uploaded({"new": tuple({"name": f"{n}.png", "content": photograph() if n == 2 else b""} for n in range(3))})
+    assert all(f"{n}.png&#x27; is empty" in slot.words.value for n in (0, 1)), slot.words.value
+    assert yours["content"] == "own/2.png" and {"own/my_cat.png", "own/2.png"} < set(slot.menu.options)
+
+
 def test_what_comes_in_parts_is_put_together(yours):
     bring, data = yours.slots["content"].bring, photograph((1, 9, 9))
     text = f"data:image/png;name=a%20b.png;base64,{base64.b64encode(data).decode()} data:;name=gone.png,"

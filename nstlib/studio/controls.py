@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
@@ -176,17 +176,22 @@ class Controls:
             self.show(self.choices.by(self.knobs["recipe"].value))
             self.changed()
 
-    def brought(self, picker: Picker, kept: str, name: str) -> None:
-        """Choose a picture that a person brought along.
+    def brought(self, picker: Picker, kept: Mapping[str, str]) -> str:
+        """Choose pictures that a person brought along.
 
         Args:
-            picker: that shows it.
-            kept: the picture, as `load_image` takes it.
-            name: what its owner calls it.
+            picker: that shows them.
+            kept: the pictures, as `load_image` takes them, and what their owner calls them.
+
+        Returns:
+            What there is to say of them.
         """
-        picker.add(kept)
-        self.said(f"{name} is kept as a picture of your own, and chosen")
+        picker.add(list(kept))
         self.touched()
+        names = ", ".join(kept.values())
+        chosen = ", ".join(name for own, name in kept.items() if own in picker.chosen)
+        told = f"{names} is kept as a picture" if len(kept) == 1 else f"{names} are kept as pictures"
+        return f"{told} of your own, and {'' if chosen == names else f'{chosen} '}chosen"
 
     def painting_chosen(self) -> None:
         """Fetch a painting in the background, and choose it."""
@@ -200,7 +205,7 @@ class Controls:
         Args:
             name: "painting/…".
         """
-        self.styles.add(name)
+        self.styles.add([name])
         self.paintings.value = ""
         self.said(f"{name} is here, and chosen")
         self.touched()

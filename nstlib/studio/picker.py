@@ -125,17 +125,18 @@ class Picker:
             self.choose(left)
             self.changed()
 
-    def add(self, name: str) -> None:
-        """Show one more picture, before all others, and choose it: in place of a single one, beside several.
+    def add(self, names: Sequence[str]) -> None:
+        """Show more pictures, before all others, and choose as many as may be: in place of one, beside several.
 
         Args:
-            name: of the picture.
+            names: of the pictures.
 
         Raises:
-            InputError: it cannot be read.
+            InputError: one cannot be read.
         """
-        others = [one for one in self.chosen if one != name] if len(self.chosen) > 1 else []
-        self.choose((*others, name)[-self.most :])
+        self.show([*self.check(names), *self.buttons])
+        others = [one for one in self.chosen if one not in names] if len(self.chosen) > 1 else []
+        self.choose((*others, *names[: self.most])[-self.most :])
 
     def check(self, names: Iterable[str]) -> list[str]:
         """Those that are not shown yet.

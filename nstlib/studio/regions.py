@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
+from itertools import starmap
 from typing import Any
 
 from ..files import spoken_name
@@ -187,8 +188,19 @@ class Regions:
         self.opened.value = self.opened.value or any((*masks, *style_masks, *gives))
         self.follow()
 
-    def brought(self, kept: str, name: str) -> None:
-        """Offer an uploaded mask, and let the first style paint there that has no region yet.
+    def brought(self, kept: Mapping[str, str]) -> str:
+        """Offer uploaded masks, and let the first style paint in each that has no region yet.
+
+        Args:
+            kept: the names of their pictures, and what their owner calls them.
+
+        Returns:
+            What there is to say of them.
+        """
+        return ". ".join(starmap(self.brought_one, kept.items()))
+
+    def brought_one(self, kept: str, name: str) -> str:
+        """The same for one.
 
         Args:
             kept: the name of its picture.
@@ -197,13 +209,11 @@ class Regions:
         with self.quietly():
             for part in (*self.where, *self.which):
                 part.offer(kept)
-        parts = zip(self.styles, self.where, strict=False)
-        style, part = next(((style, part) for style, part in parts if part.value is None), ("", None))
-        if part is None:
-            self.said(f"{name} is kept as a mask: choose it in a menu, since every style has a region")
-            return
-        part.menu.value = kept
-        self.said(f"{name} is kept as a mask: {spoken_name(style)} paints where it is white")
+        free = [number for number in range(len(self.styles)) if self.where[number].value is None]
+        if not free:
+            return f"{name} is kept as a mask: choose it in a menu, since every style has a region"
+        self.where[free[0]].menu.value = kept
+        return f"{name} is kept as a mask: {spoken_name(self.styles[free[0]])} paints where it is white"
 
 
 def keep_region(name: str, data: bytes) -> str:

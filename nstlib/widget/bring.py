@@ -9,12 +9,12 @@ program, the button and the field do what they did.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from html import escape
 from typing import Any
 
 from ..errors import InputError, in_words
-from ..uploads import keep_upload, pasted, uploads
+from ..uploads import addresses, keep_upload, pasted, uploads
 from ..worker import Worker
 
 __all__ = ["BRING_RULE", "Bring"]
@@ -65,7 +65,7 @@ box.onpaste = box.ondrop = event => {
   if (!given.files.length && (event.type === 'paste' || !link)) return;
   event.preventDefault();
   if (given.files.length) give(given.files);
-  else send(link);
+  else send(link.split(/[\\r\\n]+/).filter(one => one && one[0] !== '#').join(' '));
 };
 """.replace("PART", str(PART))
 PIECE = re.compile(r"part (\d+) (\d+) (.*)", re.DOTALL)
@@ -78,7 +78,7 @@ class Bring:
 
     Args:
         words: on the upload button.
-        kept: takes the name of each picture as `load_image` takes it, and what its owner calls it.
+        kept: takes the names of pictures as `load_image` takes them, each with what its owner calls it; returns words.
         failed: takes words for the person, where something went wrong.
         said: takes other words.
         multiple: whether several at once.
@@ -91,7 +91,7 @@ class Bring:
     def __init__(
         self,
         words: str,
-        kept: Callable[[str, str], None],
+        kept: Callable[[Mapping[str, str]], str],
         failed: Callable[[str], None],
         said: Callable[[str], None] = lambda words: None,
         *,
@@ -125,8 +125,7 @@ class Bring:
             change: what ipywidgets tells of the new value.
         """
         files = uploads(change["new"])
-        for name, data in files:
-            self.take(name, data)
+        self.take(files)
         if files and not isinstance(self.upload.value, dict):
             self.upload.value = ()  # so that the same file can come again
 
@@ -134,7 +133,7 @@ class Bring:
         """Keep what was sent, at once, so that none is passed over; what stands behind an address comes in a thread."""
         text = self.address.value
         self.address.value = ""  # which asks for the next part
-        words = self.whole(text).split()
+        words = addresses(self.whole(text))
         if all(word.startswith("data:") for word in words):
             self.fetch(words)
         else:
@@ -162,24 +161,33 @@ class Bring:
         Args:
             words: the addresses, or names and paths.
         """
+        files, wrong = [], []
         for word in words:
             if not word.startswith("data:"):
                 self.said("Fetching the picture …")
             try:
-                name, data = pasted(word)
+                files.append(pasted(word))
             except InputError as error:
-                self.failed(in_words(error))
-            else:
-                self.take(name, data)
+                wrong.append(in_words(error))
+        self.take(files, wrong)
 
-    def take(self, name: str, data: bytes) -> None:
-        """Keep a picture and hand it on; what is wrong with it becomes words.
+    def take(self, files: Iterable[tuple[str, bytes]], wrong: Sequence[str] = ()) -> None:
+        """Keep pictures and hand them on together; what there is to say of them is said at once.
 
         Args:
-            name: as its owner calls it.
-            data: the file.
+            files: each as its owner calls it, and its bytes.
+            wrong: what went wrong with others, in words.
         """
+        kept: dict[str, str] = {}
+        told, wrong = [], list(wrong)
+        for name, data in files:
+            try:
+                kept[self.keep(name, data)] = name
+            except Exception as error:
+                wrong.append(in_words(error))
         try:
-            self.kept(self.keep(name, data), name)
+            told += [self.kept(kept)] if kept else []
         except Exception as error:
-            self.failed(in_words(error))
+            wrong.append(in_words(error))
+        if words := ". ".join(filter(None, [*told, *wrong])):
+            (self.failed if wrong else self.said)(words)

@@ -138,16 +138,19 @@ class Slot:
         self.thumbnail.value, self.words.value = shown, ""
         self.chosen(self.menu.value)
 
-    def receive(self, kept: str, _: str) -> None:
-        """Choose a picture that a person brought along, which becomes an entry of the menu.
+    def receive(self, kept: Mapping[str, str]) -> str:
+        """Let pictures that a person brought along be entries of the menu, and choose the last.
 
         Args:
-            kept: the picture, as `load_image` takes it.
+            kept: the pictures, as `load_image` takes them, and what their owner calls them.
+
+        Returns:
+            What there is to say: nothing, since the picture is seen.
         """
-        if kept not in self.menu.options:
-            self.menu.options = (kept, *self.menu.options)
-        self.menu.value = kept
+        self.menu.options = tuple(dict.fromkeys([*reversed(list(kept)), *self.menu.options]))
+        self.menu.value = list(kept)[-1]
         self.pick()
+        return ""
 
     def refuse(self, words: str) -> None:
         """Say why a picture that was brought along is not taken.
