@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import linecache
+import sys
 import traceback
 from collections.abc import Iterable
 from types import TracebackType
@@ -105,7 +106,7 @@ def one_line(thing: object, limit: int = 100) -> str:
 
 
 def in_words(error: BaseException) -> str:
-    """An error as a line for a person: our own as it is, another with its kind.
+    """An error as a line for a person: our own as it is and whole, another with its kind and as much as fits.
 
     Args:
         error: that was raised.
@@ -113,5 +114,7 @@ def in_words(error: BaseException) -> str:
     >>> in_words(InputError("a size of 0 pixels")), in_words(ZeroDivisionError("division by zero"))
     ('a size of 0 pixels', 'ZeroDivisionError: division by zero')
     """
+    if isinstance(error, InputError):  # what to do next stands at its end, and often what was given in its middle
+        return one_line(error, limit=sys.maxsize)
     kind, text = type(error).__name__, one_line(error, limit=300)
-    return text if isinstance(error, InputError) or text == kind else f"{kind}: {text}"
+    return text if text == kind else f"{kind}: {text}"

@@ -966,6 +966,17 @@ def test_an_uploaded_mask_changes_no_region_that_was_chosen(studio, monkeypatch)
     assert ("sea", "own/regions/sea.png") in studio.controls.regions.where[0].menu.options
 
 
+def test_advice_is_told_to_its_end_however_long_it_is(studio):
+    advice = "; ".join(f"what is given at place {number} does not fit" for number in range(40))
+
+    def fail(stop):
+        raise InputError(advice)
+
+    studio.painter.start(fail)
+    assert studio.painter.worker.wait(20) and words(studio) == advice
+    assert re.search(r"\.nst-words {min-height: 64px; height: auto", view.STYLE), "the page makes room for it"
+
+
 def test_a_region_that_cannot_be_is_told_and_not_shown(studio):
     studio.take(SMALL)
     part = studio.controls.regions.where[0]

@@ -79,10 +79,10 @@ html[theme="dark"] .nst-studio {--nst-ink: #e8e8e8; --nst-ground: #383838; --nst
 .nst-knobs > * {width: 100% !important; margin: 1px 0 !important; height: 32px}
 .nst-studio .nst-paintings {width: 100%; margin: 2px 0}
 
-.nst-forecast {height: 44px; margin: 0; overflow-y: auto; display: flex; align-items: flex-end}
+.nst-forecast {min-height: 44px; height: auto; margin: 0; display: flex; align-items: flex-end}
 .nst-forecast > .widget-html-content, .nst-forecast > .jupyter-widget-html-content {align-self: flex-end}
 .nst-warn {border-left: 4px solid var(--nst-style); padding-left: 8px}
-.nst-words {height: 64px; overflow-y: auto; margin: 0}
+.nst-words {min-height: 64px; height: auto; margin: 0; overflow-wrap: anywhere}
 .nst-bar {height: 38px; margin: 0}
 .nst-line {font-variant-numeric: tabular-nums}
 .nst-line progress {display: block; width: 100%; height: 14px; accent-color: var(--nst-mark)}
@@ -119,7 +119,7 @@ html[theme="dark"] .nst-studio {--nst-ink: #e8e8e8; --nst-ground: #383838; --nst
 @container (min-width: 900px) {
   .nst-columns {grid-template-columns: 436px minmax(0, 1fr)}
   .nst-thumbs {height: 194px}
-  .nst-words {height: 44px}
+  .nst-words {min-height: 44px}
   .nst-easel, .nst-easel img {height: 420px}
 }
 """
