@@ -287,6 +287,20 @@ def test_all_can_be_reached_and_done_by_keyboard(studio):
     studio.get_by_role("button", name="✓ harbour", exact=True).wait_for()
 
 
+def test_a_key_on_a_control_is_the_controls_alone(studio):
+    cells = studio.locator(".jp-Notebook .jp-Cell")
+    count, active = cells.count(), studio.locator(".jp-Cell.jp-mod-active").evaluate(PLACE)
+    for control in (studio.get_by_label("Size", exact=True), studio.get_by_role("button", name="Sketch")):
+        for key in ("x", "d", "d", "ArrowDown", "ArrowUp", "b"):
+            control.focus()
+            studio.keyboard.press(key)
+    studio.wait_for_timeout(300)
+    assert cells.count() == count and studio.locator(".jp-Cell.jp-mod-active").evaluate(PLACE) == active
+    assert studio.evaluate(NAME) == "Sketch"
+
+
+PLACE = "one => [...one.parentElement.children].indexOf(one)"
+
 CUT = """() => [...document.querySelectorAll(
   ".nst-row button, .nst-studio .widget-label, .nst-thumbs button, .nst-bar, .nst-sides, .nst-of")]
   .filter(one => one.offsetParent && !one.classList.contains("nst-upload"))

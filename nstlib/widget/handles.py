@@ -1,6 +1,7 @@
 """Sliders → sliders whose handles tell a screen reader what they set, and to what: ipywidgets gives them neither.
 
-Those of ipywidgets 7 do not even say that they are sliders.
+Those of ipywidgets 7 do not even say that they are sliders. And a key that is pressed on a control is the control's
+alone: JupyterLab would go to another cell by an arrow, and cut one by the letter x.
 """
 
 from __future__ import annotations
@@ -29,5 +30,14 @@ const name = () => {
 };
 new MutationObserver(name).observe(box, {childList: true, subtree: true});
 name();
+// JupyterLab listens on the document, and passes over an element with this mark; one around it would not do.
+const keep = event => {
+  if (!box.isConnected) window.removeEventListener('keydown', keep, true);
+  else if (box.contains(event.target)) {
+    const meant = event.ctrlKey || event.metaKey || event.altKey;  // to save, say
+    event.target.toggleAttribute('data-lm-suppress-shortcuts', !meant);
+  }
+};
+window.addEventListener('keydown', keep, true);
 """
 NAME_HANDLES = f'<style onload="{escape(NAME)}"></style>'
