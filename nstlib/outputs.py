@@ -5,17 +5,20 @@ from __future__ import annotations
 import os
 import tempfile
 from base64 import b64encode
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from html import escape
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from .errors import InputError
+from .about import VERSION
+from .errors import InputError, one_line
 from .files import names_for, short_name
 from .terminal import say_wrong
 
 if TYPE_CHECKING:
+    from torch import Tensor
+
     from .result import Result
 
 __all__ = ["Kept", "check_format", "check_output", "keep", "save_anywhere"]
@@ -110,17 +113,19 @@ class Kept:
         return f'<div>{said}. <a download="{name}" href="{data}">Download {name}</a></div>'
 
 
-def keep(result: Result, folder: str | os.PathLike[str] = ".") -> Kept:
-    """Write a result as PNG beside the notebook, named after its pictures, never over another file.
+def keep(picture: Result | Tensor, folder: str | os.PathLike[str] = ".", **facts: Any) -> Kept:
+    """Write a picture as PNG beside the notebook, named after those it was made of, never over another file.
 
     Args:
-        result: of a run.
+        picture: the result of a run; or what a program of one's own has painted, (1, 3, H, W).
         folder: where to.
+        facts: how the latter was made, in texts and numbers, for `nst show`; `content` and `styles` are its pictures.
 
     Raises:
-        InputError: nothing can be written there.
+        InputError: nothing can be written there, or it is no picture.
     """
-    names = [result.facts.get("content"), *(result.facts.get("styles") or ())]
+    known, save = how_to_save(picture, facts)
+    names = [known.get("content"), *(known.get("styles") or ())]
     stem = "-".join(short_name(name) for name in names if name) or "painted"
     for path in names_for(Path(folder) / f"{stem}.png"):
         try:
@@ -132,8 +137,36 @@ def keep(result: Result, folder: str | os.PathLike[str] = ".") -> Kept:
             reason = error.strerror or error
             raise InputError(f"'{path}' cannot be written ({reason}): name another folder, keep(result, …)") from None
     try:
-        result.save(path)
+        save(path)
     except InputError:
         path.unlink(missing_ok=True)
         raise
     return Kept(path)
+
+
+def how_to_save(picture: Result | Tensor, facts: Mapping[str, Any]) -> tuple[Mapping[str, Any], Callable[[Path], Path]]:
+    """What is known of a picture, and what writes it to a path together with that.
+
+    Args:
+        picture: as for `keep`.
+        facts: likewise.
+
+    Raises:
+        InputError: it is neither, a result is given other facts than its own, or facts cannot be written down.
+    """
+    from torch import Tensor
+
+    from .image import save_image
+    from .result import Result, facts_as_metadata
+
+    if isinstance(picture, Result):
+        if facts:
+            raise InputError(f"a result knows how it was made: leave out {', '.join(facts)}")
+        return picture.facts, picture.save
+    if not isinstance(picture, Tensor):
+        raise InputError(f"keep takes a result, or a tensor (1, 3, height, width), not a {type(picture).__name__}")
+    try:
+        metadata = facts_as_metadata({"by": "hand", "version": VERSION, **facts})
+    except (TypeError, ValueError) as error:
+        raise InputError(f"the facts cannot be written down ({one_line(error)}): give texts and numbers") from None
+    return facts, lambda path: save_image(picture, path, metadata)

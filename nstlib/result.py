@@ -42,7 +42,11 @@ FACTS = {  # what stands in a picture's metadata beside its recipe; some of it o
     **dict.fromkeys(("seed", "evaluations"), Maybe(Number(0, whole=True))),
     "own_layers": Maybe(Tuple("rows of names", (Maybe(Tuple("names", (Text(),))),))),
 }
-WITHOUT_RECIPE = {"onepass": "painted in one pass, by nst onepass", "judge": "a chart, by nst judge"}  # facts' `by`
+WITHOUT_RECIPE = {  # facts' `by`
+    "onepass": "painted in one pass, by nst onepass",
+    "judge": "a chart, by nst judge",
+    "hand": "painted by a program of one's own",
+}
 
 
 @dataclass(frozen=True)

@@ -4,10 +4,12 @@ import re
 from base64 import b64decode
 
 import pytest
+import torch
 
 import nstlib as nst
 from nstlib import outputs
 from nstlib.errors import InputError
+from nstlib.result import read_facts
 
 
 @pytest.fixture(scope="module")
@@ -38,6 +40,35 @@ def test_a_picture_from_memory_has_a_name_too(result, tmp_path, monkeypatch):
     monkeypatch.setitem(result.facts, "content", None)
     monkeypatch.setitem(result.facts, "styles", ["my dir/A painting (2).jpg"])
     assert nst.keep(result, tmp_path).path.name == "A_painting_2.png"
+
+
+def test_a_picture_by_a_program_of_ones_own_is_kept_with_its_facts(tmp_path):
+    told = {"content": "photo/cat", "styles": ["style/great_wave"], "alpha": 0.05}
+    painted = torch.rand(1, 3, 6, 8)
+    first, second = (nst.keep(painted, tmp_path, **told).path for _ in range(2))
+    assert (first.name, second.name) == ("cat-great_wave.png", "cat-great_wave-2.png")
+    assert read_facts(first, with_recipe=False) == {"by": "hand", "version": nst.__version__} | told
+    assert torch.allclose(nst.load_image(first).pixels, painted, atol=0.5 / 255 + 1e-6)
+    assert nst.keep(painted, tmp_path).path.name == "painted.png"
+
+
+@pytest.mark.parametrize(
+    ("picture", "facts", "told"),
+    [
+        (torch.full((1, 3, 2, 2), torch.nan), {}, "NaN"),
+        ("a.png", {}, "takes a result, or a tensor .*, not a str"),
+        (torch.zeros(1, 3, 2, 2), {"weights": object()}, "cannot be written down.*give texts and numbers"),
+    ],
+)
+def test_what_cannot_be_kept_leaves_no_file(picture, facts, told, tmp_path):
+    with pytest.raises(InputError, match=told):
+        nst.keep(picture, tmp_path, **facts)
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_result_has_its_own_facts(result, tmp_path):
+    with pytest.raises(InputError, match="a result knows how it was made: leave out alpha"):
+        nst.keep(result, tmp_path, alpha=1)
 
 
 def test_where_nothing_can_be_written_it_says_so(result, tmp_path, monkeypatch):

@@ -354,12 +354,12 @@ EXERCISES = (
         answer="a",
         options={
             "a": (
-                "m, v, t and the pixels' last bits are lost.",
-                "Right. A checkpoint keeps all of them; a picture does not.",
+                "Adam's memory of its gradients is lost, and the pixels' last bits.",
+                "Right. A checkpoint keeps both; a picture does not.",
             ),
             "b": ("The seed is different.", "After the start nothing is drawn at random."),
             "c": ("The network has changed.", "Its weights are frozen: only pixels move."),
-            "d": ("It is the same.", "Adam remembers m, v and t, and a PNG rounds to 8 bits."),
+            "d": ("It is the same.", "Adam remembers means of its gradients, and a PNG rounds to 8 bits."),
         },
     ),
     Code(
