@@ -302,13 +302,16 @@ EXERCISES = (
         question="Which of the five pictures has the smallest style distance from the artwork?",
         answer="c",
         options={
-            "a": ("The photograph.", "It has never seen the artwork: about half of what a blank card has is left."),
+            "a": (
+                "The photograph.",
+                "It has never seen the artwork: more than half of the grey card's distance is left.",
+            ),
             "b": (
                 "The artwork, squeezed into the photograph's shape.",
                 "Near, but squeezed strokes are other strokes, and the term measures nothing but them.",
             ),
             "c": ("The painted photograph.", "Right. It was made to have it: nearer than the squeezed artwork itself."),
-            "d": ("The grey card.", "No features at all: its distance is nearly 1."),
+            "d": ("The grey card.", "Of all five it is farthest off: one flat colour makes hardly any features."),
         },
     ),
     Choice(
