@@ -198,22 +198,22 @@ EXERCISES = (
     ),
     Choice(
         name="04b.hand",
-        question="Which finds the other quarters of a picture best: its map, or something that forgets place?",
+        question="What is enough to find the other quarters of a picture, seven times in ten and more?",
         answer="c",
         options={
             "a": (
-                "The map: it knows most.",
+                "Its map, with everything in its place.",
                 "It knows what is where, and the quarters show different things at each place.",
             ),
             "b": (
-                "The Gram matrix, because it has the pairs.",
-                "It is good. But look how near the bars come that know nothing of pairs.",
+                "The Gram matrix, for it has the pairs; nothing less.",
+                "It finds a few more than the others. But look how near the bars come that know nothing of pairs.",
             ),
             "c": (
-                "All that forget place, with or without pairs.",
+                "Its map without places, with pairs or not.",
                 "Right. To forget place is what helps here; pairs add a few quarters at most.",
             ),
-            "d": ("Mean colours.", "Some pictures share their colours: it is the poorest of all."),
+            "d": ("Its mean colour.", "Some pictures share their colours: it is the poorest of all."),
         },
     ),
     Choice(
