@@ -316,5 +316,5 @@ def describe_weights(name: str) -> list[str]:
         return [f"{name}, its weights are here"]
     if not record.published:
         return [f"{name}, but its file is missing from the package", "install nstlib again"]
-    ways = f"nst weights fetch {name}, or at first use; without a network take 'pocket'"
+    ways = f"nst weights fetch {name}, or at first use; without a connection take 'pocket'"
     return [f"{name}, its weights are not here", f"download ({record.megabytes:.0f} MB): {ways}"]

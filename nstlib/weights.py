@@ -179,8 +179,8 @@ def fetch_weights(name: str) -> dict[str, Tensor]:
     except (URLError, OSError) as error:
         raise InputError(
             f"the weights of {name} ({weights.megabytes:.0f} MB) could not be downloaded ({error}). Three ways out: "
-            f"use the backbone 'pocket', which needs no network; or connect and run 'nst weights fetch {name}'; or run "
-            f"'nst weights export {name}' where there is a network and set NSTLIB_WEIGHTS to the folder of its file"
+            f"use the backbone 'pocket', which is here; or connect and run 'nst weights fetch {name}'; or run "
+            f"'nst weights export {name}' where there is a connection and set NSTLIB_WEIGHTS to the folder of its file"
         ) from None
     except RuntimeError as error:  # a wrong hash
         raise InputError(

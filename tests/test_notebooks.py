@@ -47,6 +47,12 @@ def test_the_card_lists_the_sections_that_there_are(path):
     assert listed in ([], re.findall(r"^## (\d+)\. ", texts, re.MULTILINE))
 
 
+@pytest.mark.parametrize("path", SOURCES, ids=lambda path: path.stem)
+def test_a_course_about_networks_says_which_kind_it_does_without(path):
+    card = course.header_of(course.read(path)).source
+    assert not re.search(r"\bno network(?! connection)", card, re.IGNORECASE)
+
+
 OTHERS = [FOLDER / "engine.ipynb", FOLDER / "studio.ipynb"]
 
 
