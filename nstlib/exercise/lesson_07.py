@@ -337,10 +337,13 @@ EXERCISES = (
     ),
     Choice(
         name="07.again",
-        question="The file says how the picture was made. Run again by it on this machine, what comes out?",
+        question="The file says how the picture was made. Run again by it on this machine, undisturbed, what comes out?",
         answer="a",
         options={
-            "a": ("The same picture, in every pixel.", "Right. Same numbers in the same order give the same bits."),
+            "a": (
+                "The same picture, in every pixel.",
+                "Right. Same numbers in the same order give the same bits. Other programs change threads, and the order.",
+            ),
             "b": (
                 "Nearly the same: noise differs.",
                 "The seed is in the file, and a start from the content draws none.",
