@@ -337,12 +337,12 @@ EXERCISES = (
     ),
     Choice(
         name="07.again",
-        question="The file says how the picture was made. Run again by it on this machine, undisturbed, what comes out?",
+        question="The file says how the picture was made. Run again by it here, undisturbed, what comes out?",
         answer="a",
         options={
             "a": (
                 "The same picture, in every pixel.",
-                "Right. Same numbers in the same order give the same bits. Other programs change threads, and the order.",
+                "Right. Same numbers in the same order give the same bits. With other threads sums differ.",
             ),
             "b": (
                 "Nearly the same: noise differs.",
