@@ -851,6 +851,21 @@ def test_a_picture_that_was_painted_over_a_deleted_one_is_seen_itself(studio):
     assert gallery.rules[str(path)] != before
 
 
+def test_a_chosen_picture_that_is_not_on_the_easel_is_shown_by_a_click(studio):
+    studio.take(SMALL)
+    studio.desk.paint.click()
+    assert studio.painter.worker.wait(60)
+    gallery = studio.finished.gallery
+    (name,) = gallery.buttons
+    painted = studio.easel.canvas.value
+    studio.controls.contents.press("content/city")
+    assert "city" in studio.easel.canvas.value
+    gallery.buttons[name].click()
+    assert gallery.chosen == (name,) and studio.easel.canvas.value == painted
+    gallery.buttons[name].click()
+    assert gallery.chosen == ()
+
+
 def test_the_code_is_of_what_was_touched_last(studio):
     code, gallery = studio.finished.code, studio.finished.gallery
     studio.finished.show_code.value = True

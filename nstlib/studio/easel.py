@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from PIL import Image
@@ -43,6 +44,7 @@ class Easel:
 
         self.left: Side | None = None
         self.right: Side | None = None
+        self.files: tuple[Path, ...] = ()  # those of finished pictures that are seen
         self.canvas, self.sides = marked("nst-easel", HTML), marked("nst-sides-box", HTML)
         self.chart = marked("nst-chart", HTML)
         options = {"min": 0, "max": 100, "readout": False, "continuous_update": True}
@@ -55,15 +57,18 @@ class Easel:
         """Where all this stands, from top to bottom."""
         return [self.canvas, self.wipe, self.sides, self.chart]
 
-    def show(self, left: Side | None, right: Side | None, *, apart: bool | None = None) -> None:
+    def show(
+        self, left: Side | None, right: Side | None, *, apart: bool | None = None, files: Sequence[Path] = ()
+    ) -> None:
         """Lay pictures on the easel.
 
         Args:
             left: to the left of the border; None for none.
             right: to the right of it.
             apart: whether the border stands in the middle, or all the way to the left; None for where it is.
+            files: of those that are finished.
         """
-        self.left, self.right = left, right
+        self.left, self.right, self.files = left, right, tuple(files)
         border = {None: self.wipe.value, True: self.wipe.value or 50, False: 0}[apart]
         if border == self.wipe.value:
             self.draw()
@@ -74,6 +79,7 @@ class Easel:
         """Show both sides, with the border where the slider has it."""
         left, right = self.left, self.right
         if right is None:
+            self.canvas.value = self.sides.value = ""
             return
         image, words = right
         if left is not None and self.wipe.value:

@@ -33,14 +33,22 @@ class Finished:
         shelf: of the pictures.
         compared: is called after a person's choice.
         restored: takes the choices by which a picture was painted.
+        seen: whether a picture stands on the easel.
     """
 
-    def __init__(self, shelf: Shelf, compared: Callable[[], None], restored: Callable[[Choices], None]):
+    def __init__(
+        self,
+        shelf: Shelf,
+        compared: Callable[[], None],
+        restored: Callable[[Choices], None],
+        seen: Callable[[Path], bool],
+    ):
         from ipywidgets import HTML, ToggleButton
 
         self.shelf, self.compared, self.take = shelf, compared, restored
         options: dict[str, Any] = {"most": 2, "least": 0, "frame": "nst-gallery", "label": 64, "words": self.caption}
-        self.gallery = Picker((), "finished picture", changed=self.pressed, failed=self.say, **options)
+        options |= {"changed": self.pressed, "failed": self.say, "seen": lambda name: seen(Path(name))}
+        self.gallery = Picker((), "finished picture", **options)
         self.note = marked("nst-note", HTML)
         self.restore = button("Restore its settings", "nst-restore", self.restored, self.say)
         self.link, self.facts = HTML(), marked("nst-facts-box", HTML)

@@ -32,6 +32,7 @@ class Picker:
         least: how many must be.
         changed: is called after a person's choice, not after `choose`.
         failed: takes words for the person, where a choice went wrong.
+        seen: whether a picture that is chosen is seen somewhere; where it is not, a click shows it again.
         words: what a picture is called under its thumbnail.
         frame: the class of the box, for the style sheet.
         label: pixels at the foot of each picture that are dark under its name.
@@ -46,6 +47,7 @@ class Picker:
         least: int = 1,
         changed: Callable[[], None],
         failed: Callable[[str], None],
+        seen: Callable[[str], bool] = lambda name: True,
         words: Callable[[str], str] = spoken_name,
         frame: str = "nst-thumbs",
         label: int = LABEL,
@@ -53,7 +55,7 @@ class Picker:
         from ipywidgets import HTML, Box, VBox
 
         self.kind, self.most, self.least, self.changed = kind, most, least, changed
-        self.failed, self.words, self.label = failed, words, label
+        self.failed, self.seen, self.words, self.label = failed, seen, words, label
         self.buttons: dict[str, Button] = {}
         self.rules: dict[str, str] = {}
         self.chosen: tuple[str, ...] = ()
@@ -117,10 +119,9 @@ class Picker:
         Args:
             name: of the picture.
         """
-        if name in self.chosen:
-            left = tuple(one for one in self.chosen if one != name)
-        else:
-            left = (*self.chosen, name)[-self.most :]
+        left = tuple(one for one in self.chosen if one != name)
+        if name not in self.chosen or not self.seen(name):
+            left = (*left, name)[-self.most :]
         if len(left) >= self.least:
             self.choose(left)
             self.changed()

@@ -82,7 +82,7 @@ class Studio:
         )
         self.controls = Controls(self.touched, self.said)
         self.easel = Easel()
-        self.finished = Finished(self.shelf, self.compared, self.take)
+        self.finished = Finished(self.shelf, self.compared, self.take, lambda path: path in self.easel.files)
         self.shown = self.choices.content, self.choices.masks  # what the easel shows while nothing is painted
         self.page = self.lay_out()
         self.follow()
@@ -104,7 +104,7 @@ class Studio:
         self.painter.watcher = self
         self.finished.look()  # what was kept while this page was made
         if self.painter.busy:
-            self.easel.show(before.easel.left, before.easel.right)
+            self.easel.show(before.easel.left, before.easel.right, files=before.easel.files)
             self.said("The picture that was being painted goes on here")
         else:
             self.desk.rest(self.painter.offer)
@@ -167,9 +167,9 @@ class Studio:
         left, right = self.finished.sides()
         if self.painter.busy:  # the picture that grows keeps its side, and its charts
             newest = right or left
-            self.easel.show(newest, self.easel.right)
+            self.easel.show(newest, self.easel.right, files=chosen[-1:])
             return
-        self.easel.show(left, right, apart=True if len(chosen) == 2 else None)
+        self.easel.show(left, right, apart=True if len(chosen) == 2 else None, files=chosen)
         self.easel.tell(self.shelf.title(chosen[-1], brief=True), self.stories.get(chosen[-1], Story()))
 
     # --- what follows from it --------------------------------------------------------------------
@@ -245,7 +245,7 @@ class Studio:
         if now - self.drawn > FRAME_SECONDS:
             grown = drawing.small(to_pil(progress.image)), f"{canvas.choices.brief}, growing"
             self.desk.measure(progress)
-            self.easel.show(self.easel.left, grown)
+            self.easel.show(self.easel.left, grown, files=self.easel.files)
             self.drawn = time.monotonic()
         if now - self.charted > CHART_SECONDS:
             self.easel.tell(f"{canvas.choices.brief}, growing", story(canvas))
@@ -258,7 +258,7 @@ class Studio:
         self.desk.finish(self.done if left else 1.0, took)
         self.stories[path] = story(canvas)
         title = self.shelf.title(path, brief=True)
-        self.easel.show(self.easel.left, (drawing.small(to_pil(result.image)), title))
+        self.easel.show(self.easel.left, (drawing.small(to_pil(result.image)), title), files=[path])
         self.easel.tell(title, self.stories[path])
         self.finished.add(path)
         elsewhere = "" if path.parent == self.shelf.folder else f": '{self.shelf.folder}' cannot be written to"
