@@ -254,6 +254,8 @@ class Watch:
     def said(self, words):
         self.told.append(words)
 
+    failed = said
+
     def ended(self):
         self.told.append("ended")
 
@@ -1000,6 +1002,25 @@ def test_a_region_that_cannot_be_is_told_and_not_shown(studio):
     assert studio.controls.contents.over.value == "<style></style>"
 
 
+def test_a_mistake_is_told_until_it_is_mended_and_the_easel_shows_nothing_else_meanwhile(studio):
+    own = keep_upload("cat.png", png())
+    studio.controls.contents.add([own])
+    studio.controls.touched()
+    studio.controls.contents.press("content/city")
+    Path(own).unlink()
+    studio.controls.contents.buttons[own].click()
+    assert "there is no file 'own/cat.png'" in words(studio) and studio.easel.canvas.value == ""
+    studio.controls.contents.press("content/city")
+    assert words(studio) == "" and "city" in studio.easel.canvas.value
+    studio.controls.regions.where[0].menu.value = "alpha"
+    assert "opaque all over" in words(studio) and 'alt="city"' in studio.easel.canvas.value
+    studio.controls.regions.where[0].menu.value = ""
+    assert words(studio) == ""
+    studio.said("kept")
+    studio.controls.knobs["seed"].value = 3
+    assert words(studio) == "kept", "what was no mistake stays"
+
+
 def test_the_forecast_says_seconds_and_memory_or_why_not(studio):
     studio.take(SMALL)
     assert studio.scout.wait(60)
@@ -1031,6 +1052,7 @@ def test_a_painting_that_cannot_be_had_is_told(studio, monkeypatch):
     monkeypatch.setattr("nstlib.gallery.painting", lambda name, file: unreachable(name))
     studio.controls.paintings.value = "painting/great_wave"
     assert studio.controls.fetcher.wait(20) and "no network" in words(studio)
+    assert studio.controls.paintings.value == "", "it can be chosen once more"
 
 
 def test_without_ipywidgets_the_message_says_what_to_do(monkeypatch):

@@ -51,16 +51,17 @@ class Controls:
     Args:
         changed: is called after each change that a person made, with nothing.
         said: takes words for the person.
+        failed: takes other words, of what went wrong.
     """
 
-    def __init__(self, changed: Callable[[], None], said: Callable[[str], None]):
-        self.changed, self.said, self.fetcher = changed, said, Worker()
+    def __init__(self, changed: Callable[[], None], said: Callable[[str], None], failed: Callable[[str], None]):
+        self.changed, self.said, self.failed, self.fetcher = changed, said, failed, Worker()
         self.quiet = False  # while controls are set by the studio itself
         self.choices = Choices()
         self.build_pictures()
         self.build_uploads()
         self.build_shares()
-        self.regions = Regions(STYLES, self.touched, self.said, self.quietly)
+        self.regions = Regions(STYLES, self.touched, self.said, self.failed, self.quietly)
         self.build_knobs()
         self.show(self.choices)
 
@@ -72,7 +73,7 @@ class Controls:
         contents = [name for name in names if not name.startswith("style/")]
         styles = [name for name in names if name.startswith("style/")]
         own = own_pictures()
-        heard: dict[str, Any] = {"changed": self.touched, "failed": self.said}
+        heard: dict[str, Any] = {"changed": self.touched, "failed": self.failed}
         self.contents = Picker([*own, *contents], "content picture", **heard)
         self.styles = Picker([*styles, *own], "style picture", most=STYLES, **heard)
 
@@ -81,11 +82,11 @@ class Controls:
         from ipywidgets import Dropdown
 
         own = partial(self.brought, self.contents), partial(self.brought, self.styles)
-        self.bring_content = Bring("Upload a content picture", own[0], self.said, self.said)
-        self.bring_style = Bring("Upload style pictures", own[1], self.said, self.said, multiple=True)
+        self.bring_content = Bring("Upload a content picture", own[0], self.failed, self.said)
+        self.bring_style = Bring("Upload style pictures", own[1], self.failed, self.said, multiple=True)
         offered = [("fetch one …", ""), *known_paintings()]
         self.paintings = marked("nst-paintings", Dropdown, options=offered, **named("Painting", "initial"))
-        self.paintings.observe(guarded(self.painting_chosen, self.said), "value")
+        self.paintings.observe(guarded(self.painting_chosen, self.failed), "value")
 
     def build_shares(self) -> None:
         """How much each style counts."""
@@ -118,7 +119,7 @@ class Controls:
             "seed": BoundedIntText(0, min=0, max=2**63 - 1, **named("Seed")),
         }
         for name, knob in self.knobs.items():
-            knob.observe(guarded(self.recipe_chosen, self.said) if name == "recipe" else self.touched, "value")
+            knob.observe(guarded(self.recipe_chosen, self.failed) if name == "recipe" else self.touched, "value")
             knob.add_class(f"nst-{name}-knob")
 
     @property
@@ -197,7 +198,16 @@ class Controls:
         """Fetch a painting in the background, and choose it."""
         if name := self.paintings.value:
             self.said(f"Fetching {name} …")
-            self.fetcher.start(lambda stop: self.add_painting(name), failed=self.said)
+            self.fetcher.start(lambda stop: self.add_painting(name), failed=self.painting_failed)
+
+    def painting_failed(self, words: str) -> None:
+        """Say why there is no painting, and let it be chosen once more.
+
+        Args:
+            words: the reason.
+        """
+        self.paintings.value = ""
+        self.failed(words)
 
     def add_painting(self, name: str) -> None:
         """Show a painting among the styles.
@@ -207,8 +217,8 @@ class Controls:
         """
         self.styles.add([name])
         self.paintings.value = ""
-        self.said(f"{name} is here, and chosen")
         self.touched()
+        self.said(f"{name} is here, and chosen")
 
     # --- what the studio does --------------------------------------------------------------------
 

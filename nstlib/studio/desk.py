@@ -33,10 +33,11 @@ class Desk:
 
         self.forecast, self.words = marked("nst-forecast", HTML), marked("nst-words", HTML)
         self.bar = marked("nst-bar", HTML, drawing.bar(0, ""))
-        self.paint = button("Paint", "nst-paint", paint, self.say)
-        self.halt = button("Stop and keep", "nst-stop", stop, self.say)
-        self.go_on = button("Continue", "nst-continue", go_on, self.say)
-        self.sketch = button("Sketch", "nst-sketch", sketch, self.say)
+        self.wrong = False  # whether the words are of a mistake
+        self.paint = button("Paint", "nst-paint", paint, self.complain)
+        self.halt = button("Stop and keep", "nst-stop", stop, self.complain)
+        self.go_on = button("Continue", "nst-continue", go_on, self.complain)
+        self.sketch = button("Sketch", "nst-sketch", sketch, self.complain)
         self.rest(None)
 
     @property
@@ -50,7 +51,21 @@ class Desk:
         Args:
             words: what.
         """
-        self.words.value = drawing.told(words)
+        self.words.value, self.wrong = drawing.told(words), False
+
+    def complain(self, words: str) -> None:
+        """Tell the person what went wrong, until something else is told, or done.
+
+        Args:
+            words: what.
+        """
+        self.say(words)
+        self.wrong = True
+
+    def settle(self) -> None:
+        """Something was done that may have mended what went wrong: tell of it no longer."""
+        if self.wrong:
+            self.say("")
 
     def foretell(self, words: str, *, wrong: bool = False) -> None:
         """Say what a run would take, or why it cannot be.

@@ -10,13 +10,15 @@ from typing import Any
 
 from PIL import Image
 
+from ..errors import InputError
+from ..files import spoken_name
 from ..image import load_image, to_pil
 from ..inputs import load_masks
 from ..result import Record
 from . import drawing
 from .parts import marked, named
 
-__all__ = ["Easel", "Side", "Story", "picture"]
+__all__ = ["Easel", "Side", "Story", "picture", "side_of"]
 
 Side = tuple[Image.Image, str]  # a picture on the easel, and what it is
 
@@ -115,3 +117,15 @@ def picture(
     shown = load_image(os.fspath(source), size, side=side)
     found = load_masks(masks or None, [shown] * len(masks))
     return drawing.tinted(to_pil(shown.pixels), [None if one is None else one[0, 0].numpy() for one in found])
+
+
+def side_of(name: Any) -> Side | None:
+    """A picture as it lies on the easel, if it can be had.
+
+    Args:
+        name: what `load_image` takes, as a recipe has it; None for none.
+    """
+    try:
+        return picture(name), spoken_name(str(name))
+    except (InputError, TypeError):
+        return None

@@ -15,7 +15,7 @@ from ..recipe import Recipe
 from ..result import duration
 from . import drawing
 from .choices import Choices
-from .easel import Side, picture
+from .easel import Side, picture, side_of
 from .parts import button, marked, row
 from .picker import Picker
 from .shelf import Shelf
@@ -168,11 +168,7 @@ class Finished:
         Args:
             path: of the picture.
         """
-        name = (self.shelf.facts(path) or {}).get("content")
-        try:
-            return picture(name), spoken_name(str(name))
-        except (InputError, TypeError):
-            return None
+        return side_of((self.shelf.facts(path) or {}).get("content"))
 
     def told(self, path: Path) -> list[str]:
         """Facts of a finished picture.

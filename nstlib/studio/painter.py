@@ -92,6 +92,9 @@ class Watcher(Protocol):
     def said(self, words: str) -> None:
         """Something is to be known."""
 
+    def failed(self, words: str) -> None:
+        """Something went wrong."""
+
     def ended(self) -> None:
         """Nothing more will come of this request; perhaps of the next."""
 
@@ -138,7 +141,7 @@ class Painter:
         if self.busy:
             self.watcher.said("A picture is being painted: stop it first, then sketch another")
             return
-        self.sketcher.start(lambda stop: self.pass_once(choices), failed=lambda words: self.watcher.said(words))
+        self.sketcher.start(lambda stop: self.pass_once(choices), failed=lambda words: self.watcher.failed(words))
 
     def pass_once(self, choices: Choices) -> None:
         """Paint in one pass.
@@ -229,7 +232,7 @@ class Painter:
         if self.busy:
             self.watcher.said("The picture so far is kept, then the new one begins")
         # Whoever watches by then is told: a cell that is run again makes another studio.
-        self.worker.start(work, failed=lambda words: self.watcher.said(words), ended=lambda: self.watcher.ended())
+        self.worker.start(work, failed=lambda words: self.watcher.failed(words), ended=lambda: self.watcher.ended())
 
     def begin(self, choices: Choices, stop: Event) -> None:
         """Prepare a run and carry it out.
@@ -283,7 +286,7 @@ class Painter:
                 self.watcher.kept(canvas, result)
                 self.keep_run(canvas)
         if run.best is None:
-            self.watcher.said("The memory ran out before there was a picture: choose a smaller size")
+            self.watcher.failed("The memory ran out before there was a picture: choose a smaller size")
 
     def save(self, canvas: Canvas, result: Result) -> None:
         """Write the picture of a run: the first time where there is none, then over itself.

@@ -106,6 +106,7 @@ class Regions:
         count: of styles at most.
         changed: is called after a person's change.
         said: takes words for the person.
+        failed: takes other words, of what went wrong.
         quietly: a context in which nothing is taken for a person's change.
     """
 
@@ -114,11 +115,12 @@ class Regions:
         count: int,
         changed: Callable[..., None],
         said: Callable[[str], None],
+        failed: Callable[[str], None],
         quietly: Callable[[], AbstractContextManager[None]],
     ):
         from ipywidgets import HTML, Dropdown, ToggleButton, VBox
 
-        self.said, self.quietly, self.styles = said, quietly, ("",) * count
+        self.quietly, self.styles = quietly, ("",) * count
         where = [("everywhere", WHOLE), ("where the others do not", REST), ("where the content is opaque", ALPHA)]
         self.where = [Part("paints", where, changed) for _ in range(count)]
         self.which = [Part("takes", [("all of it", WHOLE), ("what is opaque", ALPHA)], changed) for _ in range(count)]
@@ -130,7 +132,7 @@ class Regions:
         self.rows = [
             marked("nst-region", VBox, [name, one.box, two.box, VBox([menu])]) for name, one, two, menu in parts
         ]
-        self.bring = Bring("Upload a mask", self.brought, said, said, keep=keep_region)
+        self.bring = Bring("Upload a mask", self.brought, failed, said, keep=keep_region)
         bring = marked("nst-bring", VBox, [row(*self.bring.parts)])
         self.frame = marked("nst-regions", VBox, [*self.rows, bring, marked("nst-help", HTML, HELP)])
         self.opened = marked("nst-regions-button", ToggleButton, False, description="Regions and strokes of each style")

@@ -22,7 +22,7 @@ from . import drawing
 from .choices import Choices
 from .controls import Controls, here, megabytes
 from .desk import Desk
-from .easel import Easel, Story, picture
+from .easel import Easel, Story, picture, side_of
 from .finished import Finished
 from .looks import STYLE
 from .painter import Canvas, Painter
@@ -80,7 +80,7 @@ class Studio:
             self.painter.go_on,
             lambda: self.painter.sketch(self.choices),
         )
-        self.controls = Controls(self.touched, self.said)
+        self.controls = Controls(self.touched, self.said, self.failed)
         self.easel = Easel()
         self.finished = Finished(self.shelf, self.compared, self.take, lambda path: path in self.easel.files)
         self.shown = self.choices.content, self.choices.masks  # what the easel shows while nothing is painted
@@ -135,10 +135,11 @@ class Studio:
 
     def touched(self) -> None:
         """A control has changed: let the rest follow, and lay another content, or its regions, on the easel."""
+        self.desk.settle()
         self.follow()
         before, self.shown = self.shown, (self.choices.content, self.choices.masks)
         if before != self.shown:
-            guarded(self.preview, self.said)()
+            guarded(self.preview, self.failed)()
 
     def take(self, choices: Choices) -> None:
         """Set all controls, or none.
@@ -214,11 +215,20 @@ class Studio:
         self.desk.foretell(words, wrong=True)
 
     def preview(self) -> None:
-        """Lay the content on the easel, while nothing is painted."""
-        if not self.painter.busy:
-            content, masks = self.shown
-            words = f"{spoken_name(content)}, where each style paints" if any(masks) else spoken_name(content)
+        """Lay the content on the easel, while nothing is painted.
+
+        Raises:
+            InputError: it cannot be read, or a region does not fit; then it lies there without, or nothing does.
+        """
+        if self.painter.busy:
+            return
+        content, masks = self.shown
+        words = f"{spoken_name(content)}, where each style paints" if any(masks) else spoken_name(content)
+        try:
             self.easel.show(None, (picture(content, masks), words))
+        except InputError:
+            self.easel.show(None, side_of(content))
+            raise
 
     # --- what happens, told from the painter's thread --------------------------------------------
 
@@ -279,6 +289,10 @@ class Studio:
     def said(self, words: str) -> None:
         """See `Watcher`."""
         self.desk.say(words)
+
+    def failed(self, words: str) -> None:
+        """See `Watcher`."""
+        self.desk.complain(words)
 
     def ended(self) -> None:
         """See `Watcher`."""
