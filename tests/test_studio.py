@@ -900,6 +900,27 @@ def test_a_texture_has_no_code(folder):
     again = restarted()
     again.finished.gallery.press(*again.finished.gallery.buttons)
     assert "No code for bare.png: this picture was not made" in again.finished.code.value
+    assert "a texture × mosaic" in plain(again.finished.facts)
+
+
+def test_of_more_styles_than_the_studio_has_the_first_are_restored_and_the_others_named(studio):
+    four = (*TWO.styles, "style/marbled", "style/woodcut_waves")
+    chosen = replace(SMALL, styles=four, shares=(0.25, 0.5, 1.0, 1.0))
+    nst.stylize(chosen.content, *four, **chosen.options()).save(studio.shelf.place(chosen))
+    again = restarted()
+    again.finished.gallery.press(*again.finished.gallery.buttons)
+    again.finished.restore.click()
+    assert note(again).endswith(".png, but for styles that are too many here: woodcut waves")
+    assert again.choices == replace(chosen, styles=four[:3], shares=(0.25, 0.5, 1.0))
+
+
+def test_shares_of_nothing_are_refused_and_one_style_needs_none(studio):
+    studio.take(TWO)
+    studio.controls.shares[0].value = studio.controls.shares[1].value = 0
+    assert studio.scout.wait(60) and "0.0, 0.0" in studio.desk.forecast.value
+    studio.controls.styles.press("style/mosaic")
+    assert studio.choices.shares == (0.0,) and "shares" not in studio.choices.options()
+    assert studio.controls.knobs["evaluations"].min == 1
 
 
 def test_a_style_paints_in_a_region_that_is_seen_and_kept(studio):

@@ -95,6 +95,15 @@ class Choices:
         own = {name: getattr(theirs, name) for name in HELD if name not in ("size", "color")}
         return replace(self, recipe=recipe, strength=1.0, more={}, **own)
 
+    def of_styles(self, count: int) -> Choices:
+        """The same with no more styles than so many.
+
+        Args:
+            count: of the first ones.
+        """
+        per_style = ("styles", "shares", *MASKS, "gives")
+        return replace(self, **{name: getattr(self, name)[:count] for name in per_style})
+
     def options(self) -> dict[str, Any]:
         """What `stylize` and `prepare` take beside the pictures, without what they take by themselves."""
         base = RECIPES[self.recipe]
@@ -102,7 +111,7 @@ class Choices:
         made |= {name: getattr(self, name) for name in HELD if getattr(self, name) != getattr(base, name)}
         if self.strength != 1:
             made["style_weight"] = base.style_weight * self.strength
-        if len(set(self.shares)) > 1:
+        if len(set(self.shares)) > 1 or (len(self.styles) > 1 and not any(self.shares)):  # all 0 is refused, with words
             made["shares"] = self.shares
         if self.stroke != 1:
             made["style_scales"] = (self.stroke,) * len(self.styles)

@@ -108,7 +108,7 @@ class Controls:
         self.knobs: dict[str, Any] = {
             "size": Dropdown(options=[(f"{size} pixels", size) for size in SIZES], **named("Size", "initial")),
             "evaluations": BoundedIntText(
-                Recipe.evaluations, min=0, max=10**6, step=10, **named("Evaluations", "initial")
+                Recipe.evaluations, min=1, max=10**6, step=10, **named("Evaluations", "initial")
             ),
             "strength": Dropdown(options=[(times(one), one) for one in STRENGTHS], **named("Style strength")),
             "stroke": Dropdown(options=[(times(one), one) for one in STROKES], **named("Stroke size")),
@@ -226,12 +226,13 @@ class Controls:
         """Set all controls, or none.
 
         Args:
-            choices: what they are to say.
+            choices: what they are to say; of more styles than there are controls for, the first ones.
 
         Raises:
             InputError: a picture that cannot be read any more.
         """
-        styles = choices.styles[:STYLES]
+        choices = choices.of_styles(STYLES)
+        styles = choices.styles
         self.contents.check([choices.content])
         self.styles.check(styles)
         check((*choices.masks, *choices.style_masks))

@@ -32,7 +32,7 @@ class Finished:
     Args:
         shelf: of the pictures.
         compared: is called after a person's choice.
-        restored: takes the choices by which a picture was painted.
+        restored: takes the choices by which a picture was painted, and says how many styles of it are chosen.
         seen: whether a picture stands on the easel.
     """
 
@@ -40,7 +40,7 @@ class Finished:
         self,
         shelf: Shelf,
         compared: Callable[[], None],
-        restored: Callable[[Choices], None],
+        restored: Callable[[Choices], int],
         seen: Callable[[Path], bool],
     ):
         from ipywidgets import HTML, ToggleButton
@@ -121,8 +121,11 @@ class Finished:
         if not path.is_file():
             self.pressed()  # which says so
             return
-        self.take(Choices.of(self.shelf.facts(path) or {}))
-        self.say(f"All controls above are as they were for {path.name}")
+        choices = Choices.of(self.shelf.facts(path) or {})
+        words = f"All controls above are as they were for {path.name}"
+        if left := choices.styles[self.take(choices) :]:
+            words += f", but for styles that are too many here: {', '.join(map(spoken_name, left))}"
+        self.say(words)
 
     def open_code(self) -> None:
         """Let the code be seen, or not, as its button says."""
@@ -178,10 +181,10 @@ class Finished:
         """
         facts = self.shelf.facts(path) or {}
         recipe, styles = facts.get("recipe", {}), [spoken_name(str(name)) for name in facts.get("styles") or ()]
-        color = recipe.get("color", PLAIN)
+        color, content = recipe.get("color", PLAIN), facts.get("content")
         return [
             path.name,
-            f"{spoken_name(str(facts.get('content')))} × {' + '.join(styles)}",
+            " × ".join(filter(None, (spoken_name(content) if content else "a texture", " + ".join(styles)))),
             f"recipe {recipe.get('name')} on {recipe.get('backbone')}",
             f"size {recipe.get('size')}, style weight {recipe.get('style_weight', 0):g}",
             *([f"colours: {color}"] if color != PLAIN else []),

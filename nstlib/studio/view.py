@@ -141,18 +141,22 @@ class Studio:
         if before != self.shown:
             guarded(self.preview, self.failed)()
 
-    def take(self, choices: Choices) -> None:
+    def take(self, choices: Choices) -> int:
         """Set all controls, or none.
 
         Args:
             choices: what they are to say.
 
+        Returns:
+            How many of its styles are chosen.
+
         Raises:
             InputError: a picture that cannot be read any more.
         """
         self.controls.show(choices)
-        self.shown = choices.content, choices.masks
+        self.shown = self.choices.content, self.choices.masks
         self.follow()
+        return len(self.choices.styles)
 
     def stop(self) -> None:
         """Stop after this step."""
