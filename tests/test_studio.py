@@ -914,6 +914,31 @@ def test_of_more_styles_than_the_studio_has_the_first_are_restored_and_the_other
     assert again.choices == replace(chosen, styles=four[:3], shares=(0.25, 0.5, 1.0))
 
 
+OPTIONS = r"\b(style_size|style_scales?|style scale|shares=|alpha|rest|masks?=|color=|statistic|layers)\b"
+
+
+@pytest.mark.parametrize(
+    ("changes", "advice"),
+    [
+        ({"content": "own/small.png", "styles": ("own/flat.png",), "size": 512}, "choose a larger Stroke size, or a"),
+        ({"size": 64, "stroke": 0.25}, "choose a Stroke size of at least 0.63, or a larger Size"),
+        ({"masks": ("rest",)}, "choose a region for another style"),
+        ({"styles": TWO.styles, "shares": (1, 1), "masks": ("rest", "rectangle 0 0 100 100")}, "choose 'everywhere'"),
+        ({"masks": ("alpha",)}, "choose a shape, or upload a mask"),
+        ({"styles": TWO.styles, "shares": (0, 0)}, "give one of them a share above 0"),
+        ({"masks": ("rectangle 0 0 1 1",), "size": 128}, "give a larger region or a larger Size"),
+        ({"color": "only", "start": "noise"}, "let Start from say content"),
+    ],
+)
+def test_advice_names_what_stands_on_the_page(studio, changes, advice):
+    for name, data in (("small.png", png(64, 64)), ("flat.png", png(400, 100))):
+        keep_upload(name, data)
+    studio.take(replace(SMALL, **changes))
+    assert studio.scout.wait(60)
+    told = plain(studio.desk.forecast)
+    assert advice in told and not re.search(OPTIONS, told), told
+
+
 def test_shares_of_nothing_are_refused_and_one_style_needs_none(studio):
     studio.take(TWO)
     studio.controls.shares[0].value = studio.controls.shares[1].value = 0

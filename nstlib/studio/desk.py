@@ -8,6 +8,7 @@ from typing import Any
 from ..result import Progress, duration
 from . import drawing
 from .parts import button, marked, row
+from .wording import as_on_the_page
 
 __all__ = ["Desk"]
 
@@ -59,7 +60,7 @@ class Desk:
         Args:
             words: what.
         """
-        self.say(words)
+        self.say(as_on_the_page(words))
         self.wrong = True
 
     def settle(self) -> None:
@@ -74,7 +75,7 @@ class Desk:
             words: what is to be said.
             wrong: whether it cannot be.
         """
-        told = drawing.told(words)
+        told = drawing.told(as_on_the_page(words) if wrong else words)
         self.forecast.value = f'<div class="nst-warn">{told}</div>' if wrong else told
 
     def run(self) -> None:
