@@ -20,6 +20,7 @@ NAME = """() => {
   const one = document.activeElement;
   return one.labels?.[0]?.innerText || one.innerText || one.tagName;
 }"""  # of what has the focus
+PLACE = "one => [...one.parentElement.children].indexOf(one)"
 
 pytestmark = pytest.mark.slow
 
@@ -299,8 +300,6 @@ def test_a_key_on_a_control_is_the_controls_alone(studio):
     assert studio.evaluate(NAME) == "Sketch"
 
 
-PLACE = "one => [...one.parentElement.children].indexOf(one)"
-
 CUT = """() => [...document.querySelectorAll(
   ".nst-row button, .nst-studio .widget-label, .nst-thumbs button, .nst-bar, .nst-sides, .nst-of")]
   .filter(one => one.offsetParent && !one.classList.contains("nst-upload"))
@@ -360,6 +359,18 @@ def barriers(page, *selectors):
 def test_nobody_is_shut_out(studio, theme):
     dress(studio, theme)
     assert not barriers(studio, ".nst-studio")
+
+
+def test_a_cell_that_is_run_again_shows_what_is_being_painted(studio):
+    studio.get_by_role("spinbutton", name="Evaluations").fill("1000")
+    studio.get_by_role("spinbutton", name="Evaluations").press("Enter")
+    paint(studio)
+    studio.run_all()
+    studio.get_by_text("The picture that was being painted goes on here").wait_for(timeout=60_000)
+    wait_for(studio, "bar", r"^\d+ of 1000 ")
+    assert studio.locator(".nst-studio").count() == 1
+    stop(studio)
+    studio_runs(studio)
 
 
 def test_after_a_restart_the_page_says_what_to_do_and_the_gallery_comes_back(studio):
