@@ -184,10 +184,11 @@ def train_style_network(
     for step in range(1, steps + 1):
         images = torch.cat([crop(pictures, size, made) for _ in range(batch)]).to(where)
         painted = network(images)
+        goals = [Objective(backbone, [*content_of(backbone, i, content_weight), *terms]) for i in images.split(1)]
+        pairs = zip(goals, painted.detach().split(1), strict=True)
         found = [
-            Objective(backbone, [*content_of(backbone, image, content_weight), *terms]).value_and_gradient(pixels)
-            for image, pixels in zip(images.split(1), painted.detach().split(1), strict=True)
-        ]
+            goal.value_and_gradient(pixels, again=False) for goal, pixels in pairs
+        ]  # each has a content of its own
         optimiser.zero_grad()
         painted.backward(torch.cat([gradient for _, _, gradient in found]) / batch)
         nn.utils.clip_grad_norm_(network.parameters(), 1.0)

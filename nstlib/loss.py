@@ -527,12 +527,17 @@ class Objective:
         return {name: value for name, value in vars(self).items() if name not in ("_replayed", "_by_engine")}
 
     @torch.inference_mode(False)
-    def value_and_gradient(self, image: Tensor) -> Evaluation:
+    def value_and_gradient(self, image: Tensor, *, again: bool = True) -> Evaluation:
         """Total, terms by name, and the gradient (1, 3, H, W) of the total, all without a graph.
 
         On CUDA the three lie in buffers that the next call for an image of this shape writes to again.
+
+        Args:
+            image: (1, 3, H, W), sRGB, usually in [0, 1].
+            again: whether images of this shape will follow, for which CUDA's kernels are worth recording.
         """
-        return self._replayed(image.clone() if image.is_inference() else image.detach())
+        evaluate = self._replayed if again else self._by_engine
+        return evaluate(image.clone() if image.is_inference() else image.detach())
 
     def gradient_shares(self, image: Tensor) -> dict[str, float]:
         """Who pulls the pixels: the length of each kind's own gradient, as a share of the sum of these lengths.

@@ -55,6 +55,11 @@ def test_the_same_seed_trains_the_same_network():
     assert first == second != other
 
 
+def test_no_kernels_are_recorded_for_objectives_that_are_asked_once(monkeypatch):
+    monkeypatch.setattr("nstlib.loss.captured", lambda *given, **more: pytest.fail("it was captured"))
+    assert next(train_style_network(STYLE, PHOTOGRAPHS, steps=1, **SMALL)).loss > 0
+
+
 def test_it_goes_on_with_a_network():
     *_, first = train_style_network(STYLE, PHOTOGRAPHS, steps=3, **SMALL)
     kept = {name: value.clone() for name, value in first.network.state_dict().items()}
