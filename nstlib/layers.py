@@ -243,23 +243,42 @@ def embed(x: Tensor, rows: Rows, wanted: Rows) -> Tensor:
 Block = Mapping[str, Operation]  # by the name of the map that it makes, in order
 
 
-MODULES = {"conv": nn.Conv2d, "relu": nn.ReLU, "fire": Fire, "pool": (nn.MaxPool2d, nn.AvgPool2d)}
+def check_modules(backbone: Backbone, depth: int) -> None:
+    """Refuse a network in which somebody has put another module in the place of its own.
+
+    Args:
+        backbone: the network.
+        depth: how many of its layers are used.
+
+    Raises:
+        InputError: names the first one.
+    """
+    for spec, module in zip(backbone.architecture.specs[:depth], backbone.features, strict=False):
+        mode = backbone.padding_mode if module is backbone.features[0] else "zeros"
+        if not is_plain(spec, module, mode):
+            raise InputError(
+                f"{spec.name} of {backbone.name} is another module now, {module}, which the engine does not know: "
+                "call the objective itself, which is plain autograd"
+            )
 
 
-def is_plain(spec: Spec, module: nn.Module) -> bool:
-    """Whether a module computes what its layer's facts say: nobody has put another one in its place."""
-    if not isinstance(module, MODULES[spec.kind]):
-        return False
-    if not isinstance(module, nn.Conv2d):
-        return True
-    plain = module.bias is not None and module.groups == 1 and module.dilation == (1, 1)
-    size = (module.kernel_size, module.stride, module.padding)
-    return plain and size == tuple((n, n) for n in (spec.kernel, spec.step, spec.padding or module.padding[0]))
+def is_plain(spec: Spec, module: nn.Module, padding_mode: str) -> bool:
+    """Whether a module computes what its layer's facts say."""
+    if isinstance(module, nn.Conv2d):
+        size = (module.kernel_size, module.stride, module.padding, module.dilation)
+        plain = module.bias is not None and module.groups == 1 and module.padding_mode == padding_mode
+        wanted = tuple((n, n) for n in (spec.kernel, spec.step, spec.padding, 1))
+        return spec.kind == "conv" and plain and size == wanted
+    if isinstance(module, nn.MaxPool2d | nn.AvgPool2d):
+        how = (module.kernel_size, module.stride, module.padding, module.ceil_mode)
+        return spec.kind == "pool" and how == (spec.kernel, spec.step, 0, spec.rounds_up)
+    return isinstance(module, {"relu": nn.ReLU, "fire": Fire}.get(spec.kind, ()))
 
 
 def divide(backbone: Backbone, wanted: set[str], dtype: torch.dtype) -> list[Block]:
     """The network down to the deepest wanted layer, in blocks that end with a pooling."""
     depth = max((list(backbone.layers).index(name) + 1 for name in wanted), default=0)
+    check_modules(backbone, depth)
     specs = list(backbone.architecture.specs[:depth])
     if specs and backbone.padding_mode == "replicate":
         specs[0] = replace(specs[0], padding=0)  # its padding is already around the image
@@ -270,11 +289,6 @@ def divide(backbone: Backbone, wanted: set[str], dtype: torch.dtype) -> list[Blo
     before = ""
     for spec, module in zip(specs, backbone.features, strict=False):
         block = blocks[-1]
-        if not is_plain(spec, module):
-            raise InputError(
-                f"{spec.name} of {backbone.name} is another module now, {module}, which the engine does not know: "
-                "call the objective itself, which is plain autograd"
-            )
         if spec.kind == "conv":
             block[spec.name] = Convolution(spec, module, dtype, ends_in_relu=spec.name in joined, shrunk=shrunk)
         elif spec.kind == "relu":

@@ -484,9 +484,12 @@ def test_a_first_convolution_with_steps_and_padding(rng, first, side):
         (1, nn.LeakyReLU(0.2)),
         (0, nn.Conv2d(3, 4, 3, padding=1, bias=False)),
         (0, nn.Conv2d(3, 4, 3, padding=2, dilation=2)),
+        (0, nn.Conv2d(3, 4, 3, padding=1, padding_mode="reflect")),
+        (3, nn.Conv2d(4, 5, 3, padding=1, padding_mode="replicate")),
         (2, nn.LPPool2d(2, 2)),
+        (2, nn.MaxPool2d(2, 1)),
     ],
-    ids=["relu", "bias", "dilation", "pool"],
+    ids=["relu", "bias", "dilation", "reflect", "replicate", "pool", "step"],
 )
 def test_a_module_put_in_the_place_of_another_is_no_work_for_the_engine(rng, number, module):
     architecture = Architecture("tiny", vgg((4, 5), (1, 1)), ("relu2_1",), ("relu1_1",))
