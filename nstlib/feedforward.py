@@ -184,11 +184,10 @@ def train_style_network(
     for step in range(1, steps + 1):
         images = torch.cat([crop(pictures, size, made) for _ in range(batch)]).to(where)
         painted = network(images)
+        # Each crop has a content, and so an objective, of its own.
         goals = [Objective(backbone, [*content_of(backbone, i, content_weight), *terms]) for i in images.split(1)]
         pairs = zip(goals, painted.detach().split(1), strict=True)
-        found = [
-            goal.value_and_gradient(pixels, again=False) for goal, pixels in pairs
-        ]  # each has a content of its own
+        found = [goal.value_and_gradient(pixels, again=False) for goal, pixels in pairs]
         optimiser.zero_grad()
         painted.backward(torch.cat([gradient for _, _, gradient in found]) / batch)
         nn.utils.clip_grad_norm_(network.parameters(), 1.0)

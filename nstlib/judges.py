@@ -443,4 +443,4 @@ def detail(picture: Tensor, style: Tensor, mask: Tensor | None = None) -> float:
     if mask is not None:  # no pixel that the blur mixes with what is no style
         inside = -F.max_pool2d(-mask, 3, 1, 1) > MOSTLY
         of_style = of_style.flatten(2)[..., (inside if inside.any() else mask > MOSTLY).flatten()]
-    return float(fine.std()) / wanted if (wanted := float(of_style.std())) > 1e-6 else inf  # of a flat style
+    return float(fine.std()) / wanted if (wanted := float(of_style.std())) > 1e-6 else inf
