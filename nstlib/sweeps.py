@@ -278,7 +278,7 @@ class Sweep:
         count, failed, odd = len(self.points), self.failures, self.remarks
         made = f"{count - len(failed)} of {count} pictures, {TABLE} and {SHEET} are in '{self.folder}'"
         made += f"; {len(failed)} failed, such as {failed[0].words}: {failed[0].failure}" if failed else ""
-        return f"{made}; odd {'are' if len(odd) > 1 else 'is'} {len(odd)}, such as {odd[0]}" if odd else made
+        return f"{made}; {len(odd)} {'are' if len(odd) > 1 else 'is'} odd, such as {odd[0]}" if odd else made
 
     def _repr_html_(self) -> str | None:
         try:

@@ -354,7 +354,7 @@ def test_frames_that_are_lost_or_damaged_are_made_anew(pictures, painted, harm):
 def test_what_is_odd_about_the_pictures_is_told(pictures, painted):
     found = nst.sweep({"seed": [0, 1]}, PAIRS, **QUICK)
     assert found.remarks == (f"{found.points[1].words} came to the same picture as {found.points[0].words}",)
-    assert repr(found).endswith(f"; odd is 1, such as {found.remarks[0]}")
+    assert repr(found).endswith(f"; 1 is odd, such as {found.remarks[0]}")
     options = {**QUICK, "evaluations": 12, "optimizer": "adam", "folder": "still"}
     still = nst.sweep({"rate": [1e-6, 0.01]}, PAIRS, **options)
     assert [row["remark"] for row in rows_of("still")] == [sweeps.UNCHANGED, ""]
