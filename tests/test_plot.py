@@ -22,7 +22,7 @@ from nstlib.judges import Judged, Opinion
 from nstlib.plot import figures, steps
 from nstlib.plot.curvature import walk
 from nstlib.plot.figures import encode
-from nstlib.plot.images import pixels
+from nstlib.plot.images import folded, pixels
 from nstlib.plot.runs import clock
 from nstlib.plot.statistics import ordering
 from nstlib.plot.steps import there_and_back
@@ -562,3 +562,8 @@ def test_a_map_of_two_ways_sums_their_hours():
 def test_a_way_over_a_lesson_that_is_not_there():
     with pytest.raises(InputError, match="names a lesson that is not there"):
         plot.routes({"00": ("First", 30)}, ["00", "09"])
+
+
+def test_a_label_is_folded_between_words_and_items_and_in_no_number():
+    assert folded("relu1_1,relu2_1=0.5", 0.5) == "relu1_1,\nrelu2_1=0.5"
+    assert folded("10,000\nrelu1_1", 2) == "10,000\nrelu1_1"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import math
 import os
+import re
 import textwrap
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -136,7 +137,7 @@ def folded(label: object, inches: float) -> str:
         label: in a font of 9 points.
         inches: that a line may have.
     """
-    words = str(label).replace(",", ", ").replace(",  ", ", ")
+    words = re.sub(r",(?=[^\s\d])", ", ", str(label))  # not in 10,000
     lines = [textwrap.wrap(line, max(8, int(14 * inches)), break_long_words=False) for line in words.split("\n")]
     return "\n".join(part for parts in lines for part in parts)
 
