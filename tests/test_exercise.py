@@ -5,8 +5,9 @@ import re
 import sys
 import time
 from collections import Counter
+from functools import partial
 from inspect import signature
-from itertools import combinations
+from itertools import combinations, groupby
 from pathlib import Path
 
 import numpy as np
@@ -22,6 +23,7 @@ from nstlib.exercise import EXERCISES, Choice, Code, Number, Verdict, check, pro
 from nstlib.exercise.handover import trouble_at_work
 from nstlib.exercise.lesson_06 import adam_step, bfgs, two_loop
 from nstlib.exercise.question import NOTHING_BACK
+from nstlib.exercise.slips import OF_TORCH
 from nstlib.exercise.values import copy
 from nstlib.loss import content_loss
 from nstlib.recipes import convert
@@ -127,8 +129,9 @@ def test_messages_say_what_is_wrong_and_what_to_do():
 
 
 def test_messages_within_an_exercise_differ():
+    """Where one mistake is made in several ways, they stand together."""
     for name in CODE + NUMBERS:
-        told = [tell for _, tell in EXERCISES[name].mistakes]
+        told = [tell for tell, _ in groupby(tell for _, tell in EXERCISES[name].mistakes)]
         assert len(set(told)) == len(told), name
 
 
@@ -286,11 +289,43 @@ def test_an_error_is_told_with_its_input_and_line():
     assert told.endswith("Print the shapes at line 3 of mine.")
 
 
-def test_an_operation_that_torch_lacks_is_an_error():
-    def mine(features):
-        raise NotImplementedError("Could not run 'aten::thing'")
+LEAF, ONES = partial(torch.ones, 2, requires_grad=True), partial(torch.ones, 2)
+SLIPS = {  # a part of what torch says: how a learner comes by it
+    "leaf Variable that requires grad": lambda: LEAF().sub_(1),
+    "does not require grad and does not have a grad_fn": lambda: ONES().sum().backward(),
+    "backward through the graph a second time": lambda: [loss.backward() for loss in 2 * [LEAF().exp().sum()]],
+    "appears to not have been used in the graph": lambda: torch.autograd.grad(LEAF().sum(), LEAF()),
+    "modified by an inplace operation": lambda: [y.add_(1).sum().backward() for y in [LEAF().exp()]],
+    "implicitly created only for scalar": lambda: LEAF().exp().backward(),
+    "'NoneType' object has no attribute 'zero_'": lambda: LEAF().grad.zero_(),
+    "'float' and 'NoneType'": lambda: 0.1 * LEAF().grad,
+    "'Tensor' and 'NoneType'": lambda: ONES() - LEAF().grad,
+    "assigned grad expected to be a Tensor": lambda: setattr(LEAF(), "grad", 0),
+    "should be an iterable of Tensors": lambda: torch.optim.SGD(LEAF()),
+    "can't optimize a non-leaf": lambda: torch.optim.SGD([LEAF().exp()]),
+    "same dtype": lambda: ONES() @ ONES().double(),
+    "expected scalar type": lambda: torch.nn.functional.conv1d(torch.ones(1, 1, 2), torch.ones(1, 1, 2).double()),
+    "used as indices must be": lambda: ONES()[ONES()],
+    "valid indices": lambda: ONES()[0.5],
+    "can require gradients": lambda: ONES().long().requires_grad_(),
+    "could not infer output dtype": lambda: ONES().long().mean(),
+    "only support floating point": lambda: ONES().long().std(),
+}
 
-    assert "raises NotImplementedError" in tell("04.gram", mine)
+
+def test_every_usual_slip_of_torch_is_tried():
+    assert list(SLIPS) == list(OF_TORCH)
+    assert all(whole(told) and len(told) <= 125 for told in OF_TORCH.values())
+
+
+@pytest.mark.parametrize("words", SLIPS)
+def test_a_usual_slip_of_torch_is_told_with_what_to_do(words):
+    def mine(features):
+        SLIPS[words]()
+
+    told = tell("04.gram", mine)
+    assert told.startswith("For features (1, 3, 4, 4) it raises ") and ", at line 2 of mine. " in told
+    assert told.endswith(OF_TORCH[words])
 
 
 def test_too_few_arguments():

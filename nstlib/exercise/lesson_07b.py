@@ -8,15 +8,11 @@ from torch import Tensor
 from ..loss import divide_shares
 from ..style import gram, mean_std
 from .inputs import TWO_MAPS, tensors, uniform
-from .question import Choice, Code, Unusable, unanswered
+from .lesson_10 import either, exchanged, formula
+from .question import Choice, Code, unanswered
+from .slips import Unusable
 
 __all__ = ["EXERCISES"]
-
-
-def unbiased_colours(image: Tensor, style: Tensor) -> Tensor:
-    """The same with the deviation that divides by the number of pixels less one, as torch's own does."""
-    (mean, std), (mean_s, std_s) = ((mean_of(x), x.std((2, 3), keepdim=True)) for x in (image, style))
-    return (image - mean) / (std + 1e-6) * std_s + mean_s
 
 
 def blend(first: Tensor, second: Tensor, shares: list[float]) -> Tensor:
@@ -32,10 +28,6 @@ def colours(image: Tensor, style: Tensor) -> Tensor:
 
 def all_colours(image: Tensor, style: Tensor) -> Tensor:
     return (image - image.mean()) / (image.std(correction=0) + 1e-6) * style.std(correction=0) + style.mean()
-
-
-def mean_of(x: Tensor) -> Tensor:
-    return x.mean((2, 3), keepdim=True)
 
 
 def match_colours(image: Tensor, target: Tensor) -> Tensor:
@@ -188,33 +180,41 @@ EXERCISES = (
         question="The image (1, 3, H, W) shifted and scaled, colour by colour, to the style's mean and deviation.",
         takes="image style",
         solution=colours,
-        also=(unbiased_colours,),
+        also=(exchanged(formula, correction=1),),
         cases=COLOURS,
         tolerance=1e-3,
         mistakes=(
-            (lambda x, s: x - mean_of(x) + mean_of(s), "Only the mean is moved: scale by the deviations too."),
+            (exchanged(lambda x, m, s, wm, ws: x - m + wm), "Only the mean is moved: scale by the deviations too."),
             (all_colours, "All three colours together: each has a mean and a deviation of its own."),
             (lambda x, s: colours(s, x), "Exchanged: that gives the style the image's colours."),
-            (lambda x, s: colours(x, s) - mean_of(s) + mean_of(x), "The style's mean is missing: you add the image's."),
-            (lambda x, s: colours(x, s) - mean_of(s), "The style's mean is missing: add it at the end."),
-            (
-                lambda x, s: (x - mean_of(x)) / (mean_std(s)[1] / mean_std(x)[1])[..., None, None] + mean_of(s),
-                "The deviations are exchanged: divide by the image's, multiply by the style's.",
-            ),
-            (
-                lambda x, s: (
-                    (x - mean_of(x)) / (mean_std(x)[1] ** 2)[..., None, None] * (mean_std(s)[1] ** 2)[..., None, None]
-                    + mean_of(s)
-                ),
-                "You scale by variances: take deviations, their roots.",
-            ),
-            (
-                lambda x, s: colours(x, s).clamp(0, 1),
-                "A clamp moves mean and deviation again: leave it to the program that saves the picture.",
-            ),
-            (
-                lambda x, s: (x - mean_of(x)) / mean_std(x)[1][..., None, None] + mean_of(s),
-                "The style's deviation is missing: multiply by it before you add the mean.",
+            *either(
+                (
+                    (
+                        lambda x, m, s, wm, ws: (x - m) / s * ws + m,
+                        "The style's mean is missing: you add the image's.",
+                    ),
+                    (lambda x, m, s, wm, ws: (x - m) / s * ws, "The style's mean is missing: add it at the end."),
+                    (
+                        lambda x, m, s, wm, ws: (x - m) / ws * s + wm,
+                        "The deviations are exchanged: divide by the image's, multiply by the style's.",
+                    ),
+                    (
+                        lambda x, m, s, wm, ws: (x - m) / s**2 * ws**2 + wm,
+                        "You scale by variances: take deviations, their roots.",
+                    ),
+                    (
+                        lambda x, m, s, wm, ws: ((x - m) / s * ws + wm).clamp(0, 1),
+                        "A clamp moves mean and deviation again: leave it to the program that saves the picture.",
+                    ),
+                    (
+                        lambda x, m, s, wm, ws: (x - m) / s + wm,
+                        "The style's deviation is missing: multiply by it before you add the mean.",
+                    ),
+                    (
+                        lambda x, m, s, wm, ws: x / s * ws + wm,
+                        "The image's mean is still in: take it off first.",
+                    ),
+                )
             ),
         ),
     ),

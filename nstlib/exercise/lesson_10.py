@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from copy import deepcopy
+from itertools import product
 from typing import Any
 
 import torch
@@ -13,10 +14,10 @@ from torch.nn import functional as F
 from ..onepass import EPSILON, adain
 from ..style import covariance, gram, positions
 from .inputs import MAPS, STYLE_MAPS, tensors, uniform
-from .program import slips
-from .question import Choice, Code, Number, Unusable
+from .question import Choice, Code, Number
+from .slips import Unusable, slips
 
-__all__ = ["EXERCISES"]
+__all__ = ["EXERCISES", "either", "exchanged", "formula"]
 
 # --- what is exchanged -----------------------------------------------------------------------------
 
@@ -36,6 +37,12 @@ def exchanged(make: Callable, over: Sequence[int] = OVER, correction: int = 0) -
         return make(content, *moments(content, over, correction), *moments(style, over, correction))
 
     return run
+
+
+def either(changes: Iterable[tuple[Callable, str]]) -> Iterator[tuple[Callable, str]]:
+    """Mistakes in what is exchanged, with deviations over n numbers and, as torch's own has them, over n - 1."""
+    for (make, tell), correction in product(changes, (0, 1)):
+        yield exchanged(make, correction=correction), tell
 
 
 def formula(x: Tensor, mean: Tensor, std: Tensor, wanted_mean: Tensor, wanted_std: Tensor) -> Tensor:
@@ -71,6 +78,12 @@ def unbiased(features: Tensor) -> Tensor:
     """The covariance as statisticians estimate it."""
     count = features[0, 0].numel()
     return covariance(features) * count / (count - 1)
+
+
+def either_way(changes: Iterable[tuple[dict[str, Any], str]]) -> Iterator[tuple[Callable, str]]:
+    """Mistakes in whitening, with both covariances."""
+    for (change, tell), matrix in product(changes, (covariance, unbiased)):
+        yield whitened(**change, matrix=matrix), tell
 
 
 # --- a step of a network of one style --------------------------------------------------------------
@@ -251,17 +264,36 @@ EXERCISES = (
         slack=4e-3,  # a blank map has the deviation √ε, for ε up to torch's usual 1e-5
         why="Nothing of it is learned: the style is two numbers a channel.",
         mistakes=(
-            (
-                exchanged(lambda x, m, s, wm, ws: (x - m) / s**2 * ws**2 + wm),
-                "Those are variances: divide by the content's deviation, its root, and multiply by the style's.",
-            ),
-            (
-                exchanged(lambda x, m, s, wm, ws: (x - m) / s**2 * ws + wm),
-                "You divide by the variance: divide by its root, the deviation.",
-            ),
-            (
-                exchanged(lambda x, m, s, wm, ws: (x - wm) / ws * s + m),
-                "Style and content are exchanged: take the content's moments off, and put the style's on.",
+            *either(
+                (
+                    (
+                        lambda x, m, s, wm, ws: (x - m) / s**2 * ws**2 + wm,
+                        "Those are variances: divide by the content's deviation, their root, "
+                        "and multiply by the style's.",
+                    ),
+                    (
+                        lambda x, m, s, wm, ws: (x - m) / s**2 * ws + wm,
+                        "You divide by the variance: divide by its root, the deviation.",
+                    ),
+                    (
+                        lambda x, m, s, wm, ws: (x - wm) / ws * s + m,
+                        "Style and content are exchanged: take the content's moments off, and put the style's on.",
+                    ),
+                    (
+                        lambda x, m, s, wm, ws: (x - m) / s,
+                        "The content is normalised, but nothing is put on: multiply by the style's deviation, "
+                        "add its mean.",
+                    ),
+                    (lambda x, m, s, wm, ws: (x - m) / s * ws, "The style's mean is missing: add it at the end."),
+                    (
+                        lambda x, m, s, wm, ws: x / s * ws + wm,
+                        "The content's mean is still in: take it off first.",
+                    ),
+                    (
+                        lambda x, m, s, wm, ws: ((x - m) / s + wm) * ws,
+                        "You add the style's mean too early: it is scaled, too, so add it last.",
+                    ),
+                )
             ),
             (
                 lambda content, style: adain(style, content),
@@ -279,22 +311,6 @@ EXERCISES = (
                 exchanged(lambda x, m, s, wm, ws: x - m + wm),
                 "Only the means are exchanged: divide by the content's deviation, and multiply by the style's.",
             ),
-            (
-                exchanged(lambda x, m, s, wm, ws: (x - m) / s),
-                "The content is normalised, but nothing is put on: multiply by the style's deviation, add its mean.",
-            ),
-            (
-                exchanged(lambda x, m, s, wm, ws: (x - m) / s * ws),
-                "The style's mean is missing: add it at the end.",
-            ),
-            (
-                exchanged(lambda x, m, s, wm, ws: x / s * ws + wm),
-                "The content's mean is still in: take it off first.",
-            ),
-            (
-                exchanged(lambda x, m, s, wm, ws: ((x - m) / s + wm) * ws),
-                "You add the style's mean too early: it is scaled, too, so add it last.",
-            ),
         ),
     ),
     Code(
@@ -311,22 +327,26 @@ EXERCISES = (
                 lambda features: exchanged(lambda x, m, s, *_: (x - m) / s)(features, features),
                 "Each channel has the deviation 1, but the pairs are still correlated: use the whole covariance.",
             ),
-            (
-                whitened(turn=lambda vectors, scale: scale[:, None] * vectors.T),
-                "White, but turned: the channels are now eigenvectors. Turn them back, by V on the left.",
+            *either_way(
+                (
+                    (
+                        {"turn": lambda vectors, scale: scale[:, None] * vectors.T},
+                        "White, but turned: the channels are now eigenvectors. Turn them back, by V on the left.",
+                    ),
+                    (
+                        {"turn": lambda vectors, scale: vectors.T * scale @ vectors},
+                        "V and its transpose have changed places: eigenvectors are the columns, so V diag(…) Vᵀ.",
+                    ),
+                    (
+                        {"turn": lambda vectors, scale: vectors * scale},
+                        "Vᵀ is missing: it measures along the eigenvectors first. V diag(…) Vᵀ.",
+                    ),
+                    ({"power": -1.0}, "You divide by the eigenvalues, which are variances: divide by their roots."),
+                    ({"power": 0.5}, "You multiply by the roots: that makes correlations stronger. Divide by them."),
+                    ({"power": 1.0}, "That is the covariance itself: you need its power -1/2."),
+                    ({"centred": False}, "The means are still in: take each channel's off before you multiply."),
+                )
             ),
-            (
-                whitened(turn=lambda vectors, scale: vectors.T * scale @ vectors),
-                "V and its transpose have changed places: eigenvectors are the columns, so V diag(…) Vᵀ.",
-            ),
-            (
-                whitened(turn=lambda vectors, scale: vectors * scale),
-                "Vᵀ is missing: it measures along the eigenvectors first. V diag(…) Vᵀ.",
-            ),
-            (whitened(-1.0), "You divide by the eigenvalues, which are variances: divide by their roots."),
-            (whitened(0.5), "You multiply by the roots: that makes correlations stronger. Divide by them."),
-            (whitened(1.0), "That is the covariance itself: you need its power -1/2."),
-            (whitened(centred=False), "The means are still in: take each channel's off before you multiply."),
             (
                 whitened(matrix=gram, centred=False),
                 "That whitens the Gram matrix: take each channel's mean off first, for the covariance, too.",

@@ -7,7 +7,6 @@ function as the program would, on small maps and pictures, and return what comes
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from typing import Any
 
 import torch
@@ -16,7 +15,8 @@ from torch.nn import functional as F
 
 from ..style import gram
 from .inputs import maps, uniform
-from .question import Unusable, unanswered
+from .question import unanswered
+from .slips import Unusable, slips
 from .values import kind
 
 __all__ = [
@@ -101,22 +101,6 @@ def held(start: Tensor, loss: Loss, evaluations: int) -> Tensor:
 
 
 # --- how a learner's are tried -------------------------------------------------------------------
-
-
-@contextmanager
-def slips(told: Mapping[str, str]) -> Iterator[None]:
-    """What Python or torch says of a usual slip → what to do about it, where the one tells the other.
-
-    Args:
-        told: what to do, by a part of the error's words.
-    """
-    try:
-        yield
-    except Exception as error:
-        for words, advice in told.items():
-            if words in str(error):
-                raise Unusable(advice) from error
-        raise
 
 
 class Eyes:

@@ -7,6 +7,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import permutations
+from traceback import extract_tb
 from typing import Any
 
 import numpy as np
@@ -16,6 +17,7 @@ from torch import Tensor
 from ..errors import one_line
 from .diagnoses import DIAGNOSES
 from .patience import TooLong, patience
+from .slips import Unusable, advice
 from .typed import with_point, worked_out
 from .values import Answers, copy, count, kind, numbers, right, rounded, same, short, unchanged
 
@@ -26,7 +28,6 @@ __all__ = [
     "Code",
     "NoGradient",
     "Number",
-    "Unusable",
     "Verdict",
     "raised",
     "unanswered",
@@ -313,9 +314,7 @@ class Code:
             except Unusable as reason:
                 return Verdict(False, str(reason))
             except NotImplementedError as error:
-                if re.search("aten::|not implemented for", str(error)):  # PyTorch's own, about an operation
-                    return Verdict(False, raised(answer, error, where))
-                return NOT_ANSWERED
+                return NOT_ANSWERED if is_open(error) else Verdict(False, raised(answer, error, where))
             except KeyboardInterrupt:
                 raise
             except BaseException as error:  # SystemExit, and whatever else somebody raises
@@ -445,6 +444,11 @@ def by_result(given: list[tuple], wanted: list[tuple]) -> list[tuple[Answers, An
     return list(zip(zip(*given, strict=True), zip(*wanted, strict=True), strict=True))
 
 
+def is_open(error: NotImplementedError) -> bool:
+    """Whether a stub raised it, rather than torch, for an operation that it has not for such numbers."""
+    return not error.args or (extract_tb(error.__traceback__)[-1].line or "").startswith("raise NotImplementedError")
+
+
 def where_in(answer: Callable, error: BaseException) -> str:
     """The line of a function at which an error was raised, in words; "" if it was elsewhere.
 
@@ -473,21 +477,20 @@ def raised(answer: Callable, error: BaseException, where: str) -> str:
         return f"For {where} {error}: look at {line or 'its loops'}."
     if isinstance(error, SystemExit):
         return f"For {where} it ends the program at {line or 'a call of exit'}: return the result instead."
-    text = one_line(error, limit=160).rstrip(".!")
+    what_to_do = advice(error)
+    text = one_line(error, limit=80 if what_to_do else 160).rstrip(".!")
     text = "no message" if text == type(error).__name__ else text
     if isinstance(error, TypeError) and not line:
         return f"For {where} your function cannot be called: {text}."
     if isinstance(error, NameError):
         return f"It raises NameError: {text}. Look at {line or 'its names'}: is it misspelt, or made in a cell not run?"
+    if what_to_do:
+        return f"For {where} it raises {type(error).__name__}: {text}{line and f', at {line}'}. {what_to_do}"
     look = "Print the shapes at" if SHAPES.search(text) else "Look at"
     return f"For {where} it raises {type(error).__name__}: {text}. {look} {line or 'that line'}."
 
 
 SHAPES = re.compile(r"shape|size|dim|match|broadcast|expand|out of (range|bounds)|must be \d", re.IGNORECASE)
-
-
-class Unusable(Exception):
-    """What a function returned, or left behind, that no program could go on with; in words."""
 
 
 class NoGradient(Exception):
