@@ -24,7 +24,7 @@ def adam_step(
     rate,
     *,
     correct="mv",
-    power=2,
+    square=lambda g: g * g,
     sign=-1,
     root=True,
     inside=False,
@@ -44,7 +44,7 @@ def adam_step(
         t: number of the step, 1, 2, …
         rate: learning rate.
         correct: which of m and v are corrected for their start at 0.
-        power: of the gradient that v averages.
+        square: what v averages of the gradient.
         sign: of the step; 1 climbs.
         root: whether the step is divided by the root of v, not by v.
         inside: whether ε stands under the root.
@@ -55,7 +55,7 @@ def adam_step(
         keep: whether the corrected m and v are returned.
     """
     (keep_m, take_m), (keep_v, take_v) = ((1 - b, b) if swap else (b, 1 - b) for b in betas)
-    m, v = keep_m * m + take_m * g, keep_v * v + take_v * abs(g) ** power
+    m, v = keep_m * m + take_m * g, keep_v * v + take_v * square(g)
     m_hat = m / (1 - betas[0] ** t) if "m" in correct else m
     v_hat = v / (1 - betas[1] ** t) if "v" in correct else v
     below = (v_hat + eps) ** 0.5 if inside else v_hat**0.5 + eps if root else v_hat + eps
@@ -194,7 +194,10 @@ EXERCISES = (
             (partial(adam_step, keep=True), "Return the plain m and v: the corrected ones serve this step only."),
             (partial(adam_step, inside=True), "ε stands outside of the root: √v + ε."),
             (partial(adam_step, root=False), "The square root is missing: divide by √v, not by v."),
-            (partial(adam_step, power=1), "v averages the squares of g: g² is missing."),
+            *(
+                (partial(adam_step, square=of), "v averages the squares of g: g² is missing.")
+                for of in (torch.abs, torch.clone)
+            ),
             (partial(adam_step, sign=1), "You climb: the step is subtracted."),
             (partial(adam_step, betas=(0.999, 0.9)), "The betas are exchanged: 0.9 is for m, 0.999 for v."),
         ),
