@@ -81,17 +81,19 @@ class StyleNetwork(nn.Module):
         """The painted picture.
 
         Args:
-            image: (B, 3, H, W), sRGB in [0, 1]; of any size.
+            image: (B, 3, H, W), sRGB in [0, 1]; more than 4 pixels wide or high.
 
         Returns:
             The same shape, in (0, 1).
 
         Raises:
-            InputError: another shape.
+            InputError: another shape, or so small that one position is left, which has no deviation to normalise by.
         """
         if image.ndim != 4 or image.shape[1] != 3:
             raise InputError(f"an image of shape {tuple(image.shape)}: give (B, 3, height, width)")
         height, width = image.shape[-2:]
+        if max(height, width) <= STRIDE:
+            raise InputError(f"an image of {width}x{height}: give one that is more than {STRIDE} pixels wide or high")
         padded = F.pad(image, (0, -width % STRIDE, 0, -height % STRIDE), mode="replicate")
         return torch.sigmoid(self.layers(4 * (padded - 0.5)))[..., :height, :width]
 

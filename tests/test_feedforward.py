@@ -14,7 +14,7 @@ STYLE, PHOTOGRAPHS = "style/mosaic", ["content/tubingen"]
 SMALL = {"batch": 2, "size": 64, "rate": 1e-2}
 
 
-@pytest.mark.parametrize("size", [(64, 64), (61, 45), (4, 9)])
+@pytest.mark.parametrize("size", [(64, 64), (61, 45), (4, 9), (5, 1)])
 def test_a_painted_picture_has_the_contents_size(size):
     made = StyleNetwork(width=4, blocks=1)(torch.rand(2, 3, *size))
     assert made.shape == (2, 3, *size) and made.min() > 0 and made.max() < 1
@@ -121,3 +121,5 @@ def test_shapes_that_are_no_pictures_are_refused():
         fresh(0).paint("content/city", 2)
     with pytest.raises(InputError, match=r"give \(B, 3, height, width\)"):
         fresh(0)(torch.rand(3, 40, 40))
+    with pytest.raises(InputError, match="an image of 3x4: give one that is more than 4 pixels wide or high"):
+        fresh(0)(torch.rand(1, 3, 4, 3))
