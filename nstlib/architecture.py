@@ -225,3 +225,4 @@ BACKBONES: dict[str, Architecture] = {
         ),
     )
 }
+OF_THE_KIT = frozenset(BACKBONES)  # before anybody adds one

@@ -28,7 +28,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from . import plot
+from . import architecture, plot, style
 from .errors import InputError, choose, one_line
 from .files import encoded, short_name, try_to_write, whole
 from .forecast import Paces, foresee
@@ -50,7 +50,7 @@ from .plan import (
     settle,
     takes_options,
 )
-from .pool import Outcome, cluster, cores, elsewhere, here
+from .pool import Outcome, cluster, cores, elsewhere, here, in_turn
 from .recipe import STARTS, Recipe
 from .recipes import DEFAULT_RECIPE, RECIPES
 from .result import Record, read_facts
@@ -313,7 +313,8 @@ def sweep(
         pairs: of content and style, or more styles, each what `load_image` takes.
         folder: for the pictures, the table and the contact sheet: a new one, or that of a sweep.
         processes: how many paint at a time, sharing cores and memory; None for one on a GPU, and else for as many as
-            there are cores and memory allows.
+            there are cores and memory allows. A statistic or a network that you added is known to this process alone,
+            which paints one picture after another; change its name, or the folder, when you change what it does.
         scheduler: the address of one of dask.distributed's; its workers paint then. Pictures travel to them, but files
             of weights, of masks and of a start must lie there at the same path.
         frames: evaluations after which a picture on the way is kept too, beside that of its point, with a table of
@@ -586,8 +587,16 @@ def painters(
         processes = judged("processes", processes, Number(1, whole=True))
         if scheduler is not None:
             raise InputError("processes are those of this machine, and a scheduler has workers of its own: give one")
+    own = own_parts(tasks)
+    if own and (scheduler is not None or processes not in (None, 1)):
+        raise InputError(f"{own} is known to this process alone, so it paints one by one: no processes, no scheduler")
     if not tasks:
         yield iter(())
+    elif own:
+        for task in tasks:
+            task.check()
+        with closing(in_turn(painted, tasks)) as outcomes:
+            yield outcomes
     elif scheduler is None:
         count, memory = divided(tasks, processes)
         threads = max(1, torch.get_num_threads() // count)
@@ -600,6 +609,15 @@ def painters(
             memory = limit and OF_A_WORKER * limit
             with closing(elsewhere(painted, [task.within(memory) for task in tasks], client)) as outcomes:
                 yield outcomes
+
+
+def own_parts(tasks: Sequence[Task]) -> str:
+    """A statistic or a network of some task that somebody added to the kit's, in words; "" if there is none."""
+    for task in tasks:
+        for name, kits in ((task.recipe.statistic, style.OF_THE_KIT), (task.recipe.backbone, architecture.OF_THE_KIT)):
+            if name not in kits:
+                return f"'{name}'"
+    return ""
 
 
 def divided(tasks: Sequence[Task], processes: int | None) -> tuple[int, float | None]:
@@ -643,7 +661,9 @@ def painted(task: Task) -> dict[str, bytes]:
     with TURN:
         plan = prepare(content, styles, recipe=task.recipe, **vars(task.settings))
         result = carry_out(plan, on_progress=way)
-    if result.stopped in (Stop.MEMORY, Stop.INTERRUPTED):
+    if result.stopped is Stop.INTERRUPTED:
+        raise KeyboardInterrupt  # whoever asked for many pictures meant all of them
+    if result.stopped is Stop.MEMORY:
         raise InputError(f"{result.stopped} after {result.evaluations} evaluations: give fewer processes, or less size")
     names = [source.label or None for source in task.sources]
     odd = UNCHANGED if result.unchanged else str(result.stopped) if result.stopped.broken else ""

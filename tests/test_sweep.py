@@ -397,6 +397,60 @@ def test_a_point_that_was_lost_before_its_picture_is_painted_again(pictures, pai
     assert len(painted) == 2 and not found.failures and found.points[0].frames
 
 
+# --- what no other process knows of --------------------------------------------------------------
+
+
+@pytest.fixture
+def own(monkeypatch):
+    """A statistic that somebody added."""
+    largest = nst.Statistic("own", lambda f: f[0].flatten(1).amax(1), lambda v, t: (v - t).square().mean(), "", power=2)
+    monkeypatch.setitem(nst.STATISTICS, "own", largest)
+
+
+def test_what_somebody_added_is_painted_with_in_this_process(pictures, own, monkeypatch):
+    monkeypatch.setattr(sweeps, "SHEET_DPI", 50)
+    found = sweep(statistic="own")
+    assert [point.failure for point in found.points] == 4 * [""]
+    assert found.points[0].facts["recipe"]["statistic"] == "own"
+
+
+@pytest.mark.parametrize("options", [{"processes": 2}, {"scheduler": "tcp://127.0.0.1:1"}])
+def test_what_somebody_added_is_for_no_other_process(pictures, own, options):
+    with pytest.raises(InputError, match="'own' is known to this process alone"):
+        sweep(statistic="own", **options)
+
+
+def test_an_interrupt_ends_a_sweep_in_this_process(pictures, own, monkeypatch):
+    monkeypatch.setattr(sweeps, "SHEET_DPI", 50)
+    plain, made = sweeps.carry_out, []
+
+    def stopped_by_hand(plan, on_progress):
+        made.append(plan)
+        watch = on_progress if len(made) == 1 else interrupt
+        return plain(plan, on_progress=watch)
+
+    def interrupt(progress):
+        if progress.evaluations == 1:
+            signal.raise_signal(signal.SIGINT)
+
+    monkeypatch.setattr(sweeps, "carry_out", stopped_by_hand)
+    with pytest.raises(Stopped, match="1 of 4 pictures are in"):
+        sweep(statistic="own")
+
+
+def test_what_cannot_be_unpickled_is_told_as_it_is():
+    """Not as a death for want of memory."""
+    (_, outcome) = next(here(act, [Unreadable()], 1, 1))
+    assert not outcome.died and "from another world" in outcome.failure
+
+
+class Unreadable:
+    """What raises where it is unpickled."""
+
+    def __reduce__(self):
+        return int, ("from another world",)
+
+
 # --- mistakes ------------------------------------------------------------------------------------
 
 ONE = {"size": [48]}
