@@ -51,9 +51,14 @@ def folder(tmp_path, rng, monkeypatch):
 
 
 def begin(arguments, command="stylize"):
-    """The process of a run, whose checkpoints come quickly, and whose sweeps paint in it."""
+    """The process of a run, whose checkpoints come quickly, and whose sweeps paint in it.
+
+    Ctrl-C waits until it is one: before, it would end a fork of these tests, and tell pytest so.
+    """
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     child = os.fork()
     if child:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
         return child
     try:
         transfer.CHECKPOINT_SECONDS = 0.05
@@ -61,6 +66,10 @@ def begin(arguments, command="stylize"):
         os.dup2(null, 1), os.dup2(null, 2)
         sweeps.here = painted_here
         sys.argv = ["nst", command, *arguments]
+        try:
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)
+        except KeyboardInterrupt:
+            os._exit(130)
         cli.main()
         os._exit(0)
     except SystemExit as ended:
