@@ -97,7 +97,7 @@ def load_image(
     Args:
         source: a path, an http(s) URL, a name out of `assets()`, bytes of a picture file, a PIL image, an array (H, W)
             or (H, W, 1 | 3 | 4), a tensor (3, H, W) or (1, 3, H, W), or a `Picture`. Arrays and tensors are bool,
-            uint8, uint16 or float in [0, 1].
+            uint8, uint16 or float in [0, 1]. A `Result` or the progress of a run counts as its image.
         size: pixels along the `side`, 1 or more; the aspect ratio is kept. None: as it is.
         side: "long", "short" or "height".
         enlarge: whether a picture that is smaller than `size` is enlarged; it keeps its own size otherwise.
@@ -109,6 +109,8 @@ def load_image(
     """
     validate(size, side, background)
     shaped = partial(new_shape, size=size, side=side, enlarge=enlarge, smallest=smallest)
+    if isinstance(getattr(source, "image", None), Tensor):  # a result's
+        source = source.image
     if isinstance(source, (np.ndarray, Tensor)):
         source = from_array(source, background)
     if isinstance(source, Picture):
@@ -150,13 +152,29 @@ def stretched(shape: tuple[int, int], onto: tuple[int, int]) -> bool:
     return abs(shape[1] * onto[0] / (shape[0] * onto[1]) - 1) > 0.02
 
 
-def resize(tensor: Tensor, shape: tuple[int, int]) -> Tensor:
+def pixels_of(picture: Any) -> Tensor:
+    """The pixels of a `Picture`, or those of a result or of a run's progress; a tensor as it is.
+
+    Raises:
+        InputError: anything else.
+    """
+    held = picture.pixels if isinstance(picture, Picture) else getattr(picture, "image", picture)
+    if not isinstance(held, Tensor):
+        raise InputError(f"expected a tensor of pixels, not {type(picture).__name__}: give load_image(…).pixels")
+    return held
+
+
+def resize(tensor: Tensor | Picture, shape: tuple[int, int]) -> Tensor:
     """Resize pictures or masks: bicubic with antialiasing, clamped to [0, 1].
 
     Args:
-        tensor: (N, C, H, W), in [0, 1].
+        tensor: (N, C, H, W), in [0, 1], or what holds one, as for `to_pil`.
         shape: the (height, width) to come to; the tensor itself is returned if it has it.
+
+    Raises:
+        InputError: there is no tensor.
     """
+    tensor = pixels_of(tensor)
     if shape_of(tensor) == tuple(shape):
         return tensor
     # Not every version of torch has the antialiased kernel on Apple's MPS.
@@ -165,15 +183,16 @@ def resize(tensor: Tensor, shape: tuple[int, int]) -> Tensor:
     return resized.clamp(0, 1).to(tensor.device)
 
 
-def to_pil(tensor: Tensor) -> Image.Image:
+def to_pil(tensor: Tensor | Picture) -> Image.Image:
     """An RGB image of 8 bits: clamped to [0, 1] and rounded.
 
     Args:
-        tensor: (1, 3, H, W) or (3, H, W), sRGB; of uint8, in [0, 255].
+        tensor: (1, 3, H, W) or (3, H, W), sRGB; of uint8, in [0, 255]; or a `Picture`, or a result, which hold one.
 
     Raises:
-        InputError: another shape, or NaN.
+        InputError: there is no tensor, another shape, or NaN.
     """
+    tensor = pixels_of(tensor)
     shape = tuple(tensor.shape)
     if shape[-3:-2] != (3,) or len(shape) not in (3, 4) or (len(shape) == 4 and shape[0] != 1) or 0 in shape:
         raise InputError(f"a tensor of shape {shape} is no picture: give (1, 3, height, width) or (3, height, width)")
@@ -225,12 +244,12 @@ def check_writable(path: str | os.PathLike[str]) -> Path:
 
 
 def save_image(
-    tensor: Tensor, path: str | os.PathLike[str], metadata: Mapping[str, str] | None = None, quality: int = 95
+    tensor: Tensor | Picture, path: str | os.PathLike[str], metadata: Mapping[str, str] | None = None, quality: int = 95
 ) -> Path:
     """Save a picture as PNG, JPEG or WebP, by suffix, whole or not at all; return its path.
 
     Args:
-        tensor: (1, 3, H, W) or (3, H, W), sRGB in [0, 1].
+        tensor: as for `to_pil`.
         path: of the file; see `check_writable`.
         metadata: texts that travel inside the file: see `read_metadata`. A PNG's keys are of Latin letters.
         quality: of JPEG and WebP, 1 (small file) to 100 (best).
@@ -253,12 +272,12 @@ def save_image(
 
 
 def encode_image(
-    tensor: Tensor, kind: str = "PNG", metadata: Mapping[str, str] | None = None, quality: int = 95
+    tensor: Tensor | Picture, kind: str = "PNG", metadata: Mapping[str, str] | None = None, quality: int = 95
 ) -> bytes:
     """A picture as the bytes of a file.
 
     Args:
-        tensor: (1, 3, H, W) or (3, H, W), sRGB in [0, 1].
+        tensor: as for `to_pil`.
         kind: "PNG", "JPEG" or "WEBP".
         metadata: as for `save_image`.
         quality: likewise.
@@ -396,11 +415,14 @@ def unit(array: np.ndarray, kind: str) -> np.ndarray:
         return array.astype(np.float32)
     if array.dtype.kind == "u" and array.dtype.itemsize <= 2:
         return array.astype(np.float32) / np.iinfo(array.dtype).max
+    if array.dtype.kind in "iu" and array.min() >= 0 and array.max() <= 1:
+        raise InputError(f"the {kind} holds {array.dtype}, 0 and 1 alone: give bool")
     if array.dtype.kind != "f":
         raise InputError(f"the {kind} holds {array.dtype}: give uint8 (0 to 255), uint16, bool or float in [0, 1]")
     low, high = float(array.min()), float(array.max())
     if not (low >= -1e-3 and high <= 1 + 1e-3):  # NaN fails too; the tolerance is for rounding
-        advice = "divide it by 255" if low >= 0 and 1 < high <= 255 else "clip it, after numpy.nan_to_num if need be"
+        white = "255" if high > 128 else f"what is white in it, {high:g} or 255"
+        advice = f"divide it by {white}" if low >= 0 and high <= 255 else "clip it, after numpy.nan_to_num if need be"
         raise InputError(f"the {kind} holds values from {low:.4g} to {high:.4g}, but floats go from 0 to 1: {advice}")
     return array.astype(np.float32).clip(0, 1)
 

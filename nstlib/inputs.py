@@ -127,6 +127,8 @@ def load_pictures(
         )
 
     begin = None
+    if recipe.start == FROM_MEMORY and sources["start"] is None:
+        raise InputError("the start was a picture from memory, which no file names: give the start anew")
     if recipe.start not in STARTS:
         begin = load(sources["start"] if recipe.start == FROM_MEMORY else recipe.start, recipe.size)
     painted = None if content is None else load(content, recipe.size)
@@ -166,8 +168,8 @@ def load_masks(sources: Any, over: Sequence[Picture]) -> tuple[Tensor | None, ..
             mask = (1 - torch.cat([load_mask(one, picture) for one in plain]).sum(0, keepdim=True)).clamp(0, 1)
         else:
             mask = load_mask(source, picture)
-        if mask.max() <= MOSTLY:
-            raise InputError(emptiness(source))
+        if (brightest := float(mask.max())) <= MOSTLY:
+            raise InputError(emptiness(source, brightest))
         return mask
 
     return tuple(load(source, picture) for source, picture in zip(sources, over, strict=True))
@@ -203,11 +205,12 @@ def load_mask(source: Any, over: Picture) -> Tensor:
     return resize(luminance(made.pixels) if made.mask is None else made.mask, (height, width)).clamp(0, 1)
 
 
-def emptiness(source: Any) -> str:
+def emptiness(source: Any, brightest: float) -> str:
     """What to say of a mask that shows nothing, or nearly so.
 
     Args:
         source: how it was given.
+        brightest: its largest value, in [0, 1].
     """
     if is_word(source, REST):
         return "the other masks leave no rest: make one of them smaller, or leave rest out"
@@ -216,6 +219,8 @@ def emptiness(source: Any) -> str:
     if is_region(source):
         return f"the region {source!r} holds no whole pixel here: make it larger"
     name = f"the mask {source!r}" if is_name(source) else "a mask"
+    if 0 < brightest < 1.5 / 255:  # of a mask of 0 and 1, in bytes
+        return f"the brightest place of {name} is 1, and white is 255: multiply it by 255, or give an array as bool"
     return f"{name} is dark everywhere, and white says where it holds: invert it, or leave it out"
 
 

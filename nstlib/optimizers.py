@@ -61,7 +61,7 @@ class Stop(Enum):
         return self in (Stop.LOSS, Stop.GRADIENT)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Step:
     """What the loop reports after each iteration.
 

@@ -19,6 +19,7 @@ from .terminal import say_wrong
 if TYPE_CHECKING:
     from torch import Tensor
 
+    from .image import Picture
     from .result import Result
 
 __all__ = ["Kept", "check_format", "check_output", "keep", "save_anywhere"]
@@ -113,11 +114,11 @@ class Kept:
         return f'<div>{said}. <a download="{name}" href="{data}">Download {name}</a></div>'
 
 
-def keep(picture: Result | Tensor, folder: str | os.PathLike[str] = ".", **facts: Any) -> Kept:
+def keep(picture: Result | Picture | Tensor, folder: str | os.PathLike[str] = ".", **facts: Any) -> Kept:
     """Write a picture as PNG beside the notebook, named after those it was made of, never over another file.
 
     Args:
-        picture: the result of a run; or what a program of one's own has painted, (1, 3, H, W).
+        picture: the result of a run; or what a program of one's own has painted, (1, 3, H, W), or a `Picture`.
         folder: where to.
         facts: how the latter was made, in texts and numbers, for `nst show`; `content` and `styles` are its pictures.
 
@@ -154,17 +155,15 @@ def how_to_save(picture: Result | Tensor, facts: Mapping[str, Any]) -> tuple[Map
     Raises:
         InputError: it is neither, a result is given other facts than its own, or facts cannot be written down.
     """
-    from torch import Tensor
 
-    from .image import save_image
+    from .image import pixels_of, save_image
     from .result import Result, facts_as_metadata
 
     if isinstance(picture, Result):
         if facts:
             raise InputError(f"a result knows how it was made: leave out {', '.join(facts)}")
         return picture.facts, picture.save
-    if not isinstance(picture, Tensor):
-        raise InputError(f"keep takes a result, or a tensor (1, 3, height, width), not a {type(picture).__name__}")
+    picture = pixels_of(picture)
     try:
         metadata = facts_as_metadata({"by": "hand", "version": VERSION, **facts})
     except (TypeError, ValueError) as error:

@@ -396,6 +396,8 @@ def settle(recipe: str | Recipe, options: Mapping[str, Any]) -> tuple[Recipe, Se
     Raises:
         InputError: an unknown recipe or field, a value that breaks a rule, or one that has no effect.
     """
+    if isinstance(recipe, Mapping):
+        raise InputError("recipe is given as plain data: Recipe.from_dict makes a recipe of it")
     if not isinstance(recipe, Recipe):
         recipe = RECIPES[choose("recipe", recipe, RECIPES)]
     own = {one.name for one in fields(Settings)}
@@ -484,7 +486,9 @@ def check_control(recipe: Recipe, settings: Settings, content: Any, styles: int)
     for name in (*MASKS, "own_layers"):
         given = getattr(settings, name)
         if given is not None and len(given) != styles:
-            raise InputError(f"{styles} style images and {len(given)} {name}: give one for each, none for no such")
+            raise InputError(
+                f"{styles} style images and {len(given)} {name}: give a list, one for each, none for no such"
+            )
     if settings.own_layers is None:
         return
     known = dict.fromkeys(recipe.style_layers)

@@ -17,7 +17,7 @@ from .errors import InputError, choose, nearest
 from .loss import CONTENT_REDUCTIONS, GUIDANCE, TV_KINDS, TV_REDUCTIONS
 from .optimizers import OPTIMIZERS, Bounds
 from .palette import COLORS
-from .rules import Choice, Either, Flag, Maybe, Number, Text, Tuple, Weighted, accept, field
+from .rules import Choice, Either, Flag, Maybe, Number, Text, Tuple, Weighted, accept, default_of, field
 from .show import table_html
 from .style import STATISTICS
 
@@ -194,9 +194,14 @@ class Recipe:
         layers = BACKBONES[self.backbone].layers
         for name in (*self.content_layers, *self.style_layers):
             if name not in layers:
-                raise InputError(
-                    f"{name} is not in {self.backbone}; {nearest(name, layers)}Its layers: {' '.join(layers)}"
-                )
+                move = f", or move a recipe there, recipe.on('{self.backbone}')"
+                told = f"{name} is not in {self.backbone}; {nearest(name, layers)}Its layers: {' '.join(layers)}"
+                raise InputError(told + (move if self.layers_of_the_kit else ""))
+
+    @property
+    def layers_of_the_kit(self) -> bool:
+        """Whether its layers may be those that nobody named."""
+        return any(getattr(self, f.name) == default_of(f) for f in fields(self) if f.name.endswith("_layers"))
 
     def __hash__(self) -> int:
         values = vars(self).values()

@@ -74,7 +74,7 @@ class Record:
         return by_kind(self.terms)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Progress:
     """Where a run is.
 
@@ -106,7 +106,7 @@ class Progress:
         return self.finish(self.step.image.clone())
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Result:
     """A picture and how it came about.
 

@@ -80,6 +80,17 @@ def stylize(
 TEXTURE: dict[str, Any] = {"size": 256, "start": "noise", "content_weight": 0.0}
 
 
+def for_texture(recipe: str | Recipe | None) -> dict[str, Any]:
+    """What a texture is painted with where nobody asks for something else.
+
+    Args:
+        recipe: as it was given; a `Recipe` has a size and a start of its own.
+    """
+    if not isinstance(recipe, Recipe):
+        return TEXTURE
+    return TEXTURE | {"size": recipe.size, "start": "noise" if recipe.start == "content" else recipe.start}
+
+
 @takes_options(**TEXTURE)
 def texture(
     style: Any,
@@ -97,10 +108,10 @@ def texture(
         checkpoint: as for `stylize`.
         on_progress: called after each iteration.
         show: as for `stylize`.
-        options: as for `stylize`.
+        options: as for `stylize`; a `Recipe` keeps its own size, and its start, unless that is the content.
     """
     path = checked(checkpoint)
-    plan = prepare(None, (style, *more), **(TEXTURE | options))
+    plan = prepare(None, (style, *more), **(for_texture(options.get("recipe")) | options))
     return carry_out(plan, path, on_progress, partial(shown, show=show))
 
 

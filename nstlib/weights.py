@@ -16,7 +16,7 @@ from urllib.error import URLError
 import torch
 from torch import Tensor
 
-from .architecture import BACKBONES, Weights
+from .architecture import BACKBONES, OF_THE_KIT, Weights
 from .errors import InputError, choose, one_line
 from .files import same_file, try_to_write, whole
 
@@ -156,6 +156,8 @@ def load_weights(name: str, path: str | Path | None = None) -> dict[str, Tensor]
     if found:
         return read_weights(found)
     if not weights.published:
+        if name not in OF_THE_KIT:
+            raise InputError(f"no weights of {name} are known: give their file, weights=, or weights='random'")
         raise InputError(f"the package's own {name}.safetensors is missing: install nstlib again")
     return fetch_weights(name)
 

@@ -133,7 +133,7 @@ def test_a_network_is_one_entry(monkeypatch, tmp_path):
     mine = Architecture("mine", vgg((4, 6), (1, 2)), ("relu2_2",), ("relu1_1",), Weights(0.1, "MIT"), halvings=(2, 3))
     monkeypatch.setitem(BACKBONES, "mine", mine)
     monkeypatch.setenv("NSTLIB_WEIGHTS", str(tmp_path))
-    with pytest.raises(InputError, match=r"the package's own mine\.safetensors is missing"):
+    with pytest.raises(InputError, match=r"no weights of mine are known: give their file, weights="):
         load_weights("mine")
     given = load_backbone("mine", "random")
     save_weights(given.state_dict(), tmp_path / "mine.safetensors", half=False)

@@ -12,6 +12,7 @@ import zlib
 from contextlib import contextmanager
 from io import BytesIO
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -218,7 +219,9 @@ def test_an_array_with_alpha():
         (torch.eye(4).to_sparse(), ["Sparse", "dense"]),
         (torch.zeros(3, 4, 6, device="meta"), ["meta", "dense"]),
         (np.zeros(5), ["(5,)"]),
-        (np.zeros((4, 6, 3), int), ["int64", "uint8"]),
+        (np.full((4, 6, 3), 9), ["int64", "uint8"]),
+        (np.ones((4, 6), int), ["int64", "give bool"]),
+        (np.full((4, 6), 2.0), ["2", "what is white in it, 2 or 255"]),
         (np.full((4, 6), 200.0), ["200", "divide it by 255"]),
         (np.full((4, 6), -1.0), ["-1", "clip"]),
         (np.full((4, 6), np.nan), ["nan", "nan_to_num"]),
@@ -860,3 +863,16 @@ def test_a_picture_in_a_file_needs_little(tmp_path):
 
 def test_a_tensor_of_bytes_is_a_picture_of_bytes():
     assert to_pil(torch.full((3, 5, 5), 100, dtype=torch.uint8)).getpixel((0, 0)) == (100, 100, 100)
+
+
+def test_what_holds_a_picture_counts_as_its_pixels(tmp_path):
+    pixels = torch.rand(1, 3, 6, 8)
+    picture, result = load_image(pixels), SimpleNamespace(image=pixels)
+    for held in (picture, result):
+        assert to_pil(held).tobytes() == to_pil(pixels).tobytes()
+        assert torch.equal(resize(held, (3, 4)), resize(pixels, (3, 4)))
+        assert load_image(save_image(held, tmp_path / "a.png")).pixels.shape == (1, 3, 6, 8)
+        assert torch.equal(load_image(held).pixels, pixels)
+    for odd in ("content/harbour", np.zeros((6, 8, 3)), None):
+        with refused("expected a tensor of pixels", "load_image(…).pixels"):
+            to_pil(odd)

@@ -16,6 +16,7 @@ from nstlib.architecture import BACKBONES, Architecture, Spec
 from nstlib.backbone import Backbone
 from nstlib.errors import InputError
 from nstlib.loss import CONTENT_REDUCTIONS, TV_KINDS, Objective, content_terms, style_terms, tv_term
+from nstlib.plan import settle
 from nstlib.recipe import Recipe
 from nstlib.recipes import DEFAULT_RECIPE, RECIPES, convert
 from nstlib.style import STATISTICS
@@ -316,3 +317,12 @@ def test_guided_sums_add_terms_whose_weight_cannot_follow_the_pixels():
         convert(summed, pixels="255")
     relative = convert(Recipe(statistic="gram-relative", guidance="sum"), pixels="255")
     assert relative.style_weight == Recipe().style_weight
+
+
+def test_another_network_in_a_recipe_says_how_to_move_there():
+    with pytest.raises(
+        InputError, match=r"Its layers: conv1 relu1 .*, or move a recipe there, recipe.on\('squeezenet1_0'\)"
+    ):
+        Recipe("mine", backbone="squeezenet1_0")
+    with pytest.raises(InputError, match="from_dict makes a recipe of it"):
+        settle(Recipe("mine").to_dict(), {})

@@ -13,6 +13,7 @@ from nstlib import optimizers
 from nstlib.backbone import Backbone
 from nstlib.checkpoint import Run
 from nstlib.engine import Engine
+from nstlib.errors import InputError
 from nstlib.machine import PRECISIONS
 from nstlib.optimizers import Stop
 from nstlib.palette import recolor
@@ -271,6 +272,25 @@ def test_texture_and_reconstructions(content, style):
     assert set(back.history[0].terms) == {"content relu1_2"}
     both = torch.stack([back.image.flatten(), picture.flatten()])
     assert torch.corrcoef(both)[0, 1] > 0.9  # it started from noise
+
+
+def test_a_texture_keeps_what_ones_own_recipe_says(style):
+    own = nst.Recipe("own", size=40, start="style", evaluations=1, pyramid=(), content_weight=3.0)
+    made = nst.texture(style, recipe=own, device="cpu")
+    assert made.image.shape == (1, 3, 40, 40) and (made.recipe.start, made.recipe.content_weight) == ("style", 0)
+    assert nst.texture(style, recipe=own.changed(start="content"), device="cpu").recipe.start == "noise"
+    assert nst.texture(style, recipe=own, size=48, start="noise", device="cpu").recipe.size == 48
+
+
+def test_a_start_that_was_an_array_is_to_be_given_anew(content, style):
+    recipe = nst.stylize(content, style, start=content, **{**SMALL, "evaluations": 1}).recipe
+    with pytest.raises(InputError, match="the start was a picture from memory, which no file names: give the start"):
+        nst.stylize(content, style, recipe=recipe)
+
+
+def test_results_are_told_apart(content, style):
+    first, second = (nst.stylize(content, style, **{**SMALL, "evaluations": 1}) for _ in range(2))
+    assert [first, second].index(second) == 1 and len({first, second}) == 2
 
 
 def test_starts(content, style, tmp_path):
