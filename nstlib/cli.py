@@ -39,7 +39,6 @@ if TYPE_CHECKING:
 __all__ = ["main"]
 
 LONG = 600  # letters of a mistake: one that quotes a longer value loses its middle
-MADE_OF = ("name", "source", "note")  # fields of a recipe that are words about it
 NAMES_SHOWN = ("backbone", "statistic")  # fields whose help does not list their choices yet
 ONE_PER_STYLE = {  # what one of `PER_STYLE` is, and its help
     "shares": ("NUMBER", "how much it counts"),
@@ -80,10 +79,11 @@ class FieldCommand(click.Command):
 def field_options() -> list[FieldOption]:
     """One option per field of a recipe and of the settings, without which its value stands."""
     from .plan import Settings
+    from .recipe import WORDS
     from .recipes import DEFAULT_RECIPE, RECIPES
 
     made = [FieldOption(one, base) for base in (RECIPES[DEFAULT_RECIPE], Settings()) for one in fields(base)]
-    return [option for option in made if option.name not in (*MADE_OF, *PER_STYLE, "memory")]
+    return [option for option in made if option.name not in (*WORDS, *PER_STYLE, "memory")]
 
 
 def run_options(command: Callable) -> Callable:

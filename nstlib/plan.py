@@ -31,7 +31,7 @@ from .machine import (
     half_precision,
 )
 from .palette import Colors
-from .recipe import Recipe
+from .recipe import WORDS, Recipe
 from .recipes import DEFAULT_RECIPE, RECIPES
 from .result import FORMAT
 from .rules import Choice, Maybe, Number, Text, Tuple, accept, default_of, field
@@ -239,9 +239,9 @@ class Plan:
         A checkpoint goes on only where it is the same. The number of evaluations is not among it, so that a run can be
         given more.
         """
-        words = ("name", "source", "note", "evaluations")
         fields_ = {name: self.facts[name] for name in ("precision", "seed", "shares", "style_scales", "own_layers")}
-        fields_ |= {name: value for name, value in self.recipe.to_dict().items() if name not in words}
+        without = (*WORDS, "evaluations")
+        fields_ |= {name: value for name, value in self.recipe.to_dict().items() if name not in without}
         pictures = {"content picture": self.content, "start picture": self.start}
         pictures |= {f"style picture {i}": style for i, style in enumerate(self.styles, 1)}
         digests = {name: digest(picture.pixels) for name, picture in pictures.items() if picture is not None}
@@ -630,7 +630,7 @@ def takes_options(**defaults: Any) -> Callable[[Function], Function]:
     Args:
         defaults: those of the function's own, where they differ from the kit's recipe.
     """
-    known = [one for kind in (Settings, Recipe) for one in fields(kind) if one.name not in ("name", "source", "note")]
+    known = [one for kind in (Settings, Recipe) for one in fields(kind) if one.name not in WORDS]
 
     def decorate(function: Function) -> Function:
         own = [p for p in signature(function).parameters.values() if p.kind != Parameter.VAR_KEYWORD]

@@ -24,6 +24,7 @@ from .style import STATISTICS
 __all__ = ["Recipe"]
 
 STARTS = ("content", "noise", "style")
+WORDS = ("name", "source", "note")  # fields that are words about a recipe
 PIXELS = Number(SMALLEST, 32768, whole=True)
 EVALUATIONS = Number(1, 10**6, whole=True)
 WEIGHT = Number(0, 1e12)
@@ -214,7 +215,7 @@ class Recipe:
             base: the other one; None for the defaults, those of the kit.
         """
         base = base or Recipe()
-        names = (one.name for one in fields(self) if one.name not in ("name", "source", "note"))
+        names = (one.name for one in fields(self) if one.name not in WORDS)
         return {name: getattr(self, name) for name in names if getattr(self, name) != getattr(base, name)}
 
     def __repr__(self) -> str:

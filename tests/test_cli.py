@@ -24,6 +24,7 @@ from nstlib.budget import Needs
 from nstlib.forecast import Paces
 from nstlib.machine import choose_precision
 from nstlib.plan import Settings
+from nstlib.recipe import WORDS
 from nstlib.result import read_facts
 from nstlib.terminal import PER_STYLE
 
@@ -368,7 +369,7 @@ def test_doctor_counts_the_memory_that_is_free(call, paces, monkeypatch):
 def test_options_read_the_library():
     """Every field has an option that shows the field's own help and default."""
     shown = " ".join(CliRunner().invoke(cli.nst, ["stylize", "--help"]).output.split())
-    told_otherwise = {"memory", *PER_STYLE, *cli.MADE_OF}
+    told_otherwise = {"memory", *PER_STYLE, *WORDS}
     for record in (nst.RECIPES[nst.DEFAULT_RECIPE], Settings()):
         for one in dataclasses.fields(record):
             if one.name not in told_otherwise:

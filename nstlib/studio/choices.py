@@ -13,7 +13,7 @@ from typing import Any
 from ..errors import InputError
 from ..files import short_name, spoken_name
 from ..plan import Settings
-from ..recipe import Recipe
+from ..recipe import WORDS, Recipe
 from ..recipes import DEFAULT_RECIPE, RECIPES
 from ..rules import rule_of
 from ..terminal import PER_STYLE
@@ -24,7 +24,6 @@ HELD = ("backbone", "start", "size", "evaluations", "color")  # fields of a reci
 MASKS = ("masks", "style_masks")  # settings that have controls of their own, of one value per style
 STROKES, FORMS = "strokes", "forms"  # what a style gives, where it does not give both
 ROOM = 64  # letters of a value beside the name of its option
-WORDS = ("name", "source", "note")  # fields of a recipe that are words about it
 
 
 @dataclass(frozen=True)
