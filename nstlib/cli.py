@@ -453,12 +453,10 @@ def rule_for(name: str) -> Any:
     Raises:
         InputError: there is no such field (names the nearest).
     """
-    from .plan import Settings
-    from .recipe import Recipe
+    from .plan import RULES
     from .rules import Text
 
-    rules = {one.name: one.metadata["rule"] for record in (Settings, Recipe) for one in fields(record)}
-    rules["recipe"] = Text("a name")
+    rules = {**RULES, "recipe": Text("a name")}
     return rules[choose("option", name, rules)]
 
 
@@ -609,6 +607,7 @@ def story_of(facts: Mapping[str, Any]) -> Iterable[tuple[str, str]]:
     Args:
         facts: as `read_facts` reads them.
     """
+    from .plan import RULES
     from .recipe import Recipe
     from .recipes import DEFAULT_RECIPE, RECIPES
     from .result import duration
@@ -629,9 +628,8 @@ def story_of(facts: Mapping[str, Any]) -> Iterable[tuple[str, str]]:
     base = RECIPES.get(recipe.name, RECIPES[DEFAULT_RECIPE])
     named = "" if recipe.name == base.name else f"{recipe.name}, told by what differs from "
     yield "recipe", f"{named}{base.name}" + (f" ({base.source})" if base.source else "")
-    rules = {one.name: one.metadata["rule"] for one in fields(recipe)}
     for name, value in recipe.differences(base).items():
-        yield f"  {name}", f"{rules[name].show(value)}, not {rules[name].show(getattr(base, name))}"
+        yield f"  {name}", f"{RULES[name].show(value)}, not {RULES[name].show(getattr(base, name))}"
     for name in ("seed", "style_scales", "weights"):
         if facts.get(name):
             yield name, str(facts[name])

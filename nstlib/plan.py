@@ -34,7 +34,7 @@ from .palette import Colors
 from .recipe import WORDS, Recipe
 from .recipes import DEFAULT_RECIPE, RECIPES
 from .result import FORMAT
-from .rules import Choice, Maybe, Number, Text, Tuple, accept, default_of, field
+from .rules import Choice, Maybe, Number, Rule, Text, Tuple, accept, default_of, field
 from .style import STATISTICS, guides
 
 __all__ = ["Plan", "Settings", "Stage", "options_of", "prepare"]
@@ -117,6 +117,10 @@ class Settings:
 
     def __post_init__(self) -> None:
         accept(self)
+
+
+FIELDS = {one.name: one for record in (Settings, Recipe) for one in fields(record)}  # all options of a run, by name
+RULES: dict[str, Rule] = {name: one.metadata["rule"] for name, one in FIELDS.items()}
 
 
 @dataclass(frozen=True)
@@ -402,8 +406,8 @@ def settle(recipe: str | Recipe, options: Mapping[str, Any]) -> tuple[Recipe, Se
         recipe = RECIPES[choose("recipe", recipe, RECIPES)]
     own = {one.name for one in fields(Settings)}
     for name in options:
-        if name not in (known := [*own, *(one.name for one in fields(Recipe))]):
-            raise InputError(f"unknown option '{name}': {nearest(name, known)}help(nst.stylize) explains all of them")
+        if name not in FIELDS:
+            raise InputError(f"unknown option '{name}': {nearest(name, FIELDS)}help(nst.stylize) explains all of them")
     changes = {name: value for name, value in options.items() if name not in own}
     settings = Settings(**{name: value for name, value in options.items() if name in own})
     if changes.get("backbone", recipe.backbone) != recipe.backbone:
@@ -630,7 +634,7 @@ def takes_options(**defaults: Any) -> Callable[[Function], Function]:
     Args:
         defaults: those of the function's own, where they differ from the kit's recipe.
     """
-    known = [one for kind in (Settings, Recipe) for one in fields(kind) if one.name not in WORDS]
+    known = [one for name, one in FIELDS.items() if name not in WORDS]
 
     def decorate(function: Function) -> Function:
         own = [p for p in signature(function).parameters.values() if p.kind != Parameter.VAR_KEYWORD]

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
-from .errors import InputError, choose, nearest
+from .errors import InputError, nearest
 
 __all__ = [
     "Choice",
@@ -32,7 +32,6 @@ __all__ = [
     "Weighted",
     "accept",
     "field",
-    "rule_of",
 ]
 
 NONE = "none"  # how a text says None
@@ -355,20 +354,6 @@ def field(default: Any, rule: Rule, help: str, *, only: tuple[str, Any] | None =
 def default_of(one: dataclasses.Field[Any]) -> Any:
     """A field's default value."""
     return one.default_factory() if one.default_factory is not MISSING else one.default
-
-
-def rule_of(record: Any, name: str) -> Rule:
-    """The rule of a field of a dataclass, by name.
-
-    Args:
-        record: the dataclass, or one of its instances.
-        name: of the field.
-
-    Raises:
-        InputError: there is no such field (names the nearest).
-    """
-    known = {one.name: one for one in dataclasses.fields(record)}
-    return known[choose("field", name, known)].metadata["rule"]
 
 
 def accept(record: Any) -> None:

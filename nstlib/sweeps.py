@@ -19,7 +19,7 @@ import threading
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager, suppress
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from importlib.util import find_spec
 from itertools import product
@@ -42,6 +42,7 @@ from .machine import choose_device, free_memory
 from .optimizers import Stop
 from .plan import (
     FREE_SHARE,
+    RULES,
     Plan,
     Settings,
     check_pictures,
@@ -404,8 +405,7 @@ def looked_up(point: Point) -> Point:
 
 def rules() -> dict[str, Rule]:
     """The rule of every field that can be swept, by name."""
-    known = {one.name: one.metadata["rule"] for kind in (Recipe, Settings) for one in fields(kind)}
-    return {"recipe": Choice(RECIPES), **{name: rule for name, rule in known.items() if name not in (*WORDS, *HOW)}}
+    return {"recipe": Choice(RECIPES), **{name: rule for name, rule in RULES.items() if name not in (*WORDS, *HOW)}}
 
 
 def checked_grid(grid: Any, options: Mapping[str, Any]) -> dict[str, list[Any]]:

@@ -12,10 +12,9 @@ from typing import Any
 
 from ..errors import InputError
 from ..files import short_name, spoken_name
-from ..plan import Settings
+from ..plan import RULES, Settings
 from ..recipe import WORDS, Recipe
 from ..recipes import DEFAULT_RECIPE, RECIPES
-from ..rules import rule_of
 from ..terminal import PER_STYLE
 
 __all__ = ["FORMS", "STROKES", "Choices"]
@@ -283,8 +282,7 @@ def flags(name: str, value: Any) -> list[str]:
     """
     if name == "recipe":
         return ["--recipe", value]
-    record = Settings if name in {one.name for one in fields(Settings)} else Recipe
-    rule: Any = rule_of(record, name)
+    rule: Any = RULES[name]
     if name in PER_STYLE:
         return [word for one in value for word in (PER_STYLE[name], rule.rule.items[0].show(one))]
     return [f"--{name.replace('_', '-')}", rule.show(value)]
