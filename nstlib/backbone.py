@@ -21,6 +21,10 @@ from .weights import load_weights
 
 __all__ = ["Backbone", "Fire", "load_backbone", "normalize_activations"]
 
+POOLINGS = ("max", "average")  # as trained, or as in Gatys et al.
+PIXELS_AS = ("imagenet", "255")  # what enters the network: of mean 0 and deviation 1, or in Caffe's range
+PADDINGS = ("zeros", "replicate")  # of the first convolution
+
 
 class Fire(nn.Module):
     """SqueezeNet's module: squeeze to few channels by 1×1, expand by 1×1 and 3×3 side by side, ReLU after each."""
@@ -74,9 +78,9 @@ class Backbone(nn.Module):
         padding_mode: str = "zeros",
     ):
         super().__init__()
-        choose("pooling", pooling, ("max", "average"))
-        choose("pixel convention", pixels, ("imagenet", "255"))
-        choose("padding mode", padding_mode, ("zeros", "replicate"))
+        choose("pooling", pooling, POOLINGS)
+        choose("pixel convention", pixels, PIXELS_AS)
+        choose("padding mode", padding_mode, PADDINGS)
         self.architecture = architecture
         self.pooling, self.pixels, self.padding_mode = pooling, pixels, padding_mode
         modules, channels = [], 3

@@ -12,8 +12,10 @@ from itertools import pairwise
 from typing import Any
 
 from .architecture import BACKBONES
+from .backbone import PADDINGS, PIXELS_AS, POOLINGS
 from .decode import SMALLEST
 from .errors import InputError, choose, nearest
+from .image import SIDES
 from .loss import CONTENT_REDUCTIONS, GUIDANCE, TV_KINDS, TV_REDUCTIONS
 from .optimizers import OPTIMIZERS, Bounds
 from .palette import COLORS
@@ -69,15 +71,13 @@ class Recipe:
     note: str = field("", Text(empty=True), "where this departs from the source, or what to know")
 
     backbone: str = field("pocket", Choice(BACKBONES), "network whose features are compared")
-    pooling: str = field("max", Choice(("max", "average")), "max (as trained) or average (Gatys et al.)")
+    pooling: str = field("max", Choice(POOLINGS), "max (as trained) or average (Gatys et al.)")
     pixels: str = field(
         "imagenet",
-        Choice(("imagenet", "255")),
+        Choice(PIXELS_AS),
         "what enters the network: imagenet (mean 0, deviation 1) or 255 (Caffe's range)",
     )
-    padding_mode: str = field(
-        "zeros", Choice(("zeros", "replicate")), "padding of the first convolution: zeros or replicate"
-    )
+    padding_mode: str = field("zeros", Choice(PADDINGS), "padding of the first convolution: zeros or replicate")
     normalized: bool = field(
         False, Flag(), "scale the network so that every channel's mean activation is 1 (Gatys et al.)"
     )
@@ -122,7 +122,7 @@ class Recipe:
     )
 
     size: int = field(512, PIXELS, "size of the result in pixels (see side)")
-    side: str = field("long", Choice(("long", "short", "height")), "the side that size means: long, short or height")
+    side: str = field("long", Choice(SIDES), "the side that size means: long, short or height")
     style_size: int | None = field(None, Maybe(PIXELS), "size of the style image; the result's size if none")
     pyramid: tuple[tuple[int, int], ...] | None = field(
         None,
