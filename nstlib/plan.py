@@ -337,10 +337,11 @@ class Plan:
     def options(self, stage: Stage) -> dict[str, Any]:
         """The recipe's fields that its optimiser takes."""
         r = self.recipe
+        only = ("optimizer", r.optimizer)
+        own = {one.name: getattr(r, one.name) for one in fields(r) if one.metadata["only"] == only}
         if r.optimizer == "lbfgs":
-            own = {"smoothness": r.smoothness, "bounds": r.bounds}
-            return {"history": self.budget.history, "noise": NOISE[stage.precision], **own}
-        return {name: getattr(r, name) for name in ("rate", "schedule", "betas", "epsilon", "average", "bounds")}
+            own |= {"history": self.budget.history, "noise": NOISE[stage.precision]}
+        return {**own, "bounds": r.bounds}
 
 
 @torch.inference_mode(False)  # nothing that is made in it can be optimised
