@@ -20,7 +20,7 @@ from .decode import SMALLEST
 from .engine import FeaturesInBands
 from .errors import InputError, choose, nearest
 from .image import Picture, fit, length, resize, shape_of, stretched
-from .inputs import MASKS, alone, load_pictures, named
+from .inputs import MASKS, Pictures, alone, load_pictures, named
 from .loss import Features, Objective, Term, content_terms, divide_shares, style_terms, tv_term
 from .machine import (
     PRECISIONS,
@@ -197,7 +197,7 @@ class Plan:
     @property
     def pictures(self) -> list[Picture]:
         """All that take part."""
-        return [picture for picture in (self.content, *self.styles, self.start) if picture is not None]
+        return Pictures(self.content, self.styles, self.start, self.names, self.masks).all
 
     @cached_property
     def notes(self) -> tuple[str, ...]:
@@ -373,7 +373,16 @@ def prepare(
         normalize_activations(backbone, [picture.pixels for picture in pictures.all])
     stages = divide_run(recipe, precision, half, pictures.content, smallest)
     budget = divide_memory(backbone, recipe, settings, stages[-1], pictures.styles, device)
-    plan = Plan(recipe, settings, device, precision, backbone.to(device), *pictures, tuple(stages), budget)
+    plan = Plan(
+        recipe=recipe,
+        settings=settings,
+        device=device,
+        precision=precision,
+        backbone=backbone.to(device),
+        stages=tuple(stages),
+        budget=budget,
+        **pictures._asdict(),
+    )
     plan.check_masks()
     return plan
 
