@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from .about import REPOSITORY, VERSION
 from .errors import InputError, choose, in_words, one_line
-from .files import whole
+from .files import write_whole
 from .lesson import LESSONS, STUDIO, Lesson
 
 if TYPE_CHECKING:
@@ -178,19 +178,13 @@ def stamp(
         texts[page] = BADGES.sub(lambda found: badge(found[1], repository, tag), text)
     changed = [path for path, text in texts.items() if is_other(path, text)]
     for path in changed:
-        rewrite(path, texts[path])
+        write_whole(path, texts[path].encode())
     return [f"student/{path.name}" if path.parent == edition else path.name for path in changed]
 
 
 def is_other(path: Path, text: str) -> bool:
     """Whether a file is not there, or holds something else."""
     return not path.is_file() or text != path.read_text(encoding="utf-8")
-
-
-def rewrite(path: Path, text: str) -> None:
-    """Write a file, whole or not at all."""
-    with whole(path) as file:
-        file.write(text.encode())
 
 
 def mark(notebook: NotebookNode) -> None:
@@ -260,8 +254,7 @@ def build_student(
         refuse_worked((target / name for name in differ if name in there), ", or add --force to build anew")
     for name in differ:
         if name in wanted:
-            target.mkdir(exist_ok=True)
-            rewrite(target / name, wanted[name])
+            write_whole(target / name, wanted[name].encode())
         else:
             (target / name).unlink()
     return differ

@@ -7,7 +7,7 @@ import os
 import re
 import secrets
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from itertools import count
 from pathlib import Path, PurePath
@@ -15,7 +15,20 @@ from typing import Any, BinaryIO
 
 from .errors import InputError
 
-__all__ = ["encoded", "names_for", "read_toml", "same_file", "short_name", "spoken_name", "try_to_write", "whole"]
+__all__ = [
+    "check_replaceable",
+    "claim",
+    "encoded",
+    "free",
+    "names_for",
+    "read_toml",
+    "same_file",
+    "short_name",
+    "spoken_name",
+    "try_to_write",
+    "whole",
+    "write_whole",
+]
 
 
 def names_for(path: str | os.PathLike[str]) -> Iterator[Path]:
@@ -27,6 +40,32 @@ def names_for(path: str | os.PathLike[str]) -> Iterator[Path]:
     path = Path(path)
     yield path
     yield from (path.with_name(f"{path.stem}-{number}{path.suffix}") for number in count(2))
+
+
+def free(path: str | os.PathLike[str]) -> Path:
+    """The first of a file's names at which there is nothing yet; somebody else may take it at any moment.
+
+    Args:
+        path: of the file.
+    """
+    return next(name for name in names_for(path) if not name.exists())
+
+
+def claim(path: str | os.PathLike[str]) -> Path:
+    """The first of a file's names that nobody has, taken by an empty file: another process may write there too.
+
+    Args:
+        path: of the file.
+
+    Raises:
+        OSError: nothing can be written there; `filename` is the name that was tried.
+    """
+    names = names_for(path)
+    while True:
+        name = next(names)
+        with suppress(FileExistsError):
+            name.touch(exist_ok=False)  # whoever makes the file has the name
+            return name
 
 
 def short_name(source: str | os.PathLike[str]) -> str:
@@ -96,6 +135,27 @@ def try_to_write(path: str | os.PathLike[str]) -> None:
         trial.unlink(missing_ok=True)
 
 
+def check_replaceable(path: Path, is_ours: Callable[[Path], bool], *, force: bool) -> None:
+    """Refuse, before any work, a file that cannot be written, or that would cost the person one.
+
+    Args:
+        path: of the file.
+        is_ours: says of a file whether nst made it, so that it may be written over.
+        force: whether any file may be.
+
+    Raises:
+        InputError: says why, and what to do.
+    """
+    try:
+        try_to_write(path)
+    except OSError as error:
+        raise InputError(f"'{path}' cannot be written ({error.strerror}): name a file in another folder") from None
+    if path.exists() and not force and not is_ours(path):
+        raise InputError(
+            f"'{path}' exists, and nst did not make it: name another file, or add --force to write over it"
+        )
+
+
 def named(path: str | os.PathLike[str]) -> Path:
     """The path of what a name leads to, links followed.
 
@@ -129,6 +189,21 @@ def whole(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
         os.replace(partial, path)
     finally:
         partial.unlink(missing_ok=True)
+
+
+def write_whole(path: str | os.PathLike[str], data: bytes) -> None:
+    """Write a file, whole or not at all, and make its folder.
+
+    Args:
+        path: of the file.
+        data: what is to stand in it.
+
+    Raises:
+        OSError: it cannot be written; whatever stood at `path` still does.
+    """
+    Path(path).parent.mkdir(parents=True, exist_ok=True)
+    with whole(path) as file:
+        file.write(data)
 
 
 def read_toml(path: Path) -> dict[str, Any]:

@@ -19,7 +19,7 @@ from typing import Any
 import torch
 
 from .budget import Needs
-from .files import whole
+from .files import write_whole
 from .image import shape_of
 from .plan import Plan, prepare
 from .result import Record
@@ -126,9 +126,7 @@ class Paces:
             del paces[next(iter(paces))]
         if self.file:
             with suppress(OSError):
-                self.file.parent.mkdir(parents=True, exist_ok=True)
-                with whole(self.file) as file:
-                    file.write(json.dumps(self.seen, indent=1).encode())
+                write_whole(self.file, json.dumps(self.seen, indent=1).encode())
 
     def seconds(self, plan: Plan) -> Span | None:
         """How long a plan will take, at least and at most; None if nothing like it was measured.

@@ -24,7 +24,7 @@ from urllib.parse import quote, urlsplit, urlunsplit
 from .about import REPOSITORY
 from .decode import SUFFIXES, decode
 from .errors import InputError, choose, one_line
-from .files import read_toml, whole
+from .files import read_toml, write_whole
 
 __all__ = ["DATA", "FORMATS", "PHOTOS", "asset", "assets", "fetch", "file_of", "read_picture", "shown"]
 
@@ -115,9 +115,7 @@ def painting(name: str, file: str) -> Path:
         here = [local for local in assets() if not local.startswith("painting/")][:4]
         raise InputError(f"{name} must be downloaded once, but {error}. Or use one of {', '.join(here)}") from error
     try:
-        cache.mkdir(parents=True, exist_ok=True)
-        with whole(path) as target:
-            target.write(data)
+        write_whole(path, data)
     except OSError as error:
         raise InputError(f"{name} could not be kept in '{cache}' ({one_line(error)}): make room there") from error
     return path

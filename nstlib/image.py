@@ -27,7 +27,7 @@ from torch.nn import functional as F
 from .colour import GREY, flatten
 from .decode import MAX_PIXELS, decode, upright
 from .errors import InputError, choose, one_line
-from .files import encoded, same_file, whole
+from .files import encoded, same_file, write_whole
 from .gallery import FORMATS, file_of, read_picture, shown
 from .show import picture_html
 
@@ -260,9 +260,7 @@ def save_image(
     path = check_writable(path)
     kind = FORMATS[path.suffix.lower()]
     try:
-        data = encode_image(tensor, kind, metadata, quality)
-        with whole(path) as file:
-            file.write(data)
+        write_whole(path, encode_image(tensor, kind, metadata, quality))
     except InputError:
         raise
     except (OSError, ValueError) as error:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from .about import REPOSITORY, VERSION
 from .errors import InputError, choose, one_line
-from .files import whole
+from .files import write_whole
 from .interrupts import loading
 from .threads import wait_briefly
 
@@ -146,9 +146,7 @@ def write_file(place: Path, content: bytes) -> None:
         InputError: it cannot be written there.
     """
     try:
-        place.parent.mkdir(parents=True, exist_ok=True)
-        with whole(place) as file:
-            file.write(content)
+        write_whole(place, content)
     except OSError as error:
         reason = error.strerror or error
         raise InputError(f"cannot write the lessons to '{place.parent}' ({reason}): give another folder") from None

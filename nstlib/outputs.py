@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from .about import VERSION
 from .errors import InputError, one_line
-from .files import names_for, short_name
+from .files import check_replaceable, claim, free, short_name
 from .terminal import say_wrong
 
 if TYPE_CHECKING:
@@ -38,20 +38,12 @@ def check_output(output: str, inputs: Iterable[str], force: bool) -> None:
     Raises:
         InputError: says why, and what to do.
     """
-    from .files import try_to_write
     from .image import check_apart, check_writable
     from .result import was_made_here
 
     path = check_writable(output)
     check_apart(output, inputs, "the result")
-    try:
-        try_to_write(path)
-    except OSError as error:
-        raise InputError(f"'{output}' cannot be written ({error.strerror}): name a file in another folder") from None
-    if path.exists() and not force and not was_made_here(path):
-        raise InputError(
-            f"'{output}' exists, and nst did not make it: name another file, or add --force to write over it"
-        )
+    check_replaceable(path, was_made_here, force=force)
 
 
 def check_format(output: str, size: tuple[int, int]) -> None:
@@ -84,9 +76,8 @@ def save_anywhere(save: Callable[[str | Path], Path], output: str) -> str | Path
     except InputError as error:
         say_wrong(str(error))
         for folder in (Path.cwd(), Path.home(), Path(tempfile.gettempdir())):
-            place = next(p for p in names_for(folder / "nst.png") if not p.exists())
             try:
-                return save(place)
+                return save(free(folder / "nst.png"))
             except InputError:
                 continue
         raise
@@ -128,15 +119,11 @@ def keep(picture: Result | Picture | Tensor, folder: str | os.PathLike[str] = ".
     known, save = how_to_save(picture, facts)
     names = [known.get("content"), *(known.get("styles") or ())]
     stem = "-".join(short_name(name) for name in names if name) or "painted"
-    for path in names_for(Path(folder) / f"{stem}.png"):
-        try:
-            path.touch(exist_ok=False)  # takes the name, so that nothing else can
-            break
-        except FileExistsError:
-            continue
-        except OSError as error:
-            reason = error.strerror or error
-            raise InputError(f"'{path}' cannot be written ({reason}): name another folder, keep(result, …)") from None
+    try:
+        path = claim(Path(folder) / f"{stem}.png")
+    except OSError as error:
+        why = f"'{error.filename}' cannot be written ({error.strerror})"
+        raise InputError(f"{why}: name another folder, keep(result, …)") from None
     try:
         save(path)
     except InputError:

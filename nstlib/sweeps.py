@@ -30,7 +30,7 @@ import torch
 
 from . import architecture, plot, style
 from .errors import InputError, choose, one_line
-from .files import encoded, short_name, try_to_write, whole
+from .files import encoded, short_name, try_to_write, write_whole
 from .forecast import Paces, foresee
 from .frames import Way, checked_frames, read_way
 from .gallery import is_address, read_picture
@@ -685,9 +685,7 @@ def keep(path: Path, data: bytes) -> None:
         InputError: it cannot be written.
     """
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with whole(path) as file:
-            file.write(data)
+        write_whole(path, data)
     except OSError as error:
         why = error.strerror or one_line(error)
         raise InputError(

@@ -16,7 +16,7 @@ from urllib.request import DataHandler, Request
 
 from .decode import SMALLEST, SUFFIXES, decode
 from .errors import InputError, one_line
-from .files import names_for, short_name, whole
+from .files import free, short_name, write_whole
 from .gallery import assets, is_address, read_picture
 
 __all__ = ["REGIONS", "addresses", "keep_upload", "own_pictures", "pasted", "uploads"]
@@ -121,11 +121,9 @@ def keep_upload(name: str, data: bytes, folder: Path = FOLDER) -> str:
     stem = short_name(plain.name)
     same = (path for path in own_files(folder) if path.stem.startswith(stem) and path.read_bytes() == data)
     if (path := next(same, None)) is None:
-        path = next(free for free in names_for(folder / f"{stem}{suffix}") if not free.exists())
+        path = free(folder / f"{stem}{suffix}")
         try:
-            folder.mkdir(parents=True, exist_ok=True)
-            with whole(path) as file:
-                file.write(data)
+            write_whole(path, data)
         except OSError as error:
             reason = error.strerror or one_line(error)
             raise InputError(f"'{path}' cannot be kept in {Path.cwd()} ({reason}): make room there") from None

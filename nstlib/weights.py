@@ -18,7 +18,7 @@ from torch import Tensor
 
 from .architecture import BACKBONES, OF_THE_KIT, Weights
 from .errors import InputError, choose, one_line
-from .files import same_file, try_to_write, whole
+from .files import check_replaceable, same_file, write_whole
 
 try:
     from safetensors.torch import load, save
@@ -207,8 +207,7 @@ def save_weights(state: Mapping[str, Tensor], path: str | Path, *, half: bool = 
         raise InputError("writing weights needs safetensors, which is not installed: pip install safetensors")
     tensors = {k: (v.half() if half else v).cpu().contiguous() for k, v in state.items()}
     try:
-        with whole(path) as file:
-            file.write(save(tensors, metadata=facts))  # save_file makes a file that only its owner can read
+        write_whole(path, save(tensors, metadata=facts))  # save_file makes a file that only its owner can read
     except OSError as error:
         raise InputError(
             f"'{path}' cannot be written ({error.strerror or error}): make room, or name another folder"
@@ -230,12 +229,7 @@ def check_export(path: str | Path, name: str, *, force: bool = False) -> Path:
     path = export_path(path)
     if (source := find_weights(name)) and same_file(path, source):
         raise InputError(f"'{path}' is where the weights of {name} are read from: name another file, with -o")
-    try:
-        try_to_write(path)
-    except OSError as error:
-        raise InputError(f"'{path}' cannot be written ({error.strerror}): name a file in another folder") from None
-    if path.exists() and not force and not is_export(path):
-        raise InputError(f"'{path}' exists, and nst did not make it: name another file, or add --force")
+    check_replaceable(path, is_export, force=force)
     return path
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from nstlib import files
 from nstlib.errors import InputError
-from nstlib.files import names_for, read_toml, whole
+from nstlib.files import check_replaceable, claim, free, names_for, read_toml, whole, write_whole
 
 
 def test_what_is_written_takes_the_place_of_what_was(tmp_path):
@@ -59,3 +59,30 @@ def test_python_310_without_tomli(tmp_path, monkeypatch):
 def test_the_names_of_a_file_that_writes_over_no_other():
     names = islice(names_for("a/my cat.tar.png"), 3)
     assert list(names) == [Path("a/my cat.tar.png"), Path("a/my cat.tar-2.png"), Path("a/my cat.tar-3.png")]
+
+
+def test_a_file_takes_the_first_name_that_nobody_has(tmp_path):
+    (tmp_path / "cat.png").write_text("somebody's")
+    assert free(tmp_path / "cat.png") == tmp_path / "cat-2.png" and not free(tmp_path / "cat.png").exists()
+    assert [claim(tmp_path / "cat.png").name for _ in range(2)] == ["cat-2.png", "cat-3.png"]
+    assert (tmp_path / "cat.png").read_text() == "somebody's"
+    with pytest.raises(OSError, match=r"missing/cat\.png"):
+        claim(tmp_path / "missing" / "cat.png")
+
+
+def test_a_file_is_written_with_its_folder(tmp_path):
+    for data in (b"old", b"new"):
+        write_whole(tmp_path / "a" / "b" / "c.txt", data)
+    assert (tmp_path / "a" / "b" / "c.txt").read_bytes() == b"new"
+
+
+def test_only_a_file_of_ones_own_is_written_over(tmp_path):
+    path = tmp_path / "a.png"
+    check_replaceable(path, lambda path: False, force=False)
+    path.touch()
+    check_replaceable(path, lambda path: True, force=False)
+    check_replaceable(path, lambda path: False, force=True)
+    with pytest.raises(InputError, match=r"exists, and nst did not make it.*--force"):
+        check_replaceable(path, lambda path: False, force=False)
+    with pytest.raises(InputError, match=r"cannot be written.*another folder"):
+        check_replaceable(tmp_path / "missing" / "a.png", lambda path: True, force=True)

@@ -232,15 +232,15 @@ def test_a_picture_that_cannot_be_saved_where_it_was_to_be_is_saved_elsewhere(tm
 
     from nstlib import cli, image
 
-    whole = image.whole
+    write = image.write_whole
 
-    def full(path):
+    def full(path, data):
         if path.name == "out.png":
             raise OSError("the disk is full")
-        return whole(path)
+        return write(path, data)
 
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(image, "whole", full)
+    monkeypatch.setattr(image, "write_whole", full)
     done = CliRunner().invoke(cli.nst, ["onepass", CONTENT, STYLE, "-o", "out.png", "--size", "64"])
     assert isinstance(done.exception, cli.Trouble | SystemExit) and done.exit_code == 1
     assert nst.load_image("nst.png").pixels.shape[3] == 64

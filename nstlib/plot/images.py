@@ -16,7 +16,7 @@ from PIL import Image
 from torch import Tensor
 
 from ..errors import InputError
-from ..files import whole
+from ..files import write_whole
 from ..image import Picture, load_image, to_pil
 from .figures import finish, listed, need, new
 
@@ -171,8 +171,7 @@ def animate(
         width = max(32, int(0.85 * width))
     found = f"{len(pages)} frames take {len(data):,} bytes at {width} pixels"
     need(len(data) <= limit, f"{found}: give fewer, or a higher limit")
-    with whole(path) as file:
-        file.write(data)
+    write_whole(path, data)
     return path
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import InputError
-from ..files import names_for, spoken_name
+from ..files import claim, free, spoken_name
 from ..gallery import FORMATS
 from ..result import Result, read_facts
 from .choices import Choices
@@ -166,15 +166,6 @@ def made(folder: Path) -> None:
         raise InputError(f"the folder '{folder}' cannot be made ({error.strerror}): {advice}") from None
 
 
-def free(path: Path) -> Path:
-    """The first of a file's names at which there is nothing yet; somebody else may take it at any moment.
-
-    Args:
-        path: of the file.
-    """
-    return next(name for name in names_for(path) if not name.exists())
-
-
 def save_anew(result: Result, path: Path) -> Path:
     """Write a picture under the first of its names that nobody has: another studio may paint into the same folder.
 
@@ -188,14 +179,10 @@ def save_anew(result: Result, path: Path) -> Path:
     Raises:
         InputError: it cannot be written there.
     """
-    for name in names_for(path):
-        try:
-            name.touch(exist_ok=False)  # whoever makes the file has the name
-            break
-        except FileExistsError:
-            continue
-        except OSError as error:
-            raise InputError(f"'{name}' cannot be written ({error.strerror}): make room there") from None
+    try:
+        name = claim(path)
+    except OSError as error:
+        raise InputError(f"'{error.filename}' cannot be written ({error.strerror}): make room there") from None
     try:
         return result.save(name)
     except BaseException:
