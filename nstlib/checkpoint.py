@@ -14,7 +14,7 @@ from .errors import InputError
 from .files import try_to_write, whole
 from .interrupts import uninterrupted
 from .optimizers import STEP, Step, Stop
-from .plan import Plan
+from .plan import Plan, plain
 from .recipe import Recipe
 from .result import Record, evaluations_of
 from .rules import Number, brief
@@ -243,10 +243,3 @@ def difference(theirs: Mapping[str, Any], ours: Mapping[str, Any]) -> str:
         if ours["digests"].get(name) != theirs["digests"].get(name):
             return f"another {name}"
     return ""
-
-
-def plain(value: Any) -> Any:
-    """Lists for tuples, so that what was written compares with what is."""
-    if isinstance(value, Mapping):
-        return {name: plain(one) for name, one in value.items()}
-    return [plain(one) for one in value] if isinstance(value, list | tuple) else value

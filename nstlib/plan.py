@@ -231,7 +231,7 @@ class Plan:
             "content": self.names[0],
             "styles": list(self.names[1:]),
             "shares": self.shares,
-            **{name: listed(getattr(self.settings, name)) for name in ("style_scales", *MASKS, "own_layers")},
+            **{name: plain(getattr(self.settings, name)) for name in ("style_scales", *MASKS, "own_layers")},
             "weights": self.settings.weights,
             "recipe": self.recipe.to_dict(),
         }
@@ -623,9 +623,11 @@ def divide_run(recipe: Recipe, precision: str, half: str | None, content: Pictur
     return [*(Stage(size, n, first) for size, n in coarse), *rough_part, *last]
 
 
-def listed(values: Any) -> Any:
-    """Lists for tuples, as JSON has them."""
-    return [listed(value) for value in values] if isinstance(values, tuple) else values
+def plain(value: Any) -> Any:
+    """Lists for tuples, as JSON has them, so that what was written compares with what is."""
+    if isinstance(value, Mapping):
+        return {name: plain(one) for name, one in value.items()}
+    return [plain(one) for one in value] if isinstance(value, list | tuple) else value
 
 
 def digest(*tensors: Tensor) -> str:
