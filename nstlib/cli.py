@@ -429,7 +429,9 @@ def inputs_of(given: Mapping[str, Any], *pictures: str | None) -> list[str]:
         given: its options, as values.
         *pictures: content and styles.
     """
-    masks = (*(given.get("masks") or ()), *(given.get("style_masks") or ()))
+    from .regions import MASKS
+
+    masks = [mask for name in MASKS for mask in given.get(name) or ()]
     return [name for name in (*pictures, given.get("start"), given.get("weights"), *masks) if name]
 
 
@@ -493,6 +495,7 @@ def beside(facts: Mapping[str, Any], path: str) -> dict[str, Any]:
         facts: as `read_facts` reads them.
         path: of the picture.
     """
+    from .regions import MASKS
 
     def found(name: Any) -> Any:
         if isinstance(name, list):
@@ -503,7 +506,7 @@ def beside(facts: Mapping[str, Any], path: str) -> dict[str, Any]:
 
     recipe = facts.get("recipe") or {}
     start = {"start": found(recipe["start"])} if "start" in recipe else {}
-    told = {name: found(facts.get(name)) for name in ("content", "styles", "masks", "style_masks", "weights")}
+    told = {name: found(facts.get(name)) for name in ("content", "styles", *MASKS, "weights")}
     return {**facts, **told, "recipe": {**recipe, **start}}
 
 
@@ -610,6 +613,7 @@ def story_of(facts: Mapping[str, Any]) -> Iterable[tuple[str, str]]:
     from .plan import RULES
     from .recipe import Recipe
     from .recipes import DEFAULT_RECIPE, RECIPES
+    from .regions import MASKS
     from .result import duration
 
     if "recipe" not in facts:
@@ -620,7 +624,7 @@ def story_of(facts: Mapping[str, Any]) -> Iterable[tuple[str, str]]:
     for number, style in enumerate(facts.get("styles") or ()):
         share = f", {shares[number]:.0%} of the style" if len(shares) > 1 else ""
         yield "style", f"{style or 'a picture from memory'}{share}"
-        for name in ("masks", "style_masks", "own_layers"):
+        for name in (*MASKS, "own_layers"):
             if facts.get(name) and facts[name][number] is not None:
                 value = facts[name][number]
                 yield f"  {PER_STYLE[name].strip('-')}", value if isinstance(value, str) else ",".join(value)

@@ -15,13 +15,12 @@ from .errors import InputError
 from .image import Picture, least_size, length, load_image, resize, shape_of
 from .palette import luminance
 from .recipe import STARTS, Recipe
-from .regions import Region, is_region
+from .regions import MASKS, Region, is_region
 from .style import MOSTLY, STATISTICS
 
 __all__ = ["ALPHA", "REST", "alone", "is_file", "load_masks", "load_pictures", "surroundings_filled"]
 
 FROM_MEMORY = "(a picture from memory)"  # how a recipe or a setting calls a picture that has no path
-MASKS = ("masks", "style_masks")  # settings that name pictures
 ALPHA, REST = "alpha", "rest"  # masks that need no picture: what is opaque, and what the other masks leave
 
 

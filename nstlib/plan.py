@@ -20,7 +20,7 @@ from .decode import SMALLEST
 from .engine import FeaturesInBands
 from .errors import InputError, choose, nearest
 from .image import Picture, fit, length, resize, shape_of, stretched
-from .inputs import MASKS, Pictures, alone, load_pictures, named
+from .inputs import Pictures, alone, load_pictures, named
 from .loss import Features, Objective, Term, content_terms, divide_shares, style_terms, tv_term
 from .machine import (
     PRECISIONS,
@@ -33,6 +33,7 @@ from .machine import (
 from .palette import Colors
 from .recipe import WORDS, Recipe
 from .recipes import DEFAULT_RECIPE, RECIPES
+from .regions import MASKS
 from .result import FORMAT
 from .rules import Choice, Maybe, Number, Rule, Text, Tuple, accept, default_of, field
 from .style import STATISTICS, guides
@@ -43,6 +44,9 @@ ROUGH = 0.6  # of a mixed run's evaluations at full size, before float32 takes o
 NOISE = {"float32": 0.0, "bfloat16": 1e-2, "float16": 1e-3}  # relative error of a loss, see `lbfgs`
 FREE_SHARE = 0.9  # of what is free, what a run may take
 MASK = Maybe(Text("a path, a region, alpha or rest"))
+MASK_PER_STYLE = Maybe(
+    Tuple("one mask per style picture: a picture, a region, alpha, rest or None", (MASK,), sign="\n")
+)
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -93,14 +97,14 @@ class Settings:
     )
     masks: tuple[str | None, ...] | None = field(
         None,
-        Maybe(Tuple("one mask per style picture: a picture, a region, alpha, rest or None", (MASK,), sign="\n")),
+        MASK_PER_STYLE,
         "where in the content each style paints: a picture (white is here), a region (ellipse 20 10 80 90 soft 5: "
         "left, top, right, bottom in percent), alpha (where the content is opaque), rest (where the others do not) or "
         "none (everywhere)",
     )
     style_masks: tuple[str | None, ...] | None = field(
         None,
-        Maybe(Tuple("one mask per style picture: a picture, a region, alpha, rest or None", (MASK,), sign="\n")),
+        MASK_PER_STYLE,
         "what of each style picture is style, likewise; none for what is opaque",
     )
     own_layers: tuple[tuple[str, ...] | None, ...] | None = field(

@@ -17,6 +17,7 @@ from .errors import InputError, one_line
 __all__ = ["SHAPES", "Region", "is_region"]
 
 SHAPES = ("ellipse", "rectangle")
+MASKS = ("masks", "style_masks")  # options of a run that take a region, or a picture in its place, for each style
 EXAMPLE = "rectangle 0 0 100 45 soft 5"
 
 

@@ -17,6 +17,7 @@ from .image import check_apart, check_writable, encode_image, read_metadata, sav
 from .loss import by_kind
 from .optimizers import Step, Stop
 from .recipe import Recipe
+from .regions import MASKS
 from .rules import Maybe, Number, Text, Tuple, judged
 from .show import picture_html
 
@@ -36,7 +37,7 @@ FORMAT = 1  # of the facts in a picture's metadata
 NAMES, NUMBERS = Maybe(Tuple("texts", (Maybe(Text()),))), Maybe(Tuple("numbers", (Number(0),)))
 FACTS = {  # what stands in a picture's metadata beside its recipe; some of it only in newer ones
     **dict.fromkeys(("content", "weights", "device", "precision", "version", "torch", "stopped"), Maybe(Text())),
-    **dict.fromkeys(("styles", "masks", "style_masks"), NAMES),
+    **dict.fromkeys(("styles", *MASKS), NAMES),
     **dict.fromkeys(("shares", "style_scales"), NUMBERS),
     **dict.fromkeys(("seconds", "loss"), Maybe(Number())),
     **dict.fromkeys(("seed", "evaluations"), Maybe(Number(0, whole=True))),
@@ -166,7 +167,7 @@ class Result:
             InputError: it cannot be written there, or would take the place of a file that it was made of.
         """
         facts, recipe = self.facts, self.facts.get("recipe", {})
-        listed = (name for field in ("styles", "masks", "style_masks") for name in facts.get(field) or ())
+        listed = (name for field in ("styles", *MASKS) for name in facts.get(field) or ())
         made_of = (facts.get("content"), *listed, recipe.get("start"), facts.get("weights"))
         check_apart(check_writable(path), [name for name in made_of if name], "the result")
         return save_image(self.image, path, self.metadata)

@@ -35,7 +35,7 @@ from .forecast import Paces, foresee
 from .frames import Way, checked_frames, read_way
 from .gallery import is_address, read_picture
 from .image import Picture, load_image, to_pil
-from .inputs import MASKS, alone, is_file, is_name
+from .inputs import alone, is_file, is_name
 from .interrupts import Stopped
 from .live import counting
 from .machine import choose_device, free_memory
@@ -54,6 +54,7 @@ from .plan import (
 from .pool import Outcome, cluster, cores, elsewhere, here, in_turn
 from .recipe import STARTS, WORDS, Recipe
 from .recipes import DEFAULT_RECIPE, RECIPES
+from .regions import MASKS
 from .result import Record, read_facts
 from .rules import Choice, Number, Rule, brief, judged
 from .show import picture_html

@@ -15,12 +15,12 @@ from ..files import short_name, spoken_name
 from ..plan import RULES, Settings
 from ..recipe import WORDS, Recipe
 from ..recipes import DEFAULT_RECIPE, RECIPES
+from ..regions import MASKS
 from ..terminal import PER_STYLE
 
 __all__ = ["FORMS", "STROKES", "Choices"]
 
 HELD = ("backbone", "start", "size", "evaluations", "color")  # fields of a recipe that have a control of their own
-MASKS = ("masks", "style_masks")  # settings that have controls of their own, of one value per style
 STROKES, FORMS = "strokes", "forms"  # what a style gives, where it does not give both
 ROOM = 64  # letters of a value beside the name of its option
 
