@@ -1,7 +1,7 @@
-"""The package → its version and its address, from its metadata or, in a plain checkout, from pyproject.toml.
+"""The package → its version and its address, and the folders that come with it or that it keeps.
 
-The two facts stand in pyproject.toml alone. An installed package carries them as metadata; one that was only unpacked
-and put on `sys.path` has the file beside it.
+Version and address stand in pyproject.toml alone. An installed package carries them as metadata; one that was only
+unpacked and put on `sys.path` has the file beside it.
 """
 
 from __future__ import annotations
@@ -12,9 +12,10 @@ from pathlib import Path
 
 from .files import read_toml
 
-__all__ = ["REPOSITORY", "VERSION"]
+__all__ = ["HOUSE", "REPOSITORY", "VERSION", "cache", "shipped"]
 
-PYPROJECT = Path(__file__).parents[1] / "pyproject.toml"
+HOUSE = Path(__file__).parent
+PYPROJECT = HOUSE.parent / "pyproject.toml"
 
 
 def find() -> tuple[str, str]:
@@ -29,6 +30,24 @@ def find() -> tuple[str, str]:
         return "0+unknown", ""
     urls = dict(entry.split(", ", 1) for entry in facts.get_all("Project-URL", []))
     return facts["Version"], urls.get("Repository", "")
+
+
+def shipped(name: str) -> Path:
+    """A folder that comes with the kit: in an installed package it lies inside it, in a checkout beside it.
+
+    Args:
+        name: of the folder.
+    """
+    return HOUSE / name if (HOUSE / name).is_dir() else HOUSE.parent / name
+
+
+def cache() -> Path | None:
+    """The folder for what can be had anew, there or not; None without platformdirs, which knows where it is."""
+    try:
+        from platformdirs import user_cache_dir
+    except ImportError:
+        return None
+    return Path(user_cache_dir("nstlib"))
 
 
 VERSION, REPOSITORY = find()

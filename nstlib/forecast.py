@@ -18,6 +18,7 @@ from typing import Any
 
 import torch
 
+from .about import cache
 from .budget import Needs
 from .files import write_whole
 from .image import shape_of
@@ -236,8 +237,5 @@ def measure(plan: Plan, paces: Paces, stop: Event | None = None) -> None:
 
 def learned() -> Paces:
     """What this machine was seen to do before, too, if it can be remembered."""
-    try:
-        from platformdirs import user_cache_dir
-    except ImportError:
-        return Paces()
-    return Paces(Path(user_cache_dir("nstlib")) / "paces.json")
+    kept = cache()
+    return Paces(kept and kept / "paces.json")

@@ -21,7 +21,7 @@ from typing import Any
 from urllib.error import HTTPError, URLError
 from urllib.parse import quote, urlsplit, urlunsplit
 
-from .about import REPOSITORY
+from .about import REPOSITORY, cache, shipped
 from .decode import SUFFIXES, decode
 from .errors import InputError, choose, one_line
 from .files import read_toml, write_whole
@@ -41,9 +41,7 @@ PHOTOS = {  # name: library, file inside it, name on the package index
     "photo/portrait": ("matplotlib", "mpl-data/sample_data/grace_hopper.jpg", "matplotlib"),
 }
 COMMONS = "https://commons.wikimedia.org/wiki/Special:FilePath/"
-# In an installed package the pictures lie inside it, in a checkout beside it.
-HOUSE = Path(__file__).parent
-DATA = HOUSE / "data" if (HOUSE / "data").is_dir() else HOUSE.parent / "data"
+DATA = shipped("data")
 
 
 # --- names ---------------------------------------------------------------------------------------
@@ -100,12 +98,9 @@ def paintings() -> dict[str, dict[str, Any]]:
 
 def painting(name: str, file: str) -> Path:
     """The painting in the cache folder, downloaded if it is not there yet."""
-    try:
-        from platformdirs import user_cache_dir
-    except ImportError:
-        raise InputError(f"{name} needs platformdirs to find where to keep it: pip install platformdirs") from None
-    cache = Path(user_cache_dir("nstlib")) / "paintings"
-    path = cache / f"{name.partition('/')[2]}{Path(file).suffix.lower()}"
+    if (kept := cache()) is None:
+        raise InputError(f"{name} needs platformdirs to find where to keep it: pip install platformdirs")
+    path = kept / "paintings" / f"{name.partition('/')[2]}{Path(file).suffix.lower()}"
     if path.is_file():
         return path
     try:
@@ -117,7 +112,7 @@ def painting(name: str, file: str) -> Path:
     try:
         write_whole(path, data)
     except OSError as error:
-        raise InputError(f"{name} could not be kept in '{cache}' ({one_line(error)}): make room there") from error
+        raise InputError(f"{name} could not be kept in '{path.parent}' ({one_line(error)}): make room there") from error
     return path
 
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from .about import REPOSITORY, VERSION
+from .about import HOUSE, REPOSITORY, VERSION, shipped
 from .errors import InputError, choose, one_line
 from .files import write_whole
 from .interrupts import loading
@@ -24,9 +24,7 @@ if TYPE_CHECKING:  # `setup` has to say something before torch is loaded
 
 __all__ = ["LESSONS", "Lesson", "Setup", "open_lab", "open_studio", "routes", "setup", "write_lessons"]
 
-# In an installed package the notebooks lie inside it, in a checkout beside it.
-HOUSE = Path(__file__).parent
-NOTEBOOKS = HOUSE / "notebooks" if (HOUSE / "notebooks").is_dir() else HOUSE.parent / "notebooks"
+NOTEBOOKS = shipped("notebooks")
 FOLDER = "lessons"  # where an installed package puts them
 STUDIO = "studio.ipynb"
 

@@ -37,3 +37,10 @@ def test_python_310_without_tomli(monkeypatch):
     monkeypatch.setattr(files, "sys", SimpleNamespace(version_info=(3, 10, 0)))
     monkeypatch.setitem(sys.modules, "tomli", None)
     assert about.find() == (about.VERSION, about.REPOSITORY)
+
+
+def test_what_comes_with_the_kit_lies_inside_an_installed_package_and_beside_a_checkout(tmp_path, monkeypatch):
+    monkeypatch.setattr(about, "HOUSE", tmp_path / "nstlib")
+    assert about.shipped("data") == tmp_path / "data"
+    (tmp_path / "nstlib" / "data").mkdir(parents=True)
+    assert about.shipped("data") == tmp_path / "nstlib" / "data"
