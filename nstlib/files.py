@@ -19,7 +19,9 @@ __all__ = [
     "check_replaceable",
     "claim",
     "encoded",
+    "files_in",
     "free",
+    "is_readable",
     "names_for",
     "read_toml",
     "same_file",
@@ -204,6 +206,45 @@ def write_whole(path: str | os.PathLike[str], data: bytes) -> None:
     Path(path).parent.mkdir(parents=True, exist_ok=True)
     with whole(path) as file:
         file.write(data)
+
+
+def is_readable(path: Path) -> bool:
+    """Whether a file is there.
+
+    Args:
+        path: of the file.
+
+    Raises:
+        InputError: it or its folder may not be read, which on a shared machine somebody else decides.
+    """
+    try:
+        if not path.is_file():
+            return False
+    except PermissionError:
+        raise InputError(
+            f"'{path.parent}' may not be entered: ask whoever made it to allow it, chmod a+rx, or use another folder"
+        ) from None
+    if not os.access(path, os.R_OK):
+        raise InputError(f"'{path}' may not be read: ask whoever made it to allow it, chmod a+r, or use another file")
+    return True
+
+
+def files_in(folder: Path) -> list[Path]:
+    """What lies in a folder, in order; nothing if there is none.
+
+    Args:
+        folder: of somebody's pictures.
+
+    Raises:
+        InputError: it may not be read: it is another person's.
+    """
+    try:
+        return sorted(folder.iterdir()) if folder.is_dir() else []
+    except PermissionError:
+        raise InputError(
+            f"the folder '{folder}' belongs to somebody else and may not be read: work in a folder of your own, "
+            "nst lessons makes one"
+        ) from None
 
 
 def read_toml(path: Path) -> dict[str, Any]:

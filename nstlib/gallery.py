@@ -24,7 +24,7 @@ from urllib.parse import quote, urlsplit, urlunsplit
 from .about import REPOSITORY, cache, shipped
 from .decode import SUFFIXES, decode
 from .errors import InputError, choose, one_line
-from .files import read_toml, write_whole
+from .files import is_readable, read_toml, write_whole
 
 __all__ = ["DATA", "FORMATS", "PHOTOS", "asset", "assets", "fetch", "file_of", "read_picture", "shown"]
 
@@ -101,7 +101,7 @@ def painting(name: str, file: str) -> Path:
     if (kept := cache()) is None:
         raise InputError(f"{name} needs platformdirs to find where to keep it: pip install platformdirs")
     path = kept / "paintings" / f"{name.partition('/')[2]}{Path(file).suffix.lower()}"
-    if path.is_file():
+    if is_readable(path):
         return path
     try:
         data = fetch(f"{COMMONS}{quote(file.replace(' ', '_'), safe='')}?width=1024")

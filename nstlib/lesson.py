@@ -123,14 +123,22 @@ def write_lessons(folder: str | os.PathLike[str], *, force: bool = False) -> tup
         raise InputError(f"'{one_line(folder)}' is no folder's name ({error}): give another") from None
     for name, content in lessons_here():
         place = target / name
-        if place.is_file() and place.read_bytes() == content:
+        if holds(place, content):
             continue
-        if place.exists() and not force:
+        if os.path.lexists(place) and not force:
             kept.append(name)
             continue
         write_file(place, content)
         written.append(name)
     return written, kept
+
+
+def holds(place: Path, content: bytes) -> bool:
+    """Whether a file has just this content; one that may not be read is a learner's own."""
+    try:
+        return place.read_bytes() == content
+    except OSError:
+        return False
 
 
 def write_file(place: Path, content: bytes) -> None:

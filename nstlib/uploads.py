@@ -16,7 +16,7 @@ from urllib.request import DataHandler, Request
 
 from .decode import SMALLEST, SUFFIXES, decode
 from .errors import InputError, one_line
-from .files import free, short_name, write_whole
+from .files import files_in, free, short_name, write_whole
 from .gallery import assets, is_address, read_picture
 
 __all__ = ["REGIONS", "addresses", "keep_upload", "own_pictures", "pasted", "uploads"]
@@ -141,5 +141,4 @@ def own_pictures(folder: Path = FOLDER) -> list[str]:
 
 def own_files(folder: Path) -> list[Path]:
     """Whatever lies in a folder of own pictures and is called like a picture."""
-    found = sorted(folder.iterdir()) if folder.is_dir() else []
-    return [path for path in found if path.suffix.lower() in SUFFIXES and path.is_file()]
+    return [path for path in files_in(folder) if path.suffix.lower() in SUFFIXES and path.is_file()]

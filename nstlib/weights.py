@@ -18,7 +18,7 @@ from torch import Tensor
 
 from .architecture import BACKBONES, OF_THE_KIT, Weights
 from .errors import InputError, choose, one_line
-from .files import check_replaceable, same_file, write_whole
+from .files import check_replaceable, is_readable, same_file, write_whole
 
 try:
     from safetensors.torch import load, save
@@ -46,12 +46,12 @@ def find_weights(name: str) -> Path | None:
         name: of a network in `BACKBONES`.
 
     Raises:
-        InputError: an unknown network, or NSTLIB_WEIGHTS names no folder.
+        InputError: an unknown network, NSTLIB_WEIGHTS names no folder, or one that may not be read.
     """
     weights = BACKBONES[choose("backbone", name, BACKBONES)].weights
     names = (f"{name}.safetensors", f"{name}.pth", weights.file)
     candidates = (folder / file for folder in places(embedded=not weights.published) for file in names)
-    return next((path for path in candidates if path.is_file()), None)
+    return next(filter(is_readable, candidates), None)
 
 
 def look_for_weights(name: str) -> tuple[Path | None, str]:
@@ -98,10 +98,10 @@ def read_weights(path: str | Path) -> dict[str, Tensor]:
         tensors by parameter name, on the CPU.
 
     Raises:
-        InputError: no such file, or not a file of weights.
+        InputError: no such file, one that may not be read, or not a file of weights.
     """
     path = Path(os.path.expanduser(path))
-    if not path.is_file():
+    if not is_readable(path):
         raise InputError(f"no weights at '{path}': give a .safetensors or .pth file")
     try:
         if path.suffix == ".safetensors":

@@ -9,7 +9,7 @@ import pytest
 
 from nstlib import files
 from nstlib.errors import InputError
-from nstlib.files import check_replaceable, claim, free, names_for, read_toml, whole, write_whole
+from nstlib.files import check_replaceable, claim, files_in, free, is_readable, names_for, read_toml, whole, write_whole
 
 
 def test_what_is_written_takes_the_place_of_what_was(tmp_path):
@@ -86,3 +86,22 @@ def test_only_a_file_of_ones_own_is_written_over(tmp_path):
         check_replaceable(path, lambda path: False, force=False)
     with pytest.raises(InputError, match=r"cannot be written.*another folder"):
         check_replaceable(tmp_path / "missing" / "a.png", lambda path: True, force=True)
+
+
+def forbidden(*given, **options):
+    raise PermissionError(13, "Permission denied")  # which a superuser never meets, so chmod is no test
+
+
+def test_what_belongs_to_somebody_else_is_told(tmp_path, monkeypatch):
+    (tmp_path / "a.pth").write_text("weights")
+    assert is_readable(tmp_path / "a.pth") and not is_readable(tmp_path / "b.pth")
+    assert files_in(tmp_path) == [tmp_path / "a.pth"] and files_in(tmp_path / "none") == []
+    monkeypatch.setattr("os.access", lambda *given: False)
+    with pytest.raises(InputError, match=r"a\.pth' may not be read: ask whoever made it to allow it, chmod a\+r"):
+        is_readable(tmp_path / "a.pth")
+    monkeypatch.setattr(Path, "is_file", forbidden)
+    with pytest.raises(InputError, match=r"may not be entered: ask whoever made it to allow it, chmod a\+rx"):
+        is_readable(tmp_path / "a.pth")
+    monkeypatch.setattr(Path, "iterdir", forbidden)
+    with pytest.raises(InputError, match="belongs to somebody else and may not be read: work in a folder of your own"):
+        files_in(tmp_path)

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import InputError
-from ..files import claim, free, spoken_name
+from ..files import claim, files_in, free, spoken_name, try_to_write
 from ..gallery import FORMATS
 from ..result import Result, read_facts
 from .choices import Choices
@@ -42,9 +42,7 @@ class Shelf:
 
     def files(self) -> list[Path]:
         """Whatever in the folder could be a result."""
-        if not self.folder.is_dir():
-            return []
-        return [path for path in self.folder.iterdir() if path.suffix.lower() in FORMATS and path.is_file()]
+        return [path for path in files_in(self.folder) if path.suffix.lower() in FORMATS and path.is_file()]
 
     def facts(self, path: Path) -> Mapping[str, Any] | None:
         """How a picture was made; None if it does not say so, or is gone. A file is read once, until it changes.
@@ -83,7 +81,7 @@ class Shelf:
             choices: what will be painted.
 
         Raises:
-            InputError: the folder cannot be made.
+            InputError: the folder cannot be made, or nothing can be written there.
         """
         made(self.folder)
         return free(self.folder / f"{choices.stem}.png")
@@ -157,13 +155,16 @@ def made(folder: Path) -> None:
     """Make a folder if it is not there.
 
     Raises:
-        InputError: it cannot be made.
+        InputError: it cannot be made, or nothing can be written there.
     """
+    there = folder.is_dir()
     try:
         folder.mkdir(exist_ok=True)
+        try_to_write(folder / "picture.png")
     except OSError as error:
+        trouble = "cannot be written to" if there else "cannot be made"
         advice = "open the studio in a folder that may be written to"
-        raise InputError(f"the folder '{folder}' cannot be made ({error.strerror}): {advice}") from None
+        raise InputError(f"the folder '{folder}' {trouble} ({error.strerror}): {advice}") from None
 
 
 def save_anew(result: Result, path: Path) -> Path:
