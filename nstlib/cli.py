@@ -54,16 +54,24 @@ GIGABYTE = 10**9
 
 
 class FieldOption(click.Option):
-    """An option for one field of a recipe or of the settings."""
+    """An option for one field of a recipe or of the settings.
 
-    def __init__(self, one: Field, base: object):
+    Args:
+        one: the field.
+        base: the recipe or the settings whose value stands without the option.
+        own: values by name that the command puts before every recipe's.
+    """
+
+    def __init__(self, one: Field, base: object, own: Mapping[str, Any]):
         from .recipes import DEFAULT_RECIPE
         from .rules import Choice
 
         rule, name = one.metadata["rule"], one.name
-        shown = rule.show(getattr(base, name)).replace(",", ", ")
+        shown = rule.show(own.get(name, getattr(base, name))).replace(",", ", ")
+        whose = "" if name in own else f"{DEFAULT_RECIPE}: "
         words = f": {rule.words}" if isinstance(rule, Choice) and one.name in NAMES_SHOWN else ""
-        help = f"{one.metadata['help']}{words} [{DEFAULT_RECIPE}: {shown}]"
+        form = f"; written as {rule.written}" if rule.written else ""
+        help = f"{one.metadata['help']}{words}{form} [{whose}{shown}]"
         super().__init__([f"--{name.replace('_', '-')}", name], help=help, default=None, metavar=rule.metavar)
 
 
@@ -72,17 +80,35 @@ class FieldCommand(click.Command):
 
     def get_params(self, context: click.Context) -> list[click.Parameter]:
         known = {option.name for option in self.params}
-        self.params += [option for option in field_options() if option.name not in known]
+        self.params += [option for option in field_options(self.own()) if option.name not in known]
         return super().get_params(context)
 
+    def own(self) -> Mapping[str, Any]:
+        """The values by field that the command puts before every recipe's."""
+        return {}
 
-def field_options() -> list[FieldOption]:
-    """One option per field of a recipe and of the settings, without which its value stands."""
+
+class TextureCommand(FieldCommand):
+    """A command that makes a texture, with a texture's own values."""
+
+    def own(self) -> Mapping[str, Any]:
+        """Those of the library's `texture`."""
+        from .transfer import TEXTURE
+
+        return TEXTURE
+
+
+def field_options(own: Mapping[str, Any]) -> list[FieldOption]:
+    """One option per field of a recipe and of the settings, without which its value stands.
+
+    Args:
+        own: values by name that the command puts before every recipe's.
+    """
     from .plan import Settings
     from .recipe import WORDS
     from .recipes import DEFAULT_RECIPE, RECIPES
 
-    made = [FieldOption(one, base) for base in (RECIPES[DEFAULT_RECIPE], Settings()) for one in fields(base)]
+    made = [FieldOption(one, base, own) for base in (RECIPES[DEFAULT_RECIPE], Settings()) for one in fields(base)]
     return [option for option in made if option.name not in (*WORDS, *PER_STYLE, "memory")]
 
 
@@ -102,7 +128,9 @@ def recipe_options(command: Callable) -> Callable:
     for option in (
         click.option("--recipe", default=None, help="a name that `nst recipes` lists [kit]"),
         click.option("--set", multiple=True, metavar="FIELD=VALUE", help="any field, as `nst recipes NAME` shows it"),
-        click.option("--memory", default=None, metavar="GB", help="gigabytes that a run may use [what is free]"),
+        click.option(
+            "--memory", default=None, metavar="GB", help="gigabytes that a run may use [nine tenths of what is free]"
+        ),
         *map(per_style, ONE_PER_STYLE),
         click.option("--quiet", is_flag=True, help="say nothing but errors"),
     ):
@@ -185,7 +213,9 @@ def stylize(pictures: tuple[str, ...], like: str | None, **options: Any) -> None
 @click.argument("styles", nargs=-1, required=True, metavar="STYLE [STYLE …]")
 @click.option("-o", "--output", required=True, help="the picture to write: .png, .jpg or .webp")
 @click.option("--method", default="wct", show_default=True, help="wct: mean and covariance; adain: mean and deviation")
-@click.option("--strength", default=1.0, show_default=True, help="0 (the content) to 1 (all of the style)")
+@click.option(
+    "--strength", default=1.0, show_default=True, help="0 (the content as the decoders know it) to 1 (all of the style)"
+)
 @per_style("shares")
 @per_style("masks")
 @per_style("style_masks")
@@ -195,7 +225,10 @@ def stylize(pictures: tuple[str, ...], like: str | None, **options: Any) -> None
 def onepass(
     content: str, styles: tuple[str, ...], output: str, force: bool, method: str, strength: float, **options: Any
 ) -> None:
-    """Paint CONTENT in the manner of STYLE in one pass, without optimising: at once, and not quite as well."""
+    """Paint CONTENT in the manner of STYLE in one pass.
+
+    Nothing is optimised: it is done at once, and not quite as well.
+    """
     from .image import load_image, save_image
     from .onepass import one_pass
     from .result import facts_as_metadata
@@ -217,7 +250,7 @@ def onepass(
     check_place(place, output)
 
 
-@nst.command(cls=FieldCommand)
+@nst.command(cls=TextureCommand)
 @click.argument("styles", nargs=-1, metavar="STYLE [STYLE …]")
 @click.option("--like", default=None, help="a texture that nst made: repeat its run, pictures and all")
 @run_options
@@ -262,10 +295,10 @@ def sweep(
     quiet: bool,
     **options: Any,
 ) -> None:
-    """Paint every pair of pictures with every combination of values, in processes side by side.
+    """Paint every pair of pictures with every combination of values.
 
-    The same command goes on where it was left. The folder gets a contact sheet and a table, too. With --frames, each
-    picture gets a table of its losses as well.
+    Processes paint side by side, and the same command goes on where it was left. The folder gets a contact sheet and a
+    table, too. With --frames, each picture gets a table of its losses as well.
     """
     from .rules import Number
     from .sweeps import sweep
@@ -296,9 +329,9 @@ def values_of(text: str) -> tuple[str, list[Any]]:
         text: such as "style_weight=0.5,1,2".
 
     Raises:
-        InputError: there is no value, or no such field.
+        InputError: there is no value, no such field, or a value in another form than its field's.
     """
-    from .rules import Tuple
+    from .rules import Tuple, read
 
     name, _, values = text.partition("=")
     name, sign = name.strip().replace("-", "_"), ";" if ";" in values else ","
@@ -307,7 +340,7 @@ def values_of(text: str) -> tuple[str, list[Any]]:
     parts = [part.strip() for part in ([values] if one else values.split(sign)) if part.strip()]
     if not parts:
         raise InputError(f"--grid {text} names no values: write --grid FIELD=VALUE,VALUE, such as style_weight=0.5,1,2")
-    return name, [rule.parse(part) for part in parts]
+    return name, [read(name, part, rule) for part in parts]
 
 
 def paint(
@@ -416,7 +449,7 @@ def parsed(options: Mapping[str, Any]) -> dict[str, Any]:
         if name in given:
             raise InputError(f"{name} is given twice, and once by --set: give it once")
         given[name] = value.strip()
-    made = {name: parse(rule_for(name), text) for name, text in given.items()}
+    made = {name: parse(name, text) for name, text in given.items()}
     if isinstance(made.get("memory"), int | float):
         made["memory"] *= GIGABYTE
     return made
@@ -435,15 +468,21 @@ def inputs_of(given: Mapping[str, Any], *pictures: str | None) -> list[str]:
     return [name for name in (*pictures, given.get("start"), given.get("weights"), *masks) if name]
 
 
-def parse(rule: Any, given: str | tuple[str, ...]) -> Any:
+def parse(name: str, given: str | tuple[str, ...]) -> Any:
     """What an option's text means; of one that was given once per style, the values in a row.
 
     Args:
-        rule: of the field.
+        name: of the field.
         given: a text, or several.
+
+    Raises:
+        InputError: there is no such field, or a text is not written in the form that its field asks for.
     """
+    from .rules import read
+
+    rule = rule_for(name)
     if isinstance(given, str):
-        return rule.parse(given)
+        return read(name, given, rule)
     row = rule.rule  # of all the styles together; without it, "none" would mean none of them at all
     made = [row.parse(text) for text in given]
     return tuple(value for one in made for value in (one if isinstance(one, tuple) else (one,)))
@@ -556,7 +595,10 @@ def list_weights() -> None:
 @weights.command()
 @click.argument("name")
 def fetch(name: str) -> None:
-    """Download the weights of NAME, check them, and keep them in torch's cache."""
+    """Download the weights of NAME into torch's cache.
+
+    They are checked before they are kept.
+    """
     from .weights import fetch_weights, look_for_weights
 
     fetch_weights(name)
@@ -570,7 +612,10 @@ def fetch(name: str) -> None:
 @click.option("--full", is_flag=True, help="float32 instead of float16")
 @click.option("--force", is_flag=True, help="write over a file that nst did not make")
 def export(name: str, output: str | None, until: str | None, full: bool, force: bool) -> None:
-    """Write the features of NAME alone, small enough to hand out: put the file into the folder of NSTLIB_WEIGHTS."""
+    """Write the features of NAME alone, small enough to hand out.
+
+    Put the file into the folder of NSTLIB_WEIGHTS.
+    """
     from .architecture import BACKBONES
     from .backbone import load_backbone
     from .weights import WEIGHTS, check_export, save_weights
@@ -589,7 +634,10 @@ def export(name: str, output: str | None, until: str | None, full: bool, force: 
 @click.argument("picture")
 @click.option("--json", "as_data", is_flag=True, help="all that is known, as JSON")
 def show(picture: str, as_data: bool) -> None:
-    """Print how PICTURE was made: its pictures, its recipe, and what differs from that."""
+    """Print how PICTURE was made.
+
+    That is its pictures, its recipe, and what differs from it.
+    """
     from .result import read_facts
 
     facts = read_facts(picture, with_recipe=False)
@@ -663,7 +711,10 @@ def judge(
     chart: str | None,
     force: bool,
 ) -> None:
-    """Let networks, colours and fine detail judge PICTURES that were made of CONTENT and STYLE."""
+    """Let networks, colours and fine detail judge PICTURES.
+
+    They are the ones that were made of CONTENT and STYLE.
+    """
     from .judges import judge
 
     if chart:
@@ -705,7 +756,10 @@ def save_chart(found: Judgement, path: str) -> Path:
 @click.option("--backbone", default="pocket", show_default=True, help="network")
 @click.option("--device", default="auto", show_default=True, help="auto, cuda, mps or cpu")
 def doctor(size: int, backbone: str, device: str) -> None:
-    """Look at this machine: versions, device, memory, weights, and how long a picture takes."""
+    """Look at this machine, and say how long a picture takes.
+
+    Versions, device, memory and weights are listed, too.
+    """
     from .backbone import load_backbone
     from .budget import Needs
     from .machine import choose_device, choose_precision, describe_device, free_memory
@@ -767,7 +821,10 @@ def seconds_foretold(recipe: Recipe, device: str) -> str:
 @click.argument("folder")
 @click.option("--force", is_flag=True, help="write over lessons that you changed")
 def lessons(folder: str, force: bool) -> None:
-    """Write the lessons, both editions, into FOLDER; a file that you changed stays unless --force is given."""
+    """Write the lessons, both editions, into FOLDER.
+
+    A file that you changed stays unless --force is given.
+    """
     from .lesson import write_lessons
 
     fresh, changed = write_lessons(folder, force=force)
@@ -780,7 +837,10 @@ def lessons(folder: str, force: bool) -> None:
 @click.argument("folder", required=False)
 @click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
 def lab(folder: str | None, arguments: tuple[str, ...]) -> None:
-    """Open the lessons in JupyterLab; FOLDER holds them [notebooks], ARGUMENTS go to JupyterLab."""
+    """Open the lessons in JupyterLab.
+
+    FOLDER holds them [notebooks], ARGUMENTS go to JupyterLab.
+    """
     from .lesson import open_lab
 
     open_lab(*folder_first(folder, arguments))
@@ -791,7 +851,10 @@ def lab(folder: str | None, arguments: tuple[str, ...]) -> None:
 @click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
 @click.option("--voila", is_flag=True, help="show the studio alone, by Voila: pip install 'nstlib[voila]'")
 def studio(folder: str | None, arguments: tuple[str, ...], voila: bool) -> None:
-    """Open the studio in the browser; FOLDER keeps its pictures [notebooks], ARGUMENTS go to JupyterLab or Voila."""
+    """Open the studio in the browser.
+
+    FOLDER keeps its pictures [notebooks], ARGUMENTS go to JupyterLab or Voila.
+    """
     from .lesson import open_studio
 
     open_studio(*folder_first(folder, arguments), voila=voila)
@@ -807,7 +870,10 @@ def folder_first(folder: str | None, arguments: tuple[str, ...]) -> tuple[str | 
 @click.option("--check", "only_look", is_flag=True, help="write nothing; fail if the student edition is not current")
 @click.option("--force", is_flag=True, help="build anew, too, what somebody has worked in")
 def student(folder: str, only_look: bool, force: bool) -> None:
-    """Build FOLDER/student: the lessons with room for answers, without outputs."""
+    """Build FOLDER/student: the lessons with room for answers.
+
+    They come without outputs.
+    """
     from .course import build_student
 
     differ = build_student(folder, check=only_look, force=force)
@@ -819,7 +885,10 @@ def student(folder: str, only_look: bool, force: bool) -> None:
 @nst.command()
 @click.argument("lesson")
 def key(lesson: str) -> None:
-    """For teachers: print what LESSON asks, the right answers, and the wrong ones that its checks know."""
+    """For teachers: print what LESSON asks, and the right answers.
+
+    The wrong ones that its checks know are told, too.
+    """
     from .key import answer_key
 
     say(answer_key(lesson))
@@ -830,7 +899,10 @@ def key(lesson: str) -> None:
 @click.option("--repository", default=None, help="https://github.com/OWNER/NAME [the address in pyproject]")
 @click.option("--tag", default=None, help="the release that Colab installs [this version's]")
 def stamp(folder: str, repository: str | None, tag: str | None) -> None:
-    """Write badge and first cell into each lesson of FOLDER and FOLDER/student, for your own copy on GitHub, say."""
+    """Write badge and first cell into each lesson of FOLDER.
+
+    Those of FOLDER/student get them, too; it is for your own copy on GitHub, say.
+    """
     from .course import stamp as stamp_lessons
 
     changed = stamp_lessons(folder, repository, tag)

@@ -181,7 +181,7 @@ def one_pass(
     """
     exchange = METHODS[choose("method", method, METHODS)]
     if not isinstance(strength, Real) or not 0 <= strength <= 1:
-        raise InputError(f"strength {brief(strength)} is out of range: give 0 (the content) to 1 (all of the style)")
+        raise InputError(f"strength {brief(strength)} is out of range: give one from 0, no style, to 1, all of it")
     if content is None or not alone(style):
         raise InputError("one pass takes a content and a style picture: give both")
     plan = prepare(

@@ -131,6 +131,7 @@ class Recipe:
                 "(size, evaluations) of each coarser scale, sizes rising",
                 (Tuple("", (PIXELS, EVALUATIONS), ":"),),
                 holds=rising,
+                written="128:50,256:50",
             )
         ),
         "coarse to fine: (size, evaluations) of each scale before the last; none for what pays",
@@ -153,6 +154,7 @@ class Recipe:
             "(from evaluation, rate) pairs, the first numbers rising",
             (Tuple("", (Number(0, 10**6, whole=True), RATE), ":"),),
             holds=rising,
+            written="50:0.01,80:0.005",
         ),
         "Adam: (from evaluation, rate)",
         only=("optimizer", "adam"),
@@ -186,7 +188,7 @@ class Recipe:
     )
     bounds: tuple[Any, Any] | None = field(
         (0.0, 1.0),
-        Maybe(Tuple(WITHIN, (EDGE, EDGE), holds=apart)),
+        Maybe(Tuple(WITHIN, (EDGE, EDGE), holds=apart, written="0,1 or 0:0:0,1:1:1")),
         "least and greatest pixel value, numbers or one per channel; none for none",
     )
 

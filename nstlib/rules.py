@@ -32,6 +32,7 @@ __all__ = [
     "Weighted",
     "accept",
     "field",
+    "read",
 ]
 
 NONE = "none"  # how a text says None
@@ -49,12 +50,16 @@ class Rule:
     """
 
     metavar: ClassVar[str] = "VALUE"  # how a command line's help calls it
-
     if TYPE_CHECKING:  # at run time a dataclass would take it for the default of its own field `words`
 
         @property
         def words(self) -> str:
             """What is expected, for a message."""
+
+    @property
+    def written(self) -> str:
+        """A text in the form that `parse` takes, where that is not Python's; "" where it is."""
+        return ""
 
     def accept(self, value: Any) -> Any:
         """The value as the field keeps it.
@@ -200,6 +205,10 @@ class Maybe(Rule):
     def words(self) -> str:
         return f"{self.rule.words}, or None"
 
+    @property
+    def written(self) -> str:
+        return self.rule.written
+
     def accept(self, value: Any) -> Any:
         return None if value is None else self.rule.accept(value)
 
@@ -220,6 +229,7 @@ class Tuple(Rule):
         sign: what a text separates them with.
         holds: a further condition on the tuple.
         single: whether one value may stand for a tuple of one.
+        written: a text that says one, where its form is not Python's.
     """
 
     words: str
@@ -227,6 +237,7 @@ class Tuple(Rule):
     sign: str = ","
     holds: Callable[[tuple[Any, ...]], bool] = lambda values: True
     single: bool = False
+    written: str = ""
 
     def accept(self, value: Any) -> tuple[Any, ...]:
         if self.single and isinstance(value, numbers.Real):
@@ -298,6 +309,7 @@ class Weighted(Rule):
     """Names with a weight each; from one name, or from several, which then share a weight of 1."""
 
     words = "a layer, several, or {layer: weight}, the weights 0 or more and not all 0"
+    written = "relu3_1=2,relu4_1=1"
     weight = Number(0, 1e12)
 
     def accept(self, value: Any) -> Mapping[str, float]:
@@ -382,6 +394,28 @@ def judged(name: str, given: Any, rule: Rule) -> Any:
         return rule.accept(given)
     except Unfit as advice:
         raise InputError(f"{name}={brief(given)}: {advice}expected {rule.words}") from None
+
+
+def read(name: str, text: str, rule: Rule) -> Any:
+    """The value that a text names, judged at once where a text has a form of its own.
+
+    Args:
+        name: of the field, for the message.
+        text: as on a command line.
+        rule: what the field may hold.
+
+    Raises:
+        InputError: it breaks such a rule; says how to write it.
+    """
+    value = rule.parse(text)
+    if rule.written:
+        try:
+            rule.accept(value)
+        except Unfit as advice:
+            raise InputError(
+                f"{name}={brief(text)}: {advice}expected {rule.words}; write it as {rule.written}"
+            ) from None
+    return value
 
 
 def brief(value: Any, limit: int = 60) -> str:

@@ -1,6 +1,7 @@
 """The command line as a person uses it, mistakes above all."""
 
 import dataclasses
+import inspect
 import io
 import json
 import os
@@ -12,6 +13,7 @@ import sys
 import time
 from pathlib import Path
 
+import click
 import nbformat
 import pytest
 import torch
@@ -23,7 +25,7 @@ from nstlib import checkpoint, cli, forecast
 from nstlib.budget import Needs
 from nstlib.forecast import Paces
 from nstlib.machine import choose_precision
-from nstlib.plan import Settings
+from nstlib.plan import FREE_SHARE, Settings
 from nstlib.recipe import WORDS
 from nstlib.result import read_facts
 from nstlib.terminal import PER_STYLE
@@ -244,7 +246,8 @@ GOOD = ["stylize", "content.png", "style.png", "-o", "new.png"]
         ([*GOOD, "--rate", "0.1"], "only with optimizer=adam"),
         ([*GOOD, "--set", "history"], "--set FIELD=VALUE"),
         ([*GOOD, "--set", "histroy=3"], "did you mean 'history'"),
-        ([*GOOD, "--bounds", "1,0"], "bounds=(1, 0)"),
+        ([*GOOD, "--bounds", "1,0"], "bounds='1,0'"),
+        ([*GOOD, "--pyramid", "(32,2)"], "pyramid='(32,2)': expected (size, evaluations)"),
         ([*GOOD, "--like", "style.png"], "does not say"),
         ([*GOOD, "--seed", "18446744073709551616"], "seed="),
         ([*GOOD, "--style-scale", "nan"], "style_scales="),
@@ -379,6 +382,68 @@ def test_options_read_the_library():
                 assert f"[{nst.DEFAULT_RECIPE}: {default}]".replace(" ", "") in shown.replace(" ", "")
     for name in (*nst.BACKBONES, *nst.STATISTICS):
         assert name in shown
+
+
+def options_of_help(command: str) -> dict[str, str]:
+    """What the help of a command says of each option, by the option's name."""
+    with click.Context(cli.nst.commands[command]) as context:
+        return {one.name: one.help for one in context.command.get_params(context) if hasattr(one, "help")}
+
+
+@pytest.mark.parametrize("command", ["stylize", "texture", "sweep"])
+def test_a_help_shows_the_defaults_of_the_function_behind_it(command):
+    rules = {one.name: one.metadata["rule"] for record in (nst.Recipe, Settings) for one in dataclasses.fields(record)}
+    given = inspect.signature(getattr(nst, command)).parameters
+    for name, told in options_of_help(command).items():
+        if name in rules and name not in (*PER_STYLE, "memory"):
+            shown = told.rpartition("[")[2].rstrip("]").removeprefix(f"{nst.DEFAULT_RECIPE}: ")
+            assert shown.replace(" ", "") == rules[name].show(given[name].default), name
+
+
+def test_a_value_of_a_command_of_its_own_is_not_told_as_the_kits():
+    assert options_of_help("texture")["size"].endswith(" [256]")
+    assert options_of_help("stylize")["size"].endswith(" [kit: 512]")
+
+
+def test_the_help_of_one_pass_has_the_functions_defaults_and_what_its_strength_0_is():
+    given = inspect.signature(nst.one_pass).parameters
+    shown = {one.name: one.default for one in cli.nst.commands["onepass"].params if getattr(one, "show_default", 0)}
+    assert set(shown) == {"method", "strength", "color", "size"}
+    assert {name: str(value) for name, value in shown.items()} == {name: str(given[name].default) for name in shown}
+    assert "as the decoders know it" in options_of_help("onepass")["strength"]
+
+
+@pytest.mark.parametrize("command", ["stylize", "texture", "sweep"])
+def test_a_help_says_which_share_of_the_memory_a_run_takes(command):
+    assert FREE_SHARE == 0.9 and "nine tenths of what is free" in options_of_help(command)["memory"]
+
+
+WRITTEN = [(one.name, one.metadata["rule"]) for one in dataclasses.fields(nst.Recipe) if one.metadata["rule"].written]
+
+
+@pytest.mark.parametrize(("name", "rule"), WRITTEN, ids=[name for name, _ in WRITTEN])
+def test_a_value_can_be_given_in_the_form_that_help_and_refusal_show(name, rule):
+    told = f"written as {rule.written}"
+    assert told in options_of_help("stylize")[name]
+    for text in rule.written.split(" or "):
+        assert rule.accept(cli.parse(name, text)) == rule.accept(rule.parse(text))
+    for refused in (lambda: cli.parse(name, "1:2:3:4,"), lambda: cli.values_of(f"{name}=1:2:3:4,;1:2:3:4,")):
+        with pytest.raises(nst.InputError, match=f"{name}='1:2:3:4,.*write it as {re.escape(rule.written)}$"):
+            refused()
+
+
+def test_what_looks_different_in_a_text_and_in_python_says_how_it_is_written():
+    """In Python the pairs of pairs have their own form, and a message there keeps to it."""
+    assert {name for name, _ in WRITTEN} == {"content_layers", "style_layers", "pyramid", "schedule", "bounds"}
+    with pytest.raises(nst.InputError) as caught:
+        nst.Recipe(pyramid=((32,),))
+    assert "write it as" not in str(caught.value)
+
+
+@pytest.mark.parametrize("group", [cli.nst, cli.weights], ids=lambda group: group.name)
+def test_each_command_is_told_whole_in_80_columns(group):
+    listed = CliRunner().invoke(group, ["--help"], terminal_width=80).output
+    assert all(name in listed for name in group.commands) and "..." not in listed.partition("Commands:")[2]
 
 
 def test_every_field_can_be_given(pictures, call):
