@@ -119,6 +119,9 @@ class Architecture:
 
         Returns:
             (channels, height, width).
+
+        Raises:
+            InputError: a layer that the network lacks.
         """
         height, width = size
         for spec in self.until(layer):
@@ -131,6 +134,9 @@ class Architecture:
         Args:
             layer: its name.
             rows: 1 or more.
+
+        Raises:
+            InputError: a layer that the network lacks.
         """
         side = rows
         for spec in reversed(self.until(layer)):

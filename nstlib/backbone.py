@@ -123,7 +123,11 @@ class Backbone(nn.Module):
         Args:
             image: (B, 3, H, W), sRGB in [0, 1].
             until: the last layer to run.
+
+        Raises:
+            InputError: a layer that the network lacks.
         """
+        self.check_layers([until])
         x = self.normalize(image)
         for name, module in zip(self.layers, self.features, strict=True):
             x = module(x)
@@ -200,7 +204,11 @@ class Backbone(nn.Module):
             )
 
     def smallest(self, deepest: str) -> int:
-        """The least side of an image, in pixels, on which the layer `deepest` has a map of at least 2×2."""
+        """The least side of an image, in pixels, on which the layer `deepest` has a map of at least 2×2.
+
+        Raises:
+            InputError: a layer that the network lacks.
+        """
         return self.architecture.smallest(deepest)
 
     def span(self) -> str:
@@ -212,6 +220,9 @@ class Backbone(nn.Module):
 
         Args:
             until: the last layer to keep.
+
+        Raises:
+            InputError: a layer that the network lacks.
         """
         last = list(self.layers).index(self.check_layers([until])[0])
         return {k: v for k, v in self.state_dict().items() if int(k.split(".")[1]) <= last}

@@ -121,7 +121,7 @@ class Training:
         step: counted from 1.
         steps: in all.
         loss: of the batch, the mean over its pictures.
-        terms: the same by name, content and style.
+        terms: the same by name, such as "content relu3_3", "style relu1_1" and "tv".
         network: that learns; it goes on changing.
     """
 

@@ -160,14 +160,15 @@ def judge(
         content: the photograph; what `load_image` takes.
         style: the painting; likewise. Its transparent parts are no style, as in a run.
         pictures: to be judged, one or more; likewise, or a `Result`.
-        networks: names out of `BACKBONES`; if None, all whose weights are on this machine.
+        networks: names out of `BACKBONES`, whose weights are downloaded where they are missing; if None, all whose
+            weights are on this machine.
         names: of the pictures; their files' names if None.
         size: their long side while they are judged, where they are larger.
         device: "auto", "cpu", "cuda" or "mps".
 
     Raises:
-        InputError: no picture, one that is too small, an unknown network or one without weights, or names that are not
-            as many as the pictures.
+        InputError: no picture, one that is too small, an unknown network or one whose weights cannot be had, or names
+            that are not as many as the pictures.
     """
     if not pictures:
         raise InputError("there is no picture to judge: give the content, the style, and then the pictures")

@@ -233,7 +233,11 @@ def content_terms(
         layers: each layer's own weight; names alone share a weight of 1.
         weight: of all of them (α).
         reduction: as in `content_loss`.
+
+    Raises:
+        InputError: another reduction, a layer that the network lacks, or an image too small for the deepest one.
     """
+    choose("reduction", reduction, CONTENT_REDUCTIONS)
     layers = shared_by(layers)
     targets = backbone(content, layers)
 
@@ -293,7 +297,8 @@ def style_terms(
 
     Raises:
         InputError: another statistic or guidance, guided sums without regions, shares, masks, regions or parts that do
-            not fit, a mask that leaves nothing of a layer's map, or a layer on which no style counts.
+            not fit, a mask that leaves nothing of a layer's map, a layer that the network lacks or on which no style
+            counts, or an image too small for the deepest one.
     """
     kind = STATISTICS[choose("style statistic", statistic, STATISTICS)]
     kind = kind.summed() if choose("guidance", guidance, GUIDANCE) == "sum" else kind

@@ -121,6 +121,9 @@ def gram_slope(d: Tensor, features: Tensor) -> Tensor:
 def gram(features: Tensor) -> Tensor:
     """The Gram matrix R / M (N, N) of a feature map (1, N, H, W) (Gatys et al. 2016, equation 3).
 
+    Raises:
+        InputError: a map of another shape than (1, N, H, W).
+
     >>> gram(torch.ones(1, 2, 3, 3))
     tensor([[1., 1.],
             [1., 1.]])
@@ -129,14 +132,22 @@ def gram(features: Tensor) -> Tensor:
 
 
 def covariance(features: Tensor) -> Tensor:
-    """The centred Gram matrix (N, N): the mean of each channel is taken off first."""
+    """The centred Gram matrix (N, N): the mean of each channel is taken off first.
+
+    Raises:
+        InputError: a map of another shape than (1, N, H, W).
+    """
     f = positions(features)  # (N, M)
     f = f - f.mean(1, keepdim=True)
     return f @ f.T / f.shape[1]
 
 
 def mean_std(features: Tensor) -> Tensor:
-    """Mean and standard deviation of each channel (2, N) (Li et al. 2017, "Demystifying", section 4.2)."""
+    """Mean and standard deviation of each channel (2, N) (Li et al. 2017, "Demystifying", section 4.2).
+
+    Raises:
+        InputError: a map of another shape than (1, N, H, W).
+    """
     f = positions(features)  # (N, M)
     # The square root is infinitely steep at 0, where a channel that never fires would give NaN.
     return torch.stack([f.mean(1), (f.var(1, correction=0) + 1e-12).sqrt()])

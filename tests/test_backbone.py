@@ -105,6 +105,25 @@ def test_receptive_field_and_centre_are_those_measured(name):
             assert (first + last) / 2 == facts.stride * index + facts.offset, layer
 
 
+ASKING = {
+    Backbone.iterate: lambda net: next(net.iterate(torch.rand(1, 3, 12, 12), "relu9")),
+    Backbone.forward: lambda net: net(torch.rand(1, 3, 12, 12), ["relu9"]),
+    Backbone.check_layers: lambda net: net.check_layers(["relu9"]),
+    Backbone.smallest: lambda net: net.smallest("relu9"),
+    Backbone.trimmed: lambda net: net.trimmed("relu9"),
+    Architecture.smallest: lambda net: net.architecture.smallest("relu9"),
+    Architecture.map_size: lambda net: net.architecture.map_size("relu9", (12, 12)),
+    Architecture.until: lambda net: net.architecture.until("relu9"),
+}
+
+
+@pytest.mark.parametrize("method", ASKING, ids=lambda method: method.__qualname__)
+def test_a_layer_that_the_network_lacks_is_refused_and_the_docstring_says_so(method):
+    with pytest.raises(InputError, match="relu9"):
+        ASKING[method](tiny())
+    assert "that the network lacks" in method.__doc__.partition("Raises:")[2]
+
+
 @EVERY
 def test_the_smallest_image_is_the_smallest(name):
     backbone = Backbone(narrow(name))

@@ -1,12 +1,15 @@
 """A network of one style: its shapes, and that the objective's gradient to the pixels teaches its weights."""
 
+import re
+
 import pytest
 import torch
+from torch.nn import Conv2d, InstanceNorm2d
 
 import nstlib as nst
 from nstlib.backbone import load_backbone
 from nstlib.errors import InputError
-from nstlib.feedforward import StyleNetwork, content_of, fresh, style_of, train_style_network
+from nstlib.feedforward import StyleNetwork, Training, content_of, fresh, style_of, train_style_network
 from nstlib.image import load_image
 from nstlib.loss import Objective
 
@@ -53,6 +56,18 @@ def test_the_same_seed_trains_the_same_network():
         [one.loss for one in train_style_network(STYLE, PHOTOGRAPHS, steps=2, seed=seed, **SMALL)] for seed in (1, 1, 2)
     )
     assert first == second != other
+
+
+def test_the_docstring_names_the_terms_of_a_training():
+    terms = next(train_style_network(STYLE, PHOTOGRAPHS, steps=1, **SMALL)).terms
+    told = re.findall(r'"(.+?)"', Training.__doc__)
+    assert set(told) <= set(terms) and {name.split()[0] for name in told} == {name.split()[0] for name in terms}
+
+
+def test_every_convolution_but_the_last_is_normalised():
+    """Lesson 10 says so."""
+    kinds = [type(module) for module in StyleNetwork().modules() if isinstance(module, (Conv2d, InstanceNorm2d))]
+    assert kinds == [Conv2d, InstanceNorm2d] * (len(kinds) // 2) + [Conv2d]
 
 
 def test_no_kernels_are_recorded_for_objectives_that_are_asked_once(monkeypatch):

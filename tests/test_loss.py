@@ -505,6 +505,27 @@ def test_a_region_of_another_size_than_the_picture_is_refused(tiny, rng):
                 evaluate(image)
 
 
+@pytest.mark.parametrize(
+    ("make", "words"),
+    [
+        (lambda net, image: content_terms(net, image, ["relu33"]), "relu33 is not in "),
+        (lambda net, image: content_terms(net, image[..., :1], ["relu2_1"]), "too small for relu2_1"),
+        (lambda net, image: content_terms(net, image, ["relu2_1"], reduction="max"), "unknown reduction 'max'"),
+        (lambda net, image: style_terms(net, [image], ["relu33"]), "relu33 is not in "),
+        (lambda net, image: style_terms(net, [image[..., :1]], ["relu2_1"]), "too small for relu2_1"),
+    ],
+)
+def test_terms_that_cannot_be_are_refused_when_they_are_made(tiny, rng, make, words):
+    with pytest.raises(InputError, match=words):
+        make(tiny, picture(rng))
+
+
+@pytest.mark.parametrize("made", [content_terms, style_terms])
+def test_a_docstring_says_that_a_layer_may_be_lacking(made):
+    told = " ".join(made.__doc__.partition("Raises:")[2].split())
+    assert "a layer that the network lacks" in told and "an image too small for the deepest one" in told
+
+
 def test_a_layer_that_the_network_lacks_is_refused_at_once(tiny):
     with pytest.raises(InputError, match="relu33 is not in "):
         Objective(tiny, [Term("content", 1.0, "relu33", torch.mean)])

@@ -193,6 +193,13 @@ def test_a_figure(name):
         assert draw().get_suptitle() or name in ("pictures", "grid")
 
 
+def test_what_returns_no_figure_is_named_where_figures_are_promised():
+    functions = [getattr(plot, name) for name in plot.__all__ if callable(getattr(plot, name))]
+    others = [one.__name__ for one in functions if one.__annotations__["return"] != "Figure"]
+    told = plot.__doc__.partition("Three return something else: ")[2].partition(". ")[0]
+    assert sorted(re.findall(r"`(\w+)`", told)) == sorted(others)
+
+
 def test_nothing_is_left_open_in_pyplot():
     import matplotlib.pyplot as plt
 

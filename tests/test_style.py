@@ -41,6 +41,14 @@ def compare(name, features, target):
     return statistic.distance(statistic.describe(features), statistic.describe(target))
 
 
+@pytest.mark.parametrize("statistic", [gram, covariance, mean_std, positions])
+@pytest.mark.parametrize("shape", [(2, 5, 6, 4), (5, 6, 4), (5, 24)])
+def test_a_map_of_another_shape_is_refused_and_the_docstring_says_so(statistic, shape):
+    with pytest.raises(InputError, match="one feature map"):
+        statistic(torch.ones(shape))
+    assert "shape" in statistic.__doc__.partition("Raises:")[2]
+
+
 # The judge: the same formulas once more, in NumPy, on arrays (N, H, W).
 
 

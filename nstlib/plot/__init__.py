@@ -4,9 +4,11 @@
     figure.savefig("losses.png")
     print(figure.alt)                # one sentence with the numbers, for those who do not see it
 
-Every function takes the library's own objects, leaves them as they are, and returns a matplotlib `Figure` that pyplot
-knows nothing of, so it is shown once. `title` replaces the finding that the function reads from its data; `figure.axes`
-are there for changes. Lines differ in style as well as colour; colours are safe for the colour-blind.
+A function takes the library's own objects, leaves them as they are, and returns a matplotlib `Figure` that pyplot
+knows nothing of, so it is shown once. Three return something else: `new` an empty figure with its axes, `strip` a row
+of pictures for a page, and `animate` the path of the file that it wrote. `title` replaces the finding that the function
+reads from its data; `figure.axes` are there for changes. Lines differ in style as well as colour; colours are safe for
+the colour-blind.
 """
 
 from .curvature import ellipses, two_loops
