@@ -7,8 +7,10 @@ import pytest
 
 from nstlib import LESSONS
 from nstlib.cli import nst
+from nstlib.course import read, under_headings
 from nstlib.exercise import EXERCISES
-from nstlib.key import asked_in
+from nstlib.key import ASKED, asked_in
+from nstlib.lesson import NOTEBOOKS
 
 GUIDE = (Path(__file__).parents[1] / "notebooks" / "TEACHING.md").read_text(encoding="utf-8")
 CUTS = dict(re.findall(r"^### (\w+)[^\n]*\n\n(\| 90 minutes .*?)\n\n", GUIDE, re.MULTILINE | re.DOTALL))
@@ -29,6 +31,26 @@ def test_a_cut_takes_its_minutes_and_asks_what_its_lesson_asks(number):
     asked = asked_in(number)
     named = re.findall(r"`([\w.]+)`", CUTS[number])
     assert named and not [name for name in named if name not in asked]
+
+
+def hard_or_extra(number: str) -> set[str]:
+    """The questions of a lesson of an exercise marked ★★★, or under a heading that ends in (extra)."""
+    above, hard, found = {}, False, set()
+    for cell in read(NOTEBOOKS / f"{LESSONS[number].stem}.ipynb").cells:
+        if cell.cell_type == "code" and (hard or any(above.values())):
+            found |= {name for names in ASKED.findall(cell.source) for name in names if name in EXERCISES}
+        for marks, title, text in under_headings(cell.source) if cell.cell_type == "markdown" else ():
+            if title:
+                above = {level: extra for level, extra in above.items() if level < len(marks)}
+                above[len(marks)], hard = title.endswith("(extra)"), "★★★" in title
+            hard = hard or "★★★ ·" in text
+    return found
+
+
+def test_what_is_homework_is_in_no_plan_but_where_the_guide_says_so():
+    excepted = re.search(r"become homework, all but (.*?), which", GUIDE, re.DOTALL)[1]
+    planned = {name for number, table in CUTS.items() for name in hard_or_extra(number) if f"`{name}`" in table}
+    assert planned == set(re.findall(r"`([\w.]+)`", excepted))
 
 
 def test_names_questions_lessons_and_commands_that_there_are():
