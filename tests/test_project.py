@@ -112,7 +112,9 @@ def test_environment_yml_says_what_pyproject_says():
         name, bound = re.match(r"([a-zA-Z0-9_-]+)(?:\[\w+\])?([^;\s]*)", requirement).groups()
         if name != "nstlib":
             wanted.add(conda_names.get(name, name) + bound)
-    listed = yaml.safe_load((ROOT / "environment.yml").read_text(encoding="utf-8"))["dependencies"]
+    environment = yaml.safe_load((ROOT / "environment.yml").read_text(encoding="utf-8"))
+    assert f"`conda activate {environment['name']}`" in (ROOT / "README.md").read_text(encoding="utf-8")
+    listed = environment["dependencies"]
     by_pip = next(item["pip"] for item in listed if isinstance(item, dict))  # what conda-forge lacks
     assert {item for item in [*listed, *by_pip] if isinstance(item, str)} - {"-e ."} == wanted
 

@@ -15,11 +15,17 @@ from formulas import FORMULAS, MEAN, STD
 from nstlib.architecture import BACKBONES, Architecture, Spec
 from nstlib.backbone import Backbone
 from nstlib.errors import InputError
+from nstlib.lesson import NOTEBOOKS
 from nstlib.loss import CONTENT_REDUCTIONS, TV_KINDS, Objective, content_terms, style_terms, tv_term
 from nstlib.plan import settle
 from nstlib.recipe import Recipe
 from nstlib.recipes import DEFAULT_RECIPE, RECIPES, convert
 from nstlib.style import STATISTICS
+
+
+def test_a_lesson_says_how_often_a_rate_falls():
+    told = (NOTEBOOKS / "07b_recipes_and_knobs.ipynb").read_text(encoding="utf-8")
+    assert len(RECIPES["d2l"].schedule) == 9 and "falls by a fifth every 50 evaluations, nine times in all" in told
 
 
 def test_every_formula_has_a_recipe():
