@@ -895,6 +895,20 @@ def key(lesson: str) -> None:
 
 
 @nst.command()
+@click.argument("folder", default="submitted")
+def handins(folder: str) -> None:
+    """For teachers: make ready for nbgrader what was handed in.
+
+    FOLDER is nbgrader's "submitted". Names and metadata are mended, answers stay; what is told of each should be read
+    before nbgrader marks it.
+    """
+    from .handins import look_over
+
+    for one in look_over(folder):
+        say(str(one))
+
+
+@nst.command()
 @click.argument("folder", default="notebooks")
 @click.option("--repository", default=None, help="https://github.com/OWNER/NAME [the address in pyproject]")
 @click.option("--tag", default=None, help="the release that Colab installs [this version's]")

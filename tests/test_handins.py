@@ -1,0 +1,131 @@
+"""What learners hand in, spoilt in the usual ways, and what a teacher is told of it."""
+
+import json
+import shutil
+from copy import deepcopy
+
+import pytest
+from alone import ROOT
+
+from nstlib.errors import InputError
+from nstlib.handins import look_over
+
+NAME = "04_gram_matrices.ipynb"
+EDITION = ROOT / "notebooks" / "student"
+
+
+@pytest.fixture
+def handed_in(tmp_path):
+    """What writes a notebook, the student edition's with one change, as a learner's; and what is said of it."""
+
+    def write(change, name=NAME):
+        place = tmp_path / "submitted" / "ada" / "04"
+        shutil.rmtree(place, ignore_errors=True)
+        place.mkdir(parents=True)
+        notebook = json.loads((EDITION / NAME).read_text(encoding="utf-8"))
+        change(notebook["cells"])
+        (place / name).write_text(json.dumps(notebook), encoding="utf-8")
+        return str(*look_over(tmp_path / "submitted"))
+
+    write.file = tmp_path / "submitted" / "ada" / "04" / NAME
+    return write
+
+
+def at(cells, name):
+    return next(i for i, cell in enumerate(cells) if cell["metadata"].get("nbgrader", {}).get("grade_id") == name)
+
+
+def names(file):
+    cells = json.loads(file.read_text(encoding="utf-8"))["cells"]
+    return [cell["metadata"]["nbgrader"]["grade_id"] for cell in cells if "nbgrader" in cell["metadata"]]
+
+
+def split(cells):
+    half = deepcopy(cells[at(cells, "04-gram")])
+    cells.insert(at(cells, "04-gram"), half | {"id": "half"})
+
+
+def bare(cells):
+    for cell in cells:
+        cell["metadata"] = {}
+
+
+def without_e(cells):
+    for name in ("04-e", "04-e-check"):
+        del cells[at(cells, name)]
+
+
+def broken(cells):
+    cells[at(cells, "04-gram")]["source"] = "%time 1\n!ls\ndef my_gram(features)\n    return 1"
+
+
+def own_check(cells):
+    cells[at(cells, "04-gram")]["source"] = "nst.check = lambda *answer: None"
+
+
+def test_a_whole_one_is_ready_and_stays_as_it_is(handed_in):
+    assert handed_in(lambda cells: None) == "ada 04: ready"
+    before = handed_in.file.read_bytes()
+    look_over(handed_in.file.parents[2])
+    assert handed_in.file.read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        (split, "ada 04: '04-gram' stood at two cells, and stands at the first now"),
+        (bare, "ada 04: the metadata of 04.pencil, 04.gram, 04.style_gradient, 04.e were lost, and are back"),
+    ],
+)
+def test_what_can_be_mended_is_mended_once(handed_in, change, told):
+    assert handed_in(change) == told
+    whole = names(EDITION / NAME)
+    checks = [name for name in whole if name.endswith("-check")]
+    assert names(handed_in.file) == (whole if change is split else checks)
+    assert str(*look_over(handed_in.file.parents[2])) == "ada 04: ready"
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        (without_e, "without the check of 04.e, which counts 0"),
+        (broken, r"cell 10, line 3, is no Python: answers below that need it count 0, too; mend it and mark again"),
+        (own_check, "cell 10 changes the kit or its marking: read it"),
+        (
+            lambda cells: cells.clear(),
+            "none of this lesson's checks: another lesson, or its cells are gone; ask for it",
+        ),
+    ],
+)
+def test_what_a_teacher_should_know_is_told(handed_in, change, told):
+    assert told in handed_in(change)
+
+
+def test_another_name_is_mended_where_there_is_one_notebook(handed_in):
+    assert "04 (1).ipynb is called 04_gram_matrices.ipynb now" in handed_in(lambda cells: None, "04 (1).ipynb")
+    assert handed_in.file.is_file()
+    for name in ("a.ipynb", "b.ipynb"):
+        handed_in.file.with_name(name).write_text("{}")
+    handed_in.file.unlink()
+    assert "2 notebooks and none called" in str(*look_over(handed_in.file.parents[2]))
+
+
+@pytest.mark.parametrize(
+    ("file", "told"),
+    [
+        ("04.zip", "packed: unpack it here"),
+        ("note.txt", "no notebook: expected 04_gram_matrices.ipynb"),
+        (NAME, "empty, cut"),
+    ],
+)
+def test_what_is_no_notebook_is_asked_for(tmp_path, file, told):
+    place = tmp_path / "bo" / "04"
+    place.mkdir(parents=True)
+    (place / file).touch()
+    assert f"bo 04: {told}" in str(*look_over(tmp_path))
+
+
+def test_another_folder_is_refused(tmp_path):
+    for folder in (tmp_path, tmp_path / "none"):
+        with pytest.raises(InputError, match="holds no folders such as anna/04"):
+            look_over(folder)
