@@ -156,7 +156,7 @@ def route() -> Told:
             left = len(names) - len(entries)
             lines.append(f"Lesson {lesson}: {count(left, 'question')} left. Answer, then run this cell again.")
             continue
-        right = sum(entry.question.check(entry.answers[0]).passed is True for entry in entries)
+        right = sum(entry.right_at_once for entry in entries)
         advice = "you can go past it" if right >= ENOUGH else "begin with it"
         lines.append(f"Lesson {lesson}: {right} of {len(names)} right at once, so {advice}.")
     return Told(lines)
@@ -252,7 +252,7 @@ class Playback:
     def __init__(self, lesson: str, entries: Sequence[Entry]) -> None:
         self.rows = playback(entries)
         said = [entry for entry in entries if entry.answers]
-        first = sum(entry.question.check(entry.answers[0]).passed is True for entry in said)
+        first = sum(entry.right_at_once for entry in said)
         asked = count(len(entries), "question")
         self.caption = f"Lesson {lesson}: {len(said)} of {asked} answered, {first} right at the first attempt"
         if not entries:

@@ -36,6 +36,11 @@ class Entry:
         """Whether what was said may still be changed."""
         return not self.answers or not self.seen or not self.waits
 
+    @property
+    def right_at_once(self) -> bool:
+        """Whether the first thing that was said is right."""
+        return bool(self.answers) and self.question.check(self.answers[0]).passed is True
+
     def say(self, answer: object) -> list[str]:
         """Take an answer.
 
