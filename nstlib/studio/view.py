@@ -16,6 +16,7 @@ from ..image import to_pil
 from ..optimizers import Stop
 from ..plan import prepare
 from ..result import Progress, Result, duration
+from ..widget.controls import widgets
 from ..widget.still import lay_over
 from ..worker import Worker
 from . import drawing
@@ -62,10 +63,7 @@ class Studio:
     """
 
     def __init__(self, folder: str | os.PathLike[str] = "studio"):
-        try:
-            import ipywidgets  # noqa: F401
-        except ImportError:
-            raise InputError("the studio needs ipywidgets, which is not installed: pip install 'nstlib[lab]'") from None
+        widgets("the studio")
         place = os.path.realpath(folder)
         before = OPEN.get(place)
         self.scout = Worker()

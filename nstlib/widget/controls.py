@@ -40,8 +40,11 @@ LABELS: dict[str, Label] = {
 }
 
 
-def widgets() -> ModuleType:
+def widgets(who: str = "a live panel") -> ModuleType:
     """ipywidgets.
+
+    Args:
+        who: needs it, for the message.
 
     Raises:
         InputError: it is not installed.
@@ -49,7 +52,7 @@ def widgets() -> ModuleType:
     try:
         import ipywidgets
     except ImportError:
-        raise InputError("live panels need ipywidgets, which is not installed: pip install 'nstlib[lab]'") from None
+        raise InputError(f"{who} needs ipywidgets, which is not installed: pip install 'nstlib[lab]'") from None
     return ipywidgets
 
 
