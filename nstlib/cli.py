@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
     from .judges import Judgement
     from .recipe import Recipe
-    from .result import Progress
+    from .result import Progress, Result
 
 __all__ = ["main"]
 
@@ -369,7 +369,6 @@ def paint(
     """
     from .checkpoint import checked
     from .image import check_apart
-    from .optimizers import Stop
     from .plan import prepare
     from .transfer import carry_out
 
@@ -400,12 +399,25 @@ def paint(
             tell(note)
     tell(f"{place}: {result}")
     check_place(place, output)
-    unchanged = result.unchanged and result.stopped is not Stop.INTERRUPTED
-    if result.stopped.broken or unchanged:
-        trouble = f"{result.stopped}" if result.stopped.broken else "the picture is still its start image"
-        rate = ", and a rate near 0.02" if plan.recipe.optimizer == "adam" else ""
-        more = "" if result.stopped.broken else "more evaluations, "
-        raise Trouble(f"{trouble}: give {more}the terms weights near 1{rate}")
+    if trouble := failure_of(result):
+        raise Trouble(trouble)
+
+
+def failure_of(result: Result) -> str:
+    """Why a picture came to nothing, and what to do; "" of one that did not.
+
+    Args:
+        result: of a run.
+    """
+    from .optimizers import Stop
+    from .result import STILL
+
+    broken = result.stopped.broken
+    if not broken and (not result.unchanged or result.stopped is Stop.INTERRUPTED):
+        return ""
+    trouble, more = (str(result.stopped), "") if broken else (STILL, "more evaluations, ")
+    rate = ", and a rate near 0.02" if result.recipe.optimizer == "adam" else ""
+    return f"{trouble}: give {more}the terms weights near 1{rate}"
 
 
 def check_place(place: str | Path, output: str) -> None:
@@ -518,9 +530,9 @@ def named_in(facts: Mapping[str, Any], path: str) -> tuple[str, ...]:
     Raises:
         InputError: there is no content, or no style: it was not made by `nst stylize`.
     """
-    styles = facts.get("styles")
-    names = (facts.get("content"), *(styles if isinstance(styles, list) else ()))
-    if len(names) < 2 or not all(isinstance(name, str) for name in names):
+    from .result import painted_from
+
+    if (names := painted_from(facts)) is None:
         raise InputError(
             f"'{path}' was not made from a content and a style picture: repeat a texture by nst texture --like"
         )

@@ -28,11 +28,13 @@ __all__ = [
     "duration",
     "evaluations_of",
     "facts_as_metadata",
+    "painted_from",
     "read_facts",
     "was_made_here",
 ]
 
 METADATA_KEY = "nstlib"
+STILL = "the picture is still its start image"
 FORMAT = 1  # of the facts in a picture's metadata
 NAMES, NUMBERS = Maybe(Tuple("texts", (Maybe(Text()),))), Maybe(Tuple("numbers", (Number(0),)))
 FACTS = {  # what stands in a picture's metadata beside its recipe; some of it only in newer ones
@@ -224,6 +226,16 @@ def read_facts(path: str | os.PathLike[str], *, with_recipe: bool = True) -> dic
     except InputError as error:
         raise InputError(f"'{path}' does not say in nst's own way how it was made: {error}") from None
     return facts
+
+
+def painted_from(facts: Mapping[str, Any]) -> tuple[str, ...] | None:
+    """The names of a picture's content and styles; None where it has not both, or one is a picture from memory.
+
+    Args:
+        facts: as `read_facts` reads them.
+    """
+    names = (facts.get("content"), *(facts.get("styles") or ()))
+    return names if len(names) > 1 and all(isinstance(name, str) for name in names) else None
 
 
 def facts_of(path: str | os.PathLike[str]) -> dict[str, Any]:

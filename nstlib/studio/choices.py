@@ -16,6 +16,7 @@ from ..plan import RULES, Settings
 from ..recipe import WORDS, Recipe
 from ..recipes import DEFAULT_RECIPE, RECIPES
 from ..regions import MASKS
+from ..result import painted_from
 from ..terminal import PER_STYLE
 
 __all__ = ["FORMS", "STROKES", "Choices"]
@@ -171,8 +172,7 @@ class Choices:
         Raises:
             InputError: it was not painted from a content and a style picture.
         """
-        names = (facts.get("content"), *(facts.get("styles") or ()))
-        if len(names) < 2 or not all(isinstance(name, str) for name in names):
+        if (names := painted_from(facts)) is None:
             raise InputError("this picture was not made from a content and a style picture: choose both anew")
         recipe = Recipe.from_dict(facts["recipe"])
         name = recipe.name if recipe.name in RECIPES else DEFAULT_RECIPE
