@@ -30,6 +30,7 @@ PIXEL = 12  # bytes of one in three channels of float32
 ON_THE_WAY = 1.5  # measured: what making the targets takes over what the maps take, for copies in other layouts
 LIKENESSES = 6  # measured: tables of the likeness of positions that live at once, on the way back through it
 OTHER_IMAGES = 14  # beside the optimiser's memory: its trial points, gradients, the pictures of steps
+WRITTEN = 4  # pictures in the file of a run, beside the optimiser's memory
 LARGEST, STRIDE = 16384, 32  # pixels: where the search for a size that fits begins, and how it goes down
 Shapes = Callable[[int], tuple[Size, Sequence[Size]] | None]  # a size → those of result and styles; None: too small
 
@@ -47,6 +48,14 @@ class Budget:
     maps: int
     history: int
     ample: bool
+
+    def written(self, size: Size) -> int:
+        """Bytes of the file of a run that can be gone on with: the optimiser's memory and a few pictures.
+
+        Args:
+            size: of the result, (height, width) in pixels.
+        """
+        return PIXEL * prod(size) * (2 * self.history + WRITTEN)
 
 
 class Needs:

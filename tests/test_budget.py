@@ -244,3 +244,11 @@ def test_the_largest_size_fits_and_the_next_does_not(content, style, optimizer):
         with pytest.raises(nst.InputError, match=f"size {most} fits"):
             larger.divide((most + 32, most + 32), [], memory, square)
         assert needs.divide((fast, fast), [], memory, square).history == plan.recipe.history
+
+
+def test_the_file_of_a_run_is_as_large_as_it_is_said_to_be(content, style, tmp_path):
+    path = tmp_path / "run.pt"
+    transfer = nst.Transfer(content, [style], checkpoint=path, **{**LIMITED, "evaluations": 40})
+    list(transfer)
+    size = transfer.plan.stages[-1].size
+    assert path.stat().st_size == pytest.approx(transfer.plan.budget.written(size), rel=0.1)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from math import prod
 from pathlib import Path
 from threading import Event
 from typing import Protocol
@@ -305,7 +304,7 @@ class Painter:
         """
         self.shelf.forget_run(self.left)
         self.left = canvas.path
-        if 4 * 3 * prod(canvas.plan.stages[-1].size) * (2 * canvas.plan.budget.history + 4) <= MOST_BYTES:
+        if canvas.plan.budget.written(canvas.plan.stages[-1].size) <= MOST_BYTES:
             try_checkpoint(canvas.run, canvas.plan, self.shelf.checkpoint(canvas.path))
 
 
