@@ -36,6 +36,7 @@ __all__ = [
 ]
 
 NONE = "none"  # how a text says None
+ROOM = 60  # letters of a value in a message
 
 
 class Unfit(ValueError):
@@ -418,12 +419,11 @@ def read(name: str, text: str, rule: Rule) -> Any:
     return value
 
 
-def brief(value: Any, limit: int = 60) -> str:
-    """A value on one line, for a message.
+def brief(value: Any) -> str:
+    """A value on one line, for a message; a long one is cut off.
 
     Args:
         value: anything with a `repr`.
-        limit: characters after which it is cut off.
     """
     text = " ".join(repr(value).split())
-    return text if len(text) <= limit else f"{text[:limit]}…"
+    return text if len(text) <= ROOM else f"{text[:ROOM]}…"

@@ -729,7 +729,7 @@ def test_a_function_that_hangs_is_told_where(monkeypatch):
         while True:
             n += 1
 
-    monkeypatch.setattr("nstlib.exercise.patience.patience.__wrapped__.__defaults__", (0.3,))
+    monkeypatch.setattr("nstlib.exercise.patience.SECONDS", 0.3)
     verdict = check("04.gram", hangs)
     assert not verdict.passed and "0.3 seconds" in str(verdict) and "of hangs" in str(verdict)
 
@@ -740,7 +740,7 @@ def test_an_import_is_never_cut_off(tmp_path, monkeypatch):
     turns = "import time\nend = time.process_time() + 0.6\nwhile time.process_time() < end:\n    pass\nwhole = True\n"
     (tmp_path / "slow_to_import.py").write_text(turns, encoding="utf-8")
     monkeypatch.syspath_prepend(str(tmp_path))
-    monkeypatch.setattr("nstlib.exercise.patience.patience.__wrapped__.__defaults__", (0.2,))
+    monkeypatch.setattr("nstlib.exercise.patience.SECONDS", 0.2)
 
     def importing(features):
         import slow_to_import
@@ -754,7 +754,7 @@ def test_an_import_is_never_cut_off(tmp_path, monkeypatch):
 @pytest.mark.skipif(not hasattr(__import__("signal"), "setitimer"), reason="this system has no alarms")
 def test_a_busy_machine_gets_more_time(monkeypatch):
     """Here all time is lost to other programs; at some time it is enough."""
-    monkeypatch.setattr("nstlib.exercise.patience.patience.__wrapped__.__defaults__", (0.2,))
+    monkeypatch.setattr("nstlib.exercise.patience.SECONDS", 0.2)
     monkeypatch.setattr("nstlib.exercise.patience.waited", lambda threads: time.perf_counter())
     assert check("04.gram", waiting(0.08))
     assert "0.2 seconds" in check("04.gram", waiting(5)).message
@@ -762,7 +762,7 @@ def test_a_busy_machine_gets_more_time(monkeypatch):
 
 @pytest.mark.skipif(not Path("/proc/self/schedstat").exists(), reason="this system does not count waiting for a core")
 def test_a_function_that_waits_is_told_from_a_busy_machine(monkeypatch):
-    monkeypatch.setattr("nstlib.exercise.patience.patience.__wrapped__.__defaults__", (0.5,))
+    monkeypatch.setattr("nstlib.exercise.patience.SECONDS", 0.5)
     begun = time.perf_counter()
     verdict = check("04.gram", waiting(20))
     assert "0.5 seconds" in verdict.message and "line 2 of mine" in verdict.message

@@ -23,15 +23,12 @@ class TooLong(Exception):
 
 
 @contextmanager
-def patience(seconds: float = SECONDS) -> Iterator[None]:
-    """Let a piece of work take so long, then raise `TooLong` at the line where it is.
+def patience() -> Iterator[None]:
+    """Let a piece of work take ten seconds of wall time, then raise `TooLong` at the line where it is.
 
     Where other programs take most of the machine it waits longer, and it lets an import end, such as torch's own at
     first use: a module that is cut off half-way stays broken. Only the main thread of a system with alarms (Linux,
     macOS) can be woken so, which is where a notebook's cells run; elsewhere this waits for ever.
-
-    Args:
-        seconds: of wall time, for all of it.
 
     Raises:
         TooLong: it took longer.
@@ -47,13 +44,13 @@ def patience(seconds: float = SECONDS) -> Iterator[None]:
     def wake(number: int, frame: FrameType | None) -> None:
         passed = time.perf_counter() - start
         had = passed - (waited(1) - lost)  # without what other programs took
-        if (had < seconds / 2 and passed < BUSY * seconds) or importing(frame, caller):
-            alarm(signal.ITIMER_REAL, seconds / 10)
+        if (had < SECONDS / 2 and passed < BUSY * SECONDS) or importing(frame, caller):
+            alarm(signal.ITIMER_REAL, SECONDS / 10)
             return
-        raise TooLong(f"it has not come back after {seconds:g} seconds, so a loop there does not end, or waits")
+        raise TooLong(f"it has not come back after {SECONDS:g} seconds, so a loop there does not end, or waits")
 
     before = signal.signal(signal.SIGALRM, wake)
-    alarm(signal.ITIMER_REAL, seconds)
+    alarm(signal.ITIMER_REAL, SECONDS)
     try:
         yield
     finally:

@@ -36,10 +36,10 @@ def jpeg(image: Image.Image, quality: int = QUALITY) -> str:
     return f"data:image/jpeg;base64,{base64.b64encode(file.getvalue()).decode()}"
 
 
-def small(image: Image.Image, most: int = SHOWN) -> Image.Image:
-    """An image in RGB, its long side at most so many pixels; it keeps its proportions."""
+def small(image: Image.Image) -> Image.Image:
+    """An image in RGB, no larger than it is shown; it keeps its proportions."""
     image = image.convert("RGB")
-    image.thumbnail((most, most), Image.Resampling.BICUBIC)
+    image.thumbnail((SHOWN, SHOWN), Image.Resampling.BICUBIC)
     return image
 
 
