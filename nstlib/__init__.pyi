@@ -85,7 +85,6 @@ from .transfer import reconstruct_content as reconstruct_content
 from .transfer import reconstruct_style as reconstruct_style
 from .transfer import stylize as stylize
 from .transfer import texture as texture
-from .weights import WEIGHTS as WEIGHTS
 from .weights import load_weights as load_weights
 
 __version__: str

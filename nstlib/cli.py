@@ -597,11 +597,12 @@ def weights(context: click.Context) -> None:
 @weights.command("list")
 def list_weights() -> None:
     """List the networks, and where the weights of each are."""
-    from .weights import WEIGHTS, look_for_weights
+    from .architecture import BACKBONES
+    from .weights import look_for_weights
 
-    for name, facts in WEIGHTS.items():
+    for name, architecture in BACKBONES.items():
         _, place = look_for_weights(name)
-        say(f"{name:14} {facts.megabytes:6.1f} MB  {place}  ({facts.licence})")
+        say(f"{name:14} {architecture.weights.megabytes:6.1f} MB  {place}  ({architecture.weights.licence})")
 
 
 @weights.command()
@@ -630,14 +631,14 @@ def export(name: str, output: str | None, until: str | None, full: bool, force: 
     """
     from .architecture import BACKBONES
     from .backbone import load_backbone
-    from .weights import WEIGHTS, check_export, save_weights
+    from .weights import check_export, save_weights
 
     path = check_export(f"{name}.safetensors" if output is None else output, name, force=force)
     backbone = load_backbone(name)
     architecture = BACKBONES[name]
     until = until or backbone.check_layers([*architecture.content_layers, *architecture.style_layers])[-1]
     size = save_weights(
-        backbone.trimmed(until), path, half=not full, network=name, until=until, licence=WEIGHTS[name].licence
+        backbone.trimmed(until), path, half=not full, network=name, until=until, licence=architecture.weights.licence
     )
     say(f"{path}: {name} up to {until}, {size / 1e6:.1f} MB")
 
@@ -772,11 +773,13 @@ def doctor(size: int, backbone: str, device: str) -> None:
 
     Versions, device, memory and weights are listed, too.
     """
+    from .architecture import BACKBONES
+
     from .backbone import load_backbone
     from .budget import Needs
     from .machine import choose_device, choose_precision, describe_device, free_memory
     from .recipes import DEFAULT_RECIPE, RECIPES
-    from .weights import WEIGHTS, look_for_weights
+    from .weights import look_for_weights
 
     place = choose_device(device)
     recipe = RECIPES[DEFAULT_RECIPE].on(backbone).changed(size=size)
@@ -788,7 +791,7 @@ def doctor(size: int, backbone: str, device: str) -> None:
     precision = choose_precision("auto", place)
     say(f"device       {describe_device(place)}, {free / 2**30:.1f} GiB of memory free")
     say(f"precision    {precision}")
-    for name in WEIGHTS:
+    for name in BACKBONES:
         say(f"{name:14} {look_for_weights(name)[1]}")
     needs = Needs(load_backbone(backbone, "random"), recipe, precision, place)
     fast, most = (needs.largest(0.9 * free, fast=quick) for quick in (True, False))

@@ -280,11 +280,11 @@ def setup(lesson: str, backbone: str = "pocket", *, seed: int | None = None) -> 
     with loading():
         import torch
 
+        from .architecture import BACKBONES
         from .machine import choose_device, choose_precision, describe_device
-        from .weights import WEIGHTS
 
     row = LESSONS[choose("lesson", lesson, LESSONS)]
-    choose("backbone", backbone, WEIGHTS)
+    choose("backbone", backbone, BACKBONES)
     device = choose_device()
     lines = [
         ("lesson", f"{row.number} {row.title}, about {row.minutes} minutes"),
@@ -309,9 +309,10 @@ def setup(lesson: str, backbone: str = "pocket", *, seed: int | None = None) -> 
 
 def describe_weights(name: str) -> list[str]:
     """Whether a network's weights are on this machine; else, in a second line, what to do."""
-    from .weights import WEIGHTS, find_weights
+    from .architecture import BACKBONES
+    from .weights import find_weights
 
-    record = WEIGHTS[name]
+    record = BACKBONES[name].weights
     try:
         found = find_weights(name)
     except InputError as error:  # the folder that NSTLIB_WEIGHTS names

@@ -16,7 +16,7 @@ from urllib.error import URLError
 import torch
 from torch import Tensor
 
-from .architecture import BACKBONES, OF_THE_KIT, Weights
+from .architecture import BACKBONES, OF_THE_KIT
 from .errors import InputError, choose, one_line
 from .files import check_replaceable, is_readable, same_file, write_whole
 
@@ -26,7 +26,6 @@ except ModuleNotFoundError:  # `pocket` is read without it
     load = save = None
 
 __all__ = [
-    "WEIGHTS",
     "check_export",
     "fetch_weights",
     "find_weights",
@@ -35,8 +34,6 @@ __all__ = [
     "read_weights",
     "save_weights",
 ]
-
-WEIGHTS: dict[str, Weights] = {name: architecture.weights for name, architecture in BACKBONES.items()}
 
 
 def find_weights(name: str) -> Path | None:

@@ -296,7 +296,7 @@ def test_recipes_prints_every_recipe_and_every_field(call):
 
 def test_weights_list_and_export(pictures, call, monkeypatch):
     out = call("weights", "list")[1]
-    assert [line.split()[0] for line in out.splitlines()] == list(nst.WEIGHTS)
+    assert [line.split()[0] for line in out.splitlines()] == list(nst.BACKBONES)
     assert "pocket.safetensors" in out
     assert call("weights", "export", "pocket", "--until", "relu3_3", "-o", "small.safetensors")[0] == 0
     net = nst.load_backbone("pocket", "small.safetensors")

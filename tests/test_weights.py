@@ -15,7 +15,6 @@ from nstlib.architecture import BACKBONES
 from nstlib.backbone import Backbone
 from nstlib.errors import InputError
 from nstlib.weights import (
-    WEIGHTS,
     check_export,
     fetch_weights,
     find_weights,
@@ -25,7 +24,7 @@ from nstlib.weights import (
     save_weights,
 )
 
-PUBLISHED = [name for name, record in WEIGHTS.items() if record.published]
+PUBLISHED = [name for name, one in BACKBONES.items() if one.weights.published]
 
 
 def state(value=1.0):
@@ -76,7 +75,7 @@ def replace_download(monkeypatch, outcome):
 def test_weights_are_looked_for_in_order(name, places):
     """The folder that is named before the cache; .safetensors before .pth before torchvision's name."""
     _, named, cache = places
-    files = [f"{name}.safetensors", f"{name}.pth", WEIGHTS[name].file]
+    files = [f"{name}.safetensors", f"{name}.pth", BACKBONES[name].weights.file]
     expected = [folder / file for folder in (named, cache) for file in files]
     assert find_weights(name) is None
     for path in reversed(expected):
@@ -118,7 +117,7 @@ def test_a_home_folder_is_understood(places, monkeypatch):
 
 
 @pytest.mark.parametrize("named", ["/nowhere/at all", "~nobody99/x", "a" * 300])
-@pytest.mark.parametrize("name", WEIGHTS)
+@pytest.mark.parametrize("name", BACKBONES)
 def test_a_variable_that_names_no_folder_is_an_error(name, named, places, monkeypatch):
     monkeypatch.setenv("NSTLIB_WEIGHTS", named)
     with pytest.raises(InputError, match=rf"NSTLIB_WEIGHTS is '{named}', which is no folder: set it .* or unset"):
@@ -327,9 +326,9 @@ def test_an_export_of_vgg19_for_style_transfer_is_small(tmp_path):
 def test_records_agree_with_torchvisions(name):
     from torchvision.models import get_weight
 
-    published = get_weight(WEIGHTS[name].published)
-    assert published.url.rpartition("/")[2] == WEIGHTS[name].file
-    assert WEIGHTS[name].megabytes == pytest.approx(published.meta["_file_size"], rel=0.02)
+    published = get_weight(BACKBONES[name].weights.published)
+    assert published.url.rpartition("/")[2] == BACKBONES[name].weights.file
+    assert BACKBONES[name].weights.megabytes == pytest.approx(published.meta["_file_size"], rel=0.02)
 
 
 def test_a_download_keeps_torchvisions_check_of_the_hash(places, monkeypatch):
@@ -349,7 +348,7 @@ def test_without_a_network_there_are_three_ways_out(name, places, offline):
     with pytest.raises(InputError) as caught:
         load_weights(name)
     message = str(caught.value)
-    assert f"the weights of {name} ({WEIGHTS[name].megabytes:.0f} MB) could not be downloaded" in message
+    assert f"the weights of {name} ({BACKBONES[name].weights.megabytes:.0f} MB) could not be downloaded" in message
     assert "no route to host" in message
     ways = ["use the backbone 'pocket'", f"'nst weights fetch {name}'", f"'nst weights export {name}'"]
     assert all(way in message for way in [*ways, "NSTLIB_WEIGHTS"]) and "\n" not in message

@@ -16,7 +16,7 @@ from ..palette import COLORS
 from ..recipe import STARTS, Recipe
 from ..recipes import RECIPES
 from ..uploads import own_pictures
-from ..weights import WEIGHTS, look_for_weights
+from ..weights import look_for_weights
 from ..widget.bring import Bring
 from ..worker import Worker
 from .choices import Choices
@@ -298,7 +298,7 @@ def here(network: str) -> bool:
 
 def megabytes(network: str) -> str:
     """How large a network's weights are."""
-    return f"{WEIGHTS[network].megabytes:.0f} MB"
+    return f"{BACKBONES[network].weights.megabytes:.0f} MB"
 
 
 def known_paintings() -> list[tuple[str, str]]:

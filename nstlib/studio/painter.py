@@ -11,6 +11,7 @@ from typing import Protocol
 
 from torch import Tensor
 
+from ..architecture import BACKBONES
 from ..checkpoint import Run, read_checkpoint, try_checkpoint
 from ..errors import InputError
 from ..forecast import Paces
@@ -20,7 +21,7 @@ from ..optimizers import Stop
 from ..plan import Plan, options_of, prepare
 from ..result import Progress, Result, evaluations_of
 from ..transfer import collect, paint
-from ..weights import WEIGHTS, find_weights
+from ..weights import find_weights
 from ..worker import Worker
 from .choices import Choices
 from .pulls import Pulls
@@ -241,7 +242,7 @@ class Painter:
             stop: asks to stop.
         """
         if not choices.more.get("weights") and find_weights(choices.backbone) is None:
-            size = f"{WEIGHTS[choices.backbone].megabytes:.0f} MB"
+            size = f"{BACKBONES[choices.backbone].weights.megabytes:.0f} MB"
             self.watcher.said(f"Fetching the weights of {choices.backbone}, {size}, this once …")
         plan = prepare(choices.content, list(choices.styles), **choices.options())
         if stop.is_set():
