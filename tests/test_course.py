@@ -13,6 +13,7 @@ import nbformat
 import pytest
 from IPython.core.interactiveshell import InteractiveShell
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
+from study_minutes import check_minutes, minutes
 from traitlets.config import Config
 
 import nstlib as nst
@@ -524,7 +525,7 @@ def timed(*cells):
 
 def extra_minutes(*cells):
     """What cells add to the core of a lesson."""
-    return course.minutes(timed(*cells))[0] - course.minutes(timed())[0]
+    return minutes(timed(*cells))[0] - minutes(timed())[0]
 
 
 @pytest.mark.parametrize(
@@ -553,7 +554,7 @@ def test_minutes_are_counted_by_the_rule(cells, wanted):
 
 
 def test_extra_holds_for_the_headings_below_it():
-    counted = course.minutes(timed("## One (extra)\n\n### Below", ("x", True), "## Two", ("y", True)))
+    counted = minutes(timed("## One (extra)\n\n### Below", ("x", True), "## Two", ("y", True)))
     assert counted[1] == pytest.approx(2 + 3 / 150)
 
 
@@ -573,5 +574,5 @@ def test_the_card_is_held_to_its_minutes(card, figures, told, monkeypatch):
     monkeypatch.setitem(LESSONS, "04", replace(LESSONS["04"], minutes=90))
     notebook = timed(*[("x", True)] * figures)
     notebook.cells[0].source = HEADER.replace("90 minutes", card)
-    found = list(course.check_minutes(notebook))
+    found = list(check_minutes(notebook))
     assert len(found) == len(told) and all(part in line for part, line in zip(told, found, strict=True)), found

@@ -7,6 +7,7 @@ import pytest
 from alone import ROOT, run_alone
 from editions import FORGET, REMEMBER, both, is_check, with_verdict
 from nbformat.v4 import new_code_cell
+from study_minutes import check_minutes
 
 from nstlib import LESSONS, course
 
@@ -30,7 +31,7 @@ def test_keeps_the_rules(path):
 
 @pytest.mark.parametrize("path", SOURCES, ids=lambda path: path.stem)
 def test_takes_the_minutes_that_it_says(path):
-    assert "\n".join(course.check_minutes(course.read(path))) == ""
+    assert "\n".join(check_minutes(course.read(path))) == ""
 
 
 @pytest.mark.parametrize("path", SOURCES, ids=lambda path: path.stem)
