@@ -108,22 +108,13 @@ def load_pictures(
         try:
             return load(source, max(1, round(whole * scale)))
         except InputError:
-            if scale >= 1:
-                if whole < recipe.size and recipe.style_size is None:
-                    raise too_small_beside(whole, source) from None
-                raise
-            least = least_size(shape_of(load(source, whole).pixels), recipe.side, smallest)  # or no scale would help
-            raise InputError(
-                f"a style at {scale:g} of {whole} pixels has a side of less than {smallest}: "
-                f"give a style scale of at least {math.ceil(100 * least / whole) / 100:g}, or a larger size"
-            ) from None
-
-    def too_small_beside(side: int, source: Any) -> InputError:
-        least = least_size(shape_of(load_image(source, smallest=smallest).pixels), recipe.side, smallest)
-        return InputError(
-            f"the content has {side} pixels, and a style as large a side of less than {smallest}: "
-            f"give style_size={least} or more, or a larger content"
-        )
+            if scale < 1:
+                at_whole = load(source, whole)  # fails where no scale would help
+                raise InputError(advice_on_scale(at_whole, scale, whole, recipe.side, smallest)) from None
+            if whole < recipe.size and recipe.style_size is None:
+                original = load_image(source, smallest=smallest)
+                raise InputError(advice_on_style_size(original, whole, recipe.side, smallest)) from None
+            raise
 
     begin = None
     if recipe.start == FROM_MEMORY and sources["start"] is None:
@@ -142,6 +133,39 @@ def load_pictures(
     if any(mask is not None for mask in masks) and STATISTICS[recipe.statistic].knows_neighbours:
         raise InputError(f"{recipe.statistic} compares neighbours, so it knows no masks: choose another statistic")
     return Pictures(painted, cut, begin, names, masks)
+
+
+def advice_on_scale(style: Picture, scale: float, size: int, side: str, smallest: int) -> str:
+    """What to say of a style picture that its scale makes too small.
+
+    Args:
+        style: the picture, without the scale.
+        scale: below 1.
+        size: of the style pictures at a scale of 1.
+        side: that a size means.
+        smallest: the least side of a picture.
+    """
+    least = least_size(shape_of(style.pixels), side, smallest)
+    return (
+        f"a style at {scale:g} of {size} pixels has a side of less than {smallest}: "
+        f"give a style scale of at least {math.ceil(100 * least / size) / 100:g}, or a larger size"
+    )
+
+
+def advice_on_style_size(style: Picture, size: int, side: str, smallest: int) -> str:
+    """What to say of a style picture that is too small as it is made as small as the content.
+
+    Args:
+        style: the picture, at its own size.
+        size: of the content.
+        side: that a size means.
+        smallest: the least side of a picture.
+    """
+    least = least_size(shape_of(style.pixels), side, smallest)
+    return (
+        f"the content has {size} pixels, and a style as large a side of less than {smallest}: "
+        f"give style_size={least} or more, or a larger content"
+    )
 
 
 def load_masks(sources: Any, over: Sequence[Picture]) -> tuple[Tensor | None, ...]:
