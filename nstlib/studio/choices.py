@@ -177,7 +177,7 @@ class Choices:
         recipe = Recipe.from_dict(facts["recipe"])
         name = recipe.name if recipe.name in RECIPES else DEFAULT_RECIPE
         base = RECIPES[name].on(recipe.backbone)
-        strength = recipe.style_weight / base.style_weight if base.style_weight else 0.0
+        strength = strength_of(recipe, base)
         kept = (*HELD, *WORDS, "style_weight")
         values = {one.name: getattr(recipe, one.name) for one in fields(Recipe) if one.name not in kept}
         more = {name: value for name, value in values.items() if value != getattr(base, name)}
@@ -186,23 +186,20 @@ class Choices:
         scales = facts.get("style_scales") or (1.0,)
         if len(set(scales)) > 1:
             more["style_scales"] = tuple(scales)
-        named = [name for name in (*MASKS, "own_layers", "weights") if facts.get(name)]
-        settings = Settings(**{name: facts[name] for name in named})
-        told = {name: getattr(settings, name) for name in named}
+        told = settings_of(facts)
         masks = {name: told.pop(name) for name in MASKS if name in told}
         gives = given_by(recipe.style_layers, base.style_layers, told.get("own_layers"), len(names) - 1)
         if gives:  # else what it was painted on is no half, and stays as it is
-            told.pop("own_layers", None) or more.pop("style_layers")
+            if "own_layers" in told:
+                del told["own_layers"]
+            else:
+                del more["style_layers"]
         return cls(
             content=names[0],
             styles=names[1:],
             shares=proportions(facts.get("shares") or (1.0,) * len(names[1:])),
             recipe=name,
-            strength=1.0
-            if not strength
-            else round(strength)
-            if isclose(strength, round(strength), rel_tol=1e-9)
-            else strength,
+            strength=strength or 1.0,
             stroke=1.0 if "style_scales" in more else float(scales[0]),
             seed=int(facts.get("seed") or 0),
             gives=gives,
@@ -210,6 +207,29 @@ class Choices:
             **masks,
             **{name: getattr(recipe, name) for name in HELD},
         )
+
+
+def strength_of(recipe: Recipe, base: Recipe) -> float:
+    """A recipe's style weight in units of another's, whole where it is but for rounding; 0 where either has none.
+
+    Args:
+        recipe: that a picture was painted by.
+        base: the one that it is told by.
+    """
+    strength = recipe.style_weight / base.style_weight if base.style_weight else 0.0
+    whole = round(strength)
+    return whole if isclose(strength, whole, rel_tol=1e-9) else strength
+
+
+def settings_of(facts: Mapping[str, Any]) -> dict[str, Any]:
+    """The settings of a picture's run that are kept, as `Settings` has them; without those that it did not have.
+
+    Args:
+        facts: as `read_facts` reads them.
+    """
+    named = [name for name in (*MASKS, "own_layers", "weights") if facts.get(name)]
+    settings = Settings(**{name: facts[name] for name in named})
+    return {name: getattr(settings, name) for name in named}
 
 
 def parts_of(layers: Iterable[str]) -> dict[str, tuple[str, ...]]:
