@@ -774,7 +774,6 @@ def doctor(size: int, backbone: str, device: str) -> None:
     Versions, device, memory and weights are listed, too.
     """
     from .architecture import BACKBONES
-
     from .backbone import load_backbone
     from .budget import Needs
     from .machine import choose_device, choose_precision, describe_device, free_memory
