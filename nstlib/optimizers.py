@@ -21,7 +21,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import Enum
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 from weakref import ref
 
 import numpy as np
@@ -107,6 +107,22 @@ class Step:
         return self.last() or self
 
 
+class Iterate(NamedTuple):
+    """An image that an iteration came to, and what is told of it.
+
+    Attributes:
+        iteration: moves so far.
+        loss: the total.
+        terms: its summands by name.
+        x: the image (n,).
+    """
+
+    iteration: int
+    loss: float
+    terms: Mapping[str, float]
+    x: Tensor
+
+
 class Evaluator:
     """Calls the objective on flat images, counts the calls, and knows the bounds of the pixels.
 
@@ -186,29 +202,18 @@ class Evaluator:
             raise InputError("the objective's total has no gradient: compute it from the image, by torch alone")
         return made
 
-    def report(
-        self,
-        iteration: int,
-        loss: float,
-        terms: Mapping[str, float],
-        x: Tensor,
-        memory: Callable[[], State],
-        stop: Stop | None = None,
-    ) -> Step:
+    def report(self, at: Iterate, memory: Callable[[], State], stop: Stop | None = None) -> Step:
         """A `Step` whose state can be asked for as long as it is the `newest`: the caller makes it so, by `made`.
 
         Args:
-            iteration: moves so far.
-            loss: the total.
-            terms: its summands by name.
-            x: the image (n,).
+            at: where the loop is.
             memory: makes a copy of what the optimiser needs to go on.
             stop: why this is the last step; None if it is not.
         """
 
         def current() -> State:
             if self.newest is not own:
-                raise InputError(f"step {iteration} is over: ask for its state() before you ask for the next step")
+                raise InputError(f"step {at.iteration} is over: ask for its state() before you ask for the next step")
             return memory()
 
         seconds = time.perf_counter() - self.began
@@ -216,7 +221,8 @@ class Evaluator:
         def last() -> Step | None:
             return self.newest() if self.newest else None
 
-        step = Step(iteration, self.count, seconds, loss, terms, x.view(self.shape), current, stop, last)
+        image = at.x.view(self.shape)
+        step = Step(at.iteration, self.count, seconds, at.loss, at.terms, image, current, stop, last)
         self.made = own = ref(step)
         return step
 
@@ -276,14 +282,14 @@ def adam(
     """
     image = image.detach()
     evaluate = Evaluator(objective, image, bounds, state)
-    good: tuple[int, float, Mapping[str, float], Tensor] | None = None  # the last step whose loss was a number
+    good: Iterate | None = None  # the last whose loss was a number
     if state:
         x, m, v, mean = state["x"], *(state[name].clone() for name in ("m", "v", "mean"))
-        good = (state["iteration"], state["loss"], state["terms"], state["image"].reshape(-1))
+        good = Iterate(state["iteration"], state["loss"], state["terms"], state["image"].reshape(-1))
     else:
         x = image.reshape(-1).clone()  # (n,), as all images and gradients here
         m, v, mean = torch.zeros_like(x), torch.zeros_like(x), torch.zeros_like(x if average else x[:0])
-    iteration, (b1, b2) = good[0] + 1 if good else 0, betas
+    iteration, (b1, b2) = good.iteration + 1 if good else 0, betas
     x = evaluate.project(x)
 
     def memory() -> State:
@@ -294,7 +300,7 @@ def adam(
         loss, terms, (slopes,) = to_host(total, parts, gradient.sum())
         if not (math.isfinite(loss) and math.isfinite(slopes)):
             why = Stop.GRADIENT if math.isfinite(loss) else Stop.LOSS
-            step = evaluate.report(*(good or (iteration, loss, terms, x)), memory, why)
+            step = evaluate.report(good or Iterate(iteration, loss, terms, x), memory, why)
             evaluate.newest = evaluate.made
             yield step
             return
@@ -305,10 +311,10 @@ def adam(
         new_mean = mean.mul(average).add_(x, alpha=1 - average) if average else mean
         root = new_v.div(1 - b2**t).sqrt_().add_(epsilon * evaluate.unit)
         moved = evaluate.project(torch.addcdiv(x, new_m, root, value=-now / (1 - b1**t)))
-        told = (iteration, loss, terms, new_mean / (1 - average**t) if average else x)
-        step = evaluate.report(*told, memory)
+        here = Iterate(iteration, loss, terms, new_mean / (1 - average**t) if average else x)
+        step = evaluate.report(here, memory)
         # At once, with no call in between: wherever an interrupt falls, the newest step and the memory belong together.
-        evaluate.newest, x, m, v, mean, good = evaluate.made, moved, new_m, new_v, new_mean, told
+        evaluate.newest, x, m, v, mean, good = evaluate.made, moved, new_m, new_v, new_mean, here
         yield step
         iteration = t
 
@@ -360,7 +366,7 @@ def lbfgs(
         return {**point.state(), **pairs.state(), "unit": evaluate.unit}
 
     def report(point: Point, iteration: int, stop: Stop | None = None) -> Step:
-        return evaluate.report(iteration, point.loss / evaluate.unit, point.terms, point.x, memory, stop)
+        return evaluate.report(Iterate(iteration, point.loss / evaluate.unit, point.terms, point.x), memory, stop)
 
     step = report(point, iteration, point.trouble)
     evaluate.newest = evaluate.made
@@ -369,17 +375,7 @@ def lbfgs(
     if point.trouble:
         return
     while True:
-        held = evaluate.held(point.x, point.gradient)
-        direction, slope = pairs.direction(point.smooth, point.square, *point.products[2:])
-        direction = without(direction, held)
-        first = 1.0 if pairs.order else first_move / (point.size or 1.0)
-        found, trouble = None, None
-        if slope < 0:
-            trial = partial(look_along, evaluate, pairs, point, direction)
-            found, trouble = wolfe(trial, point.loss, slope, first, noise=noise)
-        if found is None and pairs.order:
-            pairs.clear()  # the memory misleads: try once more, along the plain gradient
-            continue
+        found, trouble = search(evaluate, pairs, point, first_move, noise)
         if found is None:
             step = report(point, iteration, trouble or Stop.CONVERGED)
             evaluate.newest = evaluate.made
@@ -392,6 +388,33 @@ def lbfgs(
         # At once, as in `adam`.
         evaluate.newest, pairs.order, point, iteration = evaluate.made, order, found, iteration + 1
         yield step
+
+
+def search(
+    evaluate: Evaluator, pairs: History, point: Point, first_move: float, noise: float
+) -> tuple[Point | None, Stop | None]:
+    """The next point along -H g; once more along the plain gradient where the memory misleads.
+
+    Args:
+        evaluate: the objective.
+        pairs: the history, which is forgotten where it misleads.
+        point: where to start.
+        first_move: as for `lbfgs`.
+        noise: likewise.
+
+    Returns:
+        As `wolfe`; both None where the loss does not fall along any direction that is known.
+    """
+    held = evaluate.held(point.x, point.gradient)
+    while True:
+        direction, slope = pairs.direction(point.smooth, point.square, *point.products[2:])
+        trial = partial(look_along, evaluate, pairs, point, without(direction, held))
+        first = 1.0 if pairs.order else first_move / (point.size or 1.0)
+        # A slope that is no number leads nowhere either.
+        found, trouble = wolfe(trial, point.loss, slope, first, noise=noise) if slope < 0 else (None, None)
+        if found is not None or not pairs.order:
+            return found, trouble
+        pairs.clear()
 
 
 @dataclass(frozen=True)

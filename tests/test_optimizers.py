@@ -26,6 +26,7 @@ from nstlib.optimizers import (
     look,
     look_along,
     optimize,
+    search,
     unit_of,
     wolfe,
 )
@@ -150,7 +151,7 @@ def test_accepted_points_satisfy_the_strong_wolfe_conditions(function, rng):
     assert steps[-1].evaluations > len(steps)  # the line search had something to do
 
 
-def search(objective, first, direction=None, bounds=None, **options):
+def line_search(objective, first, direction=None, bounds=None, **options):
     """The line search from 0, along the falling slope if no direction is given: (its start, its end, the evaluator)."""
     evaluate, pairs = Evaluator(objective, SCALAR, bounds), History(1, SCALAR, PLAIN)
     begin = look(evaluate, pairs, SCALAR.reshape(-1))
@@ -175,7 +176,7 @@ def search(objective, first, direction=None, bounds=None, **options):
 def test_line_search_finds_a_flat_point_from_any_first_trial(function, first):
     """With little slope allowed at the end, so that a bracket has to be narrowed from either side."""
     spy = Spy(lambda t: function(t.sum()))
-    begin, found, evaluate = search(spy, first, curvature=0.01, trials=40)
+    begin, found, evaluate = line_search(spy, first, curvature=0.01, trials=40)
     assert found.loss <= begin.loss - 1e-4 * abs(begin.gradient.item() * found.x.item())
     assert abs(found.gradient.item()) <= 0.01 * abs(begin.gradient.item())
     assert evaluate.count == len(spy.calls) < 30
@@ -183,7 +184,7 @@ def test_line_search_finds_a_flat_point_from_any_first_trial(function, first):
 
 def test_line_search_wants_more_than_a_token():
     """At t = 1 this cubic lies a millionth below its start and is flat enough; its valley is at 0.26."""
-    begin, found, _ = search(function_of(lambda t: (-t + (2.5 - 1e-6) * t**2 - 1.5 * t**3).sum()), 1.0)
+    begin, found, _ = line_search(function_of(lambda t: (-t + (2.5 - 1e-6) * t**2 - 1.5 * t**3).sum()), 1.0)
     assert 0 < found.x.item() < 0.6
     assert found.loss < begin.loss - 0.05
 
@@ -191,7 +192,17 @@ def test_line_search_wants_more_than_a_token():
 @pytest.mark.parametrize("bounds", [None, (-1.0, 0.0)], ids=["uphill", "against a bound"])
 def test_line_search_returns_nothing_where_no_step_helps(bounds):
     objective = function_of(lambda x: (x**2 if bounds is None else -x).sum())
-    assert search(objective, 1.0, torch.ones(1).double(), bounds)[1] is None
+    assert line_search(objective, 1.0, torch.ones(1).double(), bounds)[1] is None
+
+
+@pytest.mark.parametrize("remembered", [0, 1])
+def test_along_a_slope_that_is_no_number_nothing_is_tried(remembered, monkeypatch):
+    evaluate, pairs = Evaluator(function_of(lambda t: (t - 1).square().sum()), SCALAR, None), History(1, SCALAR, PLAIN)
+    begin = look(evaluate, pairs, SCALAR.reshape(-1))
+    pairs.order = list(range(remembered))
+    monkeypatch.setattr(pairs, "direction", lambda smooth, *more: (-smooth, math.nan))
+    assert search(evaluate, pairs, begin, 0.01, 0.0) == (None, None)
+    assert evaluate.count == 1 and not pairs.order
 
 
 def two_loops(gradient, moves, changes):
