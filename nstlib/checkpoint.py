@@ -207,13 +207,13 @@ def run_of(data: Mapping[str, Any], plan: Plan) -> Run:
     if state:
         count(state["evaluations"])
     return Run(
-        count(data["stage"], len(plan.stages) - 1),
-        [count(one) for one in data.get("budgets", ())],
-        state,
-        None if best is None else step(best),
-        [line(*told) for told in data["history"]],
-        number(data["seconds"]),
-        None if stop is None else Stop[stop],
+        stage=count(data["stage"], len(plan.stages) - 1),
+        budgets=[count(one) for one in data.get("budgets", ())],
+        state=state,
+        best=None if best is None else step(best),
+        history=[line(*told) for told in data["history"]],
+        seconds=number(data["seconds"]),
+        stop=None if stop is None else Stop[stop],
     )
 
 

@@ -230,8 +230,7 @@ def measure(plan: Plan, paces: Paces, stop: Event | None = None) -> None:
         for progress in paint(trial):
             if stop is not None and stop.is_set():
                 return
-            step, at = progress.step, (progress.size, progress.step.iteration, progress.step.evaluations)
-            history.append(Record(*at, progress.seconds, step.loss, step.terms))
+            history.append(Record.of(progress.step, progress.size, progress.seconds))
         paces.learn(trial, history)
 
 

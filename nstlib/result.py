@@ -72,6 +72,17 @@ class Record:
     loss: float
     terms: Mapping[str, float]
 
+    @classmethod
+    def of(cls, step: Step, size: tuple[int, int], seconds: float) -> Record:
+        """The line of a step.
+
+        Args:
+            step: the optimiser's report.
+            size: (height, width) of its scale.
+            seconds: since the run began, which may be longer ago than the optimiser.
+        """
+        return cls(size, step.iteration, step.evaluations, seconds, step.loss, step.terms)
+
     def kinds(self) -> dict[str, float]:
         """The terms added up by kind: content, style, tv."""
         return by_kind(self.terms)

@@ -331,7 +331,7 @@ def keep(run: Run, step: Step, stage: Stage, recipe: Recipe, *, first: bool) -> 
             f"the loss of the very first image cannot be used ({step.stop}): check the weights' file and "
             f"the term weights of recipe {recipe.name}"
         )
-    record = Record(stage.size, step.iteration, step.evaluations, run.seconds, step.loss, step.terms)
+    record = Record.of(step, stage.size, run.seconds)
     if not run.history or run.history[-1] != record:
         run.history.append(record)
 
@@ -436,9 +436,17 @@ def report(plan: Plan, run: Run, step: Step) -> Progress:
     since = done - work[0] / plan.stages[0].evaluations / total
     left = (1 - done) * (run.seconds - first.seconds) / since if since > 0 and len(run.history) > 1 else None
     budgets = [stage.evaluations for stage in plan.stages]
-    evaluations = sum(budgets[: run.stage]) + step.evaluations
-    told = step, stage.size, done, run.seconds, 0.0 if done == 1 else left, evaluations, sum(budgets), run.trouble
-    return Progress(*told, plan.colors.finish)
+    return Progress(
+        step=step,
+        size=stage.size,
+        done=done,
+        seconds=run.seconds,
+        seconds_left=0.0 if done == 1 else left,
+        evaluations=sum(budgets[: run.stage]) + step.evaluations,
+        total=sum(budgets),
+        trouble=run.trouble,
+        finish=plan.colors.finish,
+    )
 
 
 def collect(plan: Plan, run: Run, stopped: Stop = Stop.LEFT) -> Result:
@@ -463,17 +471,17 @@ def collect(plan: Plan, run: Run, stopped: Stop = Stop.LEFT) -> Result:
     extended = any(had < stage.evaluations for had, stage in zip(run.budgets, plan.stages, strict=False))
     notes = (OF_THE_NEWEST if plan.recipe.average else "", EXTENDED if extended else "", run.trouble, run.note)
     return Result(
-        plan.colors.finish(painted).clamp(0, 1),
-        tuple(run.history),
-        plan.recipe,
-        plan.settings.seed,
-        run.seconds,
-        str(plan.device),
-        stopped,
-        (*plan.notes, *filter(None, notes)),
-        facts,
-        unchanged and plan.recipe.color != "only",
-        run.trouble,
+        image=plan.colors.finish(painted).clamp(0, 1),
+        history=tuple(run.history),
+        recipe=plan.recipe,
+        seed=plan.settings.seed,
+        seconds=run.seconds,
+        device=str(plan.device),
+        stopped=stopped,
+        notes=(*plan.notes, *filter(None, notes)),
+        facts=facts,
+        unchanged=unchanged and plan.recipe.color != "only",
+        trouble=run.trouble,
     )
 
 
