@@ -106,22 +106,24 @@ def write_checkpoint(run: Run, plan: Plan, path: str | os.PathLike[str]) -> None
         torch.save(data, file)
 
 
-def try_checkpoint(run: Run, plan: Plan, path: str | os.PathLike[str]) -> None:
+def try_checkpoint(run: Run, plan: Plan, path: str | os.PathLike[str]) -> str:
     """Write where a run stands, if that can be done; a full disk must not cost the picture.
 
     Args:
-        run: its `trouble` says what went wrong.
+        run: where it stands.
         plan: what it carries out.
         path: of the file.
+
+    Returns:
+        What went wrong, in words; "" if nothing did.
     """
     try:
         with uninterrupted():
             write_checkpoint(run, plan, path)
     except (OSError, RuntimeError) as error:  # torch tells some failures of a file as the second
         reason = getattr(error, "strerror", None) or "it could not be written whole"
-        run.trouble = f"the checkpoint '{path}' cannot be written ({reason}): the run goes on without it"
-    else:
-        run.trouble = ""
+        return f"the checkpoint '{path}' cannot be written ({reason}): the run goes on without it"
+    return ""
 
 
 def read_checkpoint(plan: Plan, path: str | os.PathLike[str]) -> Run:

@@ -341,16 +341,11 @@ def write_down(plan: Plan, run: Run, step: Step, checkpoint: Path) -> None:
 
     Args:
         plan: what is carried out.
-        run: where it stands.
+        run: where it stands; its trouble is noted.
         step: the last one.
         checkpoint: the file.
     """
-    if step.stop:
-        try_checkpoint(run, plan, checkpoint)
-        return
-    run.state = step.state()
-    try_checkpoint(run, plan, checkpoint)
-    run.state = None
+    run.trouble = try_checkpoint(run if step.stop else replace(run, state=step.state()), plan, checkpoint)
 
 
 def close_stage(plan: Plan, run: Run, step: Step) -> None:
@@ -389,7 +384,7 @@ def leave(plan: Plan, run: Run, step: Step, checkpoint: Path | None) -> None:
             raise
         return
     if checkpoint:
-        try_checkpoint(run, plan, checkpoint)
+        run.trouble = try_checkpoint(run, plan, checkpoint)
 
 
 def with_the_rest(plan: Plan, run: Run) -> Plan:

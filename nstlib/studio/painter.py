@@ -306,7 +306,7 @@ class Painter:
         self.shelf.forget_run(self.left)
         self.left = canvas.path
         if canvas.plan.budget.written(canvas.plan.stages[-1].size) <= MOST_BYTES:
-            try_checkpoint(canvas.run, canvas.plan, self.shelf.checkpoint(canvas.path))
+            canvas.run.trouble = try_checkpoint(canvas.run, canvas.plan, self.shelf.checkpoint(canvas.path))
 
 
 def longer(canvas: Canvas) -> Canvas:
