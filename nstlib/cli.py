@@ -950,9 +950,8 @@ def main() -> None:
     try:
         nst.main(standalone_mode=False)
     except InputError as error:
-        if (
-            signal.getsignal(signal.SIGINT) is signal.SIG_IGN
-        ):  # `stop` was called in an import, which told it as its own
+        # `stop` was called in an import, which told it as its own.
+        if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
             fail("interrupted: what was finished is kept, and the same command goes on", 130)
         fail(str(error), 2)
     except OSError as error:  # of a disk or a network, at a place that foresaw none

@@ -25,7 +25,7 @@ from collections.abc import Callable, Hashable, Iterator
 from contextlib import contextmanager, nullcontext
 from functools import cache
 from importlib.util import find_spec
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 from torch import Tensor
@@ -48,6 +48,7 @@ __all__ = [
     "unpool",
 ]
 
+T = TypeVar("T")
 PART = 2**18  # numbers of a map that are converted at a time
 
 
@@ -322,7 +323,7 @@ def autotuned() -> Iterator[None]:
         cudnn.benchmark = before
 
 
-def captured(evaluate: Callable[[Tensor], object], *, tune: bool = True) -> Callable[[Tensor], object]:
+def captured(evaluate: Callable[[Tensor], T], *, tune: bool = True) -> Callable[[Tensor], T]:
     """On CUDA, an evaluation captured as a graph for each shape and replayed, which spares the launch of its kernels.
 
     What cannot be captured runs as it is; so does all that is not on CUDA.
@@ -331,9 +332,9 @@ def captured(evaluate: Callable[[Tensor], object], *, tune: bool = True) -> Call
         evaluate: an image (1, 3, H, W) → tensors, which a replay writes to again.
         tune: whether it convolves in half precision, so that ways may be tried.
     """
-    replays: dict[torch.Size, Callable[[Tensor], object]] = {}
+    replays: dict[torch.Size, Callable[[Tensor], T]] = {}
 
-    def call(image: Tensor) -> object:
+    def call(image: Tensor) -> T:
         if not image.is_cuda:
             return evaluate(image)
         with torch.cuda.device(image.device), autotuned() if tune else nullcontext():
@@ -344,7 +345,7 @@ def captured(evaluate: Callable[[Tensor], object], *, tune: bool = True) -> Call
     return call
 
 
-def capture(evaluate: Callable[[Tensor], object], image: Tensor) -> Callable[[Tensor], object]:
+def capture(evaluate: Callable[[Tensor], T], image: Tensor) -> Callable[[Tensor], T]:
     """One shape's graph (PyTorch, "CUDA Graphs": warm up on another stream, then capture), or `evaluate` as it is.
 
     An evaluation that waits for the device half-way, as eigenvalues do for their check, cannot be captured, and one
@@ -371,7 +372,7 @@ def capture(evaluate: Callable[[Tensor], object], image: Tensor) -> Callable[[Te
     finally:
         forget_work_space()
 
-    def replay(image: Tensor) -> object:
+    def replay(image: Tensor) -> T:
         given.copy_(image)
         graph.replay()
         return result

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 import torch
 from torch import Tensor
@@ -27,12 +27,9 @@ from .memory import Cost, Way, costs_of, peak, peak_to_describe, ways, ways_to_d
 
 __all__ = ["Engine", "FeaturesInBands", "View", "one_number"]
 
-Describe = Callable[
-    ..., Tensor
-]  # of a map (1, N, h, w), and of what is to be known of its rows where there is anything
-
-
-Slope = Callable[[Tensor, Tensor], Tensor]  # see `Looker`
+# Of a map (1, N, h, w), and of what is to be known of its rows where there is anything.
+Describe = Callable[..., Tensor]
+Slope = Callable[[Tensor, Tensor], Tensor]  # see `LayerTerm`
 
 
 class Region(Protocol):
@@ -42,21 +39,38 @@ class Region(Protocol):
         """The same for some rows of the map."""
 
 
-class Looker(Protocol):
-    """What the engine asks of a term, whose value is weight · judge(describe(map)).
+class LayerTerm(Protocol):
+    """What the engine asks of a term, whose value is weight · judge(describe(map))."""
 
-    describe: a map (1, N, h, w) → a mean over its positions, so that those of bands can be averaged; None if the term
-    has to see the map whole, and then judge takes the map itself. regions: of the map, which describe takes beside it,
-    those of a band's rows beside the band; None for none. slope: where `describe` is a product of the map F (N, M) with
-    itself, the gradient of what it returned, and the map → D (N, N), symmetric: that of the map is D F. Else None.
-    """
+    @property
+    def weight(self) -> float:
+        """What the value is multiplied with."""
 
-    weight: float
-    layer: str
-    describe: Describe | None
-    regions: Region | None
-    slope: Slope | None
-    judge: Callable[[Tensor], Tensor]
+    @property
+    def layer(self) -> str | None:
+        """Whose map it looks at; a term of the image itself, which has none, is not for the engine."""
+
+    @property
+    def describe(self) -> Describe | None:
+        """A map (1, N, h, w) → a mean over its positions, so that those of bands can be averaged.
+
+        None if the term has to see the map whole; then `judge` takes the map itself.
+        """
+
+    @property
+    def regions(self) -> Region | None:
+        """Of the map: what `describe` takes beside it, of a band those of its rows; None for nothing."""
+
+    @property
+    def slope(self) -> Slope | None:
+        """Where `describe` is a product of the map F (N, M) with itself, the way back; else None.
+
+        The gradient of what `describe` returned, and the map → D (N, N), symmetric: that of the map is D F.
+        """
+
+    @property
+    def judge(self) -> Callable[[Tensor], Tensor]:
+        """What `describe` returned, or the map → a number."""
 
 
 @dataclass(frozen=True)
@@ -69,7 +83,20 @@ class View:
     slope: Slope | None = None
 
 
-Look = tuple[int, View, Tensor, Tensor]
+class Description(NamedTuple):
+    """What came of a view of a band.
+
+    Attributes:
+        number: of the view.
+        view: which layer, and what is said of its map.
+        rows: the band's own rows of that map (1, N, owns, w), a leaf.
+        value: their share of a mean, or the rows themselves; joined with them by a graph where there is a way back.
+    """
+
+    number: int
+    view: View
+    rows: Tensor
+    value: Tensor
 
 
 class Engine:
@@ -91,7 +118,7 @@ class Engine:
     def __init__(
         self,
         backbone: Backbone,
-        terms: Sequence[Looker | View],
+        terms: Sequence[LayerTerm | View],
         precision: str = "float32",
         memory: int | None = None,
         *,
@@ -121,7 +148,7 @@ class Engine:
         set_aside(peak(self.costs(image.shape[-2:]), chosen), image.device)
         scale = None if self.shrunk is None else Scale()
         seen = self.see(leaf, chosen, scale)
-        values = [Judged.apply(seen.pop(0), term) for term in self.terms]
+        values = [WeightedTerm.apply(seen.pop(0), term) for term in self.terms]
         (gradient,) = torch.autograd.grad(sum(values), leaf)
         if scale is not None:
             gradient = gradient.div_(scale.value).mul_(1 / self.shrunk)
@@ -147,8 +174,8 @@ class Engine:
         for block, way in zip(self.blocks, chosen, strict=True):
             here = {i: term for i, term in enumerate(self.terms) if term.layer in block}
             bands = cut(block, x.shape[-2], way.bands)
-            x, *told = Through.apply(x, bands, list(here.values()), way.keep, self.shrunk, scale)
-            seen.update(zip(here, told, strict=True))
+            x, *made = Through.apply(x, bands, list(here.values()), way.keep, self.shrunk, scale)
+            seen.update(zip(here, made, strict=True))
         return [seen[i] for i in range(len(self.terms))]
 
     def enter(self, image: Tensor) -> Tensor:
@@ -199,14 +226,14 @@ class Engine:
         return peak_to_describe(self.costs(size)) + weights * self.dtype.itemsize
 
 
-class Judged(torch.autograd.Function):
+class WeightedTerm(torch.autograd.Function):
     """What a term sees → its weighted value. The slope is worked out at once, so that no two terms' graphs live.
 
     The engine adds values up. So the gradient that comes back is 1, and the slope is handed on as it is.
     """
 
     @staticmethod
-    def forward(ctx: FunctionCtx, seen: Tensor, term: Looker) -> Tensor:
+    def forward(ctx: FunctionCtx, seen: Tensor, term: LayerTerm) -> Tensor:
         with torch.enable_grad():
             leaf = seen.detach().requires_grad_()
             value = term.weight * one_number(term.judge(leaf), f"of {term.layer}")
@@ -238,7 +265,7 @@ def one_number(value: object, whose: str) -> Tensor:
 
 
 class Through(torch.autograd.Function):
-    """A block, band by band: its input → its last map, and what each of the `views` tells of its maps.
+    """A block, band by band: its input → its last map, and what each of the `views` says of its maps.
 
     What is not kept for the way back is computed again there, from the input. In float16, maps are `shrunk`, and
     `scale` goes along with the gradient: the blocks above have set it.
@@ -258,10 +285,10 @@ class Through(torch.autograd.Function):
         ctx.save_for_backward(None if keep else x)
         ctx.bands, ctx.views, ctx.tapes, ctx.rows = bands, views, [[] for _ in bands], x.shape[-2]
         ctx.shrunk, ctx.scale = shrunk, scale
-        told, out, height = [None] * len(views), None, bands[-1][-1].owns[1]
+        sums, out, height = [None] * len(views), None, bands[-1][-1].owns[1]
         for band, tape in zip(bands, ctx.tapes, strict=True):
-            out = add_rows(out, walk(band, x, views, told, tape if keep else None, shrunk), band[-1].owns, height)
-        return out.detach(), *told  # what is on a tape must not hold the graph, which holds the tape
+            out = add_rows(out, walk(band, x, views, sums, tape if keep else None, shrunk), band[-1].owns, height)
+        return out.detach(), *sums  # what is on a tape must not hold the graph, which holds the tape
 
     @staticmethod
     def backward(ctx: FunctionCtx, gradient: Tensor | None, *slopes: Tensor) -> tuple[Tensor | None, ...]:
@@ -288,52 +315,51 @@ def walk(
     band: Sequence[Slice],
     x: Tensor,
     views: Sequence[View],
-    told: list[Tensor | None],
+    sums: list[Tensor | None],
     tape: list | None,
     shrunk: float | None,
 ) -> Tensor:
     """A band forwards: from the block's input (1, C, H, W) to some rows of its last map (1, N, h, w).
 
-    Adds what the views tell of the band to `told`, and what the way back needs to the `tape`, if there is one.
+    Adds what the views say of the band to their `sums`, and what the way back needs to the `tape`, if there is one.
     """
     rows = 0, x.shape[-2]
     for step in band:
         x = select(x, rows, step.takes)  # (1, C, takes, W)
         shape, rows = x.shape, step.makes
         x, saved = step.operation.forward(x, step.pad)  # (1, N, makes, w)
-        looks = look(select(x, rows, step.owns), step, views, told, shrunk, graph=tape is not None)
+        made = descriptions(select(x, rows, step.owns), step, views, sums, shrunk, graph=tape is not None)
         if tape is not None:
-            tape.append((shape, saved, looks))
-        del saved, looks
+            tape.append((shape, saved, made))
+        del saved, made
     return x
 
 
-def look(
+def descriptions(
     features: Tensor,
     step: Slice,
     views: Sequence[View],
-    told: list[Tensor | None],
+    sums: list[Tensor | None],
     shrunk: float | None,
     *,
     graph: bool,
-) -> list[Look]:
-    """What the views tell of a band's own rows (1, N, owns, w) of a map, added to `told`.
+) -> list[Description]:
+    """What the views of this layer say of a band's own rows (1, N, owns, w) of its map, added to their `sums`.
 
-    Returns:
-        (its number, the view, rows as a leaf, what it tells) of each that looks here; with a `graph` between the two.
+    With a `graph` from the rows to what is said of them, where there is a way back.
     """
-    looks = []
+    made = []
     for i, view in enumerate(views):
         if view.layer == step.name:
             leaf = (features.detach() if shrunk is None else widen(features, shrunk)).requires_grad_()
             with torch.set_grad_enabled(graph):
-                tells = tell(view, leaf, step)
-            told[i] = tells.detach() if told[i] is None else told[i] + tells.detach()
-            looks.append((i, view, leaf, tells))
-    return looks
+                value = described(view, leaf, step)
+            sums[i] = value.detach() if sums[i] is None else sums[i] + value.detach()
+            made.append(Description(i, view, leaf, value))
+    return made
 
 
-def tell(view: View, features: Tensor, step: Slice) -> Tensor:
+def described(view: View, features: Tensor, step: Slice) -> Tensor:
     """What a view says of a band's own rows (1, N, owns, w) of a map: its share of a mean, or the rows themselves."""
     if view.describe is None:
         return features
@@ -346,26 +372,26 @@ def walk_back(
 ) -> Tensor:
     """A band backwards: from the gradient of its rows of the last map to that of the input rows that it takes.
 
-    `slopes`: of what was told. All gradients are written to: nobody else has them. The tape is empty in the end. In
-    float16 the gradients are multiplied with the `scale`, which changes on the way.
+    `slopes`: of what the views said. All gradients are written to: nobody else has them. The tape is empty in the end.
+    In float16 the gradients are multiplied with the `scale`, which changes on the way.
     """
     g, rows, relu_undone = gradient, band[-1].owns, False
     for step in reversed(band):
-        shape, saved, looks = tape.pop()
+        shape, saved, made = tape.pop()
         g, layer = g if g is None else embed(g, rows, step.makes), step.operation  # (1, N, makes, w)
-        if looks:
-            g, relu_undone = look_back(g, step, looks, slopes, scale)
-        saved, looks = None if relu_undone else saved, []  # which gives memory back
+        if made:
+            g, relu_undone = with_slopes(g, step, made, slopes, scale)
+        saved, made = None if relu_undone else saved, []  # which gives memory back
         factor = scale.factor(g, layer.gain) if scale and layer.gain else None
         g = layer.backward(g, saved, shape, step.pad, factor)  # (1, C, takes, W)
         rows, relu_undone = step.takes, layer.undoes_relu_before
     return g
 
 
-def look_back(
+def with_slopes(
     g: Tensor | None,
     step: Slice,
-    looks: Sequence[Look],
+    made: Sequence[Description],
     slopes: Sequence[Tensor],
     scale: Scale | None,
 ) -> tuple[Tensor, bool]:
@@ -374,11 +400,11 @@ def look_back(
     And whether it has gone through the ReLU before the map.
     """
     last = None
-    for i, view, leaf, tells in looks:
+    for i, view, leaf, value in made:
         if last is None and scale is None and g is not None and can_be_last(view, step, g, leaf):
             last = leaf, view.slope(slopes[i], leaf)
             continue
-        own = slopes[i] if tells is leaf else pull_back(tells, slopes[i], leaf)  # (1, N, owns, w)
+        own = slopes[i] if value is leaf else pull_back(value, slopes[i], leaf)  # (1, N, owns, w)
         if scale is not None:
             g = scale.add(g, own if g is None else select(g, step.makes, step.owns), own)
         elif g is None:  # at the deepest layer of all

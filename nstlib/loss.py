@@ -561,7 +561,7 @@ class Objective:
         return {kind: length / whole for kind, length in lengths.items()}
 
     @cached_property
-    def _replayed(self) -> Callable[[Tensor], Any]:
+    def _replayed(self) -> Callable[[Tensor], Evaluation]:
         """`value_and_gradient` of an image without a graph, on CUDA as a graph of kernels that is played again."""
         return captured(self._by_engine, tune=self.precision != "float32")
 
@@ -570,9 +570,7 @@ class Objective:
         """`value_and_gradient` of an image without a graph; its engine is built when first asked for."""
         of_maps = [term for term in self.terms if term.layer]
         of_pixels = [term for term in self.terms if not term.layer]
-        engine = None
-        if of_maps:  # the engine's protocol asks for attributes that can be written, which a frozen term's cannot
-            engine = Engine(self.backbone, of_maps, self.precision, self.memory)  # type: ignore[arg-type]
+        engine = Engine(self.backbone, of_maps, self.precision, self.memory) if of_maps else None
 
         def evaluate(image: Tensor) -> Evaluation:
             values, gradient = engine(image) if engine else ([], torch.zeros_like(image))

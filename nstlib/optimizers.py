@@ -126,6 +126,12 @@ class Iterate(NamedTuple):
 class Evaluator:
     """Calls the objective on flat images, counts the calls, and knows the bounds of the pixels.
 
+    It knows the step, too, that the optimiser's memory belongs to, the `newest`: an interrupt may fall between any two
+    bytecodes, and wherever it falls, the state that is asked for then must be that of one step. So `report` makes a
+    step aside (`made`), and the optimiser puts it in force together with its new memory, by one assignment that calls
+    nothing. Steps are held weakly: a step knows its evaluator, and a circle of them would hold all of that memory long
+    after the run.
+
     Args:
         objective: image (1, 3, H, W) → (total, terms), differentiated by autograd; or an object whose method
             `value_and_gradient` makes (total, terms, gradient) of the image, in a buffer of its own if it likes.
@@ -134,6 +140,9 @@ class Evaluator:
         state: of an earlier step, where the loop goes on from one.
 
     Attributes:
+        count: calls so far.
+        made: the step that was made last.
+        newest: the one that is in force.
         unit: a power of two that gradients are multiplied by, and losses with them, so that no square of theirs leaves
             the range of float32; 1 where none would. The first gradient decides.
     """
@@ -144,8 +153,6 @@ class Evaluator:
         self.objective, self.shape, self.began = objective, image.shape, time.perf_counter()
         self.count: int = state["evaluations"] if state else 0
         self.unit: float = state.get("unit", 1.0) if state else 0.0  # not known yet
-        # The last step that was made, and that which the optimiser's memory belongs to. Weakly:
-        # a step knows its evaluator, and a circle of them would hold all of that memory long after the run.
         self.made: ref[Step] | None = None
         self.newest: ref[Step] | None = None
         # As tensors: a scalar each, or (1, 3, 1, 1).
@@ -313,7 +320,7 @@ def adam(
         moved = evaluate.project(torch.addcdiv(x, new_m, root, value=-now / (1 - b1**t)))
         here = Iterate(iteration, loss, terms, new_mean / (1 - average**t) if average else x)
         step = evaluate.report(here, memory)
-        # At once, with no call in between: wherever an interrupt falls, the newest step and the memory belong together.
+        # At once, see `Evaluator`.
         evaluate.newest, x, m, v, mean, good = evaluate.made, moved, new_m, new_v, new_mean, here
         yield step
         iteration = t
@@ -385,7 +392,7 @@ def lbfgs(
         sy, yy = found.products[:2]
         order = pairs.admit(sy, yy, found.moved, least=max(noise, 10 * torch.finfo(image.dtype).eps))
         step = report(found, iteration + 1)
-        # At once, as in `adam`.
+        # At once, see `Evaluator`.
         evaluate.newest, pairs.order, point, iteration = evaluate.made, order, found, iteration + 1
         yield step
 
