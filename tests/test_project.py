@@ -136,6 +136,12 @@ PAGES = [
 COMMANDS = sorted(set(re.findall(r"(?:^|`)(?:uv run )?nst (\w.*?)(?:`|  +#|$)", README + HOW, re.MULTILINE)))
 
 
+def test_the_map_stands_in_the_order_of_imports():
+    (contract,) = PROJECT["tool"]["importlinter"]["contracts"]
+    rows = re.findall(r"^\| `(\w+)(?:\.py|/)` \|", HOW, re.MULTILINE)
+    assert rows == contract["layers"][::-1]
+
+
 def test_the_map_is_the_modules_own_first_lines():
     rows = dict(re.findall(r"^\| `(\w+(?:\.py|/))` \| (.+) \|$", HOW, re.MULTILINE))
     files = {path.name: path for path in (ROOT / "nstlib").glob("*.py") if path.name != "__init__.py"}
