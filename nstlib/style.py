@@ -196,34 +196,32 @@ def patches(features: Tensor) -> Tensor:
     return F.unfold(features.to(torch.promote_types(features.dtype, torch.float32)), 3)[0].T
 
 
-def quarter_mean_square(value: Tensor, target: Tensor) -> Tensor:
-    """E: a quarter of the mean square of R / M.
+@dataclass(frozen=True)
+class MeanSquare:
+    """The mean square of R / M, divided by a number in which papers and programs differ.
 
-    Args:
-        value: the image's statistic (N, N).
-        target: the style's, of the same shape.
+    Attributes:
+        divisor: of N channels.
     """
-    return (value - target).square().mean() / 4
 
+    divisor: Callable[[int], int]
 
-def mean_square(value: Tensor, target: Tensor) -> Tensor:
-    """4E: the mean square of R / M.
+    def __call__(self, value: Tensor, target: Tensor) -> Tensor:
+        """The distance.
 
-    Args:
-        value: the image's statistic (N, N).
-        target: the style's, of the same shape.
-    """
-    return (value - target).square().mean()
+        Args:
+            value: the image's statistic (N, N).
+            target: the style's, of the same shape.
+        """
+        return (value - target).square().mean() / self.divisor(len(value))
 
+    def unit(self, channels: int) -> float:
+        """What E = Σ (ΔR)² / (4 N² M²) is multiplied with.
 
-def mean_square_over_n2(value: Tensor, target: Tensor) -> Tensor:
-    """4E/N²: the mean square of R / (N M).
-
-    Args:
-        value: the image's statistic (N, N).
-        target: the style's, of the same shape.
-    """
-    return (value - target).square().mean() / value.shape[0] ** 2
+        Args:
+            channels: N.
+        """
+        return 4 / self.divisor(channels)
 
 
 def relative(value: Tensor, target: Tensor) -> Tensor:
@@ -790,6 +788,18 @@ class Statistic:
         return seen if self.is_mean else self.describe(seen)
 
 
+def gram_statistic(name: str, source: str, divisor: Callable[[int], int]) -> Statistic:
+    """The Gram matrix, compared by a `MeanSquare`.
+
+    Args:
+        name: as recipes call it.
+        source: the formula, or where it comes from.
+        divisor: of the mean square, for N channels.
+    """
+    distance = MeanSquare(divisor)
+    return Statistic(name, gram, distance, source, power=4, is_mean=True, regional=region_grams, unit=distance.unit)
+
+
 STATISTICS: dict[str, Statistic] = {
     s.name: s
     for s in (
@@ -802,28 +812,10 @@ STATISTICS: dict[str, Statistic] = {
             is_mean=True,
             regional=region_grams,
         ),
-        Statistic(
-            "gram-e",
-            gram,
-            quarter_mean_square,
-            "E, Gatys et al. 2016, equation 4",
-            power=4,
-            is_mean=True,
-            regional=region_grams,
-            unit=lambda n: 1,
-        ),
-        Statistic("gram-4e", gram, mean_square, "4E", power=4, is_mean=True, regional=region_grams, unit=lambda n: 4),
-        Statistic(
-            "gram-4e/n2",
-            gram,
-            mean_square_over_n2,
-            "4E/N²",
-            power=4,
-            is_mean=True,
-            regional=region_grams,
-            unit=lambda n: 4 / n**2,
-        ),
-        Statistic("covariance", covariance, mean_square, "4E of the centred features", power=4, copies=2),
+        gram_statistic("gram-e", "E, Gatys et al. 2016, equation 4", lambda n: 4),
+        gram_statistic("gram-4e", "4E", lambda n: 1),
+        gram_statistic("gram-4e/n2", "4E/N²", lambda n: n**2),
+        Statistic("covariance", covariance, MeanSquare(lambda n: 1), "4E of the centred features", power=4, copies=2),
         Statistic("mean-std", mean_std, sum_over_channels, "Li et al. 2017, equation 11", power=2, copies=2),
         Statistic(
             "wasserstein",
