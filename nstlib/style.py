@@ -55,6 +55,7 @@ __all__ = [
 
 SAMPLE = 1024  # positions that stand for a whole map, where all with all would be too many
 PAIRS = 2**22  # of patches that are compared at once
+COLUMNS = 4096  # positions that are compared with all others at once
 MOSTLY = 0.5  # of what a position sees: if no position sees more of a region, the region is lost on its map
 
 
@@ -361,7 +362,7 @@ def nearest(here: Tensor, there: Tensor, columns: int) -> tuple[Tensor, Tensor]:
     return torch.cat(forth), back
 
 
-def relaxed_transport(value: Tensor, target: Tensor, columns: int = 4096) -> Tensor:
+def relaxed_transport(value: Tensor, target: Tensor, columns: int = COLUMNS) -> Tensor:
     """Relaxed earth mover's distance by cosine, and what it cannot see (Kolkin et al. 2019, "STROTSS").
 
     The distance of two clouds of positions is the greater of two means: how far each position is from its nearest in
@@ -385,7 +386,7 @@ def relaxed_transport(value: Tensor, target: Tensor, columns: int = 4096) -> Ten
     return torch.maximum(*costs) + relative(mean, mean_t) + relative(spread, spread_t)
 
 
-def neighbour_distance(value: Tensor, target: Tensor, columns: int = 4096) -> Tensor:
+def neighbour_distance(value: Tensor, target: Tensor) -> Tensor:
     """How far each position is from its nearest in the style, by cosine (Kolkin et al. 2022, "NNST").
 
     Which is the nearest is asked of the vectors without their means, since else all point much the same way; how far it
@@ -396,12 +397,11 @@ def neighbour_distance(value: Tensor, target: Tensor, columns: int = 4096) -> Te
     Args:
         value: the image's `positions` (N, M).
         target: the style's (N, M').
-        columns: positions that are compared at once.
     """
     wanted, scale = target[:, sample(target.shape[1], target.device)], target.square().sum(0).mean()
     with torch.no_grad():
         here, there = (directed(f - f.mean(1, keepdim=True)) for f in (value, wanted))
-        forth = torch.cat([(part.T @ there).argmax(1) for part in here.split(columns, 1)])
+        forth = torch.cat([(part.T @ there).argmax(1) for part in here.split(COLUMNS, 1)])
     return (directed(value, scale) - directed(wanted, scale)[:, forth]).square().sum(0).mean() / 2
 
 
