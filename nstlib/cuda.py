@@ -364,7 +364,8 @@ def capture(evaluate: Callable[[Tensor], T], image: Tensor) -> Callable[[Tensor]
     graph, forget_work_space = torch.cuda.CUDAGraph(), torch._C._cuda_clearCublasWorkspaces
     forget_work_space()  # cuBLAS keeps 32 MB for each thread and stream; a graph has its own
     try:
-        with torch.cuda.graph(graph, stream=aside):
+        # Another thread may ask for memory meanwhile, as a forecast does: only this one is held to what a graph allows.
+        with torch.cuda.graph(graph, stream=aside, capture_error_mode="thread_local"):
             result = evaluate(given)
     except RuntimeError:  # not foreseen; at least the run goes on
         torch.cuda.synchronize()
@@ -383,8 +384,10 @@ def capture(evaluate: Callable[[Tensor], T], image: Tensor) -> Callable[[Tensor]
 def never_waits(call: Callable[[], object]) -> bool:
     """Whether a call leaves the device to its work: torch is told to refuse whatever waits for it."""
     before = torch.cuda.get_sync_debug_mode()
-    torch.cuda.set_sync_debug_mode("error")
     try:
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", "Synchronization debug mode is a prototype")
+            torch.cuda.set_sync_debug_mode("error")
         call()
     except RuntimeError:
         return False

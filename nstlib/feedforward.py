@@ -20,7 +20,7 @@ from .errors import InputError
 from .image import Picture, load_image
 from .inputs import alone, surroundings_filled
 from .loss import Objective, Term, content_terms, style_terms, tv_term
-from .machine import choose_device
+from .machine import choose_device, seeded
 from .recipe import PIXELS, RATE, WEIGHT
 from .recipes import DEFAULT_RECIPE, RECIPES
 from .rules import Number, judged
@@ -224,8 +224,7 @@ def content_of(backbone: Backbone, image: Tensor, weight: float) -> list[Term]:
 
 def fresh(seed: int) -> StyleNetwork:
     """A new network, the same for the same seed."""
-    with torch.random.fork_rng():
-        torch.manual_seed(seed)
+    with seeded(seed):
         return StyleNetwork()
 
 

@@ -488,6 +488,14 @@ def tv_term(
     return Term("tv", weight, None, lambda image: tv_loss(space(image) if space else image, kind, reduction))
 
 
+def by_name(values: Iterable[Tensor], terms: Iterable[Term]) -> dict[str, Tensor]:
+    """Values without a gradient, by name; terms of one name, two sets of styles say, share an entry."""
+    parts: dict[str, Tensor] = {}
+    for term, value in zip(terms, values, strict=True):
+        parts[term.name] = parts.get(term.name, 0) + value.detach()
+    return parts
+
+
 class Objective:
     """A sum of terms, of an image.
 
@@ -525,7 +533,7 @@ class Objective:
         """
         features = self.backbone(image, self.layers) if self.layers else {}
         values = [t.weight * t.loss(features[t.layer] if t.layer else image) for t in self.terms]
-        return total(*values), self._by_name(values)
+        return total(*values), by_name(values, self.terms)
 
     def __getstate__(self) -> dict[str, Any]:
         """What a copy takes along: not the engine, which belongs to this backbone."""
@@ -567,7 +575,10 @@ class Objective:
 
     @cached_property
     def _by_engine(self) -> Callable[[Tensor], Evaluation]:
-        """`value_and_gradient` of an image without a graph; its engine is built when first asked for."""
+        """`value_and_gradient` of an image without a graph; its engine is built when first asked for.
+
+        It does not hold the objective, which would then live, with a graph and its memory, until the next collection.
+        """
         of_maps = [term for term in self.terms if term.layer]
         of_pixels = [term for term in self.terms if not term.layer]
         engine = Engine(self.backbone, of_maps, self.precision, self.memory) if of_maps else None
@@ -580,14 +591,7 @@ class Objective:
                     own = [term.weight * one_number(term.loss(leaf), term.kind) for term in of_pixels]
                     gradient += torch.autograd.grad(total(*own), leaf)[0]
                 values += own
-            parts = self._by_name(values, [*of_maps, *of_pixels])
+            parts = by_name(values, [*of_maps, *of_pixels])
             return total(*parts.values()), parts, gradient.contiguous()
 
         return evaluate
-
-    def _by_name(self, values: Iterable[Tensor], terms: Iterable[Term] | None = None) -> dict[str, Tensor]:
-        """Values without a gradient; terms of one name, two sets of styles say, share an entry."""
-        parts: dict[str, Tensor] = {}
-        for term, value in zip(terms or self.terms, values, strict=True):
-            parts[term.name] = parts.get(term.name, 0) + value.detach()
-        return parts

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import os
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -26,6 +27,7 @@ __all__ = [
     "free_memory",
     "half_precision",
     "is_out_of_memory",
+    "seeded",
 ]
 
 PRECISIONS = ("float32", "bfloat16", "float16")  # of maps
@@ -107,9 +109,19 @@ def describe_device(device: torch.device) -> str:
 def free_memory(device: torch.device) -> int:
     """Bytes that are free on the device, within a container's limit; MPS shares the machine's memory."""
     if device.type == "cuda":
-        kept = torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)  # by torch, for what comes next
-        return torch.cuda.mem_get_info(device)[0] + kept
+        return torch.cuda.mem_get_info(device)[0] + kept_by_torch(device)
     return min(free_on_machine(), free_in_container())
+
+
+def kept_by_torch(device: torch.device) -> int:
+    """Bytes that torch keeps on a GPU for what comes next; what it keeps for a graph serves that graph alone."""
+    here = torch.cuda.current_device() if device.index is None else device.index
+    common = [
+        segment
+        for segment in torch.cuda.memory_snapshot()
+        if segment["device"] == here and segment.get("segment_pool_id", (0, 0)) == (0, 0)
+    ]
+    return sum(segment["total_size"] - segment["allocated_size"] for segment in common)
 
 
 def free_on_machine() -> int:
@@ -189,8 +201,28 @@ def allocator(*, keep: bool) -> Iterator[None]:
         malloc_trim(0)
 
 
+@contextmanager
+def seeded(seed: int) -> Iterator[None]:
+    """Numbers are drawn on the CPU and follow a seed; the caller's random state stays, a GPU's too.
+
+    Args:
+        seed: of torch's generator meanwhile. `torch.manual_seed` would seed every device.
+    """
+    before = torch.get_rng_state()
+    torch.default_generator.manual_seed(seed)
+    try:
+        with torch.device("cpu"):
+            yield
+    finally:
+        torch.set_rng_state(before)
+
+
+# As the machine's allocator, MPS, the driver, Triton, cuBLAS, cuDNN and cuFFT say it.
+MEMORY_RAN_OUT = re.compile(r"allocate memory|out of memory|ALLOC_FAILED")
+
+
 def is_out_of_memory(error: BaseException) -> bool:
     """Whether an error means that memory ran out: a GPU's, or the machine's, which torch tells as a RuntimeError."""
     return isinstance(error, MemoryError | torch.OutOfMemoryError) or (
-        isinstance(error, RuntimeError) and "allocate memory" in str(error)
+        isinstance(error, RuntimeError) and bool(MEMORY_RAN_OUT.search(str(error)))
     )

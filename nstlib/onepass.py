@@ -219,7 +219,9 @@ class Brush(NamedTuple):
     def move(self, features: Tensor, layer: str, method: Method, strength: float) -> Tensor:
         """What it does to a position of the content's map (1, N, h, w): (N, 1 + N), as `moved` takes it."""
         whole = method.move(gaussian_of(features, self.regions.get(layer)), self.wanted[layer])
-        nothing = torch.eye(len(whole), 1 + len(whole), dtype=whole.dtype).roll(1, 1)  # 0 and the unit matrix
+        nothing = torch.eye(len(whole), 1 + len(whole), dtype=whole.dtype, device=whole.device).roll(
+            1, 1
+        )  # 0 and the unit matrix
         return nothing.lerp(whole, strength)
 
 
@@ -246,7 +248,9 @@ def cascade(plan: Plan, method: Method, strength: float, decoders: Mapping[str, 
             painted = patchwork(features, moves, [brush.parts[layer] for brush in brushes])
         else:
             painted = moved(features, sum(brush.share * move for brush, move in zip(brushes, moves, strict=True)))
-        image = decoders[layer](painted.to(features.dtype)).float().clamp(0, 1)
+        decoder = decoders[layer]
+        half = next(decoder.parameters()).dtype  # an engine in float16 hands out its maps in float32
+        image = decoder(painted.to(half)).float().clamp(0, 1)
     return image[..., :height, :width]
 
 

@@ -102,6 +102,10 @@ class Step:
         """
         return {**self.memory(), **{name: getattr(self, name) for name in STEP}}
 
+    def alone(self) -> Step:
+        """The same, from which nothing goes on: it holds neither the optimiser's memory nor what was minimised."""
+        return replace(self, memory=dict, last=lambda: None)
+
     def newest(self) -> Step:
         """The last step of this loop: another one than this if an interrupt kept that from being handed out."""
         return self.last() or self

@@ -29,6 +29,7 @@ from .machine import (
     describe_device,
     free_memory,
     half_precision,
+    seeded,
 )
 from .palette import Colors
 from .recipe import WORDS, Recipe
@@ -270,7 +271,7 @@ class Plan:
         """
         start = self.recipe.start
         if start == "noise":
-            noise = torch.randn(1, 3, *size, generator=torch.Generator().manual_seed(self.settings.seed))
+            noise = torch.randn(1, 3, *size, generator=torch.Generator().manual_seed(self.settings.seed), device="cpu")
             return (self.backbone.get_buffer("mean").cpu() + self.recipe.noise * noise).clamp(0, 1)
         if self.start is not None:
             return resize(self.colors.enter(self.start.pixels), size)
@@ -543,8 +544,7 @@ def ready_backbone(recipe: Recipe, settings: Settings) -> Backbone:
     Raises:
         InputError: weights that cannot be had, or do not reach one of the recipe's layers.
     """
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(settings.seed)
+    with seeded(settings.seed):
         backbone = load_backbone(
             recipe.backbone,
             settings.weights,

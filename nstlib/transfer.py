@@ -80,6 +80,9 @@ def stylize(
 TEXTURE: dict[str, Any] = {"size": 256, "start": "noise", "content_weight": 0.0}
 
 
+NO_MEMORY = "the memory ran out before there was a picture: give a smaller size, or end what else takes memory"
+
+
 def for_texture(recipe: str | Recipe | None) -> dict[str, Any]:
     """What a texture is painted with where nobody asks for something else.
 
@@ -173,6 +176,9 @@ def paint(plan: Plan, run: Run | None = None, checkpoint: Path | None = None) ->
         plan: made by `prepare`.
         run: where to go on from; is changed. A new run if None.
         checkpoint: a file to which it is written every half minute, and when the run is left.
+
+    Raises:
+        InputError: memory ran out before there was a picture.
     """
     run = run or Run()
     plan = with_the_rest(plan, run)
@@ -180,7 +186,12 @@ def paint(plan: Plan, run: Run | None = None, checkpoint: Path | None = None) ->
     threads = Threads(plan.device)
     with allocator(keep=plan.budget.ample):
         while run.stop is None:
-            yield from paint_stage(plan, run, threads, checkpoint)
+            try:
+                yield from paint_stage(plan, run, threads, checkpoint)
+            except (MemoryError, RuntimeError) as error:
+                if run.best is None and is_out_of_memory(error):
+                    raise InputError(NO_MEMORY) from error
+                raise
 
 
 def shown(
@@ -281,6 +292,7 @@ def paint_stage(plan: Plan, run: Run, threads: Threads, checkpoint: Path | None)
             progress = report(plan, run, step)
             if step.stop:
                 close_stage(plan, run, step)
+                progress = progress if run.stop else replace(progress, step=step.alone())
             if checkpoint and (step.stop or now - saved > CHECKPOINT_SECONDS):
                 write_down(plan, run, step, checkpoint)
                 saved = now
@@ -362,6 +374,7 @@ def close_stage(plan: Plan, run: Run, step: Step) -> None:
     else:
         run.budgets.append(plan.stages[run.stage].evaluations)
         run.stage, run.state = run.stage + 1, None
+        run.best = run.best and run.best.alone()
 
 
 def leave(plan: Plan, run: Run, step: Step, checkpoint: Path | None) -> None:

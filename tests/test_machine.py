@@ -15,6 +15,8 @@ from nstlib.machine import (
     free_in_container,
     free_memory,
     half_precision,
+    is_out_of_memory,
+    seeded,
 )
 
 
@@ -202,3 +204,46 @@ def test_other_systems_have_no_such_knobs(monkeypatch, error):
         done = True
     with pytest.raises(ZeroDivisionError), allocator(keep=False):
         done /= 0
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "DefaultCPUAllocator: can't allocate memory: you tried to allocate 800 bytes",
+        "MPS backend out of memory (MPS allocated: 8.93 GB)",
+        "CUDA error: out of memory",
+        "CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate(handle)`",
+        "cuDNN error: CUDNN_STATUS_ALLOC_FAILED",
+        "cuFFT error: CUFFT_ALLOC_FAILED",
+        "Triton Error [CUDA]: out of memory",
+    ],
+)
+def test_that_memory_ran_out_is_known_in_everybodys_words(words):
+    assert is_out_of_memory(RuntimeError(words)) and not is_out_of_memory(ValueError(words))
+    assert not is_out_of_memory(RuntimeError("mat1 and mat2 shapes cannot be multiplied"))
+
+
+def test_what_torch_keeps_for_a_graph_is_not_free(monkeypatch):
+    """A segment of a graph's own pool has a number; older versions of torch give none."""
+    segments = [
+        {"device": 0, "total_size": 100, "allocated_size": 30, "segment_pool_id": (0, 0)},
+        {"device": 0, "total_size": 1000, "allocated_size": 0, "segment_pool_id": (0, 1)},
+        {"device": 1, "total_size": 10000, "allocated_size": 0},
+        {"device": 0, "total_size": 5, "allocated_size": 1},
+    ]
+    monkeypatch.setattr(torch.cuda, "memory_snapshot", lambda: segments)
+    monkeypatch.setattr(torch.cuda, "mem_get_info", lambda device: (10**6, 10**7))
+    assert free_memory(torch.device("cuda", 0)) == 10**6 + 74
+
+
+def test_a_seed_leaves_the_callers_numbers_alone(monkeypatch):
+    def seed_all(seed):
+        raise AssertionError("every device is seeded")
+
+    monkeypatch.setattr(torch, "manual_seed", seed_all)
+    before = torch.get_rng_state()
+    with seeded(3):
+        first = torch.rand(4)
+    with seeded(3):
+        assert torch.equal(torch.rand(4), first)
+    assert torch.equal(torch.get_rng_state(), before)

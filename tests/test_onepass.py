@@ -312,3 +312,13 @@ def test_maps_of_two_layers_are_refused(exchange):
 def test_what_is_not_optimised_takes_no_memory_for_moves(monkeypatch):
     monkeypatch.setattr("nstlib.plan.free_memory", lambda device: 1.2e8)
     assert not any("L-BFGS" in note for note in nst.one_pass("content/harbour", "style/mosaic", size=512).notes)
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_float16_paints_what_single_precision_does(method, monkeypatch):
+    """As on the older GPUs; there the engine's maps come in single precision, and the decoders work in half."""
+    plain = nst.one_pass("content/harbour", "style/mosaic", size=64, method=method).pixels
+    monkeypatch.setattr("nstlib.plan.half_precision", lambda device: "float16")
+    monkeypatch.setattr("nstlib.machine.half_precision", lambda device: "float16")
+    half = nst.one_pass("content/harbour", "style/mosaic", size=64, method=method).pixels
+    assert not torch.equal(half, plain) and (half - plain).abs().mean() < 0.01

@@ -3,6 +3,7 @@
 import dataclasses
 import gc
 import inspect
+import weakref
 from contextlib import contextmanager
 
 import pytest
@@ -17,7 +18,7 @@ from nstlib.errors import InputError
 from nstlib.machine import PRECISIONS
 from nstlib.optimizers import Stop
 from nstlib.palette import recolor
-from nstlib.plan import Settings
+from nstlib.plan import Plan, Settings
 from nstlib.result import read_facts
 from nstlib.style import STATISTICS, directions
 from nstlib.transfer import EXTENDED, Transfer
@@ -829,3 +830,34 @@ def test_the_first_loss_that_is_shown_is_that_of_the_size_at_which_the_last_is(c
     sizes = [line.size for line in result.history]
     first = result.history[sizes.index((48, 48))].loss
     assert f"loss {first:.4g} → " in repr(result) and sizes[0] == (32, 32)
+
+
+def test_memory_that_runs_out_at_once_is_told_in_a_line(content, style, monkeypatch):
+    def full(*given, **options):
+        raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB")
+
+    monkeypatch.setattr("nstlib.engine.Engine.__call__", full)
+    with pytest.raises(InputError, match="the memory ran out before there was a picture: give a smaller size"):
+        nst.stylize(content, style, **SMALL)
+    with pytest.raises(InputError, match="the memory ran out before there was a picture"):
+        next(iter(Transfer(content, [style], **SMALL)))
+
+
+def test_what_a_stage_computed_with_is_gone_when_the_next_begins(content, style, monkeypatch):
+    """A graph of CUDA's and its maps hang on the objective, the moves of L-BFGS on its last step."""
+    made, real = [], Plan.objective
+
+    def objective(plan, stage=None):
+        assert not any(one() for one in made)
+        made.append(weakref.ref(found := real(plan, stage)))
+        return found
+
+    monkeypatch.setattr(Plan, "objective", objective)
+    gc.collect()
+    gc.disable()
+    try:
+        for _ in range(2):
+            nst.stylize(content, style, **{**SMALL, "size": 64, "pyramid": ((32, 3),), "evaluations": 3})
+    finally:
+        gc.enable()
+    assert len(made) == 4

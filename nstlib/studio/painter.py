@@ -285,8 +285,6 @@ class Painter:
                 self.paces.learn(plan, run.history[known + 1 :])  # the first one warms up
                 self.watcher.kept(canvas, result)
                 self.keep_run(canvas)
-        if run.best is None:
-            self.watcher.failed("The memory ran out before there was a picture: choose a smaller size")
 
     def save(self, canvas: Canvas, result: Result) -> None:
         """Write the picture of a run: the first time where there is none, then over itself.

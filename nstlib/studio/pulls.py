@@ -6,6 +6,7 @@ import time
 from collections.abc import Mapping
 
 from ..loss import Objective
+from ..machine import free_memory
 from ..plan import Plan, Stage
 from ..result import Progress
 
@@ -52,7 +53,7 @@ class Pulls:
     def settle(self) -> None:
         """Measure at the picture that a run ended with, where nothing newer is known."""
         last = self.newest
-        if last and self.plan.budget.ample and self.after < last.evaluations >= FIRST:
+        if last and self.plan.budget.ample and self.fits and self.after < last.evaluations >= FIRST:
             self.measure(last)
 
     def measure(self, progress: Progress) -> None:
@@ -74,11 +75,16 @@ class Pulls:
         Args:
             progress: of the run.
         """
-        if not self.plan.budget.ample:
+        if not self.plan.budget.ample or not self.fits:
             return False
         if not self.shares:
             return progress.evaluations >= FIRST
         return self.spent + self.cost <= SHARE * (progress.seconds - (self.since or 0.0))
+
+    @property
+    def fits(self) -> bool:
+        """Whether there is room for the maps once more: on CUDA those of the run stay in its graph."""
+        return self.plan.device.type != "cuda" or free_memory(self.plan.device) > self.plan.budget.maps
 
     def objective(self, size: tuple[int, int]) -> Objective:
         """What is minimised at a size, once more: that of the run itself may lie in a graph of CUDA's.

@@ -242,6 +242,8 @@ class Studio:
     def began(self, canvas: Canvas) -> None:
         """See `Watcher`."""
         self.scout.stop()
+        if canvas.plan.device.type == "cuda":
+            self.scout.wait()  # no two evaluations are to be captured at a time
         self.desk.foretell(str(foresee(canvas.plan, self.paces)))  # what it foretold may be of an earlier choice
         self.said(f"Painting {canvas.choices.title}")
         self.desk.run()
