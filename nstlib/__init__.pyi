@@ -21,6 +21,7 @@ from .feedforward import StyleNetwork as StyleNetwork
 from .feedforward import train_style_network as train_style_network
 from .gallery import asset as asset
 from .gallery import assets as assets
+from .guidance import carried as carried
 from .image import Picture as Picture
 from .image import load_image as load_image
 from .image import read_metadata as read_metadata
@@ -73,7 +74,6 @@ from .spectrum import Smoothing as Smoothing
 from .studio import Studio as Studio
 from .style import STATISTICS as STATISTICS
 from .style import Statistic as Statistic
-from .style import carried as carried
 from .style import covariance as covariance
 from .style import gram as gram
 from .style import guided_gram as guided_gram

@@ -12,11 +12,12 @@ import torch
 from torch import Tensor
 
 from .errors import InputError
+from .guidance import MOSTLY
 from .image import Picture, least_size, length, load_image, resize, shape_of
 from .palette import luminance
 from .recipe import STARTS, Recipe
 from .regions import MASKS, Region, is_region
-from .style import MOSTLY, STATISTICS
+from .style import STATISTICS
 
 __all__ = ["ALPHA", "REST", "alone", "is_file", "load_masks", "load_pictures", "surroundings_filled"]
 

@@ -25,6 +25,7 @@ from torch.nn import functional as F
 from .architecture import BACKBONES
 from .backbone import Backbone, load_backbone
 from .errors import InputError, choose
+from .guidance import MOSTLY, Guidance, guidance_of
 from .image import Picture, load_image, resize, shape_of, stretched
 from .inputs import surroundings_filled
 from .loss import content_loss
@@ -32,7 +33,7 @@ from .machine import choose_device
 from .onepass import gaussian_of
 from .result import read_facts
 from .show import table_html
-from .style import MOSTLY, STATISTICS, Regions, regions_of
+from .style import STATISTICS
 from .weights import look_for_weights
 
 __all__ = ["Judged", "Judgement", "Opinion", "judge"]
@@ -293,7 +294,7 @@ def look(network: Backbone, picture: Tensor, content: Tensor, style: Tensor, mas
     wanted = list(dict.fromkeys([*facts.style_layers, *facts.content_layers, *with_effect]))
     maps = {name: network(image, wanted) for name, image in (("p", picture), ("c", content), ("s", style))}
 
-    regions = regions_of(facts, wanted, mask, name="the part of the painting that is no transparent surrounding")
+    regions = guidance_of(facts, wanted, mask, name="the part of the painting that is no transparent surrounding")
 
     def distance(image: str, layer: str) -> float:
         own = regions.get(layer)
@@ -327,7 +328,7 @@ def effect(
     network: Backbone,
     picture: Mapping[str, Tensor],
     style: Mapping[str, Tensor],
-    regions: Mapping[str, Regions] = MappingProxyType({}),
+    regions: Mapping[str, Guidance] = MappingProxyType({}),
 ) -> float | None:
     """E of Yeh et al. 2020: Σ w_l E_l, E_l = -log KL(picture ‖ style) of the layers' Gaussians.
 
@@ -362,7 +363,7 @@ def effect(
     return total
 
 
-def projected(features: Tensor, basis: Tensor, regions: Regions | None = None) -> tuple[Tensor, Tensor]:
+def projected(features: Tensor, basis: Tensor, regions: Guidance | None = None) -> tuple[Tensor, Tensor]:
     """Mean (r,) and covariance (r, r) of a map's features along some axes, in float64.
 
     Args:
@@ -426,7 +427,7 @@ def colours_gone(picture: Tensor, content: Tensor, style: Tensor, mask: Tensor |
         mask: (1, 1, h, w), what of it is style; None for all.
     """
     kind = STATISTICS["wasserstein"]
-    own = None if mask is None else Regions(mask.square())  # g is T²
+    own = None if mask is None else Guidance(mask.square())  # g is T²
     target = kind.describe(style.double()) if own is None else kind.within(style.double(), own)
     left, before = (float(kind.distance(kind.describe(i.double()), target)) for i in (picture, content))
     return gone(left, before)

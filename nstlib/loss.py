@@ -22,8 +22,9 @@ from .backbone import Backbone
 from .cuda import captured
 from .engine import Engine, one_number
 from .errors import InputError, choose
+from .guidance import Guidance, guidance_of
 from .machine import PRECISIONS
-from .style import SAMPLE, STATISTICS, Regions, Statistic, directed, positions, regions_of, sample
+from .style import SAMPLE, STATISTICS, Statistic, directed, positions, sample
 
 __all__ = [
     "CONTENT_REDUCTIONS",
@@ -62,7 +63,7 @@ class Features(Protocol):
         image: Tensor,
         layers: Iterable[str],
         describe: Callable[..., Tensor] | None = None,
-        regions: Mapping[str, Regions] | None = None,
+        regions: Mapping[str, Guidance] | None = None,
     ) -> dict[str, Tensor]:
         """The map of each layer, or what `describe` says of it, as `Backbone.forward`.
 
@@ -177,7 +178,7 @@ class Term:
     layer: str | None
     judge: Callable[[Tensor], Tensor]
     describe: Callable[..., Tensor] | None = None
-    regions: Regions | None = None
+    regions: Guidance | None = None
     slope: Callable[[Tensor, Tensor], Tensor] | None = None
 
     @property
@@ -314,7 +315,7 @@ def style_terms(
         mask = torch.ones_like(source.image[:, :1]) if source.mask is None and guidance == "sum" else source.mask
         if not source.layers or mask is None:
             return backbone(source.image, source.layers, kind.describe) if source.layers else {}
-        own = regions_of(backbone.architecture, source.layers, mask)
+        own = guidance_of(backbone.architecture, source.layers, mask)
         return backbone(source.image, source.layers, kind.within, own)
 
     described = [describe(source) for source in sources]
@@ -323,7 +324,7 @@ def style_terms(
         here = [source for source in sources if layer in source.layers]
         targets = [one[layer] for one in described if layer in one]
         where = [everywhere if source.region is None else source.region for source in here]
-        made = regions_of(backbone.architecture, [layer], *where)  # first: it tells of a region that is lost
+        made = guidance_of(backbone.architecture, [layer], *where)  # first: it tells of a region that is lost
         strengths = divide_strength([source.share for source in here], [source.region for source in here])
         if made:
             return regional_term(kind, weight * layers[layer], layer, targets, strengths, made[layer])
@@ -453,7 +454,7 @@ def comparison(kind: Statistic, targets: Sequence[Tensor], strengths: Sequence[f
 
 
 def regional_term(
-    kind: Statistic, weight: float, layer: str, targets: Sequence[Tensor], strengths: Sequence[float], regions: Regions
+    kind: Statistic, weight: float, layer: str, targets: Sequence[Tensor], strengths: Sequence[float], regions: Guidance
 ) -> Term:
     """A layer's style, each region's compared with its own target.
 

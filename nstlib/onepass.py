@@ -22,12 +22,13 @@ from .architecture import BACKBONES
 from .decoder import DECODED, Decoder, load_decoders
 from .engine import Engine, View
 from .errors import InputError, choose
+from .guidance import Guidance, carried, guidance_of
 from .image import Picture, load_image, shape_of
 from .inputs import alone
 from .palette import power
 from .plan import Plan, prepare
 from .rules import brief
-from .style import Regions, carried, positions, regions_of
+from .style import positions
 
 __all__ = ["METHODS", "adain", "one_pass", "wct"]
 
@@ -41,7 +42,7 @@ class Gaussian(NamedTuple):
     covariance: Tensor
 
 
-def gaussian_of(features: Tensor, regions: Regions | None = None) -> Gaussian:
+def gaussian_of(features: Tensor, regions: Guidance | None = None) -> Gaussian:
     """The features' Gaussian, of the first region if there are any.
 
     Args:
@@ -213,7 +214,7 @@ class Brush(NamedTuple):
 
     share: float
     wanted: dict[str, Gaussian]
-    regions: dict[str, Regions]
+    regions: dict[str, Guidance]
     parts: dict[str, Tensor]
 
     def move(self, features: Tensor, layer: str, method: Method, strength: float) -> Tensor:
@@ -280,11 +281,11 @@ def brushes_of(plan: Plan, layers: Sequence[str]) -> list[Brush]:
     found, facts = [], plan.backbone.architecture
     for number, (share, mask) in enumerate(zip(plan.shares, plan.masks, strict=True)):
         pixels, own = plan.shrunk(number, shape_of(plan.content.pixels))
-        regions = regions_of(facts, layers, own)
+        regions = guidance_of(facts, layers, own)
         wanted = {layer: gaussian_of(x, regions.get(layer)) for layer, x in look(plan, pixels, layers).items()}
         where = None if mask is None else even(mask).to(plan.device)
         part = carried(even(parts[number]).to(plan.device), facts, layers) if parts else {}
-        found.append(Brush(share, wanted, regions_of(facts, layers, where), part))
+        found.append(Brush(share, wanted, guidance_of(facts, layers, where), part))
     return found
 
 

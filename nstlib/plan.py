@@ -19,6 +19,7 @@ from .budget import Budget, Needs
 from .decode import SMALLEST
 from .engine import FeaturesInBands
 from .errors import InputError, choose, nearest
+from .guidance import guides
 from .image import Picture, fit, length, resize, shape_of, stretched
 from .inputs import Pictures, alone, load_pictures, named
 from .loss import Features, Objective, Term, content_terms, divide_shares, style_terms, tv_term
@@ -37,7 +38,7 @@ from .recipes import DEFAULT_RECIPE, RECIPES
 from .regions import MASKS
 from .result import FORMAT
 from .rules import Choice, Maybe, Number, Rule, Text, Tuple, accept, default_of, field
-from .style import STATISTICS, guides
+from .style import STATISTICS
 
 __all__ = ["Plan", "Settings", "Stage", "options_of", "prepare"]
 

@@ -14,41 +14,36 @@ Three normalisations of the Gram loss are in use, and a weight made for one mean
     4E     Σ (ΔR)² / (N² M²)      mean square of R / M; or sum of squares of R / (N M)
     4E/N²  Σ (ΔR)² / (N⁴ M²)      mean square of R / (N M): divides by N twice, which all but mutes deep layers
 
-A region of the picture has a style of its own: a mask over the picture is carried to each map (`carried`), and the
-positions count as much as they see of it (`guided_gram`).
+A region of the picture has a style of its own: the positions of a map count as much as they see of the region
+(`guidance`), and the Gram matrix is a weighted one (`guided_gram`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass, replace
-from functools import cache, cached_property
-from typing import NamedTuple
+from functools import cache
 
 import torch
 from torch import Tensor
 from torch.autograd.function import BackwardCFunction, FunctionCtx
 from torch.nn import functional as F
 
-from .architecture import Architecture
-from .cuda import PART, outer_product
+from .cuda import outer_product
 from .errors import InputError
+from .guidance import Guidance, GuidedOuterProducts
 
 __all__ = [
     "STATISTICS",
-    "Regions",
     "Statistic",
-    "carried",
     "covariance",
     "directed",
     "gram",
     "guided_gram",
-    "guides",
     "mean_std",
     "moments",
     "patches",
     "positions",
-    "regions_of",
     "sample",
     "sliced",
 ]
@@ -56,7 +51,6 @@ __all__ = [
 SAMPLE = 1024  # positions that stand for a whole map, where all with all would be too many
 PAIRS = 2**22  # of patches that are compared at once
 COLUMNS = 4096  # positions that are compared with all others at once
-MOSTLY = 0.5  # of what a position sees: if no position sees more of a region, the region is lost on its map
 
 
 def positions(features: Tensor, dtype: torch.dtype | None = None) -> Tensor:
@@ -405,83 +399,6 @@ def neighbour_distance(value: Tensor, target: Tensor) -> Tensor:
     return (directed(value, scale) - directed(wanted, scale)[:, forth]).square().sum(0).mean() / 2
 
 
-# --- regions -------------------------------------------------------------------------------------
-
-
-def carried(mask: Tensor, architecture: Architecture, layers: Iterable[str]) -> dict[str, Tensor]:
-    """A mask over a picture, carried down to some maps: how far each position belongs to the region.
-
-    The mask goes the way of the picture, through the same kernels and strides, and each position takes the mean of
-    what it sees there; what is outside the picture does not count. So T is the share of the ways from a position back
-    to the picture that end in the region, which lie more densely in the middle of its receptive field than at its rim
-    (Luo et al. 2016, "Understanding the Effective Receptive Field"): 1 where it sees nothing but the region, 0 where it
-    sees nothing of it. Masks that add up to 1 do so on every map.
-
-    Args:
-        mask: (1, 1, H, W), in [0, 1].
-        architecture: of the network.
-        layers: names.
-
-    Returns:
-        T (1, 1, h, w) in [0, 1], by layer, in the network's order.
-    """
-    wanted, t = set(layers), mask
-    found: dict[str, Tensor] = {}
-    for spec in architecture.specs:
-        if wanted <= found.keys():
-            break
-        if spec.kernel > 1:
-            t = F.avg_pool2d(t, spec.kernel, spec.step, spec.padding, spec.rounds_up, count_include_pad=False)
-        if spec.name in wanted:
-            found[spec.name] = t
-    return found
-
-
-def guides(mask: Tensor, architecture: Architecture, layers: Iterable[str], name: str = "a mask") -> dict[str, Tensor]:
-    """How much each position of some maps counts in a region's guided Gram matrix: T², 1 on the mean.
-
-    Args:
-        mask: (1, 1, H, W), in [0, 1].
-        architecture: of the network.
-        layers: names.
-        name: of the mask, for messages.
-
-    Returns:
-        g = T² M / Σ T² (1, 1, h, w), by layer; T is that of `carried`.
-
-    Raises:
-        InputError: on one of these maps no position belongs more to the region than to what surrounds it.
-    """
-    made = carried(mask, architecture, layers)
-    for layer, t in made.items():
-        if t.max() <= MOSTLY:
-            raise InputError(
-                f"{name} is lost at {layer}, where a position sees {architecture.layers[layer].receptive_field} of "
-                f"{mask.shape[-1]}×{mask.shape[-2]} pixels and none sees mostly the region: give a larger region, a "
-                f"larger size, or fewer style layers, without {layer}"
-            )
-    return {layer: t.square() / t.square().mean() for layer, t in made.items()}
-
-
-def regions_of(
-    architecture: Architecture, layers: Iterable[str], *masks: Tensor | None, name: str = "a mask"
-) -> dict[str, Regions]:
-    """By layer, how much each position of a map counts in each of some regions; nothing without a mask.
-
-    Args:
-        architecture: of the network.
-        layers: names.
-        *masks: (1, 1, H, W) in [0, 1], all of one picture; None is passed over.
-        name: of the masks, for messages.
-
-    Raises:
-        InputError: as `guides`.
-    """
-    layers = list(layers)
-    made = [guides(mask, architecture, layers, name) for mask in masks if mask is not None]
-    return {layer: Regions(torch.cat([one[layer] for one in made], 1)) for layer in layers} if made else {}
-
-
 def guided_gram(features: Tensor, t: Tensor) -> Tensor:
     """A region's Gram matrix (N, N): Σ T_i² F_i F_iᵀ / Σ T_i² (Gatys et al. 2017, "Controlling Perceptual Factors").
 
@@ -498,161 +415,7 @@ def guided_gram(features: Tensor, t: Tensor) -> Tensor:
     return (positions(features) * weights.flatten()) @ positions(features).T
 
 
-class Group(NamedTuple):
-    """Positions that belong to the same regions.
-
-    Attributes:
-        places: their numbers (M',).
-        even: by region, the weight of all of them, where it is one, as in a region's midst.
-        uneven: by region, the weight of each (M', 1), elsewhere.
-    """
-
-    places: Tensor
-    even: dict[int, float]
-    uneven: dict[int, Tensor]
-
-    def pull(self, x: Tensor, d: Tensor) -> Tensor:
-        """The gradient (M', N) with respect to the positions' features.
-
-        Args:
-            x: these (M', N).
-            d: D + Dᵀ (R, N, N), of the gradient with respect to each region's F diag(g) Fᵀ.
-        """
-        parts = [x @ added_up([weight * d[r] for r, weight in self.even.items()]).to(x.dtype)] if self.even else []
-        parts += [(x @ d[r].to(x.dtype)).mul_(weights) for r, weights in self.uneven.items()]
-        return added_up(parts) if parts else torch.zeros_like(x)
-
-
-class Regions:
-    """How much each position of a map counts in each of some regions.
-
-    Args:
-        weights: g (1, R, h, w), 1 on the mean over the whole map; `guides` makes them of masks.
-    """
-
-    def __init__(self, weights: Tensor):
-        self.weights = weights
-        self.parts: dict[tuple[int, int], Regions] = {}
-
-    def rows(self, rows: tuple[int, int]) -> Regions:
-        """The same for some rows of the map.
-
-        Args:
-            rows: the first, and one past the last.
-        """
-        if rows not in self.parts:
-            self.parts[rows] = Regions(self.weights[..., slice(*rows), :])
-        return self.parts[rows]
-
-    def check(self, features: Tensor) -> None:
-        """Refuse a map of other positions.
-
-        Args:
-            features: (1, N, H, W).
-
-        Raises:
-            InputError: it has another height or width.
-        """
-        if features.shape[2:] != self.weights.shape[2:]:
-            (h, w), (height, width) = self.weights.shape[2:], features.shape[2:]
-            raise InputError(
-                f"regions of {h}×{w} positions on a map of {height}×{width}: give masks of the picture's own size"
-            )
-
-    def cut_out(self, features: Tensor, number: int) -> Tensor:
-        """The positions that belong to a region, in a row (1, N, 1, M').
-
-        Args:
-            features: (1, N, H, W).
-            number: of the region.
-
-        Raises:
-            InputError: a map of other positions.
-        """
-        self.check(features)
-        return features.flatten(2)[:, :, None, self.members[number]]
-
-    @cached_property
-    def flat(self) -> Tensor:
-        """g (R, M)."""
-        return self.weights.flatten(2)[0]
-
-    @cached_property
-    def groups(self) -> list[Group]:
-        """The positions that belong to the same regions, for each such set of regions, the largest first.
-
-        So each position is gone through once, in its own regions only.
-        """
-        sets, group_of = (self.flat > 0).cpu().unique(dim=1, return_inverse=True)  # (R, sets), (M,)
-        groups = []
-        for number, members in enumerate(sets.T.tolist()):
-            places = (group_of == number).nonzero().flatten().to(self.flat.device)
-            own = {r: self.flat[r, places] for r, inside in enumerate(members) if inside}
-            even = {r: float(w[0]) for r, w in own.items() if bool((w == w[0]).all())}
-            groups.append(Group(places, even, {r: w[:, None] for r, w in own.items() if r not in even}))
-        return sorted(groups, key=lambda group: -len(group.places))
-
-    @cached_property
-    def members(self) -> list[Tensor]:
-        """By region, the positions (M',) that belong to it where each counts fully or not at all.
-
-        They are those whose T is above half of the largest.
-        """
-        return [(g > MOSTLY**2 * g.max()).nonzero().flatten() for g in self.flat]
-
-
-class RegionalOuterProducts(torch.autograd.Function):
-    """F → F diag(g) Fᵀ / M of each region, summed in float32 at least; as `MeanOuterProduct`, which is g = 1."""
-
-    @staticmethod
-    def forward(ctx: FunctionCtx, f: Tensor, regions: Regions) -> Tensor:
-        """F diag(g) Fᵀ / M (R, N, N).
-
-        Args:
-            ctx: keeps F and the regions for the way back.
-            f: F (N, M).
-            regions: R of them, over M positions.
-        """
-        ctx.save_for_backward(f)
-        ctx.regions = regions  # type: ignore[attr-defined]  # what is no tensor is kept so
-        exact, most = torch.promote_types(f.dtype, torch.float32), max(1, PART // len(f))
-        r = f.new_zeros(len(regions.flat), len(f), len(f), dtype=exact)
-        for group in regions.groups:
-            for i in range(0, len(group.places), most) if group.even or group.uneven else ():
-                x = f.T.index_select(0, group.places[i : i + most]).to(exact)  # (M', N)
-                for number, weight in group.even.items():
-                    r[number].addmm_(x.T, x, alpha=weight)
-                for number, weights in group.uneven.items():
-                    r[number].addmm_((x * weights[i : i + most].to(exact)).T, x)
-        return r / f.shape[1]
-
-    @staticmethod
-    def backward(ctx: BackwardCFunction, d: Tensor) -> tuple[Tensor, None]:
-        """The gradient (N, M) with respect to F.
-
-        Args:
-            ctx: holds F (N, M) and the regions.
-            d: the gradient (R, N, N) with respect to what `forward` returns.
-        """
-        (f,) = ctx.saved_tensors
-        most, *others = ctx.regions.groups  # type: ignore[attr-defined]
-        rows, d = f.T, (d + d.mT) / f.shape[1]
-        # Where one rule holds for most positions, it is faster to follow it everywhere first.
-        back, others = (rows.new_empty(rows.shape), [most, *others]) if most.uneven else (most.pull(rows, d), others)
-        for group in others:
-            back.index_copy_(0, group.places, group.pull(rows.index_select(0, group.places), d))
-        return back.T, None
-
-
-def added_up(parts: list[Tensor]) -> Tensor:
-    """The sum of some tensors, one or more, added up in the first, which is written over."""
-    first, *more = parts
-    for part in more:
-        first.add_(part)
-    return first
-
-
-def region_grams(features: Tensor, regions: Regions) -> Tensor:
+def region_grams(features: Tensor, regions: Guidance) -> Tensor:
     """The guided Gram matrix of each region (R, N, N).
 
     Args:
@@ -660,12 +423,10 @@ def region_grams(features: Tensor, regions: Regions) -> Tensor:
         regions: R of them, over the same positions.
     """
     regions.check(features)
-    return RegionalOuterProducts.apply(
-        positions(features, torch.promote_types(features.dtype, torch.bfloat16)), regions
-    )
+    return GuidedOuterProducts.apply(positions(features, torch.promote_types(features.dtype, torch.bfloat16)), regions)
 
 
-def region_means(features: Tensor, regions: Regions) -> Tensor:
+def region_means(features: Tensor, regions: Guidance) -> Tensor:
     """The mean of each channel in each region (R, N, 1).
 
     Args:
@@ -677,7 +438,7 @@ def region_means(features: Tensor, regions: Regions) -> Tensor:
     return (regions.flat.to(f.dtype) @ f.T / f.shape[1])[:, :, None]
 
 
-def region_moments(features: Tensor, regions: Regions) -> Tensor:
+def region_moments(features: Tensor, regions: Guidance) -> Tensor:
     """`raw_moments` of each region (R, N, 1 + N).
 
     Args:
@@ -687,7 +448,7 @@ def region_moments(features: Tensor, regions: Regions) -> Tensor:
     return torch.cat([region_means(features, regions), region_grams(features, regions)], dim=2)
 
 
-def guided_sums(features: Tensor, regions: Regions) -> Tensor:
+def guided_sums(features: Tensor, regions: Guidance) -> Tensor:
     """Each region's mean beside the Gram matrix of the whole map (R, N, 1 + N): Gatys et al. 2017, "Guided Sums".
 
     Cheaper than a Gram matrix for each region, and it says less: which features occur in the region, not which occur
@@ -716,7 +477,7 @@ class Statistic:
         block: where it is not: bytes of what it compares at once, whatever the map.
         kept: how many times the map a target takes.
         least: rows and columns that a map must have.
-        regional: where it is a mean: a map and its `Regions` → the descriptions of these regions, side by side; None if
+        regional: where it is a mean: a map and its `Guidance` → the descriptions of the regions, side by side; None if
             positions count fully or not at all, and the map must be seen whole.
         unit: for the Gram family, what E = Σ (ΔR)² / (4 N² M²) is multiplied with, for N channels.
     """
@@ -731,7 +492,7 @@ class Statistic:
     block: int = 0
     kept: int = 0
     least: int = 2
-    regional: Callable[[Tensor, Regions], Tensor] | None = None
+    regional: Callable[[Tensor, Guidance], Tensor] | None = None
     unit: Callable[[int], float] | None = None
 
     @property
@@ -749,7 +510,7 @@ class Statistic:
         """Whether it asks for positions side by side, so that none can be left out."""
         return self.least > 2
 
-    def within(self, features: Tensor, regions: Regions) -> Tensor:
+    def within(self, features: Tensor, regions: Guidance) -> Tensor:
         """The description of the first region.
 
         Args:

@@ -14,8 +14,8 @@ from formulas import FORMULAS
 from torch.nn import functional as F
 
 import nstlib as nst
+from nstlib.guidance import Guidance
 from nstlib.plan import Settings, prepare
-from nstlib.style import Regions
 from nstlib.transfer import Transfer, paint
 
 MEAN, STD = torch.tensor([0.485, 0.456, 0.406]).view(1, 3, 1, 1), torch.tensor([0.229, 0.224, 0.225]).view(1, 3, 1, 1)
@@ -210,7 +210,7 @@ ARRIVALS = {
     ),
     "guidance": (
         {"guidance": "sum", "masks": [LEFT], "style_layers": "relu1_1"},
-        lambda p: p.objective().terms[-1].describe(torch.ones(1, 24, 8, 8), Regions(torch.ones(1, 1, 8, 8))).shape,
+        lambda p: p.objective().terms[-1].describe(torch.ones(1, 24, 8, 8), Guidance(torch.ones(1, 1, 8, 8))).shape,
         (1, 24, 25),
     ),
     "color": ({"color": "luminance"}, lambda p: float(p.first_image((48, 64)).std(1).max()), near(0, abs=1e-6)),

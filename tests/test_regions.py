@@ -12,10 +12,11 @@ from nstlib.architecture import BACKBONES, Architecture, vgg
 from nstlib.backbone import Backbone
 from nstlib.engine import FeaturesInBands
 from nstlib.errors import InputError
+from nstlib.guidance import Guidance, carried, guides
 from nstlib.image import save_image
 from nstlib.loss import Objective, divide_strength, style_terms
 from nstlib.regions import Region, is_region
-from nstlib.style import STATISTICS, Regions, carried, gram, guided_gram, guided_sums, guides, region_grams
+from nstlib.style import STATISTICS, gram, guided_gram, guided_sums, region_grams
 
 TINY = Architecture("tiny", vgg((2, 2, 2), (1, 1, 1)), content_layers=("relu2_1",), style_layers=("relu1_1",))
 WITHOUT_NEIGHBOURS = [name for name, kind in STATISTICS.items() if not kind.knows_neighbours]
@@ -136,7 +137,7 @@ def test_regional_statistics_are_those_of_numpy(rng):
     f, w = features[0].flatten(1).numpy(), t[0].flatten(1).numpy() ** 2
     w /= w.sum(1, keepdims=True)
     expected, means = np.einsum("im,jm,rm->rij", f, f, w), np.einsum("im,rm->ri", f, w)[:, :, None]
-    regions = Regions(t.square() / t.square().mean((2, 3), keepdim=True))
+    regions = Guidance(t.square() / t.square().mean((2, 3), keepdim=True))
     for number in range(3):
         np.testing.assert_allclose(guided_gram(features, t[:, [number]]), expected[number], rtol=1e-12)
     whole = np.broadcast_to(f @ f.T / 42, expected.shape)
@@ -148,14 +149,14 @@ def test_regional_statistics_are_those_of_numpy(rng):
 def test_a_hundred_regions_are_told_apart(rng):
     features = torch.randn(1, 4, 10, 10, generator=rng, dtype=torch.float64)
     every = torch.eye(100, dtype=torch.float64).view(1, 100, 10, 10)  # one position each
-    found = region_grams(features, Regions(every))
+    found = region_grams(features, Guidance(every))
     for place, one in enumerate(features.flatten(2)[0].T):
         np.testing.assert_allclose(found[place], torch.outer(one, one) / 100, atol=1e-12)
 
 
 def test_the_gradients_of_regional_statistics(rng, check_gradient):
     t = three(rng, (4, 5))
-    regions = Regions(t.square() / t.square().mean((2, 3), keepdim=True))
+    regions = Guidance(t.square() / t.square().mean((2, 3), keepdim=True))
     features, number = torch.randn(1, 3, 4, 5, generator=rng, dtype=torch.float64), torch.arange(1.0, 4).view(3, 1, 1)
     for describe in (region_grams, STATISTICS["mmd"].regional, guided_sums):
         for kept in (torch.contiguous_format, torch.channels_last):
@@ -170,9 +171,9 @@ def test_the_gradients_of_regional_statistics(rng, check_gradient):
 def test_half_precision_sums_in_single(rng):
     features = torch.randn(1, 24, 200, 200, generator=rng).bfloat16()
     weights = torch.rand(1, 2, 200, 200, generator=rng)
-    found = region_grams(features, Regions(weights))
+    found = region_grams(features, Guidance(weights))
     assert found.dtype == torch.float32
-    assert error(found, region_grams(features.float(), Regions(weights))) < 1e-5
+    assert error(found, region_grams(features.float(), Guidance(weights))) < 1e-5
 
 
 # --- terms ---------------------------------------------------------------------------------------
@@ -221,7 +222,7 @@ def test_targets_in_bands_are_the_networks(rng, monkeypatch):
     backbone, style = network("pocket"), picture(rng, (90, 70))
     mask = torch.rand(1, 1, 90, 70, generator=rng, dtype=torch.float64)
     weights = guides(mask, backbone.architecture, ["relu1_1", "relu4_1"])
-    made = {layer: Regions(torch.cat([w, 0 * w + 1], 1)) for layer, w in weights.items()}
+    made = {layer: Guidance(torch.cat([w, 0 * w + 1], 1)) for layer, w in weights.items()}
     whole = backbone(style, made, region_grams, made)
     monkeypatch.setattr("nstlib.memory.BAND_BYTES", 2**14)
     found = FeaturesInBands(backbone)(style, made, region_grams, made)
