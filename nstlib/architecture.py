@@ -20,7 +20,8 @@ IMAGENET_STD = (0.229, 0.224, 0.225)
 class Layer:
     """One named layer of a network, and where its feature map lies on the image.
 
-    Position i of the map is centred on pixel `stride * i + offset` of the image and sees `receptive_field` pixels.
+    Position i of the map is centred on pixel `stride * i + offset` of the image and sees `receptive_field` pixels: the
+    stride is that of all layers so far.
     """
 
     name: str
@@ -33,30 +34,30 @@ class Layer:
 
 @dataclass(frozen=True)
 class Spec:
-    """How one layer is built: kernel size, step and padding; `squeeze` is the width of a fire module's first half."""
+    """How one layer is built: kernel size, stride and padding; `squeeze` is the width of a fire module's first half."""
 
     name: str
     kind: str
     channels: int
     kernel: int = 1
-    step: int = 1
+    stride: int = 1
     padding: int = 0
     squeeze: int = 0
 
     @property
-    def rounds_up(self) -> bool:
+    def ceil_mode(self) -> bool:
         """Whether a last, incomplete window counts: in torchvision it does for SqueezeNet's 3×3 poolings alone."""
         return self.kind == "pool" and self.kernel == 3
 
     def outputs(self, rows: int) -> int:
         """Rows (or columns) of the map made from a map of so many rows."""
         span = rows + 2 * self.padding - self.kernel
-        return (-(-span // self.step) if self.rounds_up else span // self.step) + 1
+        return (-(-span // self.stride) if self.ceil_mode else span // self.stride) + 1
 
     def inputs(self, rows: int) -> int:
         """The fewest rows (or columns) from which so many are made."""
-        spare = self.step - 1 if self.rounds_up else 0
-        return (rows - 1) * self.step + self.kernel - 2 * self.padding - spare
+        spare = self.stride - 1 if self.ceil_mode else 0
+        return (rows - 1) * self.stride + self.kernel - 2 * self.padding - spare
 
 
 @dataclass(frozen=True)
@@ -97,7 +98,7 @@ class Architecture:
         for spec in self.specs:
             offset += ((spec.kernel - 1) / 2 - spec.padding) * stride
             field += (spec.kernel - 1) * stride
-            stride *= spec.step
+            stride *= spec.stride
             found[spec.name] = Layer(spec.name, spec.kind, spec.channels, stride, field, offset)
         return found
 
@@ -156,23 +157,23 @@ def vgg(widths: tuple[int, ...], convolutions: tuple[int, ...]) -> tuple[Spec, .
         for i in range(1, count + 1):
             specs.append(Spec(f"conv{block}_{i}", "conv", width, kernel=3, padding=1))
             specs.append(Spec(f"relu{block}_{i}", "relu", width))
-        specs.append(Spec(f"pool{block}", "pool", width, kernel=2, step=2))
+        specs.append(Spec(f"pool{block}", "pool", width, kernel=2, stride=2))
     return tuple(specs)
 
 
-def squeezenet(first: Spec, pool_after: tuple[str, ...]) -> tuple[Spec, ...]:
+def squeezenet(first: Spec, pool_after: tuple[int, ...]) -> tuple[Spec, ...]:
     """SqueezeNet (Iandola et al. 2016): one convolution, then fire modules, with 3×3 poolings between.
 
     Args:
         first: the convolution.
-        pool_after: numbers of the layers that a pooling follows, "1" being the convolution.
+        pool_after: numbers of the layers that a pooling follows, 1 being the convolution.
     """
     specs = [first, Spec("relu1", "relu", first.channels)]
     for number, (squeeze, width) in enumerate(
         [(16, 128), (16, 128), (32, 256), (32, 256), (48, 384), (48, 384), (64, 512), (64, 512)], start=2
     ):
-        if str(number - 1) in pool_after:
-            specs.append(Spec(f"pool{number - 1}", "pool", specs[-1].channels, kernel=3, step=2))
+        if number - 1 in pool_after:
+            specs.append(Spec(f"pool{number - 1}", "pool", specs[-1].channels, kernel=3, stride=2))
         specs.append(Spec(f"fire{number}", "fire", width, kernel=3, padding=1, squeeze=squeeze))
     return tuple(specs)
 
@@ -217,14 +218,14 @@ BACKBONES: dict[str, Architecture] = {
         ),
         Architecture(
             "squeezenet1_1",
-            squeezenet(Spec("conv1", "conv", 64, kernel=3, step=2), pool_after=("1", "3", "5")),
+            squeezenet(Spec("conv1", "conv", 64, kernel=3, stride=2), pool_after=(1, 3, 5)),
             content_layers=("fire2",),
             style_layers=("relu1", "fire3", "fire4", "fire5"),
             weights=Weights(4.7, IMAGENET_LICENCE, "SqueezeNet1_1_Weights.IMAGENET1K_V1", "squeezenet1_1-b8a52dc0.pth"),
         ),
         Architecture(
             "squeezenet1_0",
-            squeezenet(Spec("conv1", "conv", 96, kernel=7, step=2), pool_after=("1", "4", "8")),
+            squeezenet(Spec("conv1", "conv", 96, kernel=7, stride=2), pool_after=(1, 4, 8)),
             content_layers=("fire4",),
             style_layers=("relu1", "fire2", "fire3", "fire4", "fire5", "fire6", "fire7", "fire8"),
             weights=Weights(4.8, IMAGENET_LICENCE, "SqueezeNet1_0_Weights.IMAGENET1K_V1", "squeezenet1_0-b66bff10.pth"),

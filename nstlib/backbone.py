@@ -43,14 +43,14 @@ class Fire(nn.Module):
 def build(spec: Spec, channels: int, pooling: str) -> nn.Module:
     """The module of one layer that takes `channels` channels."""
     if spec.kind == "conv":
-        return nn.Conv2d(channels, spec.channels, spec.kernel, spec.step, spec.padding)
+        return nn.Conv2d(channels, spec.channels, spec.kernel, spec.stride, spec.padding)
     if spec.kind == "relu":
         return nn.ReLU()  # never in place: it would overwrite the convolution's map, which may have been asked for
     if spec.kind == "fire":
         return Fire(channels, spec.squeeze, spec.channels)
     choose("kind of layer", spec.kind, ("conv", "relu", "fire", "pool"))
     pool = nn.MaxPool2d if pooling == "max" else nn.AvgPool2d
-    return pool(spec.kernel, spec.step, ceil_mode=spec.rounds_up)
+    return pool(spec.kernel, spec.stride, ceil_mode=spec.ceil_mode)
 
 
 class Backbone(nn.Module):

@@ -126,22 +126,22 @@ def kind_of(x: Any) -> Hashable:
     return (x.shape, x.stride(), x.dtype, x.device) if isinstance(x, Tensor) else x
 
 
-def convolve_then_relu(x: Tensor, weight: Tensor, bias: Tensor, step: int, padding: tuple[int, int]) -> Tensor:
+def convolve_then_relu(x: Tensor, weight: Tensor, bias: Tensor, stride: int, padding: tuple[int, int]) -> Tensor:
     """max(0, x * w + b) (1, N, h, w).
 
     Args:
         x: (1, C, H, W).
         weight: w (N, C, k, k).
         bias: b (N,).
-        step: of the convolution.
+        stride: of the convolution.
         padding: rows and columns of zeros on each side.
     """
-    return F.conv2d(x, weight, bias, step, padding).relu_()
+    return F.conv2d(x, weight, bias, stride, padding).relu_()
 
 
-def convolve_and_relu(x: Tensor, weight: Tensor, bias: Tensor, step: int, padding: tuple[int, int]) -> Tensor:
+def convolve_and_relu(x: Tensor, weight: Tensor, bias: Tensor, stride: int, padding: tuple[int, int]) -> Tensor:
     """The same in one kernel of cuDNN."""
-    return torch.cudnn_convolution_relu(x, weight, bias, (step, step), padding, (1, 1), 1)
+    return torch.cudnn_convolution_relu(x, weight, bias, (stride, stride), padding, (1, 1), 1)
 
 
 def sum_in_parts(f: Tensor) -> Tensor:
@@ -162,41 +162,41 @@ def sum_at_once(f: Tensor) -> Tensor:
     return torch.mm(f, f.T, out_dtype=torch.float32)
 
 
-def max_pool(x: Tensor, kernel: int, step: int, rounds_up: bool) -> Tensor:
+def max_pool(x: Tensor, kernel: int, stride: int, ceil_mode: bool) -> Tensor:
     """The largest number of each window (1, N, h, w).
 
     Args:
         x: (1, N, H, W).
         kernel: rows and columns of a window.
-        step: from one to the next.
-        rounds_up: whether a window that reaches out of the map counts.
+        stride: from one to the next.
+        ceil_mode: whether a window that reaches out of the map counts.
     """
-    return F.max_pool2d(x, kernel, step, ceil_mode=rounds_up)
+    return F.max_pool2d(x, kernel, stride, ceil_mode=ceil_mode)
 
 
-def pool_by_twos(x: Tensor, kernel: int, step: int, rounds_up: bool) -> Tensor:
+def pool_by_twos(x: Tensor, kernel: int, stride: int, ceil_mode: bool) -> Tensor:
     """The same of windows of two by two, in the least time that memory allows."""
-    rows, columns = ((side + rounds_up) // 2 for side in x.shape[-2:])
+    rows, columns = ((side + ceil_mode) // 2 for side in x.shape[-2:])
     return kernels().pool(x, rows, columns)
 
 
-def look_winners_up(gradient: Tensor, x: Tensor, kernel: int, step: int, rounds_up: bool, rectified: bool) -> Tensor:
+def look_winners_up(gradient: Tensor, x: Tensor, kernel: int, stride: int, ceil_mode: bool, rectified: bool) -> Tensor:
     """The gradient of a pooling's input (1, N, H, W), where the first of the largest has a window's.
 
     Args:
         gradient: of its result (1, N, h, w).
         x: its input. Winners are found again, because torch's indices take four times the map.
         kernel: as in `max_pool`.
-        step: likewise.
-        rounds_up: likewise.
+        stride: likewise.
+        ceil_mode: likewise.
         rectified: whether a ReLU before it is gone back through too.
     """
-    aten, windows = torch.ops.aten, ([kernel] * 2, [step] * 2, [0, 0], [1, 1], rounds_up)
+    aten, windows = torch.ops.aten, ([kernel] * 2, [stride] * 2, [0, 0], [1, 1], ceil_mode)
     g = aten.max_pool2d_with_indices_backward(gradient, x, *windows, aten.max_pool2d_with_indices(x, *windows)[1])
     return rectify_gradient(g, x) if rectified else g
 
 
-def compare_winners(gradient: Tensor, x: Tensor, kernel: int, step: int, rounds_up: bool, rectified: bool) -> Tensor:
+def compare_winners(gradient: Tensor, x: Tensor, kernel: int, stride: int, ceil_mode: bool, rectified: bool) -> Tensor:
     """The same for windows of two by two in one pass, without indices."""
     return kernels().unpool(gradient, x, rectified)
 
@@ -238,9 +238,9 @@ def is_dense(x: Tensor) -> bool:
     return has_triton() and x.shape[1] % 8 == 0 and x.is_contiguous(memory_format=torch.channels_last)
 
 
-def is_by_twos(x: Tensor, kernel: int, step: int, *_: Any) -> bool:
+def is_by_twos(x: Tensor, kernel: int, stride: int, *_: Any) -> bool:
     """Whether windows lie side by side, two by two, on such a map."""
-    return kernel == step == 2 and x.dtype != torch.float64 and is_dense(x)
+    return kernel == stride == 2 and x.dtype != torch.float64 and is_dense(x)
 
 
 @cache

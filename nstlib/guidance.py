@@ -48,7 +48,7 @@ def carried(mask: Tensor, architecture: Architecture, layers: Iterable[str]) -> 
         if wanted <= found.keys():
             break
         if spec.kernel > 1:
-            t = F.avg_pool2d(t, spec.kernel, spec.step, spec.padding, spec.rounds_up, count_include_pad=False)
+            t = F.avg_pool2d(t, spec.kernel, spec.stride, spec.padding, spec.ceil_mode, count_include_pad=False)
         if spec.name in wanted:
             found[spec.name] = t
     return found

@@ -25,7 +25,7 @@ from .cuda import by_eights, convolve_relu, pool, rectify_gradient, unpool
 from .errors import InputError
 from .float16 import LARGEST, shrink
 
-__all__ = ["Block", "Convolution", "Operation", "Pooling", "Rectifier", "Slice", "Squeeze", "cut", "divide"]
+__all__ = ["Block", "Convolution", "FireModule", "Operation", "Pooling", "ReLU", "Slice", "cut", "divide"]
 
 Rows = tuple[int, int]  # the first, and one past the last
 
@@ -86,19 +86,19 @@ class Convolution:
         return (self.module.bias.detach() * self.shrunk).to(self.dtype)
 
     @cached_property
-    def turned(self) -> Tensor:
-        """The kernels turned round: for step 1 the gradient is a convolution with them."""
+    def flipped(self) -> Tensor:
+        """The kernels flipped both ways: for stride 1 the gradient is a convolution with them."""
         return self.weight.flip(2, 3).transpose(0, 1).contiguous(memory_format=torch.channels_last)
 
     def load(self) -> None:
-        _ = self.weight, self.bias, self.spec.step > 1 or self.turned
+        _ = self.weight, self.bias, self.spec.stride > 1 or self.flipped
 
     def forward(self, x: Tensor, pad: Rows) -> tuple[Tensor, Tensor | None]:
-        most, step = max(pad), self.spec.step
-        if step > 1 and pad[0] != pad[1]:  # what is too much above would move the windows
+        most, stride = max(pad), self.spec.stride
+        if stride > 1 and pad[0] != pad[1]:  # what is too much above would move the windows
             x, pad, most = F.pad(x, (0, 0, *pad)), (0, 0), 0
         convolve = convolve_relu if self.ends_in_relu else F.conv2d
-        y = convolve(by_eights(x), self.weight, self.bias, step, (most, self.spec.padding))
+        y = convolve(by_eights(x), self.weight, self.bias, stride, (most, self.spec.padding))
         y = crop(y, most - pad[0], most - pad[1])
         if self.ends:
             y.clamp_(-LARGEST, LARGEST)
@@ -109,13 +109,13 @@ class Convolution:
     ) -> Tensor:
         if output is not None:
             rectify_gradient(gradient, output)
-        if self.spec.step > 1:
+        if self.spec.stride > 1:
             taken = 1, self.weight.shape[1], shape[2] + sum(pad), shape[3]
             padding = 0, self.spec.padding
-            g = torch.nn.grad.conv2d_input(taken, scaled(self.weight, factor), gradient, self.spec.step, padding)
+            g = torch.nn.grad.conv2d_input(taken, scaled(self.weight, factor), gradient, self.spec.stride, padding)
             return crop(g, *pad)[:, : shape[1]]
         reach, least = self.spec.kernel - 1, min(pad)
-        g = F.conv2d(gradient, scaled(self.turned, factor), None, 1, (reach - least, reach - self.spec.padding))
+        g = F.conv2d(gradient, scaled(self.flipped, factor), None, 1, (reach - least, reach - self.spec.padding))
         return crop(g, pad[0] - least, pad[1] - least)[:, : shape[1]]
 
     @cached_property
@@ -124,7 +124,7 @@ class Convolution:
         return float(self.weight.float().abs().sum((0, 2, 3)).max().clamp_min(1e-6))
 
 
-class Rectifier:
+class ReLU:
     """A ReLU by itself, behind a convolution whose own map was asked for and is left as it is."""
 
     copies, weights, gain = 1, 0, None
@@ -146,7 +146,7 @@ class Rectifier:
         return gradient if output is None else rectify_gradient(gradient, output)
 
 
-class Squeeze:
+class FireModule:
     """SqueezeNet's fire module."""
 
     ends_in_relu = undoes_relu_before = False  # it has several ReLUs, within
@@ -201,7 +201,7 @@ class Pooling:
     ends_in_relu = False
 
     def __init__(self, spec: Spec, module: nn.MaxPool2d | nn.AvgPool2d, *, undoes_relu_before: bool = False):
-        self.spec, self.module, self.how = spec, module, (spec.kernel, spec.step, spec.rounds_up)
+        self.spec, self.module, self.how = spec, module, (spec.kernel, spec.stride, spec.ceil_mode)
         self.is_mean = isinstance(module, nn.AvgPool2d)
         self.undoes_relu_before = undoes_relu_before and not self.is_mean
 
@@ -216,8 +216,8 @@ class Pooling:
     ) -> Tensor:
         if not self.is_mean:
             return unpool(gradient, x, *self.how, self.undoes_relu_before)
-        size = [self.spec.kernel] * 2, [self.spec.step] * 2, [0, 0]
-        return torch.ops.aten.avg_pool2d_backward(gradient, x, *size, self.spec.rounds_up, True, None)
+        size = [self.spec.kernel] * 2, [self.spec.stride] * 2, [0, 0]
+        return torch.ops.aten.avg_pool2d_backward(gradient, x, *size, self.spec.ceil_mode, True, None)
 
 
 def scaled(weight: Tensor, factor: Tensor | None) -> Tensor:
@@ -267,11 +267,11 @@ def is_plain(spec: Spec, module: nn.Module, padding_mode: str) -> bool:
     if isinstance(module, nn.Conv2d):
         size = (module.kernel_size, module.stride, module.padding, module.dilation)
         plain = module.bias is not None and module.groups == 1 and module.padding_mode == padding_mode
-        wanted = tuple((n, n) for n in (spec.kernel, spec.step, spec.padding, 1))
+        wanted = tuple((n, n) for n in (spec.kernel, spec.stride, spec.padding, 1))
         return spec.kind == "conv" and plain and size == wanted
     if isinstance(module, nn.MaxPool2d | nn.AvgPool2d):
         how = (module.kernel_size, module.stride, module.padding, module.ceil_mode)
-        return spec.kind == "pool" and how == (spec.kernel, spec.step, 0, spec.rounds_up)
+        return spec.kind == "pool" and how == (spec.kernel, spec.stride, 0, spec.ceil_mode)
     return isinstance(module, {"relu": nn.ReLU, "fire": Fire}.get(spec.kind, ()))
 
 
@@ -292,9 +292,9 @@ def divide(backbone: Backbone, wanted: set[str], dtype: torch.dtype) -> list[Blo
         if spec.kind == "conv":
             block[spec.name] = Convolution(spec, module, dtype, ends_in_relu=spec.name in joined, shrunk=shrunk)
         elif spec.kind == "relu":
-            block[spec.name] = block.pop(before) if before in joined else Rectifier(spec)
+            block[spec.name] = block.pop(before) if before in joined else ReLU(spec)
         elif spec.kind == "fire":
-            block[spec.name] = Squeeze(spec, module, dtype, shrunk=shrunk)
+            block[spec.name] = FireModule(spec, module, dtype, shrunk=shrunk)
         else:
             block[spec.name] = Pooling(spec, module, undoes_relu_before=before in after_relu)
             blocks.append({})
@@ -340,7 +340,7 @@ def band(block: Block, heights: Sequence[int], rows: Rows) -> list[Slice]:
 
 def reach(spec: Spec, rows: Rows, height: int) -> tuple[Rows, Rows]:
     """The rows of a map of `height` that these rows of the next one need, and the padding above and below them."""
-    start = rows[0] * spec.step - spec.padding
-    stop = (rows[1] - 1) * spec.step - spec.padding + spec.kernel
+    start = rows[0] * spec.stride - spec.padding
+    stop = (rows[1] - 1) * spec.stride - spec.padding + spec.kernel
     inside = max(0, start), min(height, stop)
     return inside, (inside[0] - start, stop - inside[1])

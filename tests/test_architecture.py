@@ -11,8 +11,8 @@ from nstlib.errors import InputError
 from nstlib.weights import find_weights, load_weights, save_weights
 
 EVERY = pytest.mark.parametrize("name", BACKBONES)
-SPECS = {(s.kind, s.kernel, s.step, s.padding): s for a in BACKBONES.values() for s in a.specs}
-ONE_OF_EACH = pytest.mark.parametrize("spec", SPECS.values(), ids=lambda s: f"{s.kind} {s.kernel}/{s.step}")
+SPECS = {(s.kind, s.kernel, s.stride, s.padding): s for a in BACKBONES.values() for s in a.specs}
+ONE_OF_EACH = pytest.mark.parametrize("spec", SPECS.values(), ids=lambda s: f"{s.kind} {s.kernel}/{s.stride}")
 
 
 # The networks

@@ -15,7 +15,7 @@ from nstlib.backbone import build, load_backbone
 from nstlib.engine import Engine
 from nstlib.errors import InputError
 from nstlib.float16 import LARGEST, TOP, Scale, power_of_two, shrink
-from nstlib.layers import Convolution, Squeeze
+from nstlib.layers import Convolution, FireModule
 from nstlib.loss import Objective, Term, content_terms, style_terms, tv_term
 from nstlib.style import STATISTICS
 from nstlib.weights import find_weights
@@ -102,7 +102,7 @@ def test_a_fire_modules_gain_holds_inside_it_too(squeezed, gain):
     for part, weight in ((module.squeeze, squeezed), (module.expand1x1, 1.0), (module.expand3x3, 1.0)):
         part.weight.fill_(weight)
         part.bias.fill_(1.0)
-    layer = Squeeze(spec, module, torch.float32)
+    layer = FireModule(spec, module, torch.float32)
     x = torch.ones(1, 3, 5, 5)
     _, saved = layer.forward(x, (1, 1))
     back = layer.backward(torch.ones(1, 2, 5, 5), saved, x.shape, (1, 1))

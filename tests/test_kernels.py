@@ -32,12 +32,12 @@ def features(rng, size, kind=torch.float32):
     return x.to(kind).contiguous(memory_format=torch.channels_last)
 
 
-@pytest.mark.parametrize("rounds_up", [False, True])
+@pytest.mark.parametrize("ceil_mode", [False, True])
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("size", SIZES)
-def test_pooling_and_its_gradient_are_torchs(kernels, monkeypatch, rng, size, kind, rounds_up):
+def test_pooling_and_its_gradient_are_torchs(kernels, monkeypatch, rng, size, kind, ceil_mode):
     monkeypatch.setattr(cuda, "kernels", lambda: kernels)
-    x, how = features(rng, size, kind), (2, 2, rounds_up)
+    x, how = features(rng, size, kind), (2, 2, ceil_mode)
     y = cuda.pool_by_twos(x, *how)
     assert torch.equal(y, cuda.max_pool(x, *how)) and y.is_contiguous(memory_format=torch.channels_last)
     g = torch.randn(y.shape, generator=rng).to(kind).contiguous(memory_format=torch.channels_last)

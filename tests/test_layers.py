@@ -10,18 +10,18 @@ from torch.nn import functional as F
 
 from nstlib.architecture import BACKBONES, Spec
 from nstlib.backbone import build
-from nstlib.layers import Convolution, Pooling, Rectifier, Squeeze, cut, divide, embed, reach, select
+from nstlib.layers import Convolution, FireModule, Pooling, ReLU, cut, divide, embed, reach, select
 
 SPECS = {
     "3×3": Spec("", "conv", 5, kernel=3, padding=1),
-    "3×3, step 2": Spec("", "conv", 5, kernel=3, step=2),
-    "7×7, step 2": Spec("", "conv", 5, kernel=7, step=2),
+    "3×3, stride 2": Spec("", "conv", 5, kernel=3, stride=2),
+    "7×7, stride 2": Spec("", "conv", 5, kernel=7, stride=2),
     "1×1": Spec("", "conv", 5),
     "5×5": Spec("", "conv", 5, kernel=5, padding=2),
     "relu": Spec("", "relu", 4),
     "fire": Spec("", "fire", 6, kernel=3, padding=1, squeeze=3),
-    "pool 2": Spec("", "pool", 4, kernel=2, step=2),
-    "pool 3": Spec("", "pool", 4, kernel=3, step=2),
+    "pool 2": Spec("", "pool", 4, kernel=2, stride=2),
+    "pool 3": Spec("", "pool", 4, kernel=3, stride=2),
 }
 HEIGHT = 14  # of the maps before
 
@@ -36,8 +36,8 @@ def pair(kind, pooling="max", ends_in_relu=False):
         judge = nn.Sequential(module, nn.ReLU()) if ends_in_relu else module
         return Convolution(spec, module, torch.float64, ends_in_relu=ends_in_relu), judge
     if spec.kind == "relu":
-        return Rectifier(spec), module
-    return (Squeeze(spec, module, torch.float64) if spec.kind == "fire" else Pooling(spec, module)), module
+        return ReLU(spec), module
+    return (FireModule(spec, module, torch.float64) if spec.kind == "fire" else Pooling(spec, module)), module
 
 
 CASES = [(kind, "max", False) for kind in SPECS]
@@ -45,7 +45,7 @@ CASES += [
     ("pool 2", "average", False),
     ("pool 3", "average", False),
     ("3×3", "max", True),
-    ("7×7, step 2", "max", True),
+    ("7×7, stride 2", "max", True),
 ]
 
 
@@ -85,7 +85,7 @@ def test_weights_come_in_the_precision_asked_for_and_are_copies(dtype):
     module = nn.Conv2d(4, 5, 3, padding=1)
     layer = Convolution(SPECS["3×3"], module, dtype)
     kept = layer.weight.clone()
-    assert layer.weight.dtype == layer.bias.dtype == layer.turned.dtype == dtype
+    assert layer.weight.dtype == layer.bias.dtype == layer.flipped.dtype == dtype
     assert error(kept.float(), module.weight.detach()) < 1e-2
     module.weight.detach().zero_()
     assert torch.equal(layer.weight, kept) and kept.abs().max() > 0
@@ -112,7 +112,7 @@ def test_a_convolution_and_its_relu_are_one_unless_the_map_between_is_wanted():
     (block,) = divide(network("pocket"), {"conv1_1", "relu1_2"}, torch.float64)
     assert list(block) == ["conv1_1", "relu1_1", "relu1_2"]
     assert not block["conv1_1"].ends_in_relu and block["relu1_2"].ends_in_relu
-    assert isinstance(block["relu1_1"], Rectifier)
+    assert isinstance(block["relu1_1"], ReLU)
     (block,) = divide(network("pocket"), {"relu1_1", "conv1_2"}, torch.float64)
     assert list(block) == ["relu1_1", "conv1_2"] and not block["conv1_2"].ends_in_relu
     assert divide(network("pocket"), set(), torch.float64) == []

@@ -42,9 +42,9 @@ def feature_maps(plan, image, layers):
         w = {name.removeprefix(own): value for name, value in weights.items() if name.startswith(own)}
         if spec.kind == "conv":
             if number == 0 and r.padding_mode == "replicate":
-                x = F.conv2d(F.pad(x, (spec.padding,) * 4, mode="replicate"), w["weight"], w["bias"], spec.step)
+                x = F.conv2d(F.pad(x, (spec.padding,) * 4, mode="replicate"), w["weight"], w["bias"], spec.stride)
             else:
-                x = F.conv2d(x, w["weight"], w["bias"], spec.step, spec.padding)
+                x = F.conv2d(x, w["weight"], w["bias"], spec.stride, spec.padding)
         elif spec.kind == "relu":
             x = x.clamp(min=0)
         elif spec.kind == "fire":
@@ -54,7 +54,7 @@ def feature_maps(plan, image, layers):
             x = torch.cat([one, three], 1).clamp(min=0)
         else:
             pool = F.max_pool2d if r.pooling == "max" else F.avg_pool2d
-            x = pool(x, spec.kernel, spec.step, ceil_mode=spec.kernel == 3)
+            x = pool(x, spec.kernel, spec.stride, ceil_mode=spec.kernel == 3)
         if spec.name in layers:
             found[spec.name] = x[0].flatten(1).numpy()
     return found

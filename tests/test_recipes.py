@@ -158,7 +158,7 @@ TINY = Architecture(
     (
         Spec("conv1_1", "conv", 5, kernel=3, padding=1),
         Spec("relu1_1", "relu", 5),
-        Spec("pool1", "pool", 5, kernel=2, step=2),
+        Spec("pool1", "pool", 5, kernel=2, stride=2),
         Spec("conv2_1", "conv", 9, kernel=3, padding=1),
         Spec("relu2_1", "relu", 9),
     ),

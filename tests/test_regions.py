@@ -39,7 +39,7 @@ def seen(spec, mask):
     h, w = (spec.outputs(side) for side in mask.shape)
     found = np.empty((h, w))
     for y, x in product(range(h), range(w)):
-        top, left = y * spec.step - spec.padding, x * spec.step - spec.padding
+        top, left = y * spec.stride - spec.padding, x * spec.stride - spec.padding
         found[y, x] = mask[max(top, 0) : top + spec.kernel, max(left, 0) : left + spec.kernel].mean()
     return found
 
