@@ -177,7 +177,7 @@ def max_pool(x: Tensor, kernel: int, stride: int, ceil_mode: bool) -> Tensor:
 def pool_by_twos(x: Tensor, kernel: int, stride: int, ceil_mode: bool) -> Tensor:
     """The same of windows of two by two, in the least time that memory allows."""
     rows, columns = ((side + ceil_mode) // 2 for side in x.shape[-2:])
-    return kernels().pool(x, rows, columns)
+    return triton_kernels().pool(x, rows, columns)
 
 
 def look_winners_up(gradient: Tensor, x: Tensor, kernel: int, stride: int, ceil_mode: bool, rectified: bool) -> Tensor:
@@ -198,7 +198,7 @@ def look_winners_up(gradient: Tensor, x: Tensor, kernel: int, stride: int, ceil_
 
 def compare_winners(gradient: Tensor, x: Tensor, kernel: int, stride: int, ceil_mode: bool, rectified: bool) -> Tensor:
     """The same for windows of two by two in one pass, without indices."""
-    return kernels().unpool(gradient, x, rectified)
+    return triton_kernels().unpool(gradient, x, rectified)
 
 
 def rectify_gradient(gradient: Tensor, output: Tensor) -> Tensor:
@@ -220,7 +220,7 @@ def multiply_add_rectify(gradient: Tensor, features: Tensor, slope: Tensor) -> T
 
 def add_product_at_once(gradient: Tensor, features: Tensor, slope: Tensor) -> Tensor:
     """The same in one kernel."""
-    return kernels().add_product(gradient, features, slope)
+    return triton_kernels().add_product(gradient, features, slope)
 
 
 def come_by_eights(x: Tensor, weight: Tensor, *_: Any) -> bool:
@@ -249,7 +249,7 @@ def has_triton() -> bool:
     return find_spec("triton") is not None
 
 
-def kernels() -> Any:
+def triton_kernels() -> Any:
     """Those in Triton, which takes a second to import."""
     from . import kernels
 

@@ -128,8 +128,8 @@ class Engine:
         self.backbone, self.terms, self.memory = backbone, list(terms), memory
         self.dtype = torch.float64 if backbone.mean.dtype == torch.float64 else getattr(torch, precision)
         self.blocks = divide(backbone, {term.layer for term in terms}, self.dtype)
-        self.shrunk = shrink(backbone.std) if self.dtype == torch.float16 else None
-        if self.shrunk is not None:
+        self.map_scale = shrink(backbone.std) if self.dtype == torch.float16 else None
+        if self.map_scale is not None:
             check(backbone, backbone.name)
         self.margin = backbone.architecture.specs[0].padding if backbone.padding_mode == "replicate" else 0
 
@@ -146,12 +146,12 @@ class Engine:
         leaf, chosen = image.detach().requires_grad_(), self.ways(image.shape[-2:])
         self.load()
         set_aside(peak(self.costs(image.shape[-2:]), chosen), image.device)
-        scale = None if self.shrunk is None else Scale()
+        scale = None if self.map_scale is None else Scale()
         seen = self.see(leaf, chosen, scale)
         values = [WeightedTerm.apply(seen.pop(0), term) for term in self.terms]
         (gradient,) = torch.autograd.grad(sum(values), leaf)
         if scale is not None:
-            gradient = gradient.div_(scale.value).mul_(1 / self.shrunk)
+            gradient = gradient.div_(scale.value).mul_(1 / self.map_scale)
         return [value.detach() for value in values], gradient
 
     @torch.no_grad()
@@ -174,14 +174,14 @@ class Engine:
         for block, way in zip(self.blocks, chosen, strict=True):
             here = {i: term for i, term in enumerate(self.terms) if term.layer in block}
             bands = cut(block, x.shape[-2], way.bands)
-            x, *made = Through.apply(x, bands, list(here.values()), way.keep, self.shrunk, scale)
+            x, *made = Through.apply(x, bands, list(here.values()), way.keep, self.map_scale, scale)
             seen.update(zip(here, made, strict=True))
         return [seen[i] for i in range(len(self.terms))]
 
     def enter(self, image: Tensor) -> Tensor:
         """The image as the first convolution takes it."""
         x = self.backbone.normalize(image)
-        x = (x if self.shrunk is None else x * self.shrunk).to(self.dtype)
+        x = (x if self.map_scale is None else x * self.map_scale).to(self.dtype)
         if self.margin:
             x = F.pad(x, (self.margin,) * 4, mode="replicate")
         return x.contiguous(memory_format=torch.channels_last)
@@ -208,7 +208,7 @@ class Engine:
         """What each block takes for an image of `size`, (height, width) in pixels."""
         height, width = (side + 2 * self.margin for side in size)
         whole = {term.layer for term in self.terms if term.describe is None}
-        seen = {term.layer for term in self.terms} if self.shrunk else set()
+        seen = {term.layer for term in self.terms} if self.map_scale else set()
         return costs_of(self.blocks, (height, width), self.dtype.itemsize, whole, seen)
 
     def bytes(self, size: tuple[int, int]) -> int:
@@ -267,8 +267,8 @@ def one_number(value: object, whose: str) -> Tensor:
 class Through(torch.autograd.Function):
     """A block, band by band: its input → its last map, and what each of the `views` says of its maps.
 
-    What is not kept for the way back is computed again there, from the input. In float16, maps are `shrunk`, and
-    `scale` goes along with the gradient: the blocks above have set it.
+    What is not kept for the way back is computed again there, from the input. In float16, maps are multiplied with
+    `map_scale`, and `scale` goes along with the gradient: the blocks above have set it.
     """
 
     @staticmethod
@@ -278,16 +278,16 @@ class Through(torch.autograd.Function):
         bands: Sequence[Sequence[Slice]],
         views: Sequence[View],
         keep: bool,
-        shrunk: float | None,
+        map_scale: float | None,
         scale: Scale | None,
     ) -> tuple[Tensor, ...]:
         ctx.set_materialize_grads(False)
         ctx.save_for_backward(None if keep else x)
         ctx.bands, ctx.views, ctx.tapes, ctx.rows = bands, views, [[] for _ in bands], x.shape[-2]
-        ctx.shrunk, ctx.scale = shrunk, scale
+        ctx.map_scale, ctx.scale = map_scale, scale
         sums, out, height = [None] * len(views), None, bands[-1][-1].owns[1]
         for band, tape in zip(bands, ctx.tapes, strict=True):
-            out = add_rows(out, walk(band, x, views, sums, tape if keep else None, shrunk), band[-1].owns, height)
+            out = add_rows(out, walk(band, x, views, sums, tape if keep else None, map_scale), band[-1].owns, height)
         return out.detach(), *sums  # what is on a tape must not hold the graph, which holds the tape
 
     @staticmethod
@@ -296,7 +296,7 @@ class Through(torch.autograd.Function):
         whole = among = None
         for band, tape in zip(reversed(ctx.bands), reversed(ctx.tapes), strict=True):
             if x is not None:
-                walk(band, x, ctx.views, [None] * len(slopes), tape, ctx.shrunk)
+                walk(band, x, ctx.views, [None] * len(slopes), tape, ctx.map_scale)
             g = None if gradient is None else gradient[..., slice(*band[-1].owns), :]
             scale = ctx.scale and ctx.scale.copy()
             part = walk_back(band, g, slopes, tape, scale)
@@ -317,7 +317,7 @@ def walk(
     views: Sequence[View],
     sums: list[Tensor | None],
     tape: list | None,
-    shrunk: float | None,
+    map_scale: float | None,
 ) -> Tensor:
     """A band forwards: from the block's input (1, C, H, W) to some rows of its last map (1, N, h, w).
 
@@ -328,7 +328,7 @@ def walk(
         x = select(x, rows, step.takes)  # (1, C, takes, W)
         shape, rows = x.shape, step.makes
         x, saved = step.operation.forward(x, step.pad)  # (1, N, makes, w)
-        made = descriptions(select(x, rows, step.owns), step, views, sums, shrunk, graph=tape is not None)
+        made = descriptions(select(x, rows, step.owns), step, views, sums, map_scale, graph=tape is not None)
         if tape is not None:
             tape.append((shape, saved, made))
         del saved, made
@@ -340,7 +340,7 @@ def descriptions(
     step: Slice,
     views: Sequence[View],
     sums: list[Tensor | None],
-    shrunk: float | None,
+    map_scale: float | None,
     *,
     graph: bool,
 ) -> list[Description]:
@@ -351,7 +351,7 @@ def descriptions(
     made = []
     for i, view in enumerate(views):
         if view.layer == step.name:
-            leaf = (features.detach() if shrunk is None else widen(features, shrunk)).requires_grad_()
+            leaf = (features.detach() if map_scale is None else widen(features, map_scale)).requires_grad_()
             with torch.set_grad_enabled(graph):
                 value = described(view, leaf, step)
             sums[i] = value.detach() if sums[i] is None else sums[i] + value.detach()

@@ -65,14 +65,14 @@ def check(network: nn.Module, name: str) -> None:
         )
 
 
-def widen(features: Tensor, shrunk: float) -> Tensor:
+def widen(features: Tensor, map_scale: float) -> Tensor:
     """A map of its own in float32, at its true scale.
 
     Args:
         features: in float16, (1, N, h, w).
-        shrunk: what `shrink` says of the network.
+        map_scale: what `shrink` says of the network.
     """
-    return features.float().mul_(1 / shrunk)
+    return features.float().mul_(1 / map_scale)
 
 
 def largest(x: Tensor) -> Tensor:

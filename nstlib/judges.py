@@ -194,7 +194,7 @@ def judge(
         images, mask = (picture.pixels, beside, look_of.pixels), look_of.mask
         painted, own, wanted = (image.to(place) for image in images)
         there = None if mask is None else mask.to(place)
-        opinions = {n: look(net, painted, own, wanted, there) for n, net in panel.items()}
+        opinions = {n: opinion_of(net, painted, own, wanted, there) for n, net in panel.items()}
         colour, fine = colours_gone(*images, mask), detail(picture.pixels, look_of.pixels, mask)
         judged.append(Judged(name, painter(source), opinions, colour, fine))
     if any(p.painted_by in p.opinions for p in judged):
@@ -275,7 +275,9 @@ def resized(content: Picture, style: Picture, picture: Picture) -> Iterable[str]
 
 
 @torch.no_grad()
-def look(network: Backbone, picture: Tensor, content: Tensor, style: Tensor, mask: Tensor | None = None) -> Opinion:
+def opinion_of(
+    network: Backbone, picture: Tensor, content: Tensor, style: Tensor, mask: Tensor | None = None
+) -> Opinion:
     """What a network sees.
 
     Args:

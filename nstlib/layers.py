@@ -65,15 +65,16 @@ class Operation(Protocol):
 class Convolution:
     """A convolution, and its ReLU if the map between them is not asked for.
 
-    shrunk: what the map is multiplied with. In float16 what would be infinite is the largest number that there is.
+    map_scale: what the map is multiplied with. In float16 what would be infinite is the largest number that there is.
     """
 
     copies, undoes_relu_before = 1, False
 
     def __init__(
-        self, spec: Spec, module: nn.Conv2d, dtype: torch.dtype, *, ends_in_relu: bool = True, shrunk: float = 1.0
+        self, spec: Spec, module: nn.Conv2d, dtype: torch.dtype, *, ends_in_relu: bool = True, map_scale: float = 1.0
     ):
-        self.spec, self.module, self.dtype, self.ends_in_relu, self.shrunk = spec, module, dtype, ends_in_relu, shrunk
+        self.spec, self.module, self.dtype = spec, module, dtype
+        self.ends_in_relu, self.map_scale = ends_in_relu, map_scale
         self.weights = module.weight.numel()
         self.ends = dtype == torch.float16
 
@@ -83,7 +84,7 @@ class Convolution:
 
     @cached_property
     def bias(self) -> Tensor:
-        return (self.module.bias.detach() * self.shrunk).to(self.dtype)
+        return (self.module.bias.detach() * self.map_scale).to(self.dtype)
 
     @cached_property
     def flipped(self) -> Tensor:
@@ -152,11 +153,11 @@ class FireModule:
     ends_in_relu = undoes_relu_before = False  # it has several ReLUs, within
     copies = 2.25  # the halves before and after they are joined, and the squeezed map
 
-    def __init__(self, spec: Spec, module: Fire, dtype: torch.dtype, *, shrunk: float = 1.0):
+    def __init__(self, spec: Spec, module: Fire, dtype: torch.dtype, *, map_scale: float = 1.0):
         self.spec, point = spec, replace(spec, kernel=1, padding=0)
-        self.squeeze = Convolution(point, module.squeeze, dtype, shrunk=shrunk)
-        self.point = Convolution(point, module.expand1x1, dtype, shrunk=shrunk)
-        self.cross = Convolution(spec, module.expand3x3, dtype, shrunk=shrunk)
+        self.squeeze = Convolution(point, module.squeeze, dtype, map_scale=map_scale)
+        self.point = Convolution(point, module.expand1x1, dtype, map_scale=map_scale)
+        self.cross = Convolution(spec, module.expand3x3, dtype, map_scale=map_scale)
         self.weights = self.squeeze.weights + self.point.weights + self.cross.weights
 
     @cached_property
@@ -285,16 +286,16 @@ def divide(backbone: Backbone, wanted: set[str], dtype: torch.dtype) -> list[Blo
     joined = {a.name for a, b in pairwise(specs) if (a.kind, b.kind) == ("conv", "relu") and a.name not in wanted}
     after_relu = {spec.name for spec in specs if spec.kind == "relu"} - wanted
     blocks: list[dict[str, Operation]] = [{}]
-    shrunk = shrink(backbone.std) if dtype == torch.float16 else 1.0
+    map_scale = shrink(backbone.std) if dtype == torch.float16 else 1.0
     before = ""
     for spec, module in zip(specs, backbone.features, strict=False):
         block = blocks[-1]
         if spec.kind == "conv":
-            block[spec.name] = Convolution(spec, module, dtype, ends_in_relu=spec.name in joined, shrunk=shrunk)
+            block[spec.name] = Convolution(spec, module, dtype, ends_in_relu=spec.name in joined, map_scale=map_scale)
         elif spec.kind == "relu":
             block[spec.name] = block.pop(before) if before in joined else ReLU(spec)
         elif spec.kind == "fire":
-            block[spec.name] = FireModule(spec, module, dtype, shrunk=shrunk)
+            block[spec.name] = FireModule(spec, module, dtype, map_scale=map_scale)
         else:
             block[spec.name] = Pooling(spec, module, undoes_relu_before=before in after_relu)
             blocks.append({})

@@ -243,7 +243,7 @@ def cascade(plan: Plan, method: Method, strength: float, decoders: Mapping[str, 
     brushes = brushes_of(plan, method.layers)
     image = even(plan.colors.content).to(plan.device)
     for layer in method.layers:
-        features = look(plan, image, [layer])[layer]
+        features = feature_maps(plan, image, [layer])[layer]
         moves = [brush.move(features, layer, method, strength) for brush in brushes]
         if any(brush.parts for brush in brushes):
             painted = patchwork(features, moves, [brush.parts[layer] for brush in brushes])
@@ -269,7 +269,7 @@ def patchwork(features: Tensor, moves: Sequence[Tensor], parts: Sequence[Tensor]
     return torch.where(covered > 0, painted / covered, features)
 
 
-def look(plan: Plan, image: Tensor, layers: Sequence[str]) -> dict[str, Tensor]:
+def feature_maps(plan: Plan, image: Tensor, layers: Sequence[str]) -> dict[str, Tensor]:
     """Maps (1, N, h, w) of an image (1, 3, H, W) by layer, in the plan's precision."""
     views = [View(layer, None) for layer in layers]
     return dict(zip(layers, Engine(plan.backbone, views, plan.precision).describe(image), strict=True))
@@ -282,7 +282,7 @@ def brushes_of(plan: Plan, layers: Sequence[str]) -> list[Brush]:
     for number, (share, mask) in enumerate(zip(plan.shares, plan.masks, strict=True)):
         pixels, own = plan.shrunk(number, shape_of(plan.content.pixels))
         regions = guidance_of(facts, layers, own)
-        wanted = {layer: gaussian_of(x, regions.get(layer)) for layer, x in look(plan, pixels, layers).items()}
+        wanted = {layer: gaussian_of(x, regions.get(layer)) for layer, x in feature_maps(plan, pixels, layers).items()}
         where = None if mask is None else even(mask).to(plan.device)
         part = carried(even(parts[number]).to(plan.device), facts, layers) if parts else {}
         found.append(Brush(share, wanted, guidance_of(facts, layers, where), part))

@@ -371,7 +371,7 @@ def lbfgs(
     if state:
         point, iteration = Point.load(state, pairs.load(state), evaluate, pairs), state["iteration"]
     else:
-        point, iteration = look(evaluate, pairs, evaluate.project(image.reshape(-1).clone())), 0
+        point, iteration = evaluate_at(evaluate, pairs, evaluate.project(image.reshape(-1).clone())), 0
 
     def memory() -> State:
         return {**point.state(), **pairs.state(), "unit": evaluate.unit}
@@ -418,9 +418,9 @@ def search(
     """
     held = evaluate.held(point.x, point.gradient)
     while True:
-        direction, slope = pairs.direction(point.smooth, point.square, *point.products[2:])
-        trial = partial(look_along, evaluate, pairs, point, without(direction, held))
-        first = 1.0 if pairs.order else first_move / (point.size or 1.0)
+        direction, slope = pairs.direction(point.smooth, point.gPg, *point.products[2:])
+        trial = partial(evaluate_along, evaluate, pairs, point, without(direction, held))
+        first = 1.0 if pairs.order else first_move / (point.mean_abs or 1.0)
         # A slope that is no number leads nowhere either.
         found, trouble = wolfe(trial, point.loss, slope, first, noise=noise) if slope < 0 else (None, None)
         if found is not None or not pairs.order:
@@ -438,8 +438,8 @@ class Point:
         smooth: P g (n,) of the free pixels, on the device.
         loss: the objective.
         terms: its summands by name.
-        size: mean |P g|.
-        square: g·P g.
+        mean_abs: mean |P g|.
+        gPg: g·P g.
         products: (4, rows), see `History.products`.
         t: step length of the move s that led here.
         reach: the largest change of a pixel by s.
@@ -453,8 +453,8 @@ class Point:
     smooth: Tensor
     loss: float
     terms: Mapping[str, float]
-    size: float
-    square: float
+    mean_abs: float
+    gPg: float
     products: np.ndarray
     t: float = 0.0
     reach: float = 0.0
@@ -467,10 +467,10 @@ class Point:
         """What is no number here."""
         if not math.isfinite(self.loss):
             return Stop.LOSS
-        return None if math.isfinite(self.size + self.square + self.slope) else Stop.GRADIENT
+        return None if math.isfinite(self.mean_abs + self.gPg + self.slope) else Stop.GRADIENT
 
     def state(self) -> State:
-        numbers = {"size": self.size, "square": self.square, "products": self.products.tolist()}
+        numbers = {"size": self.mean_abs, "square": self.gPg, "products": self.products.tolist()}
         return {"gradient": self.gradient, **numbers}
 
     @classmethod
@@ -483,13 +483,20 @@ class Point:
             evaluate: knows the bounds.
             pairs: the history.
         """
-        x, same = state["image"].reshape(-1), {n: state[n] for n in ("gradient", "loss", "terms", "size", "square")}
-        smooth = pairs.smoothing(without(same["gradient"], evaluate.held(x, same["gradient"])))
-        same["loss"] *= evaluate.unit
-        return cls(x=x, smooth=smooth, products=np.array(state["products"])[:, rows], **same)
+        x, gradient = state["image"].reshape(-1), state["gradient"]
+        return cls(
+            x=x,
+            gradient=gradient,
+            smooth=pairs.smoothing(without(gradient, evaluate.held(x, gradient))),
+            loss=state["loss"] * evaluate.unit,
+            terms=state["terms"],
+            mean_abs=state["size"],
+            gPg=state["square"],
+            products=np.array(state["products"])[:, rows],
+        )
 
 
-def look(
+def evaluate_at(
     evaluate: Evaluator,
     pairs: History,
     x: Tensor,
@@ -518,12 +525,12 @@ def look(
     facts = [norm(smooth, 1), free @ smooth, norm(s, math.inf), s @ s, *slopes]
     products = pairs.products(free)  # (4, rows)
     loss, terms, numbers = to_host(total, parts, torch.stack(facts), products)
-    total_size, square, *moved = numbers[: len(facts)]
+    sum_abs, gPg, *moved = numbers[: len(facts)]
     table = np.array(numbers[len(facts) :]).reshape(products.shape)
-    return Point(x, gradient, smooth, loss * evaluate.unit, terms, total_size / len(x), square, table, t, *moved)
+    return Point(x, gradient, smooth, loss * evaluate.unit, terms, sum_abs / len(x), gPg, table, t, *moved)
 
 
-def look_along(evaluate: Evaluator, pairs: History, start: Point, direction: Tensor, t: float) -> Point:
+def evaluate_along(evaluate: Evaluator, pairs: History, start: Point, direction: Tensor, t: float) -> Point:
     """Evaluate at P(x + t d), the step t along a direction, projected onto the bounds.
 
     Args:
@@ -536,7 +543,7 @@ def look_along(evaluate: Evaluator, pairs: History, start: Point, direction: Ten
     reached = start.x + t * direction
     x = evaluate.project(reached)
     # A pixel that has come to its bound moves no further along the path.
-    return look(evaluate, pairs, x, start, direction if x is reached else without(direction, x != reached), t)
+    return evaluate_at(evaluate, pairs, x, start, direction if x is reached else without(direction, x != reached), t)
 
 
 def without(values: Tensor, pixels: Tensor | None) -> Tensor:
@@ -623,7 +630,7 @@ class History:
         self.sy[:rows, new], self.yy[:rows, new], self.yy[new, :rows] = sy, yy, yy  # where no other pair's are
         return [*self.order, new][-len(self.S) + 1 :]
 
-    def direction(self, smooth: Tensor, square: float, sg: np.ndarray, yg: np.ndarray) -> tuple[Tensor, float]:
+    def direction(self, smooth: Tensor, gPg: float, sg: np.ndarray, yg: np.ndarray) -> tuple[Tensor, float]:
         """d = -H g (n,) and its slope g·d: one more pass over the memory.
 
         The two-loop recursion (Nocedal & Wright 2006, algorithm 7.4) begins with q = g and takes away α_i y_i, from
@@ -637,12 +644,12 @@ class History:
 
         Args:
             smooth: P g (n,) of the gradient g.
-            square: g·P g.
+            gPg: g·P g.
             sg: S·g, (rows in use,).
             yg: Y·g, (rows in use,).
         """
         if not self.order:
-            return -smooth, -square
+            return -smooth, -gPg
         rows = np.array(self.order)
         sy, yy, sg, yg = self.sy[np.ix_(rows, rows)], self.yy[np.ix_(rows, rows)], sg[rows], yg[rows]  # by age
         rho, gamma = 1 / sy.diagonal(), sy[-1, -1] / yy[-1, -1]
@@ -651,7 +658,7 @@ class History:
             alpha[i] = rho[i] * (sg[i] - sy[i, i + 1 :] @ alpha[i + 1 :])
         for i in range(len(rows)):
             beta[i] = rho[i] * (gamma * (yg[i] - yy[i] @ alpha) + sy[:i, i] @ (alpha - beta)[:i])
-        slope = -(gamma * (square - yg @ alpha) + sg @ (alpha - beta))
+        slope = -(gamma * (gPg - yg @ alpha) + sg @ (alpha - beta))
         used = max(self.order) + 1
         weights = np.zeros((2, used))
         weights[:, rows] = beta - alpha, gamma * alpha

@@ -287,7 +287,7 @@ def paint_stage(plan: Plan, run: Run, threads: Threads, checkpoint: Path | None)
             now = time.perf_counter()
             run.state = None  # the optimiser goes on from its own, and what it began with may be large
             run.seconds, run.note = before + now - began, threads.note or run.note
-            keep(run, step, stage, plan.recipe, first=first)
+            record(run, step, stage, plan.recipe, first=first)
             first = False
             progress = report(plan, run, step)
             if step.stop:
@@ -322,7 +322,7 @@ def going_on(steps: Iterator[Step], checkpoint: Path) -> Iterator[Step]:
     yield from steps
 
 
-def keep(run: Run, step: Step, stage: Stage, recipe: Recipe, *, first: bool) -> None:
+def record(run: Run, step: Step, stage: Stage, recipe: Recipe, *, first: bool) -> None:
     """Write history; remember the best step of this stage (a running mean of images is best at its end).
 
     Args:
@@ -343,9 +343,9 @@ def keep(run: Run, step: Step, stage: Stage, recipe: Recipe, *, first: bool) -> 
             f"the loss of the very first image cannot be used ({step.stop}): check the weights' file and "
             f"the term weights of recipe {recipe.name}"
         )
-    record = Record.of(step, stage.size, run.seconds)
-    if not run.history or run.history[-1] != record:
-        run.history.append(record)
+    line = Record.of(step, stage.size, run.seconds)
+    if not run.history or run.history[-1] != line:
+        run.history.append(line)
 
 
 def write_down(plan: Plan, run: Run, step: Step, checkpoint: Path) -> None:
@@ -387,7 +387,7 @@ def leave(plan: Plan, run: Run, step: Step, checkpoint: Path | None) -> None:
         checkpoint: the file; None for none.
     """
     if (newest := step.newest()).evaluations != step.evaluations:  # the interrupt fell before it was handed out
-        keep(run, newest, plan.stages[run.stage], plan.recipe, first=False)
+        record(run, newest, plan.stages[run.stage], plan.recipe, first=False)
     try:
         run.state = newest.state()
     except InputError:

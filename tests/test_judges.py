@@ -11,7 +11,7 @@ from scipy.linalg import sqrtm
 import nstlib as nst
 from nstlib import cli
 from nstlib.errors import InputError
-from nstlib.judges import EFFECT, axes, colours_gone, detail, effect, gaussian_kl, look
+from nstlib.judges import EFFECT, axes, colours_gone, detail, effect, gaussian_kl, opinion_of
 
 LAYERS = ("relu1_1", "relu2_1", "relu3_1")
 
@@ -35,7 +35,7 @@ def r(net, image, layer):
 
 def test_the_style_share_is_that_of_the_relative_gram_distance(images, pocket):
     content, picture, style = images
-    seen = look(pocket, picture, content, style)
+    seen = opinion_of(pocket, picture, content, style)
     for layer, share in seen.layers.items():
         target = r(pocket, style, layer)
         left, before = (np.sum((r(pocket, i, layer) - target) ** 2) for i in (picture, content))
@@ -46,7 +46,8 @@ def test_the_style_share_is_that_of_the_relative_gram_distance(images, pocket):
 def test_the_content_distance_is_relative(images, pocket):
     content, picture, style = images
     f, p = (pocket(i, ["relu3_3"])["relu3_3"].detach().numpy() for i in (picture, content))
-    assert look(pocket, picture, content, style).content == pytest.approx(np.sum((f - p) ** 2) / np.sum(p**2), rel=1e-4)
+    wanted = np.sum((f - p) ** 2) / np.sum(p**2)
+    assert opinion_of(pocket, picture, content, style).content == pytest.approx(wanted, rel=1e-4)
 
 
 def test_the_divergence_is_that_of_two_gaussians(rng):

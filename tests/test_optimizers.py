@@ -22,9 +22,9 @@ from nstlib.optimizers import (
     Step,
     Stop,
     adam,
+    evaluate_along,
+    evaluate_at,
     lbfgs,
-    look,
-    look_along,
     optimize,
     search,
     unit_of,
@@ -154,9 +154,9 @@ def test_accepted_points_satisfy_the_strong_wolfe_conditions(function, rng):
 def line_search(objective, first, direction=None, bounds=None, **options):
     """The line search from 0, along the falling slope if no direction is given: (its start, its end, the evaluator)."""
     evaluate, pairs = Evaluator(objective, SCALAR, bounds), History(1, SCALAR, PLAIN)
-    begin = look(evaluate, pairs, SCALAR.reshape(-1))
+    begin = evaluate_at(evaluate, pairs, SCALAR.reshape(-1))
     direction = -begin.gradient if direction is None else direction
-    trial = partial(look_along, evaluate, pairs, begin, direction)
+    trial = partial(evaluate_along, evaluate, pairs, begin, direction)
     found, _ = wolfe(trial, begin.loss, float(begin.gradient @ direction), first, **options)
     return begin, found, evaluate
 
@@ -198,7 +198,7 @@ def test_line_search_returns_nothing_where_no_step_helps(bounds):
 @pytest.mark.parametrize("remembered", [0, 1])
 def test_along_a_slope_that_is_no_number_nothing_is_tried(remembered, monkeypatch):
     evaluate, pairs = Evaluator(function_of(lambda t: (t - 1).square().sum()), SCALAR, None), History(1, SCALAR, PLAIN)
-    begin = look(evaluate, pairs, SCALAR.reshape(-1))
+    begin = evaluate_at(evaluate, pairs, SCALAR.reshape(-1))
     pairs.order = list(range(remembered))
     monkeypatch.setattr(pairs, "direction", lambda smooth, *more: (-smooth, math.nan))
     assert search(evaluate, pairs, begin, 0.01, 0.0) == (None, None)
@@ -867,13 +867,13 @@ def test_the_slope_of_a_trial_is_that_of_the_pixels_still_under_way():
     weights = torch.tensor([3.0, 5.0], dtype=torch.float64)
     evaluate = Evaluator(function_of(lambda x: x.reshape(-1) @ weights), begin, (0.0, 0.8))
     pairs = History(1, begin, PLAIN)
-    first = look(evaluate, pairs, begin.reshape(-1))
-    found = look_along(evaluate, pairs, first, torch.tensor([1.0, 0.1], dtype=torch.float64), 1.0)
+    first = evaluate_at(evaluate, pairs, begin.reshape(-1))
+    found = evaluate_along(evaluate, pairs, first, torch.tensor([1.0, 0.1], dtype=torch.float64), 1.0)
     assert found.x.tolist() == pytest.approx([0.8, 0.6])
     assert found.slope == pytest.approx(5 * 0.1)
     assert found.promised == pytest.approx(3 * 0.3 + 5 * 0.1)
     assert (found.reach, found.moved) == pytest.approx((0.3, 0.3**2 + 0.1**2))
-    assert found.size == pytest.approx((3 + 5) / 2)
+    assert found.mean_abs == pytest.approx((3 + 5) / 2)
 
 
 @BOTH
