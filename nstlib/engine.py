@@ -2,9 +2,9 @@
 
 A block, the layers up to and with a pooling, is one function to autograd: `Through`, from the block's input to its last
 map and to what terms see on the way. Inside, a frozen network needs less than autograd keeps (`layers`), and works in
-bands of rows, or computes maps twice, where memory is short (`memory`). What is around the blocks is left to autograd:
-how the image enters, and what becomes of what was seen. `Objective.__call__` leaves all of it to autograd, and is what
-the tests compare with.
+bands of rows (tiling, with halos), or computes maps twice (gradient checkpointing), where memory is short (`memory`).
+What is around the blocks is left to autograd: how the image enters, and what becomes of what was seen.
+`Objective.__call__` leaves all of it to autograd, and is what the tests compare with.
 """
 
 from __future__ import annotations

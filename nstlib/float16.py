@@ -8,10 +8,11 @@ on and an optimiser keeps. Here neither can arise as long as the losses themselv
 - Forwards, pixels and biases are shrunk by a power of two (`shrink`), and so, as all layers are linear but for ReLU
   and maximum, are all maps. Whatever reaches the end of the range nevertheless stays there (`Convolution`).
 - Terms see maps in float32, at their true scale, so sums, Gram matrices, losses and their slopes are in float32.
-- Backwards, a gradient carries a scale of its own (`Scale`). A convolution's result is at most as large as its largest
-  input times the largest sum of kernel weights that meet in one number (its `gain`). So its kernels are multiplied
-  beforehand by the power of two with which that product is at most `TOP`: then no sum can overflow, nor any part of it,
-  in whatever order and precision it is added up. Before the next convolution the largest number is measured anew.
+- Backwards, a gradient carries a scale of its own (`Scale`): dynamic loss scaling, set anew at each layer. A
+  convolution's result is at most as large as its largest input times the largest sum of kernel weights that meet in one
+  number (its `gain`). So its kernels are multiplied beforehand by the power of two with which that product is at most
+  `TOP`: then no sum can overflow, nor any part of it, in whatever order and precision it is added up. Before the next
+  convolution the largest number is measured anew.
 
 Powers of two change no digit. All of it is computed on the device, which is never waited for.
 """

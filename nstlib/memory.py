@@ -1,7 +1,8 @@
 """Blocks of layers, the size of an image → bytes that their maps take, and the fastest way through them that fits.
 
 A block's maps are kept for the way back where memory allows; elsewhere they are computed again, band by band, from the
-block's input (Chen et al. 2016, "Training Deep Nets with Sublinear Memory Cost").
+block's input: gradient checkpointing (Chen et al. 2016, "Training Deep Nets with Sublinear Memory Cost"), in tiles with
+halos.
 """
 
 from __future__ import annotations

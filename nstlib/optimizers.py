@@ -147,8 +147,8 @@ class Evaluator:
         count: calls so far.
         made: the step that was made last.
         newest: the one that is in force.
-        unit: a power of two that gradients are multiplied by, and losses with them, so that no square of theirs leaves
-            the range of float32; 1 where none would. The first gradient decides.
+        unit: a static loss scale, the power of two that gradients are multiplied by, and losses with them, so that no
+            square of theirs leaves the range of float32; 1 where none would. The first gradient decides.
     """
 
     def __init__(
