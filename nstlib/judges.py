@@ -186,17 +186,10 @@ def judge(
     notes += dict.fromkeys(note for p in loaded for note in resized(photograph, painting, p))
     seen = ((picture.source, note) for picture in (photograph, painting) for note in picture.notes)
     notes += [f"{source}: {note}, and judged so" for source, note in seen if "transparent" in note or "style" in note]
-    judged = []
-    for picture, name, source in zip(loaded, labels, pictures, strict=True):
-        shape = shape_of(picture.pixels)
-        look_of = load_image(painting, max(shape), enlarge=True)
-        beside = resize(load_image(photograph, max(shape), enlarge=True).pixels, shape)
-        images, mask = (picture.pixels, beside, look_of.pixels), look_of.mask
-        painted, own, wanted = (image.to(place) for image in images)
-        there = None if mask is None else mask.to(place)
-        opinions = {n: opinion_of(net, painted, own, wanted, there) for n, net in panel.items()}
-        colour, fine = colours_gone(*images, mask), detail(picture.pixels, look_of.pixels, mask)
-        judged.append(Judged(name, painter(source), opinions, colour, fine))
+    judged = [
+        Judged(name, painter(source), *judge_one(picture, photograph, painting, panel, place))
+        for picture, name, source in zip(loaded, labels, pictures, strict=True)
+    ]
     if any(p.painted_by in p.opinions for p in judged):
         notes.append("a network flatters what it painted: believe the others")
     if any(p.opinions[name].effect is None for p in judged for name, net in panel.items() if knows_effect(net)):
@@ -207,6 +200,28 @@ def judge(
     if list(panel) == ["pocket"] and other is None:
         notes.append(f"pocket is the only judge here; squeezenet1_0 (5 MB) would be another, {place_of_other}")
     return Judgement(tuple(judged), tuple(notes))
+
+
+def judge_one(
+    picture: Picture, photograph: Picture, painting: Picture, panel: Mapping[str, Backbone], place: torch.device
+) -> tuple[dict[str, Opinion], float, float]:
+    """What is said of one picture: opinions by network, and `Judged`'s colour and detail.
+
+    Args:
+        picture: at the size at which it is judged, to which the others are brought.
+        photograph: the content.
+        painting: the style.
+        panel: networks by name.
+        place: where they are.
+    """
+    shape = shape_of(picture.pixels)
+    style = load_image(painting, max(shape), enlarge=True)
+    content = resize(load_image(photograph, max(shape), enlarge=True).pixels, shape)
+    images, mask = (picture.pixels, content, style.pixels), style.mask
+    painted, own, wanted = (image.to(place) for image in images)
+    there = None if mask is None else mask.to(place)
+    opinions = {name: opinion_of(network, painted, own, wanted, there) for name, network in panel.items()}
+    return opinions, colours_gone(*images, mask), detail(picture.pixels, style.pixels, mask)
 
 
 def panel_of(names: Sequence[str] | None, device: torch.device) -> tuple[dict[str, Backbone], list[str]]:
