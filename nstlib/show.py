@@ -77,10 +77,9 @@ def words_html(words: str, *, wrong: bool = False) -> str:
 
     Args:
         words: the line.
-        wrong: whether it tells a mistake, which a screen reader then says at once.
+        wrong: whether it tells a mistake.
     """
-    told = ' role="alert"' if wrong else ""
-    return f'<div{told} style="{WORDS}">{"⚠ " * wrong}{escape(words)}</div>' if words else ""
+    return f'<div style="{WORDS}">{"⚠ " * wrong}{escape(words)}</div>' if words else ""
 
 
 def table_html(rows: Iterable[tuple[str, ...]], head: tuple[str, ...], caption: str = "") -> str:

@@ -212,7 +212,8 @@ def test_nothing_asked_nothing_played():
 
 def test_a_click_commits_and_is_marked():
     made = nst.predict("04.shuffle").form()
-    assert "status" in made.words.value and "You said" not in made.words.value
+    assert "You said" not in made.words.value
+    assert "nst-spoken" in made.words._dom_classes and "role=" not in made.words.value, "the place stays, words come"
     made.buttons["b"].click()
     assert "You said b. Run on and see." in made.words.value
     assert [letter for letter, one in made.buttons.items() if one.description.startswith("● ")] == ["b"]

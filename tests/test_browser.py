@@ -627,6 +627,15 @@ def test_a_question_is_answered_by_keyboard_alone_and_the_lesson_played_back(ask
     assert "✗ 64, 64. Then: ✓ 512, 512." in table.inner_text()
 
 
+def test_words_come_into_a_place_that_a_screen_reader_knows_already(asked):
+    run_cell(asked, 0)
+    place = asked.locator(".nst-form-04-shuffle .nst-spoken[role=status]")
+    before = place.element_handle()
+    asked.locator(".nst-form-04-shuffle").get_by_role("button", name="c) Its diagonal").click()
+    asked.wait_for_function("one => one.isConnected && one.innerText.includes('You said c')", arg=before)
+    assert place.locator("[role]").count() == 0
+
+
 @THEMES
 def test_nobody_is_shut_out_of_a_question(asked, theme):
     run_cell(asked, 0)

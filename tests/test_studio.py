@@ -1150,6 +1150,13 @@ def test_the_charts_say_in_words_whose_they_are_and_what_they_show():
     assert counts == {2}, "the place that they take is always the same"
 
 
+def test_what_is_told_stands_in_places_that_stay(studio):
+    places = (studio.desk.words, studio.desk.forecast, studio.finished.note)
+    assert all("nst-spoken" in place._dom_classes for place in places)
+    studio.said("Something")
+    assert "Something" in studio.desk.words.value and "role=" not in studio.desk.words.value
+
+
 def test_names_cannot_break_the_page():
     for made in (
         drawing.told("<b>"),

@@ -154,6 +154,7 @@ def test_a_later_error_becomes_words_and_the_figure_stays(calls):
     before = made.figure.value
     made.controls["weight"].value = 2
     assert "weight 2: ValueError: no picture &lt;for&gt; 2" in made.words.value and made.figure.value == before
+    assert "nst-spoken" in made.words._dom_classes
     made.controls["weight"].value = 3
     assert made.words.value == "" and made.figure.value != before
 
@@ -220,7 +221,7 @@ def test_an_error_of_a_run_becomes_words_and_the_last_picture_stays(calls):
     broken.set()
     made.run.start.click()
     assert made.run.worker.wait(20)
-    assert 'role="alert"' in made.run.words.value and "no memory for it" in made.run.words.value
+    assert "no memory for it" in made.run.words.value and "nst-spoken" in made.run.words._dom_classes
     assert made.run.picture.value == picture and not made.run.start.disabled
 
 
@@ -422,7 +423,8 @@ def test_the_button_for_uploads_shows_its_words_alone(yours):
 def test_a_broken_upload_is_told_and_nothing_changes(yours, tmp_path):
     upload(yours, "notes.png", b"these are no pixels")
     slot = yours.slots["content"]
-    assert 'role="alert"' in slot.words.value and "'notes.png' is no picture" in slot.words.value.replace("&#x27;", "'")
+    assert "'notes.png' is no picture" in slot.words.value.replace("&#x27;", "'")
+    assert "nst-spoken" in slot.words._dom_classes
     assert "content/harbour is still chosen" in slot.words.value
     assert yours["content"] == "content/harbour" and not list(tmp_path.iterdir())
     slot.menu.value = "content/city"

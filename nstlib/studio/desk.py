@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from ..result import Progress, duration
+from ..widget.spoken import spoken
 from . import drawing
 from .parts import button, marked, row
 from .wording import as_on_the_page
@@ -32,7 +33,7 @@ class Desk:
     ):
         from ipywidgets import HTML
 
-        self.forecast, self.words = marked("nst-forecast", HTML), marked("nst-words", HTML)
+        self.forecast, self.words = spoken("nst-forecast"), spoken("nst-words")
         self.bar = marked("nst-bar", HTML, drawing.bar(0, ""))
         self.wrong = False  # whether the words are of a mistake
         self.paint = button("Paint", "nst-paint", paint, self.complain)

@@ -13,6 +13,7 @@ from ..errors import InputError
 from ..files import spoken_name
 from ..recipe import Recipe
 from ..result import duration
+from ..widget.spoken import spoken
 from . import drawing
 from .choices import Choices
 from .easel import Side, picture, side_of
@@ -49,7 +50,7 @@ class Finished:
         options: dict[str, Any] = {"most": 2, "least": 0, "frame": "nst-gallery", "label": 64, "words": self.caption}
         options |= {"changed": self.pressed, "failed": self.say, "seen": lambda name: seen(Path(name))}
         self.gallery = Picker((), "finished picture", **options)
-        self.note = marked("nst-note", HTML)
+        self.note = spoken("nst-note")
         self.restore = button("Restore its settings", "nst-restore", self.restored, self.say)
         self.link, self.facts = HTML(), marked("nst-facts-box", HTML)
         self.show_code = marked("nst-show-code", ToggleButton, False, description="Show as code")

@@ -17,6 +17,7 @@ from ..show import picture_html, words_html
 from ..uploads import own_pictures
 from .bring import Bring
 from .controls import label, widgets
+from .spoken import spoken
 from .still import lay_over
 
 __all__ = ["Chooser", "choose"]
@@ -107,7 +108,7 @@ class Slot:
         names = list(dict.fromkeys([value, first, *own_pictures(), *assets()]))
         self.menu = Dropdown(options=names, value=value, description=label(name).text, layout=WIDE)
         self.bring = Bring(f"Upload your own {label(name).text}", self.receive, self.refuse)
-        self.thumbnail, self.words = HTML(self.look(value), layout={"min_height": f"{SIDE + 30}px"}), HTML()
+        self.thumbnail, self.words = HTML(self.look(value), layout={"min_height": f"{SIDE + 30}px"}), spoken()
         self.menu.observe(self.pick, "value")
         for part in self.bring.parts:
             part.layout.width = WIDE["width"]

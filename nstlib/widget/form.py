@@ -10,6 +10,7 @@ from typing import Any
 
 from ..show import words_html
 from .controls import widgets
+from .spoken import spoken
 from .still import lay_over
 
 __all__ = ["Form", "form_html", "lines_html"]
@@ -41,12 +42,12 @@ def form_html(question: str, options: Mapping[str, str], said: str, told: Sequen
 
 
 def lines_html(told: Sequence[str]) -> str:
-    """Lines that a screen reader says when they change.
+    """Lines below a question.
 
     Args:
         told: the lines.
     """
-    return f'<div role="status" style="min-height: 1.5em">{"".join(map(words_html, told))}</div>'
+    return f'<div style="min-height: 1.5em">{"".join(map(words_html, told))}</div>'
 
 
 class Form:
@@ -80,7 +81,7 @@ class Form:
 
         self.question, self.options, self.answered = question, dict(options), answered
         self.buttons: dict[str, Any] = {}
-        self.words = HTML()
+        self.words = spoken()
         asked = HTML(f'{STYLE}<div style="font: 14px/1.6 sans-serif">{escape(question)}</div>')
         answers = self.make_buttons() if options else self.make_box(said, several)
         self.box = VBox([asked, *answers, self.words])

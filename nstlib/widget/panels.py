@@ -17,6 +17,7 @@ from ..show import image_html, words_html
 from ..transfer import Transfer
 from .controls import control, described, label, ordered, widgets
 from .runs import Run
+from .spoken import spoken
 from .still import lay_over
 
 __all__ = ["Panel", "panel"]
@@ -69,7 +70,7 @@ class Panel:
         self.function, self.choices, self.drawn = as_it_is(function), choices, {}
         self.controls = {name: control(name, values, first.get(name, values[0])) for name, values in choices.items()}
         self.first = self.settings()
-        self.figure, self.words = HTML(), HTML()
+        self.figure, self.words = HTML(), spoken()
         shown = self.function(**self.first)  # its errors are the caller's
         self.still = html_of(shown, encode)
         self.drawn[tuple(self.first.values())] = self.figure.value = html_of(shown, encode_quickly)

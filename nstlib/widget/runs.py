@@ -11,6 +11,7 @@ from ..show import words_html
 from ..transfer import Transfer
 from ..worker import Worker
 from .controls import described
+from .spoken import spoken
 
 __all__ = ["Run", "terms"]
 
@@ -35,7 +36,7 @@ class Run:
         self.start.add_class("nst-run")
         self.stop = Button(description="Stop", disabled=True, layout={"width": "80px"})
         self.stop.add_class("nst-stop")
-        self.status, self.picture, self.words = HTML(layout={"flex": "1 1 auto"}), HTML(), HTML()
+        self.status, self.picture, self.words = HTML(layout={"flex": "1 1 auto"}), HTML(), spoken()
         self.start.on_click(self.begin)
         self.stop.on_click(lambda _: self.worker.stop())
         buttons = HBox([self.start, self.stop, self.status], layout={"flex_flow": "row wrap", "align_items": "center"})

@@ -11,7 +11,7 @@ from html import escape
 from typing import Any
 
 from .bring import BRING_RULE
-from .handles import NAME_HANDLES
+from .spoken import SPOKEN
 
 __all__ = ["lay_over"]
 
@@ -59,8 +59,8 @@ def lay_over(box: Any, html: str, words: str, plain: str = "", lost: str = "") -
     rules = f"<style>.{name}, {OUTPUT}:has(.{name}) {{display: none}}</style>"
     # The shell's own count may already be that of the next cell.
     cell = f"cell [{len(shell.history_manager.input_hist_parsed) - 1}]" if shell is not None else "its cell"
-    told = f'<div class="nst-lost" role="status">{lost or RUN_AGAIN % cell}</div>'
-    hider = HTML(rules + RULES + NAME_HANDLES + LOST + told)
+    told = f'<div role="status"><div class="nst-lost">{lost or RUN_AGAIN % cell}</div></div>'
+    hider = HTML(rules + RULES + SPOKEN + LOST + told)
     hider.add_class("nst-live")
     box.children = (hider, *(child for child in box.children if "nst-live" not in child._dom_classes))
     # Without words of its own, which an export would show in place of the widget.

@@ -1,0 +1,62 @@
+"""Controls and words of ipywidgets → what a screen reader tells of them: their names, their state, what is new.
+
+The handles of its sliders say neither what they set nor to what, and those of ipywidgets 7 not even that they are
+sliders. A screen reader says what changes in an element that it knows to be a place for messages, and keeps silent
+where such an element arrives with its words: so it is the widget's own element that is marked, once, and only what is
+in it changes. And a key that is pressed on a control is the control's alone: JupyterLab would go to another cell by an
+arrow, and cut one by the letter x.
+"""
+
+from __future__ import annotations
+
+from html import escape
+from typing import Any
+
+__all__ = ["SPOKEN", "spoken"]
+
+# Runs when its element gets onto the page, and again whenever something changes in the box around it: a slider comes
+# after its box, and what it says of its value is otherwise the place in its list of values.
+SPEAK = """
+const box = this.closest('.widget-box');
+const tell = (one, said) => Object.entries(said).forEach(([part, words]) => one.setAttribute(part, words));
+const name = () => {
+  for (const slider of box.querySelectorAll('.widget-slider')) {
+    const handle = slider.querySelector('[role=slider], .ui-slider-handle');
+    const [label, value] = ['.widget-label', '.widget-readout'].map(part => slider.querySelector(part)?.innerText);
+    if (!handle) continue;
+    if (handle.matches('.ui-slider-handle')) {
+      const way = Math.round(parseFloat(handle.style.left || handle.style.bottom) || 0);
+      tell(handle, {role: 'slider', 'aria-valuemin': 0, 'aria-valuemax': 100, 'aria-valuenow': way});
+    }
+    if (label) tell(handle, {'aria-label': label});
+    if (value) tell(handle, {'aria-valuetext': value});
+  }
+  for (const place of box.querySelectorAll('.nst-spoken')) tell(place, {role: 'status'});
+};
+new MutationObserver(name).observe(box, {childList: true, subtree: true});
+name();
+// JupyterLab listens on the document, and passes over an element with this mark; one around it would not do.
+const keep = event => {
+  if (!box.isConnected) window.removeEventListener('keydown', keep, true);
+  else if (box.contains(event.target)) {
+    const meant = event.ctrlKey || event.metaKey || event.altKey;  // to save, say
+    event.target.toggleAttribute('data-lm-suppress-shortcuts', !meant);
+  }
+};
+window.addEventListener('keydown', keep, true);
+"""
+SPOKEN = f'<style onload="{escape(SPEAK)}"></style>'
+
+
+def spoken(*looks: str) -> Any:
+    """A place for words, which are said when they change.
+
+    Args:
+        looks: its other classes.
+    """
+    from ipywidgets import HTML
+
+    made = HTML()
+    for look in ("nst-spoken", *looks):
+        made.add_class(look)
+    return made
