@@ -241,7 +241,8 @@ def test_a_broken_upload_is_told_and_nothing_is_lost(studio, lab):  # noqa: F811
 
 
 def test_a_style_paints_in_a_region_and_its_settings_come_back(studio, lab):  # noqa: F811
-    studio.get_by_role("button", name="Regions and strokes of each style").click()
+    studio.get_by_role("button", name="Regions and strokes of each style", pressed=False).click()
+    studio.get_by_role("button", name="Regions and strokes of each style", pressed=True).wait_for()
     background = "document.querySelector('.nst-thumbs .nst-chosen').computedStyleMap().get('background-image') + ''"
     before = studio.evaluate(background)
     where = studio.locator(".nst-region").first.get_by_label("paints")
@@ -486,6 +487,16 @@ def test_a_slider_says_its_name_and_its_value(panel):
     slider.press("ArrowRight")
     panel.wait_for_timeout(300)
     assert slider.get_attribute("aria-valuetext") == readout.inner_text() != first
+
+
+def test_which_button_of_a_row_is_chosen_is_said_and_seen(panel):
+    run_panel(panel)
+    row = panel.get_by_role("group", name="optimiser")
+    row.get_by_role("button", name="L-BFGS", pressed=True).wait_for()
+    row.get_by_role("button", name="Adam", pressed=False).click()
+    row.get_by_role("button", name="● Adam", pressed=True).wait_for()
+    row.get_by_role("button", name="L-BFGS", pressed=False).click()
+    row.get_by_role("button", name="● L-BFGS", pressed=True).wait_for()
 
 
 @THEMES

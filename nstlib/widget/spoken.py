@@ -1,10 +1,10 @@
 """Controls and words of ipywidgets → what a screen reader tells of them: their names, their state, what is new.
 
 The handles of its sliders say neither what they set nor to what, and those of ipywidgets 7 not even that they are
-sliders. A screen reader says what changes in an element that it knows to be a place for messages, and keeps silent
-where such an element arrives with its words: so it is the widget's own element that is marked, once, and only what is
-in it changes. And a key that is pressed on a control is the control's alone: JupyterLab would go to another cell by an
-arrow, and cut one by the letter x.
+sliders; its buttons that stay pressed do not say that they are. A screen reader says what changes in an element that it
+knows to be a place for messages, and keeps silent where such an element arrives with its words: so it is the widget's
+own element that is marked, once, and only what is in it changes. And a key that is pressed on a control is the
+control's alone: JupyterLab would go to another cell by an arrow, and cut one by the letter x.
 """
 
 from __future__ import annotations
@@ -31,9 +31,15 @@ const name = () => {
     if (label) tell(handle, {'aria-label': label});
     if (value) tell(handle, {'aria-valuetext': value});
   }
+  for (const row of box.querySelectorAll('.widget-toggle-buttons')) {
+    tell(row, {role: 'group', 'aria-label': row.querySelector('.widget-label')?.innerText ?? ''});
+  }
+  for (const one of box.querySelectorAll('.widget-toggle-button')) {
+    tell(one, {'aria-pressed': one.classList.contains('mod-active')});
+  }
   for (const place of box.querySelectorAll('.nst-spoken')) tell(place, {role: 'status'});
 };
-new MutationObserver(name).observe(box, {childList: true, subtree: true});
+new MutationObserver(name).observe(box, {childList: true, subtree: true, attributeFilter: ['class']});
 name();
 // JupyterLab listens on the document, and passes over an element with this mark; one around it would not do.
 const keep = event => {

@@ -23,7 +23,9 @@ ARROW = (
     ".nst-panel select, .nst-chooser select {appearance: auto; background-image: none !important} "
     '[data-jp-theme-light="false"] :is(.nst-panel, .nst-chooser) {color-scheme: dark}'
 )
-RULES = f"<style>{BRING_RULE}{ARROW}</style>"
+# The one that is chosen is else a darker grey, which not everybody sees.
+CHOSEN = '.nst-panel .widget-toggle-button.mod-active::before {content: "● "}'
+RULES = f"<style>{BRING_RULE}{ARROW}{CHOSEN}</style>"
 # JupyterLab marks a widget whose kernel is gone with a class.
 LOST = """
 <style>
