@@ -95,6 +95,22 @@ def test_a_panel_draws_at_once_and_after_each_change(calls):
     )
 
 
+@pytest.mark.parametrize("title, heard", [("What was <found>", "What was &lt;found&gt;"), ("", "a figure of")])
+def test_what_a_control_changed_is_heard(calls, title, heard):
+    def titled(weight):
+        figure = drawing(calls)(weight=weight)
+        figure.suptitle(title)
+        return figure
+
+    made = panel(titled, weight=(1, 2))
+    assert made.heard.value == "" and {"nst-spoken", "nst-heard"} <= set(made.heard._dom_classes)
+    made.controls["weight"].value = 2
+    assert made.heard.value.startswith(heard) and made.heard in made.box.children
+    recorded = flight_recorder()
+    recorded.controls["style_weight"].value = 10
+    assert recorded.heard.value.startswith("After 150 evaluations: ")
+
+
 def test_what_was_drawn_is_there_at_once(calls):
     made = panel(drawing(calls), weight=(1, 2))
     before = made.figure.value

@@ -6,6 +6,7 @@ import gc
 import io
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from html import escape
 from types import FunctionType
 from typing import Any
 
@@ -70,16 +71,17 @@ class Panel:
         self.function, self.choices, self.drawn = as_it_is(function), choices, {}
         self.controls = {name: control(name, values, first.get(name, values[0])) for name, values in choices.items()}
         self.first = self.settings()
-        self.figure, self.words = HTML(), spoken()
+        self.figure, self.words, self.heard = HTML(), spoken(), spoken("nst-heard")
         shown = self.function(**self.first)  # its errors are the caller's
         self.still = html_of(shown, encode)
-        self.drawn[tuple(self.first.values())] = self.figure.value = html_of(shown, encode_quickly)
+        self.figure.value = html_of(shown, encode_quickly)
+        self.drawn[tuple(self.first.values())] = self.figure.value, title_of(shown)
         for one in self.controls.values():
             one.observe(self.redraw, "value")
         self.run = Run(as_it_is(run), self.settings) if run else None
         row = HBox(list(self.controls.values()), layout={"flex_flow": "row wrap"})
         below = [self.run.box] if self.run else []
-        self.box = VBox([row, self.words, self.figure, *below])
+        self.box = VBox([row, self.words, self.heard, self.figure, *below])
         self.box.add_class("nst-panel")
 
     def settings(self) -> dict[str, object]:
@@ -93,13 +95,15 @@ class Panel:
         try:
             if key not in self.drawn:
                 with undisturbed():
-                    self.drawn[key] = html_of(self.function(**settings), encode_quickly)
+                    shown = self.function(**settings)
+                    self.drawn[key] = html_of(shown, encode_quickly), title_of(shown)
                 while len(self.drawn) > KEPT:
                     del self.drawn[next(iter(self.drawn))]
         except Exception as error:
             self.words.value = words_html(f"{described(settings)}: {in_words(error)}", wrong=True)
             return
-        self.words.value, self.figure.value = "", self.drawn[key]
+        self.words.value = ""
+        self.figure.value, self.heard.value = self.drawn[key]
 
     def __repr__(self) -> str:
         offered = (f"{label(name).text} ({', '.join(map(str, ordered(v)))})" for name, v in self.choices.items())
@@ -145,6 +149,16 @@ def html_of(shown: Any, encode: Callable[[Any], tuple[str, bytes]]) -> str:
     if hasattr(shown, "_repr_html_") and not hasattr(shown, "savefig"):
         return shown._repr_html_()
     return image_html(*encode(shown), getattr(shown, "alt", ""))
+
+
+def title_of(shown: Any) -> str:
+    """What a function drew in a sentence, as HTML, for whoever hears it.
+
+    Args:
+        shown: a figure or a strip.
+    """
+    title = shown.get_suptitle() if hasattr(shown, "get_suptitle") else getattr(shown, "title", "")
+    return escape(title or getattr(shown, "alt", ""))
 
 
 def encode_quickly(figure: Any) -> tuple[str, bytes]:

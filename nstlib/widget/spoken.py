@@ -12,7 +12,7 @@ from __future__ import annotations
 from html import escape
 from typing import Any
 
-__all__ = ["SPOKEN", "spoken"]
+__all__ = ["HEARD_RULE", "SPOKEN", "spoken"]
 
 # Runs when its element gets onto the page, and again whenever something changes in the box around it: a slider comes
 # after its box, and what it says of its value is otherwise the place in its list of values.
@@ -51,6 +51,8 @@ const keep = event => {
 };
 window.addEventListener('keydown', keep, true);
 """
+# For words that are told beside a picture that shows the same.
+HEARD_RULE = ".nst-heard {position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%)}"
 SPOKEN = f'<style onload="{escape(SPEAK)}"></style>'
 
 

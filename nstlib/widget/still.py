@@ -11,7 +11,7 @@ from html import escape
 from typing import Any
 
 from .bring import BRING_RULE
-from .spoken import SPOKEN
+from .spoken import HEARD_RULE, SPOKEN
 
 __all__ = ["lay_over"]
 
@@ -25,7 +25,7 @@ ARROW = (
 )
 # The one that is chosen is else a darker grey, which not everybody sees.
 CHOSEN = '.nst-panel .widget-toggle-button.mod-active::before {content: "● "}'
-RULES = f"<style>{BRING_RULE}{ARROW}{CHOSEN}</style>"
+RULES = f"<style>{BRING_RULE}{ARROW}{CHOSEN}{HEARD_RULE}</style>"
 # JupyterLab marks a widget whose kernel is gone with a class.
 LOST = """
 <style>
