@@ -118,6 +118,17 @@ def test_a_sketch_comes_at_once_and_moves_nothing(studio):
     assert places(studio) == before and studio.locator(".nst-gallery button").count() == count
 
 
+def test_the_focus_goes_on_to_what_can_be_pressed(studio):
+    studio.get_by_role("button", name="Paint", exact=True).click()
+    wait_for(studio, "bar", r"^\d+ of ")
+    studio.get_by_role("button", name="Stop and keep").press("Enter")
+    studio.wait_for_function("document.activeElement.innerText.startsWith('Continue (')")
+    studio.keyboard.press("Enter")
+    studio.wait_for_function("document.activeElement.innerText === 'Stop and keep'")
+    wait_for(studio, "bar", r"^\d+ of ")
+    stop(studio)
+
+
 def test_a_second_paint_keeps_the_first(studio, lab):  # noqa: F811
     studio.get_by_role("spinbutton", name="Evaluations").fill("1000")
     studio.get_by_role("spinbutton", name="Evaluations").press("Enter")
@@ -472,6 +483,15 @@ def test_a_control_that_is_touched_during_a_run_moves_the_figure_and_not_the_run
     panel.locator(".nst-style_weight [role=slider]").press("ArrowLeft")
     panel.wait_for_timeout(300)
     assert f"Run with {setting}" in words.inner_text(), "what was painted stays, and says what it is of"
+
+
+def test_the_focus_of_a_panel_goes_on_to_what_can_be_pressed(panel):
+    run_panel(panel)
+    panel.get_by_role("button", name="Run this for real").press("Enter")
+    panel.wait_for_function("document.activeElement.innerText === 'Stop'")
+    panel.locator(".nst-panel").get_by_text(re.compile("Running: ")).wait_for(timeout=60_000)
+    panel.keyboard.press("Enter")
+    panel.wait_for_function("document.activeElement.innerText === 'Run this for real'")
 
 
 def test_a_slider_says_its_name_and_its_value(panel):

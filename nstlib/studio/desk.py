@@ -89,7 +89,7 @@ class Desk:
         Args:
             offer: what Continue would do, in a word or two; None if there is nothing to go on with.
         """
-        self.halt.disabled, self.go_on.disabled = True, offer is None
+        self.go_on.disabled, self.halt.disabled = offer is None, True  # the focus goes on to what can be pressed
         self.go_on.description = f"Continue ({offer})" if offer else "Continue"
 
     def measure(self, progress: Progress) -> None:

@@ -47,7 +47,7 @@ class Run:
         """Start, unless a run is at work."""
         if self.worker.busy:
             return
-        self.start.disabled, self.start.description, self.stop.disabled = True, RUNNING, False
+        self.stop.disabled, self.start.disabled, self.start.description = False, True, RUNNING  # the focus goes on
         self.status.value = progress_bar(None)
         settings = dict(self.settings())
         self.worker.start(lambda stop: self.work(settings, stop), failed=self.tell, ended=self.end)

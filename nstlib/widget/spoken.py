@@ -4,7 +4,8 @@ The handles of its sliders say neither what they set nor to what, and those of i
 sliders; its buttons that stay pressed do not say that they are. A screen reader says what changes in an element that it
 knows to be a place for messages, and keeps silent where such an element arrives with its words: so it is the widget's
 own element that is marked, once, and only what is in it changes. And a key that is pressed on a control is the
-control's alone: JupyterLab would go to another cell by an arrow, and cut one by the letter x.
+control's alone: JupyterLab would go to another cell by an arrow, and cut one by the letter x. What has the focus keeps
+it, or hands it to the button beside it.
 """
 
 from __future__ import annotations
@@ -39,7 +40,15 @@ const name = () => {
   }
   for (const place of box.querySelectorAll('.nst-spoken')) tell(place, {role: 'status'});
 };
-new MutationObserver(name).observe(box, {childList: true, subtree: true, attributeFilter: ['class']});
+// Whoever works by keys would begin at the top of the page again, where what has the focus is disabled or made anew.
+const pass = one => {
+  const row = [...one.parentElement.querySelectorAll('button')], at = row.indexOf(one);
+  [...row.slice(at + 1), ...row.slice(0, at).reverse()].find(other => !other.disabled)?.focus();
+};
+new MutationObserver(changes => {
+  for (const {target} of changes) if (target.disabled && target === document.activeElement) pass(target);
+  name();
+}).observe(box, {childList: true, subtree: true, attributeFilter: ['class', 'disabled']});
 name();
 // JupyterLab listens on the document, and passes over an element with this mark; one around it would not do.
 const keep = event => {
