@@ -129,6 +129,22 @@ def test_the_focus_goes_on_to_what_can_be_pressed(studio):
     stop(studio)
 
 
+def test_the_focus_stays_where_it_is_when_a_picture_is_finished(studio):
+    paint_some(studio)
+    studio.get_by_role("button", name="Show as code").click()
+    picture, link, code = (studio.locator(look).first for look in (".nst-gallery button", ".nst-download", "pre"))
+    for one, kept in ((picture, "nst-gallery"), (link, "nst-row"), (code, "nst-code")):
+        paint(studio)
+        one.focus()
+        before = one.element_handle()
+        studio.evaluate("document.querySelector('.nst-stop').click()")
+        studio.wait_for_function("one => !one.isConnected", arg=before)
+        studio.wait_for_function(
+            "look => document.activeElement.closest('.nst-studio .' + look)", arg=kept, timeout=10_000
+        )
+    studio.get_by_role("button", name="Show as code").click()
+
+
 def test_a_second_paint_keeps_the_first(studio, lab):  # noqa: F811
     studio.get_by_role("spinbutton", name="Evaluations").fill("1000")
     studio.get_by_role("spinbutton", name="Evaluations").press("Enter")

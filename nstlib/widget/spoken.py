@@ -45,8 +45,23 @@ const pass = one => {
   const row = [...one.parentElement.querySelectorAll('button')], at = row.indexOf(one);
   [...row.slice(at + 1), ...row.slice(0, at).reverse()].find(other => !other.disabled)?.focus();
 };
+const own = host => [...host.classList].filter(look => look.startsWith('nst-') && look !== 'nst-chosen');
+let last;
+box.addEventListener('focusin', ({target}) => {
+  const host = target.closest('.jupyter-widgets'), within = host.tagName + own(host).map(look => '.' + look).join('');
+  last = {target, host, within, place: [...host.querySelectorAll('a, pre')].indexOf(target)};
+});
+box.addEventListener('focusout', ({target}) => setTimeout(() => {
+  if (target.isConnected && target !== document.activeElement && last?.target === target) last = null;
+}));
+const restore = () => {
+  if (!last || last.target.isConnected || document.activeElement !== document.body) return;
+  const host = last.host.isConnected ? last.host : box.querySelector(last.within);
+  (last.host === last.target ? host : host?.querySelectorAll('a, pre')[last.place])?.focus({preventScroll: true});
+};
 new MutationObserver(changes => {
   for (const {target} of changes) if (target.disabled && target === document.activeElement) pass(target);
+  restore();
   name();
 }).observe(box, {childList: true, subtree: true, attributeFilter: ['class', 'disabled']});
 name();
