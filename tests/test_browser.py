@@ -362,6 +362,20 @@ def test_nothing_sticks_out_or_is_cut(studio, width):
     studio.set_viewport_size({"width": 1280, "height": 900})
 
 
+RING = """() => {
+  const {outlineStyle, outlineWidth, outlineColor} = getComputedStyle(document.activeElement);
+  return [outlineStyle, outlineWidth, outlineColor].join(' ');
+}"""
+
+
+def ring(control):
+    """How a control looks that was reached by a key."""
+    control.focus()
+    control.page.keyboard.press("Shift+Tab")
+    control.page.keyboard.press("Tab")
+    return control.page.evaluate(RING)
+
+
 THEMES = pytest.mark.parametrize("theme", ["JupyterLab Light", "JupyterLab Dark"])
 
 
@@ -387,6 +401,8 @@ def barriers(page, *selectors):
 def test_nobody_is_shut_out(studio, theme):
     dress(studio, theme)
     assert not barriers(studio, ".nst-studio")
+    for control in (studio.get_by_label("Seed"), studio.get_by_label("Size", exact=True)):
+        assert ring(control).startswith("solid 3px rgb(")
 
 
 def test_a_cell_that_is_run_again_shows_what_is_being_painted(studio):
@@ -540,6 +556,9 @@ def test_nobody_is_shut_out_of_a_panel(panel, theme):
     run_panel(panel)
     dress(panel, theme)
     assert not barriers(panel, ".nst-panel")
+    seen = "solid 3px rgb(11, 87, 208)" if "Light" in theme else "solid 3px rgb(138, 180, 248)"
+    for control in ("slider", "button"):
+        assert ring(panel.locator(".nst-panel").get_by_role(control).first) == seen
 
 
 @THEMES
@@ -686,8 +705,10 @@ def test_words_come_into_a_place_that_a_screen_reader_knows_already(asked):
 @THEMES
 def test_nobody_is_shut_out_of_a_question(asked, theme):
     run_cell(asked, 0)
+    run_cell(asked, 2)
     dress(asked, theme)
     assert not barriers(asked, ".nst-form")
+    assert ring(asked.get_by_label("Your answer")).startswith("solid 3px rgb(")
 
 
 # --- under Voila ---------------------------------------------------------------------------------

@@ -32,7 +32,6 @@ html[theme="dark"] .nst-studio {--nst-ink: #e8e8e8; --nst-ground: #383838; --nst
 .nst-studio select, .nst-studio input {color: var(--nst-ink); background-color: var(--nst-ground)}
 .nst-studio select {appearance: auto; background-image: none !important; text-overflow: ellipsis}
 .nst-studio select, .nst-studio input:not([type=file]) {height: 30px !important}
-.nst-studio :focus-visible {outline: 3px solid var(--nst-mark) !important; outline-offset: 1px}
 
 .nst-studio.jupyter-widgets-disconnected::before, .nst-studio .jupyter-widgets-disconnected::before {display: none}
 

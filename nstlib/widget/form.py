@@ -20,7 +20,6 @@ STYLE = """<style>
 .nst-form .jupyter-button {width: auto; max-width: 100%; height: auto; min-height: 32px; margin: 2px 0;
     padding: 4px 12px; white-space: normal; text-align: left; line-height: 1.4; font-size: 14px; align-self: flex-start}
 .nst-form .jupyter-button.nst-said {outline: 2px solid currentcolor; outline-offset: -2px; font-weight: bold}
-.nst-form .jupyter-button:focus-visible, .nst-form input:focus-visible {outline: 3px solid #0b57d0; outline-offset: 1px}
 </style>"""
 SAID = "● "  # stands before what was chosen, for whoever does not see the outline
 

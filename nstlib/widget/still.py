@@ -25,7 +25,14 @@ ARROW = (
 )
 # The one that is chosen is else a darker grey, which not everybody sees.
 CHOSEN = '.nst-panel .widget-toggle-button.mod-active::before {content: "● "}'
-RULES = f"<style>{BRING_RULE}{ARROW}{CHOSEN}{HEARD_RULE}</style>"
+# JupyterLab's own ring is a pale line of a pixel, or none. The id, which nothing has, outweighs its rules.
+HERE = ":is(.nst-panel, .nst-chooser, .nst-form, .nst-studio, #nst) :focus-visible"
+DARK = ':is([data-jp-theme-light="false"], .theme-dark, html[theme="dark"])'
+FOCUS = (
+    f"{HERE} {{outline: 3px solid #0b57d0 !important; outline-offset: 1px}} "
+    f"{DARK} {HERE} {{outline-color: #8ab4f8 !important}}"
+)
+RULES = f"<style>{BRING_RULE}{ARROW}{CHOSEN}{FOCUS}{HEARD_RULE}</style>"
 # JupyterLab marks a widget whose kernel is gone with a class.
 LOST = """
 <style>
