@@ -520,7 +520,7 @@ def test_an_animation(tmp_path):
     with Image.open(path) as film:
         assert film.n_frames == 9 and film.size == (16, 12) and film.info["duration"] == 100
         film.seek(8)
-        assert film.info["duration"] == 1100
+        assert film.info["duration"] == 1100 and film.info["loop"] == 2, "played once, and twice again"
 
 
 def test_an_animation_with_all_colours(tmp_path):
@@ -528,6 +528,7 @@ def test_an_animation_with_all_colours(tmp_path):
     path = plot.animate(frames, tmp_path / "run.webp", seconds=0.3)
     with Image.open(path) as film:
         assert film.format == "WEBP" and film.n_frames == 3 and film.size == (96, 64)
+        assert film.info["loop"] == 3, "nothing moves for ever"
         first = np.asarray(film.convert("RGB"), dtype=float)
     assert np.abs(first - pixels(frames[0])).mean() < 16
 

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
 __all__ = ["animate", "compare", "filmstrip", "grid", "pictures", "pixels", "sequence", "wall"]
 
+PLAYS = 3  # of an animation, which then rests: what moves for ever draws the eye from what is read beside it
 WALL = 10.4  # inches: four pictures in a row have 260 pixels each
 
 
@@ -152,6 +153,8 @@ def animate(
 ) -> Path:
     """Write an animation of the frames, the last one held for a second; return its path.
 
+    It plays three times, and then the last frame stays.
+
     Args:
         frames: pictures, `Step`s, `Progress`es or pairs (evaluations, picture), all of one shape.
         path: of the file, ending in .gif, or in .webp, which has all colours and takes a tenth of the bytes.
@@ -189,7 +192,9 @@ def pace(count: int, seconds: float) -> list[int]:
 def webp(pages: Sequence[Image.Image], width: int, seconds: float) -> bytes:
     first, *rest = shrunk(pages, width)
     out = io.BytesIO()
-    first.save(out, "WEBP", save_all=True, append_images=rest, duration=pace(len(pages), seconds), loop=0, quality=75)
+    first.save(
+        out, "WEBP", save_all=True, append_images=rest, duration=pace(len(pages), seconds), loop=PLAYS, quality=75
+    )
     return out.getvalue()
 
 
@@ -200,7 +205,7 @@ def gif(pages: Sequence[Image.Image], width: int, seconds: float) -> bytes:
     palette = Image.fromarray(sample).quantize(256)
     first, *rest = (p.quantize(palette=palette, dither=Image.Dither.FLOYDSTEINBERG) for p in small)
     out, held = io.BytesIO(), pace(len(pages), seconds)
-    first.save(out, "GIF", save_all=True, append_images=rest, duration=held, loop=0, optimize=False)
+    first.save(out, "GIF", save_all=True, append_images=rest, duration=held, loop=PLAYS - 1, optimize=False)
     return out.getvalue()
 
 
