@@ -503,6 +503,20 @@ def test_a_strip_is_html_without_a_figure():
     assert made.alt == "2 pictures: a <b>, c. Two"
     with pytest.raises(InputError, match="2 pictures and 1 titles"):
         plot.strip([torch.rand(1, 3, 2, 3)] * 2, ["one"])
+    with pytest.raises(InputError, match="2 pictures and 1 alts"):
+        plot.strip([torch.rand(1, 3, 2, 3)] * 2, alts=["one"])
+
+
+def test_a_strip_says_in_words_what_its_pictures_are():
+    ground, spot = torch.zeros(12, 9), torch.zeros(12, 9)
+    spot[8:, :3] = 1
+    alts = re.compile('<img alt="(.*?)" width')
+    told = alts.findall(plot.strip([spot, ground], ["one", "none"])._repr_html_())
+    assert told == ["one, brightest at the bottom left, 11% on average", "none, of even brightness, 0%"]
+    colours = [torch.rand(1, 3, 20, 30)] * 2
+    assert alts.findall(plot.strip(colours, title="strength 1")._repr_html_())[1] == "strength 1, picture 2 of 2"
+    assert alts.findall(plot.strip(colours)._repr_html_())[0] == "picture 1 of 2"
+    assert alts.findall(plot.strip(colours, "ab", alts=["a cat", "a dog"])._repr_html_()) == ["a cat", "a dog"]
 
 
 def test_photographs_become_jpegs():

@@ -111,6 +111,14 @@ def test_what_a_control_changed_is_heard(calls, title, heard):
     assert recorded.heard.value.startswith("After 150 evaluations: ")
 
 
+def test_a_picture_of_a_recorded_run_says_in_words_how_it_differs():
+    made, told = flight_recorder(), []
+    for weight in (1, 10):
+        made.controls["style_weight"].value = weight
+        told.append(re.findall('<img alt="(.*?)"', made.figure.value))
+    assert told[0][0].startswith("After 10 evaluations: content ") and not set(told[0]) & set(told[1])
+
+
 def test_what_was_drawn_is_there_at_once(calls):
     made = panel(drawing(calls), weight=(1, 2))
     before = made.figure.value

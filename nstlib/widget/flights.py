@@ -27,7 +27,9 @@ def recorded(**settings: object) -> Strip:
         settings: values by axis of `FLIGHT_AXES`.
     """
     run = flight(**settings)
-    return strip(run.frames, [f"{n} evaluations" for n in run.evaluations], title=terms(run.history[-1]))
+    told = {record.evaluations: terms(record) for record in run.history}
+    titles, alts = [f"{n} evaluations" for n in run.evaluations], [told[n] for n in run.evaluations]
+    return strip(run.frames, titles, title=terms(run.history[-1]), alts=alts)
 
 
 def real(**settings: object) -> Transfer:
