@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import torch
 from IPython.core.formatters import DisplayFormatter
+from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 from PIL import Image
 
@@ -225,6 +226,17 @@ def test_text_stays_inside_and_titles_do_not_cover_legends(name):
         box = text.get_window_extent()
         assert box.x0 >= -1 and box.y0 >= -1 and box.x1 <= figure.bbox.x1 + 1 and box.y1 <= figure.bbox.y1 + 1
     assert not any(title.overlaps(legend.get_window_extent()) for legend in figure.legends)
+
+
+@pytest.mark.parametrize("name", FIGURES)
+def test_coloured_words_can_be_read_on_white(name):
+    """4.5 times the luminance (WCAG 2.2, 1.4.3); grey is what has not come yet, white stands on dark squares."""
+    for axis in FIGURES[name][0]().axes:
+        for text in filter(lambda one: one.get_text(), axis.texts):
+            colour = np.array(to_rgb(text.get_color()))
+            luminance = np.where(colour > 0.04045, ((colour + 0.055) / 1.055) ** 2.4, colour / 12.92)
+            contrast = 1.05 / (luminance @ [0.2126, 0.7152, 0.0722] + 0.05)
+            assert np.ptp(colour) == 0 or contrast >= 4.5, text.get_text()
 
 
 def test_lines_differ_in_style_as_well_as_colour():

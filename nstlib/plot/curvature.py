@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .figures import COLOURS, array, by_name, finish, listed, need, new
+from .figures import COLOURS, INK, array, by_name, finish, listed, need, new
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -109,7 +109,7 @@ def row(vector: np.ndarray) -> str:
 
 def state(axis: Axes, place: tuple[float, float], text: str, *, shown: bool, now: bool) -> None:
     """What is carried, at one place of its way; the newest stands out."""
-    colour = COLOURS[1] if now else "black" if shown else "0.85"
+    colour = INK if now else "black" if shown else "0.85"
     look = {"color": colour, "weight": "bold" if now else "normal", "bbox": {"facecolor": "white", "edgecolor": "none"}}
     axis.text(*place, text if shown else "·", ha="center", va="center", **look)
 

@@ -20,6 +20,7 @@ if TYPE_CHECKING:  # importing this package does not import matplotlib
 
 __all__ = [
     "COLOURS",
+    "INK",
     "LINES",
     "WIDTH",
     "array",
@@ -37,6 +38,7 @@ __all__ = [
 WIDTH, DPI = 9.0, 100  # inches, pixels per inch: the width of a notebook
 MANY = 8000  # colours: no chart has so many, and every photograph has
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#444444")  # Okabe & Ito 2008
+INK = "#B34700"  # the second of them, dark enough for words on white: 5.5 times, where WCAG 2.2 asks for 4.5
 LINES = ("-", "--", "-.", ":")
 
 

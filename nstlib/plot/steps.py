@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .figures import COLOURS, array, finish, listed, need, new
+from .figures import COLOURS, INK, array, finish, listed, need, new
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -32,7 +32,7 @@ STEPS = (
     ("dx", "backward: dx = dz W1ᵀ"),
 )
 PIXEL, HIDDEN, SCORE = 0.0, 3.0, 6.0  # where the columns of units stand
-GRADIENT = COLOURS[1]
+GRADIENT = INK
 INSIDE = {"in_layout": False}  # what takes no room beside its axes need not be measured: a third of the drawing
 BETWEEN, ABOVE = 0.7, 0.9  # room beside a matrix, and above it for its name, in squares of numbers
 MOST = 12  # numbers in a row, beyond which they could not be read
