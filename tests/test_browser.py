@@ -401,6 +401,7 @@ def barriers(page, *selectors):
 def test_nobody_is_shut_out(studio, theme):
     dress(studio, theme)
     assert not barriers(studio, ".nst-studio")
+    assert studio.locator(".nst-studio input:invalid").count() == 0
     for control in (studio.get_by_label("Seed"), studio.get_by_label("Size", exact=True)):
         assert ring(control).startswith("solid 3px rgb(")
 

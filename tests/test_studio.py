@@ -588,6 +588,18 @@ def test_controls_and_choices_say_the_same(studio):
     assert studio.choices == TWO
 
 
+def test_every_number_within_its_bounds_is_right(studio):
+    """A browser, and a screen reader by it, calls wrong what is no multiple of a step from the least number."""
+    edges = [
+        edge
+        for part in (*studio.controls.regions.where, *studio.controls.regions.which)
+        for edge in part.edges.values()
+    ]
+    knobs = [knob for knob in studio.controls.knobs.values() if hasattr(knob, "step")]
+    assert len(knobs) == 2 and all(one.step == 1 for one in knobs)
+    assert all(one.step is None for one in (*edges, *studio.controls.shares))
+
+
 def test_what_no_control_offers_is_kept(studio):
     far = replace(SMALL, size=4000, strength=2e4, stroke=0.01, evaluations=5000)
     studio.take(far)

@@ -93,23 +93,22 @@ class Controls:
         from ipywidgets import HTML, BoundedFloatText
 
         numbers = range(1, STYLES + 1)
-        self.shares = [
-            BoundedFloatText(1.0, min=0, max=100, step=0.1, **named(f"share {n}", "initial")) for n in numbers
-        ]
+        self.shares = [BoundedFloatText(1.0, min=0, max=100, **named(f"share {n}", "initial")) for n in numbers]
         self.hint = marked("nst-hint", HTML, f"Choose up to {STYLES} styles, and say here how much each counts.")
         for share in self.shares:
             share.observe(self.touched, "value")
 
     def build_knobs(self) -> None:
-        """How to paint. No sliders: theirs tell nobody their name, in any version, and are short in little room."""
+        """How to paint. No sliders: theirs tell nobody their name, in any version, and are short in little room.
+
+        No number has a step, between whose multiples a browser would call it wrong.
+        """
         from ipywidgets import BoundedIntText, Dropdown
 
         networks = [(name if here(name) else f"{name} (fetched once, {megabytes(name)})", name) for name in BACKBONES]
         self.knobs: dict[str, Any] = {
             "size": Dropdown(options=[(f"{size} pixels", size) for size in SIZES], **named("Size", "initial")),
-            "evaluations": BoundedIntText(
-                Recipe.evaluations, min=1, max=10**6, step=10, **named("Evaluations", "initial")
-            ),
+            "evaluations": BoundedIntText(Recipe.evaluations, min=1, max=10**6, **named("Evaluations", "initial")),
             "strength": Dropdown(options=[(times(one), one) for one in STRENGTHS], **named("Style strength")),
             "stroke": Dropdown(options=[(times(one), one) for one in STROKES], **named("Stroke size")),
             "recipe": Dropdown(options=list(RECIPES), **named("Recipe")),

@@ -48,8 +48,7 @@ class Part:
         options = [others[0], *((f"an {one}" if one[0] in "aeio" else f"a {one}", one) for one in SHAPES)]
         self.menu = Dropdown(options=[*options, *others[1:], *files], value=WHOLE, **named(words, "initial"))
         self.edges = {
-            name: BoundedFloatText(getattr(FIRST, name), min=0, max=100, step=5, **named(name, "initial"))
-            for name in EDGES
+            name: BoundedFloatText(getattr(FIRST, name), min=0, max=100, **named(name, "initial")) for name in EDGES
         }
         self.numbers = marked("nst-edges", Box, list(self.edges.values()))
         self.box = VBox([self.menu, self.numbers])
