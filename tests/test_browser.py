@@ -258,6 +258,25 @@ def test_a_picture_is_pasted_dropped_or_fetched_from_an_address(studio, lab):  #
     studio.get_by_role("button", name="harbour", exact=True).click()
 
 
+NAMES = """() => [...document.querySelectorAll('.nst-studio :is(select, input:not([type=file]))')]
+  .filter(one => one.offsetParent).map(one => one.ariaLabel || one.labels[0].innerText)"""
+
+
+def test_no_two_controls_have_the_same_name(studio):
+    studio.get_by_role("button", name=re.compile("mosaic")).first.click()
+    studio.get_by_role("button", name="Regions and strokes of each style").click()
+    for number in range(2):
+        studio.locator(".nst-region").nth(number).get_by_role("combobox", name="paints").select_option("a rectangle")
+    studio.get_by_label("left, paints, mosaic").wait_for()
+    studio.get_by_label("or paste style pictures, or an address").wait_for()
+    names = studio.evaluate(NAMES)
+    assert len(names) == len(set(names)) > 20, names
+    for number in range(2):
+        studio.locator(".nst-region").nth(number).get_by_role("combobox", name="paints").select_option("everywhere")
+    studio.get_by_role("button", name="Regions and strokes of each style").click()
+    studio.get_by_role("button", name=re.compile("mosaic")).first.click()
+
+
 def test_a_broken_upload_is_told_and_nothing_is_lost(studio, lab):  # noqa: F811
     path = lab.folder.parent / "holiday.jpg"
     path.write_bytes(b"\xff\xd8\xff\xe0 not a picture")
@@ -272,7 +291,7 @@ def test_a_style_paints_in_a_region_and_its_settings_come_back(studio, lab):  # 
     studio.get_by_role("button", name="Regions and strokes of each style", pressed=True).wait_for()
     background = "document.querySelector('.nst-thumbs .nst-chosen').computedStyleMap().get('background-image') + ''"
     before = studio.evaluate(background)
-    where = studio.locator(".nst-region").first.get_by_label("paints")
+    where = studio.locator(".nst-region").first.get_by_role("combobox", name="paints")
     where.select_option("a rectangle")
     for edge, value in (("left", "0"), ("top", "0"), ("right", "100"), ("bottom", "45")):
         studio.locator(".nst-region").first.get_by_label(edge).first.fill(value)
@@ -346,7 +365,7 @@ def test_nothing_sticks_out_or_is_cut(studio, width):
     studio.get_by_role("button", name="stained glass").click()  # the longest names, and shares
     regions = studio.get_by_role("button", name="Regions and strokes of each style")
     regions.click()
-    where = studio.locator(".nst-region").first.get_by_label("paints")
+    where = studio.locator(".nst-region").first.get_by_role("combobox", name="paints")
     where.select_option("an ellipse")
     studio.set_viewport_size({"width": width, "height": 900})
     studio.wait_for_timeout(400)

@@ -8,6 +8,7 @@ program, the button and the field do what they did.
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from html import escape
@@ -27,6 +28,7 @@ PART = 2_000_000
 LISTEN = """
 const box = this.closest('.nst-bring');
 const field = box.querySelector('.nst-address input');
+field.setAttribute('aria-label', CALLED);
 const taken = () => new Promise(done => {
   const look = () => field.value ? setTimeout(look, 20) : done();
   look();
@@ -112,7 +114,10 @@ class Bring:
         )
         self.address.add_class("nst-address")
         self.pieces: list[str] = []  # of what comes in parts
-        listen = HTML(f'<style onload="{escape(LISTEN.replace("MULTIPLE", str(multiple).lower()))}"></style>')
+        # A page has several such fields, and all are "or paste".
+        called = f"or paste{words.removeprefix('Upload')}, or an address"
+        listening = LISTEN.replace("MULTIPLE", str(multiple).lower()).replace("CALLED", json.dumps(called))
+        listen = HTML(f'<style onload="{escape(listening)}"></style>')
         listen.add_class("nst-listen")
         self.parts = (self.upload, self.address, listen)
         self.upload.observe(self.uploaded, "value")

@@ -38,6 +38,12 @@ const name = () => {
   for (const one of box.querySelectorAll('.widget-toggle-button')) {
     tell(one, {'aria-pressed': one.classList.contains('mod-active')});
   }
+  for (const one of box.querySelectorAll('.nst-region :is(select, input)')) {
+    const labels = [one.closest('.jupyter-widgets'), one.closest('.nst-edges')?.parentElement].map(
+      host => host?.querySelector('.widget-label').innerText);
+    const style = one.closest('.nst-region').querySelector('.nst-region-of').innerText.trim();
+    tell(one, {'aria-label': [...labels, style].filter(Boolean).join(', ')});
+  }
   for (const place of box.querySelectorAll('.nst-spoken')) tell(place, {role: 'status'});
 };
 // Whoever works by keys would begin at the top of the page again, where what has the focus is disabled or made anew.
