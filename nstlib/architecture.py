@@ -34,7 +34,11 @@ class Layer:
 
 @dataclass(frozen=True)
 class Spec:
-    """How one layer is built: kernel size, stride and padding; `squeeze` is the width of a fire module's first half."""
+    """How one layer is built: kernel size, stride and padding, which a pooling has none of.
+
+    `squeeze` is the width of a fire module's first half; `ceil_mode` says whether a last, incomplete window counts, as
+    in SqueezeNet's poolings.
+    """
 
     name: str
     kind: str
@@ -43,11 +47,7 @@ class Spec:
     stride: int = 1
     padding: int = 0
     squeeze: int = 0
-
-    @property
-    def ceil_mode(self) -> bool:
-        """Whether a last, incomplete window counts: in torchvision it does for SqueezeNet's 3×3 poolings alone."""
-        return self.kind == "pool" and self.kernel == 3
+    ceil_mode: bool = False
 
     def outputs(self, rows: int) -> int:
         """Rows (or columns) of the map made from a map of so many rows."""
@@ -173,7 +173,7 @@ def squeezenet(first: Spec, pool_after: tuple[int, ...]) -> tuple[Spec, ...]:
         [(16, 128), (16, 128), (32, 256), (32, 256), (48, 384), (48, 384), (64, 512), (64, 512)], start=2
     ):
         if number - 1 in pool_after:
-            specs.append(Spec(f"pool{number - 1}", "pool", specs[-1].channels, kernel=3, stride=2))
+            specs.append(Spec(f"pool{number - 1}", "pool", specs[-1].channels, kernel=3, stride=2, ceil_mode=True))
         specs.append(Spec(f"fire{number}", "fire", width, kernel=3, padding=1, squeeze=squeeze))
     return tuple(specs)
 

@@ -49,6 +49,8 @@ def build(spec: Spec, channels: int, pooling: str) -> nn.Module:
     if spec.kind == "fire":
         return Fire(channels, spec.squeeze, spec.channels)
     choose("kind of layer", spec.kind, ("conv", "relu", "fire", "pool"))
+    if spec.padding:
+        raise InputError(f"{spec.name} is a pooling with padding, which no layer here knows: leave padding out")
     pool = nn.MaxPool2d if pooling == "max" else nn.AvgPool2d
     return pool(spec.kernel, spec.stride, ceil_mode=spec.ceil_mode)
 

@@ -256,24 +256,39 @@ def check_modules(backbone: Backbone, depth: int) -> None:
     """
     for spec, module in zip(backbone.architecture.specs[:depth], backbone.features, strict=False):
         mode = backbone.padding_mode if module is backbone.features[0] else "zeros"
-        if not is_plain(spec, module, mode):
-            raise InputError(
-                f"{spec.name} of {backbone.name} is another module now, {module}, which the engine does not know: "
-                "call the objective itself, which is plain autograd"
-            )
+        if has_hook(module):
+            trouble = "has a hook now, which the engine does not call"
+        elif not is_plain(spec, module, mode):
+            trouble = f"is another module now, {module}, which the engine does not know"
+        else:
+            continue
+        raise InputError(
+            f"{spec.name} of {backbone.name} {trouble}: call the objective itself, which is plain autograd, or give "
+            "that to the optimiser, nst.optimize(objective.__call__, image)"
+        )
+
+
+def has_hook(module: nn.Module) -> bool:
+    """Whether somebody has hung a hook on a module or on a part of it."""
+    names = ("_forward_hooks", "_forward_pre_hooks", "_backward_hooks", "_backward_pre_hooks")
+    return any(getattr(part, name, None) for part in module.modules() for name in names)
 
 
 def is_plain(spec: Spec, module: nn.Module, padding_mode: str) -> bool:
-    """Whether a module computes what its layer's facts say."""
-    if isinstance(module, nn.Conv2d):
+    """Whether a module computes what its layer's facts say; one of a class of its own computes anything."""
+    if type(module) is nn.Conv2d:
         size = (module.kernel_size, module.stride, module.padding, module.dilation)
         plain = module.bias is not None and module.groups == 1 and module.padding_mode == padding_mode
         wanted = tuple((n, n) for n in (spec.kernel, spec.stride, spec.padding, 1))
         return spec.kind == "conv" and plain and size == wanted
-    if isinstance(module, nn.MaxPool2d | nn.AvgPool2d):
-        how = (module.kernel_size, module.stride, module.padding, module.ceil_mode)
-        return spec.kind == "pool" and how == (spec.kernel, spec.stride, 0, spec.ceil_mode)
-    return isinstance(module, {"relu": nn.ReLU, "fire": Fire}.get(spec.kind, ()))
+    if type(module) in (nn.MaxPool2d, nn.AvgPool2d):
+        given = (module.kernel_size, module.stride, module.padding, getattr(module, "dilation", 1))
+        size = tuple(n if isinstance(n, tuple) else (n, n) for n in given)
+        plain = module.ceil_mode == spec.ceil_mode and getattr(module, "divisor_override", None) is None
+        return spec.kind == "pool" and plain and size == tuple((n, n) for n in (spec.kernel, spec.stride, 0, 1))
+    if type(module) is Fire:
+        return spec.kind == "fire" and all(type(part) is nn.Conv2d for part in module.children())
+    return type(module) is nn.ReLU and spec.kind == "relu"
 
 
 def divide(backbone: Backbone, wanted: set[str], dtype: torch.dtype) -> list[Block]:

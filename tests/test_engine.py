@@ -18,6 +18,7 @@ from nstlib.image import load_image
 from nstlib.loss import TV_KINDS, Objective, Term, content_terms, style_terms, tv_term
 from nstlib.machine import PRECISIONS
 from nstlib.memory import Way
+from nstlib.optimizers import optimize
 from nstlib.style import STATISTICS, gram
 
 DATA = Path(__file__).parents[1] / "data"
@@ -488,8 +489,29 @@ def test_a_first_convolution_with_steps_and_padding(rng, first, side):
         (3, nn.Conv2d(4, 5, 3, padding=1, padding_mode="replicate")),
         (2, nn.LPPool2d(2, 2)),
         (2, nn.MaxPool2d(2, 1)),
+        (2, nn.MaxPool2d(2, 2, dilation=2)),
+        (2, nn.AvgPool2d(2, 2, divisor_override=5)),
+        (1, type("Halved", (nn.ReLU,), {"forward": lambda self, x: 0.5 * x})()),
+        (
+            3,
+            type("Shifted", (nn.Conv2d,), {"forward": lambda self, x: 1 + nn.Conv2d.forward(self, x)})(
+                4, 5, 3, padding=1
+            ),
+        ),
     ],
-    ids=["relu", "bias", "dilation", "reflect", "replicate", "pool", "step"],
+    ids=[
+        "relu",
+        "bias",
+        "dilation",
+        "reflect",
+        "replicate",
+        "pool",
+        "step",
+        "pool's-dilation",
+        "divisor",
+        "own-relu",
+        "own-convolution",
+    ],
 )
 def test_a_module_put_in_the_place_of_another_is_no_work_for_the_engine(rng, number, module):
     architecture = Architecture("tiny", vgg((4, 5), (1, 1)), ("relu2_1",), ("relu1_1",))
@@ -499,6 +521,27 @@ def test_a_module_put_in_the_place_of_another_is_no_work_for_the_engine(rng, num
     assert objective(image)[0] > 0
     with pytest.raises(InputError, match=r"of tiny is another module now, .*call the objective itself"):
         objective.value_and_gradient(image)
+    (step,) = optimize(objective.__call__, image, evaluations=1)  # as the message advises
+    assert step.loss > 0
+
+
+@pytest.mark.parametrize("number", [1, 2])
+def test_a_hook_is_no_work_for_the_engine(rng, number):
+    architecture = Architecture("tiny", vgg((4, 5), (1, 1)), ("relu2_1",), ("relu1_1",))
+    backbone, image = Backbone(architecture), torch.rand(1, 3, 12, 12, generator=rng)
+    backbone.features[2] = nn.MaxPool2d((2, 2), (2, 2))  # which is the same as its own
+    objective = Objective(backbone, content_terms(backbone, image.flip(2), ["relu2_1"]))
+    hung = backbone.features[number].register_forward_hook(lambda module, given, made: 0 * made)
+    with pytest.raises(InputError, match=r"of tiny has a hook now, .*nst.optimize\(objective.__call__, image\)"):
+        objective.value_and_gradient(image)
+    hung.remove()
+    assert float(objective.value_and_gradient(image)[0]) == pytest.approx(float(objective(image)[0]), rel=1e-5)
+
+
+def test_a_pooling_with_padding_is_refused_where_it_is_built():
+    specs = (Spec("conv1", "conv", 4, 3, 1, 1), Spec("pool1", "pool", 4, 3, 2, 1))
+    with pytest.raises(InputError, match="pool1 is a pooling with padding, which no layer here knows"):
+        Backbone(Architecture("odd", specs, ("pool1",), ("pool1",)))
 
 
 def test_a_kind_of_layer_that_there_is_not_is_refused():

@@ -14,7 +14,8 @@ from nstlib.layers import Convolution, FireModule, Pooling, ReLU, cut, divide, e
 
 SPECS = {
     "3×3": Spec("", "conv", 5, kernel=3, padding=1),
-    "3×3, stride 2": Spec("", "conv", 5, kernel=3, stride=2),
+    "3×3, stride 2": Spec("", "conv", 5, kernel=3, stride=2, ceil_mode=True),
+    "pool 3 down": Spec("", "pool", 4, kernel=3, stride=2),
     "7×7, stride 2": Spec("", "conv", 5, kernel=7, stride=2),
     "1×1": Spec("", "conv", 5),
     "5×5": Spec("", "conv", 5, kernel=5, padding=2),
