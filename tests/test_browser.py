@@ -600,7 +600,27 @@ def test_in_little_room_pictures_still_stand_beside_each_other(panel):
     pictures = panel.locator(".nst-panel figure img")
     (first, second), wide = (pictures.nth(n).bounding_box() for n in range(2)), panel.width_beyond(".nst-panel")
     assert second["y"] == first["y"] and second["x"] > first["x"] and first["width"] >= 240 and wide <= 0
+    panel.set_viewport_size({"width": 400, "height": 900})
+    panel.wait_for_timeout(400)
+    assert panel.width_beyond(".nst-panel") <= 0
     panel.set_viewport_size({"width": 1280, "height": 900})
+
+
+def test_in_little_room_a_chooser_takes_all_of_it(lab):  # noqa: F811
+    made = open_cells(
+        lab, "chooser.ipynb", "import nstlib as nst", 'nst.widget.choose(content="content/city", b="photo/cat")'
+    )
+    made.run_all()
+    made.locator(".nst-chooser select").nth(1).wait_for(timeout=90_000)
+    tops = []
+    for width in (1280, 400):
+        made.set_viewport_size({"width": width, "height": 900})
+        made.wait_for_timeout(400)
+        tops.append([made.locator(".nst-chooser .nst-bring").nth(n).bounding_box() for n in range(2)])
+    assert tops[0][0]["y"] == tops[0][1]["y"], "beside each other, where there is room"
+    whole = made.locator(".nst-chooser").bounding_box()["width"]
+    assert tops[1][0]["width"] > 0.95 * whole and made.width_beyond(".nst-chooser .nst-upload") <= 0
+    made.context.close()
 
 
 def test_after_a_restart_the_panel_says_which_cell_to_run(panel):

@@ -23,7 +23,7 @@ from .still import lay_over
 __all__ = ["Chooser", "choose"]
 
 SIDE = 220  # pixels of a thumbnail
-COLUMN = {"width": "48%", "min_width": "200px", "margin": "0 1% 8px 0"}
+COLUMN = {"flex": "1 1 45%", "min_width": "240px", "max_width": "560px", "margin": "0 1% 8px 0"}
 WIDE = {"width": "95%"}
 
 chosen_before: dict[tuple[tuple[str, str], ...], dict[str, str]] = {}  # by what a call of `choose` began with

@@ -32,7 +32,9 @@ FOCUS = (
     f"{HERE} {{outline: 3px solid #0b57d0 !important; outline-offset: 1px}} "
     f"{DARK} {HERE} {{outline-color: #8ab4f8 !important}}"
 )
-RULES = f"<style>{BRING_RULE}{ARROW}{CHOSEN}{FOCUS}{HEARD_RULE}</style>"
+# A figure would else be as wide as its pictures in full, and stick out where there is less room.
+ROOM = ".nst-panel [class*=html-content] {min-width: 0; flex: 1 1 auto}"
+RULES = f"<style>{BRING_RULE}{ARROW}{CHOSEN}{FOCUS}{ROOM}{HEARD_RULE}</style>"
 # JupyterLab marks a widget whose kernel is gone with a class.
 LOST = """
 <style>
