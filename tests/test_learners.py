@@ -597,3 +597,14 @@ def test_only_functions_go_on():
         mine("04.size", (512, 512))
     with pytest.raises(InputError, match=r"did you mean '04.gram'\?"):
         mine("04.gramm", my_gram)
+
+
+def test_an_infinity_in_the_wrong_place_is_no_accident_where_one_is_asked_for():
+    def sooner(evaluations, losses, target):
+        for at, loss in zip(evaluations, losses, strict=True):
+            if loss <= target:
+                return at
+            return math.inf
+
+    told = check("06b.sooner", sooner).message
+    assert "you have inf" in told and "overflow" not in told

@@ -57,6 +57,7 @@ def whiten(features: Tensor) -> Tensor:
 def whitened(
     power: float = -0.5,
     *,
+    least: float = 1e-5,
     matrix: Callable[[Tensor], Tensor] = covariance,
     centred: bool = True,
     turn: Callable[[Tensor, Tensor], Tensor] = lambda vectors, scale: vectors * scale @ vectors.T,
@@ -66,12 +67,16 @@ def whitened(
     def run(features: Tensor) -> Tensor:
         f = positions(features)
         values, vectors = torch.linalg.eigh(matrix(features).double())
-        known = values > 1e-5 * values[-1]
+        known = values > least * values[-1]
         scale = torch.where(known, values.clamp_min(1e-12) ** power, 0.0)
         f = (f - f.mean(1, keepdim=True)) if centred else f
         return (turn(vectors, scale) @ f.double()).view_as(features).to(features.dtype)
 
     return run
+
+
+# Two eigenvalues are to be left out, as small beside the greatest, and are far from 0.
+STEEP = (tensors(13, (1, 4, 6, 5))[0] * torch.tensor([30.0, 3.0, 0.03, 0.03]).view(1, 4, 1, 1),)
 
 
 def unbiased(features: Tensor) -> Tensor:
@@ -319,7 +324,7 @@ EXERCISES = (
         takes="features",
         solution=whiten,
         also=(whitened(matrix=unbiased),),
-        cases=(*MAPS, tensors(12, (1, 4, 6, 5))),
+        cases=(*MAPS, tensors(12, (1, 4, 6, 5)), STEEP),
         tolerance=1e-3,
         why="Its channels know nothing of one another any more.",
         mistakes=(
@@ -329,6 +334,7 @@ EXERCISES = (
             ),
             *either_way(
                 (
+                    ({"least": 0.0}, "Eigenvalues that are small beside the greatest are still in: leave them out."),
                     (
                         {"turn": lambda vectors, scale: scale[:, None] * vectors.T},
                         "White, but turned: the channels are now eigenvectors. Turn them back, by V on the left.",
