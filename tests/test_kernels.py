@@ -36,7 +36,7 @@ def features(rng, size, kind=torch.float32):
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("size", SIZES)
 def test_pooling_and_its_gradient_are_torchs(kernels, monkeypatch, rng, size, kind, ceil_mode):
-    monkeypatch.setattr(cuda, "kernels", lambda: kernels)
+    monkeypatch.setattr(cuda, "triton_kernels", lambda: kernels)
     x, how = features(rng, size, kind), (2, 2, ceil_mode)
     y = cuda.pool_by_twos(x, *how)
     assert torch.equal(y, cuda.max_pool(x, *how)) and y.is_contiguous(memory_format=torch.channels_last)
@@ -58,7 +58,7 @@ def test_of_equal_numbers_the_first_wins_and_no_number_is_passed_on(kernels):
 @pytest.mark.parametrize("size", SIZES)
 def test_a_product_is_added_and_the_relu_gone_back_through(kernels, monkeypatch, rng, size):
     """In float16: the interpreter takes the bits of bfloat16 for whole numbers when it multiplies matrices."""
-    monkeypatch.setattr(cuda, "kernels", lambda: kernels)
+    monkeypatch.setattr(cuda, "triton_kernels", lambda: kernels)
     f, g = features(rng, size, torch.float16), torch.randn(1, *size, generator=rng).half()
     g = g.contiguous(memory_format=torch.channels_last)
     d = torch.randn(size[0], size[0], generator=rng)
