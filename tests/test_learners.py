@@ -608,3 +608,30 @@ def test_an_infinity_in_the_wrong_place_is_no_accident_where_one_is_asked_for():
 
     told = check("06b.sooner", sooner).message
     assert "you have inf" in told and "overflow" not in told
+
+
+def dense_direction(g, S, Y):
+    """Right, by the matrix that L-BFGS is there to avoid."""
+    H = (S[-1] @ Y[-1]) / (Y[-1] @ Y[-1]) * torch.eye(len(g))
+    for s, y in zip(S, Y, strict=True):
+        left = torch.eye(len(g)) - torch.outer(s, y) / (s @ y)
+        H = left @ H @ left.T + torch.outer(s, s) / (s @ y)
+    return -H @ g
+
+
+def mean_by_loops(mask, kernel, stride, padding):
+    height, width = mask.shape[-2:]
+    made = [[(n + 2 * padding - kernel) // stride + 1 for n in (height, width)]]
+    found = torch.zeros(1, 1, *made[0])
+    for i in range(made[0][0]):
+        for j in range(made[0][1]):
+            top, left = i * stride - padding, j * stride - padding
+            found[0, 0, i, j] = mask[0, 0, max(top, 0) : top + kernel, max(left, 0) : left + kernel].mean()
+    return found
+
+
+@pytest.mark.parametrize(("name", "answer"), [("06.two_loop", dense_direction), ("09.carry", mean_by_loops)])
+def test_what_is_right_and_cannot_be_worked_with_is_told_so(name, answer, capsys):
+    assert check(name, answer).passed
+    assert mine(name, answer) is not answer
+    assert "not fit to go on with" in capsys.readouterr().out

@@ -130,6 +130,12 @@ def curved(seed: int, rows: int, n: int) -> tuple[Tensor, Tensor, Tensor]:
     return g, S, S @ (A @ A.T + torch.eye(n))
 
 
+def long_history() -> tuple[Tensor, Tensor, Tensor]:
+    """The same of so many pixels that no matrix (n, n) is made of them in passing; a picture has far more."""
+    g, S, factor = tensors(66, (4000,), (3, 4000), (4000,))
+    return g, S, S * (1 + factor.square())
+
+
 def backtrack(A: Tensor, x: Tensor, d: Tensor, *, shrink: float = 0.5, c: float = 1e-4) -> float:
     """The first t of 1, 1/2, 1/4, … that Armijo's condition takes, for the loss ½ xᵀ A x."""
     loss, slope, t = 0.5 * x @ A @ x, (A @ x) @ d, 1.0
@@ -208,6 +214,7 @@ EXERCISES = (
         takes="g S Y",
         solution=library_direction,
         cases=BOWLS,
+        large=long_history,
         tolerance=2e-3,
         mistakes=(
             (partial(two_loop, sign=1), "The sign: that is H g, which points uphill."),

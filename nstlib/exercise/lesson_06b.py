@@ -98,6 +98,7 @@ EXERCISES = (
         takes="x e",
         solution=library_waves,
         cases=tuple((x, e) for x, e in zip(uniform(6, (1, 3, 12, 16), (1, 3, 17, 9)), (0.7, 1.0), strict=True)),
+        large=lambda: (*uniform(7, (1, 3, 96, 128)), 0.7),
         tolerance=1e-3,
         mistakes=(
             (partial(weigh_waves, sign=1), "The sign of the exponent: long waves must get more, not less."),

@@ -131,6 +131,7 @@ EXERCISES = (
         takes="mask kernel stride padding",
         solution=carry,
         cases=MASKS,
+        large=lambda: (*uniform(99, (1, 1, 128, 192)), 3, 1, 1),
         why="Masks that add up to 1 do so on every map.",
         mistakes=(
             (
