@@ -21,7 +21,7 @@ from torch import Tensor
 
 from nstlib.backbone import load_backbone
 from nstlib.image import load_image, resize, to_pil
-from nstlib.judges import look
+from nstlib.judges import opinion_of
 from nstlib.optimizers import optimize
 from nstlib.style import gram
 from nstlib.transfer import stylize
@@ -139,7 +139,7 @@ def opinions(picture: Tensor, content: str, style: str) -> dict[str, dict[str, f
     painting = load_image(style, max(shape), enlarge=True).pixels
     told = {}
     for judge in JUDGES:
-        seen = look(Painter(judge).eyes(), picture, photograph, painting)
+        seen = opinion_of(Painter(judge).eyes(), picture, photograph, painting)
         told[judge] = {"style": round(seen.style, 4), "content": round(seen.content, 4)}
     return told
 

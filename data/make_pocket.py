@@ -44,7 +44,7 @@ from nstlib.backbone import Backbone, load_backbone
 from nstlib.errors import InputError
 from nstlib.files import whole
 from nstlib.image import load_image, resize
-from nstlib.judges import colours_gone, detail, look
+from nstlib.judges import colours_gone, detail, opinion_of
 from nstlib.machine import choose_device
 from nstlib.transfer import stylize
 from nstlib.weights import read_weights, save_weights
@@ -882,7 +882,7 @@ def verdict(judges: Mapping[str, Any], device: torch.device, picture: Path, cont
     painting = load_image(style, max(painted.shape[2:]), enlarge=True).pixels
     numbers = []
     for judge in judges.values():
-        seen = look(judge, *(image.to(device) for image in (painted, photograph, painting)))
+        seen = opinion_of(judge, *(image.to(device) for image in (painted, photograph, painting)))
         numbers += [seen.style, [*seen.layers.values()][-1], seen.content]
     return [*numbers, colours_gone(painted, photograph, painting), detail(painted, painting)]
 

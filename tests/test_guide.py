@@ -4,10 +4,11 @@ import re
 from pathlib import Path
 
 import pytest
+from study_minutes import under_headings
 
 from nstlib import LESSONS
 from nstlib.cli import nst
-from nstlib.course import read, under_headings
+from nstlib.course import read
 from nstlib.exercise import EXERCISES
 from nstlib.key import ASKED, asked_in
 from nstlib.lesson import NOTEBOOKS
