@@ -353,6 +353,16 @@ def test_memory_that_runs_out_costs_no_picture(painter, monkeypatch, error):
     assert path.is_file() and result.stopped is Stop.MEMORY and painter.watcher.told[-1] == "ended"
 
 
+def test_memory_that_runs_out_before_there_is_a_picture_is_told(painter, monkeypatch):
+    def short(*_):
+        raise RuntimeError("DefaultCPUAllocator: can't allocate memory")
+
+    monkeypatch.setattr("nstlib.engine.Engine.__call__", short)
+    painter.paint(SMALL)
+    assert painter.worker.wait(60) and not painter.watcher.results
+    assert any("the memory ran out before there was a picture" in str(words) for words in painter.watcher.told)
+
+
 def test_memory_that_is_short_for_the_state_of_a_run_too_costs_no_picture(painter, monkeypatch):
     def short(*_):
         raise RuntimeError("DefaultCPUAllocator: can't allocate memory")
