@@ -31,6 +31,7 @@ from .image import to_pil as to_pil
 from .judges import Judgement as Judgement
 from .judges import judge as judge
 from .lesson import LESSONS as LESSONS
+from .lesson import claim as claim
 from .lesson import routes as routes
 from .lesson import setup as setup
 from .live import last as last

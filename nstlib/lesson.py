@@ -22,7 +22,9 @@ if TYPE_CHECKING:  # `setup` has to say something before torch is loaded
     import torch
     from matplotlib.figure import Figure
 
-__all__ = ["LESSONS", "Lesson", "Setup", "open_lab", "open_studio", "routes", "setup", "write_lessons"]
+__all__ = ["LESSONS", "Lesson", "Setup", "claim", "open_lab", "open_studio", "routes", "setup", "write_lessons"]
+
+STRICT = "NSTLIB_CLAIMS"  # where it is set a claim that does not hold is an error: lessons are tested with it
 
 NOTEBOOKS = shipped("notebooks")
 FOLDER = "lessons"  # where an installed package puts them
@@ -323,3 +325,26 @@ def describe_weights(name: str) -> list[str]:
         return [f"{name}, but its file is missing from the package", "install nstlib again"]
     ways = f"nst weights fetch {name}, or at first use; without a connection take 'pocket'"
     return [f"{name}, its weights are not here", f"download ({record.megabytes:.0f} MB): {ways}"]
+
+
+# --- what it claims ------------------------------------------------------------------------------
+
+
+def claim(holds: bool, what: str) -> None:
+    """Say so where what a lesson claims of its numbers does not hold; it was seen with the lesson's own pictures.
+
+    A learner's picture, network or setting may well behave otherwise, which is a finding and not an error, so the
+    cell goes on.
+
+    Args:
+        holds: whether it does.
+        what: the claim, in words.
+
+    Raises:
+        AssertionError: it does not hold, and the environment variable `NSTLIB_CLAIMS` is set.
+    """
+    if holds:
+        return
+    if STRICT in os.environ:
+        raise AssertionError(what)
+    print(f"Not so here: {what}. The lesson saw it with its own pictures and settings: what is different in yours?")

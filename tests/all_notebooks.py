@@ -6,6 +6,7 @@ writing anything: a lesson's sizes follow the device, so its pictures and number
 
 from __future__ import annotations
 
+import os
 import sys
 import tempfile
 import time
@@ -16,6 +17,7 @@ import nbformat
 from nbclient import NotebookClient
 
 from nstlib.errors import InputError
+from nstlib.lesson import STRICT
 from nstlib.machine import choose_device, describe_device
 
 NOTEBOOKS = Path(__file__).parents[1] / "notebooks"
@@ -54,6 +56,7 @@ def main(names: tuple[str, ...], device: str, timeout: float, student: bool) -> 
     if (chosen := choose_device().type) != place.type:
         raise click.ClickException(f"the lessons would choose {chosen} here, not {place.type}: give --device {chosen}")
     click.echo(describe_device(place))
+    os.environ[STRICT] = "yes"
     found = [
         path
         for path in sorted(NOTEBOOKS.glob("student/*.ipynb" if student else "*.ipynb"))

@@ -5,13 +5,15 @@ import subprocess
 import sys
 from pathlib import Path
 
+from nstlib.lesson import STRICT
+
 ROOT = Path(__file__).parents[1]
 CELL_SECONDS = 300
 CALLERS_THREADS = "NSTLIB_TESTS_THREADS"  # OMP_NUM_THREADS as it was before conftest.py took one for each test
 
 
 def run_alone(text: str, name: str, folder: Path, python: str | Path = sys.executable) -> None:
-    """Write a notebook into an empty folder and run it there; an error or a changed output fails the test."""
+    """Write a notebook into an empty folder and run it there; errors, other outputs and wrong claims fail the test."""
     (folder / name).write_text(text, encoding="utf-8")
     command = [str(python), "-m", "pytest", "-p", "no:cacheprovider", "-q", "--nbval-lax", "--nbval-current-env"]
     workers = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", 1))
@@ -21,7 +23,7 @@ def run_alone(text: str, name: str, folder: Path, python: str | Path = sys.execu
     result = subprocess.run(
         [*command, f"--nbval-cell-timeout={CELL_SECONDS}", name],
         cwd=folder,
-        env={**environment, "OMP_NUM_THREADS": threads},
+        env={**environment, "OMP_NUM_THREADS": threads, STRICT: "yes"},
         capture_output=True,
         text=True,
         check=False,

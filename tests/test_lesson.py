@@ -220,3 +220,24 @@ def test_unknown_names_are_answered_with_the_nearest():
         lesson.setup("4")
     with pytest.raises(InputError, match="unknown backbone 'vgg-19': did you mean 'vgg19'"):
         lesson.setup("04", "vgg-19")
+
+
+# --- what it claims ------------------------------------------------------------------------------
+
+
+def test_a_claim_that_holds_says_nothing(capsys):
+    nst.claim(torch.tensor(1.0) > 0, "one is more than nothing")
+    assert capsys.readouterr().out == ""
+
+
+def test_a_claim_that_does_not_hold_is_told_and_the_cell_goes_on(capsys, monkeypatch):
+    monkeypatch.delenv(lesson.STRICT, raising=False)
+    nst.claim(torch.tensor(1.0) < 0, "one is less than nothing")
+    told = capsys.readouterr().out
+    assert told.startswith("Not so here: one is less than nothing. ") and "yours" in told
+
+
+def test_a_claim_that_does_not_hold_is_an_error_where_lessons_are_tested(monkeypatch):
+    monkeypatch.setenv(lesson.STRICT, "yes")
+    with pytest.raises(AssertionError, match="one is less than nothing"):
+        nst.claim(False, "one is less than nothing")
