@@ -16,6 +16,7 @@ from torch.nn import functional as F
 
 from .architecture import BACKBONES, Architecture, Spec
 from .errors import InputError, choose, nearest
+from .image import pixels_of
 from .machine import choose_device
 from .weights import load_weights
 
@@ -156,9 +157,9 @@ class Backbone(nn.Module):
             one map (B, N, H / stride, W / stride) per name, or its description, in the network's order.
 
         Raises:
-            InputError: a layer that the network lacks, or an image too small for the deepest one.
+            InputError: a layer that the network lacks, an image too small for the deepest one, or none at all.
         """
-        wanted = self.check_layers(layers)
+        wanted, image = self.check_layers(layers), pixels_of(image)
         self.check_size(image.shape[-2:], wanted[-1])
         maps = self.iterate(image, wanted[-1])
         beside = {name: (regions[name],) if regions else () for name in wanted}

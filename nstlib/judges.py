@@ -29,7 +29,7 @@ from .guidance import MOSTLY, Guidance, guidance_of
 from .image import Picture, load_image, resize, shape_of, stretched
 from .inputs import surroundings_filled
 from .loss import content_loss
-from .machine import choose_device
+from .machine import choose_device, in_own_precision
 from .onepass import gaussian_of
 from .result import read_facts
 from .show import table_html
@@ -202,6 +202,7 @@ def judge(
     return Judgement(tuple(judged), tuple(notes))
 
 
+@in_own_precision
 def judge_one(
     picture: Picture, photograph: Picture, painting: Picture, panel: Mapping[str, Backbone], place: torch.device
 ) -> tuple[dict[str, Opinion], float, float]:

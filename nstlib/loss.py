@@ -23,7 +23,8 @@ from .cuda import captured
 from .engine import Engine, one_number
 from .errors import InputError, choose
 from .guidance import Guidance, guidance_of
-from .machine import PRECISIONS
+from .image import Picture, pixels_of
+from .machine import PRECISIONS, in_own_precision
 from .style import SAMPLE, STATISTICS, Statistic, directed, positions, sample
 
 __all__ = [
@@ -171,6 +172,9 @@ class Term:
         describe: a map (1, N, H, W) → a mean over its positions, which can be taken of a part of the map at a time.
         regions: of the map, which `describe` is called with beside it; None for none.
         slope: of a `describe` that multiplies the map with itself, see `Statistic.slope`; only the engine needs it.
+
+    Raises:
+        InputError: a kind of no word, or of several.
     """
 
     kind: str
@@ -180,6 +184,11 @@ class Term:
     describe: Callable[..., Tensor] | None = None
     regions: Guidance | None = None
     slope: Callable[[Tensor, Tensor], Tensor] | None = None
+
+    def __post_init__(self) -> None:
+        if not self.kind or " " in self.kind:
+            mended = "-".join(self.kind.split()) or "mine"
+            raise InputError(f"'{self.kind}' is no kind of term: give one word, by which reports add up, '{mended}'")
 
     @property
     def name(self) -> str:
@@ -216,6 +225,7 @@ def kind_of(name: str) -> str:
     return name.partition(" ")[0]
 
 
+@in_own_precision
 @torch.inference_mode(False)  # what is made in it cannot be kept for the way back
 @torch.no_grad()
 def content_terms(
@@ -266,6 +276,7 @@ def divide_shares(count: int, shares: Iterable[float] | None) -> list[float]:
     return [share / whole for share in given]
 
 
+@in_own_precision
 @torch.inference_mode(False)
 @torch.no_grad()
 def style_terms(
@@ -299,12 +310,13 @@ def style_terms(
     Raises:
         InputError: another statistic or guidance, guided sums without regions, shares, masks, regions or parts that do
             not fit, a mask that leaves nothing of a layer's map, a layer that the network lacks or on which no style
-            counts, or an image too small for the deepest one.
+            counts, or an image too small for the deepest one, or none at all.
     """
     kind = STATISTICS[choose("style statistic", statistic, STATISTICS)]
     kind = kind.summed() if choose("guidance", guidance, GUIDANCE) == "sum" else kind
     layers = shared_by(layers)
-    sources = sources_of(list(styles), shares, masks, regions, parts, layers)
+    given = [styles] if isinstance(styles, Tensor | Picture | str) else styles
+    sources = sources_of([pixels_of(style) for style in given], shares, masks, regions, parts, layers)
     everywhere = next((torch.ones_like(one.region) for one in sources if one.region is not None), None)
     if guidance == "sum" and everywhere is None:
         raise InputError("guidance=sum compares regions of the picture, and there are none: leave it out")
@@ -511,12 +523,15 @@ class Objective:
         memory: bytes that the engine may use for maps; None for no limit.
 
     Raises:
-        InputError: no term with a weight, a layer that the network lacks, or another precision.
+        InputError: no term with a weight, a layer that the network lacks, another precision, or no `Backbone`.
     """
 
     def __init__(
         self, backbone: Backbone, terms: Iterable[Term], precision: str = "float32", memory: int | None = None
     ):
+        if not isinstance(backbone, Backbone):
+            given = f"a {type(backbone).__name__} is no Backbone, whose layers the engine runs through"
+            raise InputError(f"{given}: give one, such as nst.load_backbone('vgg19'), or write a function of your own")
         self.backbone, self.memory = backbone, memory
         self.precision = choose("precision", precision, PRECISIONS)
         self.terms = [term for term in terms if term.weight]
@@ -525,6 +540,7 @@ class Objective:
         wanted = [term.layer for term in self.terms if term.layer]
         self.layers = backbone.check_layers(wanted) if wanted else []
 
+    @in_own_precision
     def __call__(self, image: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
         """Total (a scalar with a gradient) and each term by name, weighted, without one: they add up to the total.
 
@@ -540,6 +556,7 @@ class Objective:
         """What a copy takes along: not the engine, which belongs to this backbone."""
         return {name: value for name, value in vars(self).items() if name not in ("_replayed", "_by_engine")}
 
+    @in_own_precision
     @torch.inference_mode(False)
     def value_and_gradient(self, image: Tensor, *, again: bool = True) -> Evaluation:
         """Total, terms by name, and the gradient (1, 3, H, W) of the total, all without a graph.

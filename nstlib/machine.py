@@ -5,9 +5,11 @@ from __future__ import annotations
 import ctypes
 import os
 import re
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from functools import wraps
 from pathlib import Path
+from typing import ParamSpec, TypeVar
 
 import torch
 
@@ -26,9 +28,13 @@ __all__ = [
     "describe_device",
     "free_memory",
     "half_precision",
+    "in_own_precision",
     "is_out_of_memory",
     "seeded",
 ]
+
+P = ParamSpec("P")
+R = TypeVar("R")
 
 PRECISIONS = ("float32", "bfloat16", "float16")  # of maps
 CGROUP = Path("/sys/fs/cgroup")
@@ -174,6 +180,24 @@ def reclaimable(folder: Path) -> int:
         return int(facts.get("total_inactive_file", facts.get("inactive_file", 0)))
     except (OSError, ValueError):
         return 0
+
+
+def in_own_precision(compute: Callable[P, R]) -> Callable[P, R]:
+    """A function in which a caller's `torch.autocast` does not count, so that it computes in the precision it says.
+
+    Autocast would take Gram matrices and the moves of L-BFGS in half precision, where sums of squares end at 65,504 or
+    have three digits.
+    """
+
+    @wraps(compute)
+    def plainly(*args: P.args, **options: P.kwargs) -> R:
+        with ExitStack() as off:
+            for kind in ("cpu", "cuda", "mps"):
+                if torch.is_autocast_enabled(kind):
+                    off.enter_context(torch.autocast(kind, enabled=False))
+            return compute(*args, **options)
+
+    return plainly
 
 
 @contextmanager

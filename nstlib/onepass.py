@@ -25,6 +25,7 @@ from .errors import InputError, choose
 from .guidance import Guidance, carried, guidance_of
 from .image import Picture, load_image, shape_of
 from .inputs import alone
+from .machine import in_own_precision
 from .palette import power
 from .plan import Plan, prepare
 from .rules import brief
@@ -226,6 +227,7 @@ class Brush(NamedTuple):
         return nothing.lerp(whole, strength)
 
 
+@in_own_precision
 @torch.no_grad()
 def cascade(plan: Plan, method: Method, strength: float, decoders: Mapping[str, Decoder]) -> Tensor:
     """Exchange statistics at each layer of a method, and decode.

@@ -21,6 +21,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import Enum
 from functools import partial
+from inspect import signature
+from itertools import pairwise
 from typing import Any, NamedTuple
 from weakref import ref
 
@@ -30,6 +32,8 @@ from torch import Tensor
 
 from .cuda import products
 from .errors import InputError, choose
+from .image import pixels_of
+from .machine import in_own_precision
 from .spectrum import Smoothing
 
 __all__ = ["OPTIMIZERS", "Step", "Stop", "adam", "lbfgs", "optimize"]
@@ -37,6 +41,20 @@ __all__ = ["OPTIMIZERS", "Step", "Stop", "adam", "lbfgs", "optimize"]
 Bounds = tuple[float | Sequence[float], float | Sequence[float]]  # least and greatest, numbers or one per channel
 State = Mapping[str, Any]  # tensors, numbers and lists of them, by name
 STEP = ("iteration", "evaluations", "loss", "terms", "image")  # what a state keeps of its `Step`
+OWN = {"adam": "m", "lbfgs": "sy"}  # what a state of each optimiser has and others' have not
+
+
+def forgotten() -> State:
+    """What a step that was kept alone remembers of its optimiser.
+
+    Raises:
+        InputError: always.
+    """
+    raise InputError("this step was kept without its optimiser's memory: ask for state() while its loop stands there")
+
+
+def nothing() -> None:
+    """What a step that was kept alone knows of its loop."""
 
 
 class Stop(Enum):
@@ -83,9 +101,9 @@ class Step:
     loss: float
     terms: Mapping[str, float]
     image: Tensor
-    memory: Callable[[], State] = field(default=dict, repr=False, compare=False)
+    memory: Callable[[], State] = field(default=forgotten, repr=False, compare=False)
     stop: Stop | None = None
-    last: Callable[[], Step | None] = field(default=lambda: None, repr=False, compare=False)
+    last: Callable[[], Step | None] = field(default=nothing, repr=False, compare=False)
 
     @property
     def broken(self) -> bool:
@@ -98,13 +116,17 @@ class Step:
         It is made when asked for, since the memory of L-BFGS is large: ask before you ask for the next step.
 
         Raises:
-            InputError: the loop has gone on, and its memory with it.
+            InputError: the loop has gone on, and its memory with it; or the step was kept without.
         """
         return {**self.memory(), **{name: getattr(self, name) for name in STEP}}
 
     def alone(self) -> Step:
         """The same, from which nothing goes on: it holds neither the optimiser's memory nor what was minimised."""
-        return replace(self, memory=dict, last=lambda: None)
+        return replace(self, memory=forgotten, last=nothing)
+
+    def __getstate__(self) -> dict[str, Any]:
+        """What a copy takes along, to a file or to another process: not the optimiser's memory."""
+        return {**vars(self), "memory": forgotten, "last": nothing}
 
     def newest(self) -> Step:
         """The last step of this loop: another one than this if an interrupt kept that from being handed out."""
@@ -182,6 +204,7 @@ class Evaluator:
         (low, high), image, uphill = self.limits, x.view(self.shape), gradient.view(self.shape)
         return (((image <= low) & (uphill > 0)) | ((image >= high) & (uphill < 0))).view(-1)
 
+    @in_own_precision
     def __call__(self, x: Tensor) -> tuple[Tensor, dict[str, Tensor], Tensor]:
         """(total, terms, flat gradient in the unit), all on the device; the gradient is good until the next call."""
         image = x.detach().view(self.shape)
@@ -496,6 +519,7 @@ class Point:
         )
 
 
+@in_own_precision
 def evaluate_at(
     evaluate: Evaluator,
     pairs: History,
@@ -630,6 +654,7 @@ class History:
         self.sy[:rows, new], self.yy[:rows, new], self.yy[new, :rows] = sy, yy, yy  # where no other pair's are
         return [*self.order, new][-len(self.S) + 1 :]
 
+    @in_own_precision
     def direction(self, smooth: Tensor, gPg: float, sg: np.ndarray, yg: np.ndarray) -> tuple[Tensor, float]:
         """d = -H g (n,) and its slope g·d: one more pass over the memory.
 
@@ -791,7 +816,7 @@ def optimize(
 
     Args:
         objective: image → (total, terms), or an object with `value_and_gradient` (see `Evaluator`).
-        image: where to start, (1, 3, H, W).
+        image: where to start, (1, 3, H, W), or what holds such pixels.
         optimizer: "adam" or "lbfgs".
         evaluations: the budget, counted from the very start, over all resumed parts. L-BFGS ends within one line
             search of it; a state that has spent it already is reported once more, and no step is taken.
@@ -801,13 +826,16 @@ def optimize(
         options: of the optimiser.
 
     Raises:
-        InputError: an unknown optimiser, a budget below one evaluation, or a window below one iteration.
+        InputError: an unknown optimiser or option, a budget below one evaluation, a window below one iteration, no
+            pixels, or bounds, a schedule or a state that cannot be.
     """
     method = OPTIMIZERS[choose("optimizer", optimizer, OPTIMIZERS)]
     if evaluations is not None and evaluations < 1:
         raise InputError(f"{evaluations} evaluations are none: give at least 1")
     if window < 1:
         raise InputError(f"a window of {window} iterations holds none: give at least 1")
+    check_options(optimizer, options)
+    image = pixels_of(image)
     image = image.clone() if image.is_inference() else image
     state = options.get("state")
     if state and evaluations is not None and state["evaluations"] >= evaluations:
@@ -826,3 +854,49 @@ def optimize(
         yield replace(step, stop=stop)
         if stop:
             return
+
+
+def check_options(optimizer: str, options: Mapping[str, Any]) -> None:
+    """Refuse what an optimiser does not take, before anything is evaluated.
+
+    Args:
+        optimizer: its name.
+        options: of it, by name.
+
+    Raises:
+        InputError: an option that it has not; bounds, a schedule or a state that cannot be.
+    """
+    takes = options_of(optimizer)
+    for name in options:
+        if other := next((each for each in OPTIMIZERS if name not in takes and name in options_of(each)), None):
+            raise InputError(f"{name} is an option of {other}: {optimizer} takes {', '.join(takes)}")
+        choose(f"option of {optimizer}", name, takes)
+    bounds, schedule, state = (options.get(name) for name in ("bounds", "schedule", "state"))
+    if bounds is not None and not room_between(bounds):
+        raise InputError(f"bounds={bounds} leave a pixel no room: give (least, greatest), such as (0, 1)")
+    if schedule and not rises(schedule):
+        raise InputError(f"schedule={schedule} does not rise: give pairs (evaluation, rate), the earliest first")
+    if state and not {*STEP, OWN[optimizer]} <= state.keys():
+        raise InputError(f"this is no state of {optimizer}: give the state() of a step of its own")
+
+
+def options_of(optimizer: str) -> list[str]:
+    """The names of what an optimiser takes beside objective and image."""
+    return [p.name for p in signature(OPTIMIZERS[optimizer]).parameters.values() if p.kind is p.KEYWORD_ONLY]
+
+
+def room_between(bounds: Any) -> bool:
+    """Whether these are a least and a greatest value of pixels, with values between them in every channel."""
+    try:
+        low, high = map(np.asarray, bounds)
+        return bool(np.all(low < high))
+    except (TypeError, ValueError):
+        return False
+
+
+def rises(schedule: Any) -> bool:
+    """Whether these are pairs (evaluation, rate), each later than the one before."""
+    try:
+        return all(earlier < later for (earlier, _), (later, _) in pairwise([(-1, 0), *schedule]))
+    except (TypeError, ValueError):
+        return False

@@ -149,13 +149,21 @@ def mean_std(features: Tensor) -> Tensor:
 
 
 def moments(features: Tensor) -> Tensor:
-    """Mean and covariance side by side (N, 1 + N): all that a Gaussian of the features knows."""
+    """Mean and covariance side by side (N, 1 + N): all that a Gaussian of the features knows.
+
+    Raises:
+        InputError: a map of another shape than (1, N, H, W).
+    """
     f = positions(features)
     return torch.cat([f.mean(1, keepdim=True), covariance(features)], dim=1)
 
 
 def raw_moments(features: Tensor) -> Tensor:
-    """Mean and Gram matrix side by side (N, 1 + N)."""
+    """Mean and Gram matrix side by side (N, 1 + N).
+
+    Raises:
+        InputError: a map of another shape than (1, N, H, W).
+    """
     f = positions(features)
     return torch.cat([f.mean(1, keepdim=True), gram(features)], dim=1)
 

@@ -125,8 +125,8 @@ def test_losses_whose_slope_is_the_same_everywhere(rng):
     terms = [
         Term("sum", 1.0, "relu2_1", torch.sum),
         Term("mean", 1.0, "relu2_1", torch.mean),
-        Term("mean of means", 1.0, "relu2_1", torch.sum, lambda f: f.mean((0, 2, 3))),
-        Term("mean of means", 2.0, "pool1", torch.sum, lambda f: f.mean((0, 2, 3))),
+        Term("mean", 1.0, "relu2_1", torch.sum, lambda f: f.mean((0, 2, 3))),
+        Term("mean", 2.0, "pool1", torch.sum, lambda f: f.mean((0, 2, 3))),
     ]
     check(backbone, terms, image)
     check(backbone, terms[2:], image)
@@ -312,7 +312,7 @@ def witness(layer, seen, describe=False):
         seen.append((features, features.detach().clone()))
         return features.square().mean((0, 2, 3)) if describe else features.square().mean()
 
-    return Term(f"sees {layer}", 1.0, layer, torch.sum, look) if describe else Term(f"sees {layer}", 1.0, layer, look)
+    return Term(f"sees-{layer}", 1.0, layer, torch.sum, look) if describe else Term(f"sees-{layer}", 1.0, layer, look)
 
 
 @pytest.mark.parametrize("keep", KEEP)

@@ -11,6 +11,7 @@ import torch
 from nstlib.architecture import Architecture, vgg
 from nstlib.backbone import Backbone
 from nstlib.errors import InputError
+from nstlib.image import Picture
 from nstlib.loss import (
     CONTENT_REDUCTIONS,
     TV_KINDS,
@@ -326,7 +327,7 @@ def test_a_term_without_weight_is_left_out_and_its_layer_not_visited(tiny, terms
         raise AssertionError("a term of weight 0 was computed")
 
     kept = [t for t in terms if t.name == "style relu1_1"]
-    objective = Objective(tiny, [*kept, Term("content relu2_1", 0.0, "relu2_1", never), Term("tv", 0, None, never)])
+    objective = Objective(tiny, [*kept, Term("content", 0.0, "relu2_1", never), Term("tv", 0, None, never)])
     _, parts = objective(picture(rng))
     assert list(parts) == ["style relu1_1"]
     assert ran == ["conv1_1", "relu1_1"]
@@ -420,7 +421,7 @@ def test_value_and_gradient_without_a_layer_does_not_need_the_network(tiny, rng)
 
 def test_value_and_gradient_leaves_out_terms_without_weight(tiny, terms, rng):
     kept, image = [t for t in terms if t.name == "style relu1_1"], picture(rng)
-    never = Term("content relu2_1", 0.0, "relu2_1", lambda f: pytest.fail("a term of weight 0 was computed"))
+    never = Term("content", 0.0, "relu2_1", lambda f: pytest.fail("a term of weight 0 was computed"))
     value, parts, gradient = Objective(tiny, [*kept, never]).value_and_gradient(image)
     alone, _, expected = Objective(tiny, kept).value_and_gradient(image)
     assert list(parts) == ["style relu1_1"] and torch.equal(value, alone) and torch.equal(gradient, expected)
@@ -566,3 +567,26 @@ def test_objectives_work_in_inference_mode(tiny, rng):
         objective = Objective(tiny, content_terms(tiny, content, ["relu1_1"]))
         assert torch.equal(objective.value_and_gradient(image.clone())[2], expected)
     assert torch.equal(objective.value_and_gradient(image)[2], expected)
+
+
+def test_a_term_has_a_kind_of_one_word():
+    with pytest.raises(InputError, match=r"'my style' is no kind of term: give one word, .* 'my-style'"):
+        Term("my style", 1.0, "relu1_1", torch.sum)
+    assert Term("my-style", 1.0, "relu1_1", torch.sum).kind == "my-style"
+
+
+def test_an_objective_is_of_a_backbone(tiny):
+    with pytest.raises(InputError, match="a Sequential is no Backbone"):
+        Objective(torch.nn.Sequential(tiny), [tv_term(1.0)])
+
+
+def test_pictures_serve_as_their_pixels_and_one_style_as_a_list_of_one(tiny, rng):
+    style = Picture(picture(rng).double())
+    given = ([style], style, style.pixels, [style.pixels])
+    losses = [style_terms(tiny, styles, ["relu2_1"])[0].loss(tiny(style, ["relu2_1"])["relu2_1"]) for styles in given]
+    assert all(float(loss) < 1e-9 for loss in losses)
+    for styles in ("style/mosaic", ["style/mosaic"]):
+        with pytest.raises(InputError, match=r"expected a tensor of pixels, not str: give load_image\(…\).pixels"):
+            style_terms(tiny, styles, ["relu2_1"])
+    with pytest.raises(InputError, match="expected a tensor of pixels, not str"):
+        tiny("style/mosaic", ["relu2_1"])

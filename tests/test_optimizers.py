@@ -2,6 +2,7 @@
 
 import importlib
 import math
+import pickle
 import zlib
 from functools import partial
 from itertools import islice, pairwise
@@ -15,6 +16,7 @@ from torch.optim.adam import adam as torch_adam
 from torch.optim.lbfgs import LBFGS
 
 from nstlib.errors import InputError
+from nstlib.image import load_image
 from nstlib.optimizers import (
     OPTIMIZERS,
     Evaluator,
@@ -998,3 +1000,54 @@ def test_a_bowl_is_followed_to_its_very_bottom(n):
     start = torch.ones(1, 1, 1, n, dtype=torch.float64)
     *_, last = optimize(lambda x: (x.view(-1) @ A @ x.view(-1), {}), start, "lbfgs", evaluations=3000, bounds=None)
     assert last.stop is Stop.CONVERGED and last.loss < 1e-60
+
+
+# --- what it is given ----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("name", "options", "says"),
+    [
+        ("lbfgs", {"rate": 0.1}, "rate is an option of adam: lbfgs takes history, "),
+        ("adam", {"epsilom": 1}, "unknown option of adam 'epsilom': did you mean 'epsilon'"),
+        ("adam", {"bounds": (1, 0)}, "leave a pixel no room: give"),
+        ("lbfgs", {"bounds": ((0, 0.5, 0), (1, 0.5, 1))}, "leave a pixel no room: give"),
+        ("lbfgs", {"bounds": 1.0}, "leave a pixel no room: give"),
+        ("adam", {"schedule": ((5, 0.1), (2, 0.2))}, "does not rise: give pairs"),
+        ("adam", {"schedule": (5, 0.1)}, "does not rise: give pairs"),
+        ("adam", {"state": {"iteration": 3}}, "no state of adam"),
+    ],
+)
+def test_what_an_optimiser_cannot_take_is_refused_before_any_work(name, options, says, rng):
+    with pytest.raises(InputError, match=says):
+        list(optimize(lambda image: pytest.fail("it was evaluated"), start(rng), name, **options))
+
+
+def test_the_state_of_another_optimiser_is_refused(rng):
+    *_, step = optimize(function_of(rosenbrock), start(rng), "adam", evaluations=3)
+    with pytest.raises(InputError, match="no state of lbfgs"):
+        list(optimize(function_of(rosenbrock), start(rng), "lbfgs", evaluations=9, state=step.state()))
+
+
+def test_bounds_may_be_given_in_many_ways(rng):
+    image = start(rng)
+    many = [(0.2, 0.8), ((0.2,) * 3, (0.8,) * 3), (torch.tensor(0.2), np.float64(0.8)), (torch.full((3,), 0.2), 0.8)]
+    ends = [list(optimize(function_of(rosenbrock), image, evaluations=9, bounds=pair))[-1].image for pair in many]
+    assert all(torch.allclose(end, ends[0], atol=1e-6) for end in ends)
+
+
+def test_a_picture_may_be_the_start():
+    picture = load_image("content/harbour", 32)
+    *_, step = optimize(lambda image: (image.square().sum(), {}), picture, evaluations=2)
+    assert step.image.shape == picture.pixels.shape
+    with pytest.raises(InputError, match="not str: give load_image"):
+        list(optimize(lambda image: pytest.fail("it was evaluated"), "content/harbour"))
+
+
+@BOTH
+def test_a_step_may_be_kept_in_a_file_without_the_optimisers_memory(name, rng):
+    *_, step = optimize(function_of(rosenbrock), start(rng), name, evaluations=4)
+    kept = pickle.loads(pickle.dumps(step))
+    assert (kept.loss, kept.stop, kept.newest()) == (step.loss, step.stop, kept) and torch.equal(kept.image, step.image)
+    with pytest.raises(InputError, match="kept without its optimiser's memory"):
+        kept.state()

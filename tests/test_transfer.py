@@ -737,7 +737,11 @@ def judged_row():
     return next(nst.judge(content, style, content.flip(3), networks=["pocket"], size=40).rows())
 
 
-SMALL_RUN = {"size": 40, "evaluations": 2, "device": "cpu", "show": False}
+def halves():
+    return torch.autocast("cpu", torch.bfloat16)
+
+
+SMALL_RUN = {"size": 40, "evaluations": 6, "device": "cpu", "show": False}
 WORKS = {
     "stylize": lambda: nst.stylize(*pair(), **SMALL_RUN).image,
     "random weights": lambda: nst.stylize(*pair(), **SMALL_RUN, weights="random").image,
@@ -747,7 +751,7 @@ WORKS = {
 }
 
 
-@pytest.mark.parametrize("mode", [torch.inference_mode, torch.no_grad, torch.enable_grad, doubles])
+@pytest.mark.parametrize("mode", [torch.inference_mode, torch.no_grad, torch.enable_grad, doubles, halves])
 @pytest.mark.parametrize("work", WORKS)
 def test_it_works_the_same_whatever_torch_is_set_to(work, mode):
     with mode():
