@@ -19,8 +19,9 @@ from .backbone import Backbone, load_backbone
 from .errors import InputError
 from .image import Picture, load_image
 from .inputs import alone, surroundings_filled
+from .live import one_line_for_an_interrupt
 from .loss import Objective, Term, content_terms, style_terms, tv_term
-from .machine import choose_device, seeded
+from .machine import choose_device, in_own_precision, seeded
 from .recipe import PIXELS, RATE, WEIGHT
 from .recipes import DEFAULT_RECIPE, RECIPES
 from .rules import Number, judged
@@ -98,6 +99,7 @@ class StyleNetwork(nn.Module):
         return torch.sigmoid(self.layers(4 * (padded - 0.5)))[..., :height, :width]
 
     @torch.no_grad()
+    @in_own_precision
     def paint(self, content: Any, size: int | None = 512) -> Picture:
         """A picture painted at once.
 
@@ -166,6 +168,7 @@ def train_style_network(
 
     Raises:
         InputError: no photograph, or one that cannot be read; a number out of its range; a network of another kind.
+        Stopped: an interrupt, in a notebook.
     """
     photographs = alone(photographs)
     if not photographs:
@@ -183,20 +186,44 @@ def train_style_network(
     network = (network or fresh(seed)).to(where)
     optimiser = torch.optim.Adam(network.parameters(), lr=rate)
     scheduled = torch.optim.lr_scheduler.LambdaLR(optimiser, lambda step: share_of_rate(step, steps))
-    for step in range(1, steps + 1):
-        images = torch.cat([crop(pictures, size, made) for _ in range(batch)]).to(where)
-        painted = network(images)
-        # Each crop has a content, and so an objective, of its own.
-        goals = [Objective(backbone, [*content_of(backbone, i, content_weight), *terms]) for i in images.split(1)]
-        pairs = zip(goals, painted.detach().split(1), strict=True)
-        found = [goal.value_and_gradient(pixels, again=False) for goal, pixels in pairs]
-        optimiser.zero_grad()
-        painted.backward(torch.cat([gradient for _, _, gradient in found]) / batch)
-        nn.utils.clip_grad_norm_(network.parameters(), 1.0)
-        optimiser.step()
-        scheduled.step()
-        named = {name: sum(float(parts[name]) for _, parts, _ in found) / batch for name in found[0][1]}
-        yield Training(step, steps, sum(float(value) for value, _, _ in found) / batch, named, network)
+    done = 0
+
+    def told() -> str:
+        ways = "the item that came last has the network as it is, and network= goes on with one"
+        return f"stopped after step {done} of {steps}: {ways}"
+
+    with one_line_for_an_interrupt(told):
+        for step in range(1, steps + 1):
+            images = torch.cat([crop(pictures, size, made) for _ in range(batch)]).to(where)
+            optimiser.zero_grad()
+            loss, named = backward(network, images, backbone, content_weight, terms)
+            nn.utils.clip_grad_norm_(network.parameters(), 1.0)
+            optimiser.step()
+            scheduled.step()
+            done = step
+            yield Training(step, steps, loss, named, network)
+
+
+@in_own_precision
+def backward(
+    network: StyleNetwork, images: Tensor, backbone: Backbone, content_weight: float, style: list[Term]
+) -> tuple[float, dict[str, float]]:
+    """Add to a network's gradients what a batch asks of its weights; the mean loss, and its terms by name.
+
+    Args:
+        network: that learns.
+        images: (count, 3, H, W), pixels.
+        backbone: that judges.
+        content_weight: of each image's own content.
+        style: the terms that all have in common.
+    """
+    painted, count = network(images), len(images)
+    goals = [Objective(backbone, [*content_of(backbone, image, content_weight), *style]) for image in images.split(1)]
+    pairs = zip(goals, painted.detach().split(1), strict=True)
+    found = [goal.value_and_gradient(pixels, again=False) for goal, pixels in pairs]
+    painted.backward(torch.cat([gradient for _, _, gradient in found]) / count)
+    named = {name: sum(float(parts[name]) for _, parts, _ in found) / count for name in found[0][1]}
+    return sum(float(value) for value, _, _ in found) / count, named
 
 
 def share_of_rate(step: int, steps: int) -> float:

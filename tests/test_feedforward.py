@@ -1,16 +1,19 @@
 """A network of one style: its shapes, and that the objective's gradient to the pixels teaches its weights."""
 
 import re
+import signal
 
 import pytest
 import torch
 from torch.nn import Conv2d, InstanceNorm2d
 
 import nstlib as nst
+from nstlib import live
 from nstlib.backbone import load_backbone
 from nstlib.errors import InputError
 from nstlib.feedforward import StyleNetwork, Training, content_of, fresh, style_of, train_style_network
 from nstlib.image import load_image
+from nstlib.interrupts import Stopped
 from nstlib.loss import Objective
 
 STYLE, PHOTOGRAPHS = "style/mosaic", ["content/tubingen"]
@@ -138,3 +141,14 @@ def test_shapes_that_are_no_pictures_are_refused():
         fresh(0)(torch.rand(3, 40, 40))
     with pytest.raises(InputError, match="an image of 3x4: give one that is more than 4 pixels wide or high"):
         fresh(0)(torch.rand(1, 3, 4, 3))
+
+
+def test_an_interrupt_in_a_notebook_is_one_line_that_says_how_to_go_on(monkeypatch):
+    monkeypatch.setattr(live, "notebook", lambda: "a shell")
+    before, here = signal.getsignal(signal.SIGINT), None
+    with pytest.raises(Stopped, match=r"^stopped after step 2 of 40: .*network="):
+        for here in train_style_network(STYLE, PHOTOGRAPHS, steps=40, **SMALL):
+            if here.step == 2:
+                signal.raise_signal(signal.SIGINT)
+    assert isinstance(here.network, StyleNetwork)
+    signal.signal(signal.SIGINT, before)
