@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from .errors import choose
+from .errors import one_of
 
 __all__ = ["BACKBONES", "Architecture", "Layer", "Spec", "Weights", "squeezenet", "vgg"]
 
@@ -109,7 +109,7 @@ class Architecture:
             InputError: a layer that the network lacks.
         """
         names = [spec.name for spec in self.specs]
-        return self.specs[: names.index(choose(f"layer of {self.name}", layer, names)) + 1]
+        return self.specs[: names.index(one_of(f"layer of {self.name}", layer, names)) + 1]
 
     def map_size(self, layer: str, size: tuple[int, int]) -> tuple[int, int, int]:
         """The shape of a layer's map.

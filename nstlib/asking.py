@@ -18,7 +18,7 @@ from collections.abc import Sequence
 from html import escape
 
 from .errors import InputError
-from .errors import choose as choose_name
+from .errors import one_of as choose_name
 from .exercise import EXERCISES, Choice, Code, Number
 from .exercise.question import unanswered
 from .exercise.record import HEAD, Entry, playback, shown
@@ -72,7 +72,7 @@ def choose(name: str, answer: object = None, *more: object) -> Asked:
     Raises:
         InputError: there is no such question, or it asks for code.
 
-    >>> choose("04.size", (64, 64))
+    >>> one_of("04.size", (64, 64))
     The shape of the Gram matrix of a map (1, 512, 64, 64).
     You said 64, 64.
     ✗ Those are positions: they are summed over.

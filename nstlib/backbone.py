@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from .architecture import BACKBONES, Architecture, Spec
-from .errors import InputError, choose, nearest
+from .errors import InputError, nearest, one_of
 from .image import pixels_of
 from .machine import choose_device
 from .weights import load_weights
@@ -49,7 +49,7 @@ def build(spec: Spec, channels: int, pooling: str) -> nn.Module:
         return nn.ReLU()  # never in place: it would overwrite the convolution's map, which may have been asked for
     if spec.kind == "fire":
         return Fire(channels, spec.squeeze, spec.channels)
-    choose("kind of layer", spec.kind, ("conv", "relu", "fire", "pool"))
+    one_of("kind of layer", spec.kind, ("conv", "relu", "fire", "pool"))
     if spec.padding:
         raise InputError(f"{spec.name} is a pooling with padding, which no layer here knows: leave padding out")
     pool = nn.MaxPool2d if pooling == "max" else nn.AvgPool2d
@@ -81,9 +81,9 @@ class Backbone(nn.Module):
         padding_mode: str = "zeros",
     ):
         super().__init__()
-        choose("pooling", pooling, POOLINGS)
-        choose("pixel convention", pixels, PIXELS_AS)
-        choose("padding mode", padding_mode, PADDINGS)
+        one_of("pooling", pooling, POOLINGS)
+        one_of("pixel convention", pixels, PIXELS_AS)
+        one_of("padding mode", padding_mode, PADDINGS)
         self.architecture = architecture
         self.pooling, self.pixels, self.padding_mode = pooling, pixels, padding_mode
         modules, channels = [], 3
@@ -262,10 +262,10 @@ def load_backbone(
     Raises:
         InputError: an unknown name or option, or weights that cannot be had.
     """
-    architecture = BACKBONES[choose("backbone", name, BACKBONES)]
+    architecture = BACKBONES[one_of("backbone", name, BACKBONES)]
     where = choose_device(device)
     for option in options:
-        choose("option of a network", option, ("pooling", "pixels", "padding_mode"))
+        one_of("option of a network", option, ("pooling", "pixels", "padding_mode"))
     if weights == "random":
         backbone = Backbone(architecture, **options)
         for module in backbone.modules():

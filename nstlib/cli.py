@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from .about import VERSION
-from .errors import InputError, choose, one_line
+from .errors import InputError, one_line, one_of
 from .interrupts import END_SIGNALS, Stopped
 from .outputs import check_format, check_output, save_anywhere
 from .terminal import PER_STYLE, Bar, complete, forgiving, say, say_wrong
@@ -510,7 +510,7 @@ def rule_for(name: str) -> Any:
     from .rules import Text
 
     rules = {**RULES, "recipe": Text("a name")}
-    return rules[choose("option", name, rules)]
+    return rules[one_of("option", name, rules)]
 
 
 def facts_like(path: str | None) -> dict[str, Any]:
@@ -567,7 +567,7 @@ def recipes(name: str | None) -> None:
     """List the recipes, or print all numbers of one."""
     from .recipes import RECIPES
 
-    for line in fields_of(RECIPES[choose("recipe", name, RECIPES)]) if name else table(RECIPES.values()):
+    for line in fields_of(RECIPES[one_of("recipe", name, RECIPES)]) if name else table(RECIPES.values()):
         say(line)
 
 

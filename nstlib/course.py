@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .about import REPOSITORY, VERSION
-from .errors import InputError, choose, in_words, one_line
+from .errors import InputError, in_words, one_line, one_of
 from .files import write_whole
 from .lesson import LESSONS, STUDIO, Lesson
 
@@ -62,7 +62,7 @@ def first_cell(lesson: str, repository: str | None = None, tag: str | None = Non
     Returns:
         The cell's source.
     """
-    row, (own, release) = LESSONS[choose("lesson", lesson, LESSONS)], home()
+    row, (own, release) = LESSONS[one_of("lesson", lesson, LESSONS)], home()
     address = f"{repository or own}/archive/refs/tags/{tag or release}.zip"
     network = """BACKBONE = "pocket"  # "vgg19" is the network of the papers\n""" if row.network else ""
     return f"""\
@@ -520,7 +520,7 @@ def lessons_in(folder: str | os.PathLike[str]) -> list[tuple[Path, Lesson]]:
     files = [p for p in sorted(Path(folder).glob("*.ipynb")) if p.stem[:2].isdigit() or p.stem in stems]
     if not files:
         raise InputError(f"there are no lessons in '{folder}': give the folder of the notebooks")
-    return [(path, stems[choose("lesson's file", path.stem, stems)]) for path in files]
+    return [(path, stems[one_of("lesson's file", path.stem, stems)]) for path in files]
 
 
 def read(path: Path) -> NotebookNode:
@@ -574,7 +574,7 @@ def lesson_of(notebook: NotebookNode) -> Lesson:
     named = code and SETUP.search(code.source)
     if not named:
         raise InputError('the first code cell does not call nst.setup("…"): run nst stamp')
-    return LESSONS[choose("lesson", named[1], LESSONS)]
+    return LESSONS[one_of("lesson", named[1], LESSONS)]
 
 
 def exercises(notebook: NotebookNode) -> list[tuple[NotebookNode, NotebookNode | None]]:

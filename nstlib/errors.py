@@ -9,7 +9,7 @@ import traceback
 from collections.abc import Iterable
 from types import TracebackType
 
-__all__ = ["InputError", "choose", "in_words", "nearest", "one_line"]
+__all__ = ["InputError", "in_words", "nearest", "one_line", "one_of"]
 
 
 class InputError(ValueError):
@@ -44,7 +44,7 @@ def cell_line(trace: TracebackType | None) -> list[str]:
 MOST = 24  # names that a message lists
 
 
-def choose(kind: str, name: str, names: Iterable[str]) -> str:
+def one_of(kind: str, name: str, names: Iterable[str]) -> str:
     """Return `name` if it is one of `names`, else suggest the nearest.
 
     Args:
@@ -55,7 +55,7 @@ def choose(kind: str, name: str, names: Iterable[str]) -> str:
     Raises:
         InputError: there is no such name.
 
-    >>> choose("recipe", "gatys2106", ["gatys2015", "gatys2016"])
+    >>> one_of("recipe", "gatys2106", ["gatys2015", "gatys2016"])
     Traceback (most recent call last):
     nstlib.errors.InputError: unknown recipe 'gatys2106': did you mean 'gatys2016'? There are: gatys2015, gatys2016
     """

@@ -23,7 +23,7 @@ from urllib.parse import quote, urlsplit, urlunsplit
 
 from .about import REPOSITORY, cache, shipped
 from .decode import SUFFIXES, decode
-from .errors import InputError, choose, one_line
+from .errors import InputError, one_line, one_of
 from .files import is_readable, read_toml, write_whole
 
 __all__ = ["DATA", "FORMATS", "PHOTOS", "asset", "assets", "fetch", "file_of", "read_picture", "shown"]
@@ -66,7 +66,7 @@ def asset(name: str) -> Path:
         InputError: an unknown name, a library that is not installed, or a network that cannot be reached.
     """
     catalogue = paintings() if is_painting(name) else {}
-    kind, _, stem = choose("picture", name, assets()).partition("/")
+    kind, _, stem = one_of("picture", name, assets()).partition("/")
     if kind == "painting":
         return painting(name, catalogue[stem]["file"])
     if name in PHOTOS:

@@ -26,7 +26,7 @@ from torch.nn import functional as F
 
 from .colour import GREY, flatten
 from .decode import MAX_PIXELS, decode, upright
-from .errors import InputError, choose, one_line
+from .errors import InputError, one_line, one_of
 from .files import encoded, same_file, write_whole
 from .gallery import FORMATS, file_of, read_picture, shown
 from .show import picture_html
@@ -430,7 +430,7 @@ def unit(array: np.ndarray, kind: str) -> np.ndarray:
 
 def validate(size: int | None, side: str, background: str) -> None:
     """Refuse what no picture can be loaded with."""
-    choose("side", side, SIDES)
+    one_of("side", side, SIDES)
     if size is not None and (isinstance(size, bool) or not isinstance(size, (int, np.integer)) or size < 1):
         raise InputError(f"size {size!r} is no number of pixels: give a whole number such as 512, or None to keep it")
     try:
@@ -447,7 +447,7 @@ def shape_of(pixels: Tensor) -> tuple[int, int]:
 
 def length(shape: tuple[int, int], side: str) -> int:
     """How long a side of a picture is, in pixels."""
-    return {"long": max(shape), "short": min(shape), "height": shape[0]}[choose("side", side, SIDES)]
+    return {"long": max(shape), "short": min(shape), "height": shape[0]}[one_of("side", side, SIDES)]
 
 
 def new_shape(

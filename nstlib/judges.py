@@ -24,7 +24,7 @@ from torch.nn import functional as F
 
 from .architecture import BACKBONES
 from .backbone import Backbone, load_backbone
-from .errors import InputError, choose
+from .errors import InputError, one_of
 from .guidance import MOSTLY, Guidance, guidance_of
 from .image import Picture, load_image, resize, shape_of, stretched
 from .inputs import surroundings_filled
@@ -239,7 +239,7 @@ def panel_of(names: Sequence[str] | None, device: torch.device) -> tuple[dict[st
         names = [names] if isinstance(names, str) else list(names)
         if not names:
             raise InputError("networks=[]: name one judge at least, or leave it out for all that are here")
-        known = [choose("backbone", name, BACKBONES) for name in names]  # all, before any is downloaded
+        known = [one_of("backbone", name, BACKBONES) for name in names]  # all, before any is downloaded
         return {name: load_backbone(name, device=device) for name in known}, []
     panel, notes = {}, []
     for name in BACKBONES:

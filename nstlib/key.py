@@ -11,7 +11,7 @@ from collections.abc import Iterator
 
 from .asking import PLACEMENT
 from .course import ASKS, CHECK, read
-from .errors import choose
+from .errors import one_of
 from .exercise import EXERCISES, Choice, Code, Number
 from .lesson import LESSONS, NOTEBOOKS
 
@@ -35,7 +35,7 @@ def answer_key(number: str) -> str:
     For the one who teaches: what is asked, in order; ✓ is right, ✗ a wrong answer with what it is told.
     """
     number = f"0{number}" if f"0{number}" in LESSONS else number
-    lesson = LESSONS[choose("lesson", number, LESSONS)]
+    lesson = LESSONS[one_of("lesson", number, LESSONS)]
     lines = [f"# {number} {lesson.title}: answers", ""]
     lines += ["For the one who teaches: what is asked, in order; ✓ is right, ✗ a wrong answer with what it is told."]
     for name in asked_in(number):

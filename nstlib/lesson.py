@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from .about import HOUSE, REPOSITORY, VERSION, shipped
-from .errors import InputError, choose, one_line
+from .errors import InputError, one_line, one_of
 from .files import write_whole
 from .interrupts import loading
 from .threads import wait_briefly
@@ -285,8 +285,8 @@ def setup(lesson: str, backbone: str = "pocket", *, seed: int | None = None) -> 
         from .architecture import BACKBONES
         from .machine import choose_device, choose_precision, describe_device
 
-    row = LESSONS[choose("lesson", lesson, LESSONS)]
-    choose("backbone", backbone, BACKBONES)
+    row = LESSONS[one_of("lesson", lesson, LESSONS)]
+    one_of("backbone", backbone, BACKBONES)
     device = choose_device()
     lines = [
         ("lesson", f"{row.number} {row.title}, about {row.minutes} minutes"),

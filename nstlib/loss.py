@@ -21,7 +21,7 @@ from .architecture import Architecture
 from .backbone import Backbone
 from .cuda import captured
 from .engine import Engine, one_number
-from .errors import InputError, choose
+from .errors import InputError, one_of
 from .guidance import Guidance, guidance_of
 from .image import Picture, pixels_of
 from .machine import PRECISIONS, in_own_precision
@@ -98,7 +98,7 @@ def content_loss(features: Tensor, target: Tensor, reduction: str = "mean") -> T
     Raises:
         InputError: another reduction, or maps of two shapes.
     """
-    choose("reduction", reduction, CONTENT_REDUCTIONS)
+    one_of("reduction", reduction, CONTENT_REDUCTIONS)
     if features.shape != target.shape:
         shapes = " and ".join("×".join(map(str, each.shape)) for each in (features, target))
         raise InputError(f"maps of {shapes} cannot be compared: give pictures of one size, and maps of one layer")
@@ -140,8 +140,8 @@ def tv_loss(image: Tensor, kind: str = "l2", reduction: str = "sum") -> Tensor:
     Raises:
         InputError: another kind or reduction.
     """
-    choose("total variation", kind, TV_KINDS)
-    choose("reduction", reduction, TV_REDUCTIONS)
+    one_of("total variation", kind, TV_KINDS)
+    one_of("reduction", reduction, TV_REDUCTIONS)
 
     def reduce(differences: Tensor) -> Tensor:  # in a picture of one column, say, there are none
         return differences.sum() if reduction == "sum" or not differences.numel() else differences.mean()
@@ -248,7 +248,7 @@ def content_terms(
     Raises:
         InputError: another reduction, a layer that the network lacks, or an image too small for the deepest one.
     """
-    choose("reduction", reduction, CONTENT_REDUCTIONS)
+    one_of("reduction", reduction, CONTENT_REDUCTIONS)
     layers = shared_by(layers)
     targets = backbone(content, layers)
 
@@ -312,8 +312,8 @@ def style_terms(
             not fit, a mask that leaves nothing of a layer's map, a layer that the network lacks or on which no style
             counts, or an image too small for the deepest one, or none at all.
     """
-    kind = STATISTICS[choose("style statistic", statistic, STATISTICS)]
-    kind = kind.summed() if choose("guidance", guidance, GUIDANCE) == "sum" else kind
+    kind = STATISTICS[one_of("style statistic", statistic, STATISTICS)]
+    kind = kind.summed() if one_of("guidance", guidance, GUIDANCE) == "sum" else kind
     layers = shared_by(layers)
     given = [styles] if isinstance(styles, Tensor | Picture | str) else styles
     sources = sources_of([pixels_of(style) for style in given], shares, masks, regions, parts, layers)
@@ -396,7 +396,7 @@ def sources_of(
     for region in given["regions"]:
         check_mask("region", region, first.shape[2:] if first is not None else (), "the first one")
     own = [
-        layers if part is None else [choose("style layer", name, layers) for name in part] for part in given["parts"]
+        layers if part is None else [one_of("style layer", name, layers) for name in part] for part in given["parts"]
     ]
     rest = divide_shares(len(styles), shares), given["masks"], given["regions"], own
     return [
@@ -533,7 +533,7 @@ class Objective:
             given = f"a {type(backbone).__name__} is no Backbone, whose layers the engine runs through"
             raise InputError(f"{given}: give one, such as nst.load_backbone('vgg19'), or write a function of your own")
         self.backbone, self.memory = backbone, memory
-        self.precision = choose("precision", precision, PRECISIONS)
+        self.precision = one_of("precision", precision, PRECISIONS)
         self.terms = [term for term in terms if term.weight]
         if not self.terms:
             raise InputError("an objective needs at least one term whose weight is not 0: nothing would be optimised")

@@ -13,7 +13,7 @@ from typing import ParamSpec, TypeVar
 
 import torch
 
-from .errors import InputError, choose
+from .errors import InputError, one_of
 
 try:
     import psutil
@@ -58,7 +58,7 @@ def choose_device(name: str | torch.device = "auto") -> torch.device:
     if name == "auto":
         return torch.device(next(device for device, is_there in there.items() if is_there))
     kind, _, number = name.partition(":")
-    choose("device", kind, ["auto", *there])
+    one_of("device", kind, ["auto", *there])
     if not there[kind]:
         have = ", ".join(device for device, is_there in there.items() if is_there)
         raise InputError(f"device '{name}' is not available here: use {have}, or install a torch built for it")
@@ -80,7 +80,7 @@ def choose_precision(name: str, device: torch.device) -> str:
     Raises:
         InputError: another name.
     """
-    choose("precision", name, ("auto", "mixed", *PRECISIONS))
+    one_of("precision", name, ("auto", "mixed", *PRECISIONS))
     if name in PRECISIONS:
         return name
     half = half_precision(device)

@@ -21,7 +21,7 @@ from torch.nn import functional as F
 from .architecture import BACKBONES
 from .decoder import DECODED, Decoder, load_decoders
 from .engine import Engine, View
-from .errors import InputError, choose
+from .errors import InputError, one_of
 from .guidance import Guidance, carried, guidance_of
 from .image import Picture, load_image, shape_of
 from .inputs import alone
@@ -181,7 +181,7 @@ def one_pass(
         InputError: an unknown method or colour, a strength outside [0, 1], shares or masks that do not fit the
             pictures, or a picture that cannot be read or is too small.
     """
-    exchange = METHODS[choose("method", method, METHODS)]
+    exchange = METHODS[one_of("method", method, METHODS)]
     if not isinstance(strength, Real) or not 0 <= strength <= 1:
         raise InputError(f"strength {brief(strength)} is out of range: give one from 0, no style, to 1, all of it")
     if content is None or not alone(style):

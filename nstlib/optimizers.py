@@ -31,7 +31,7 @@ import torch
 from torch import Tensor
 
 from .cuda import products
-from .errors import InputError, choose
+from .errors import InputError, one_of
 from .image import pixels_of
 from .machine import in_own_precision
 from .spectrum import Smoothing
@@ -829,7 +829,7 @@ def optimize(
         InputError: an unknown optimiser or option, a budget below one evaluation, a window below one iteration, no
             pixels, or bounds, a schedule or a state that cannot be.
     """
-    method = OPTIMIZERS[choose("optimizer", optimizer, OPTIMIZERS)]
+    method = OPTIMIZERS[one_of("optimizer", optimizer, OPTIMIZERS)]
     if evaluations is not None and evaluations < 1:
         raise InputError(f"{evaluations} evaluations are none: give at least 1")
     if window < 1:
@@ -870,7 +870,7 @@ def check_options(optimizer: str, options: Mapping[str, Any]) -> None:
     for name in options:
         if other := next((each for each in OPTIMIZERS if name not in takes and name in options_of(each)), None):
             raise InputError(f"{name} is an option of {other}: {optimizer} takes {', '.join(takes)}")
-        choose(f"option of {optimizer}", name, takes)
+        one_of(f"option of {optimizer}", name, takes)
     bounds, schedule, state = (options.get(name) for name in ("bounds", "schedule", "state"))
     if bounds is not None and not room_between(bounds):
         raise InputError(f"bounds={bounds} leave a pixel no room: give (least, greatest), such as (0, 1)")

@@ -16,7 +16,7 @@ from functools import cached_property
 import torch
 from torch import Tensor
 
-from .errors import InputError, choose
+from .errors import InputError, one_of
 from .image import Picture, resize
 
 __all__ = [
@@ -155,7 +155,7 @@ def recolor(
     Raises:
         InputError: another name, or a mask that shows nothing.
     """
-    make = COLOR_MAPS[choose("colour map", by, COLOR_MAPS)]
+    make = COLOR_MAPS[one_of("colour map", by, COLOR_MAPS)]
     (mean, covariance), (wanted, target) = colors_of(image, mask), colors_of(like, like_mask)
     a = make(covariance, target).to(image)
     offset = wanted.to(image) - a @ mean.to(image)

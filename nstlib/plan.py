@@ -18,7 +18,7 @@ from .backbone import Backbone, load_backbone, normalize_activations
 from .budget import Budget, Needs
 from .decode import SMALLEST
 from .engine import FeaturesInBands
-from .errors import InputError, choose, nearest
+from .errors import InputError, nearest, one_of
 from .guidance import guides
 from .image import Picture, fit, length, resize, shape_of, stretched
 from .inputs import Pictures, alone, load_pictures, named
@@ -419,7 +419,7 @@ def settle(recipe: str | Recipe, options: Mapping[str, Any]) -> tuple[Recipe, Se
     if isinstance(recipe, Mapping):
         raise InputError("recipe is given as plain data: Recipe.from_dict makes a recipe of it")
     if not isinstance(recipe, Recipe):
-        recipe = RECIPES[choose("recipe", recipe, RECIPES)]
+        recipe = RECIPES[one_of("recipe", recipe, RECIPES)]
     own = {one.name for one in fields(Settings)}
     for name in options:
         if name not in FIELDS:

@@ -14,7 +14,7 @@ from typing import Any
 from .architecture import BACKBONES
 from .backbone import PADDINGS, PIXELS_AS, POOLINGS
 from .decode import SMALLEST
-from .errors import InputError, choose, nearest
+from .errors import InputError, nearest, one_of
 from .image import SIDES
 from .loss import CONTENT_REDUCTIONS, GUIDANCE, TV_KINDS, TV_REDUCTIONS
 from .optimizers import OPTIMIZERS, Bounds
@@ -246,7 +246,7 @@ class Recipe:
             InputError: a field that does not exist (names the nearest), or a value that breaks its rule.
         """
         for name in differences:
-            choose("recipe field", name, [one.name for one in fields(self)])
+            one_of("recipe field", name, [one.name for one in fields(self)])
         return replace(self, **differences)
 
     def without_effect(self, names: Mapping[str, Any]) -> str:
@@ -279,7 +279,7 @@ class Recipe:
         Raises:
             InputError: another name.
         """
-        architecture = BACKBONES[choose("backbone", backbone, BACKBONES)]
+        architecture = BACKBONES[one_of("backbone", backbone, BACKBONES)]
         change: dict[str, Any] = {"backbone": backbone}
         for name, usual in (
             ("content_layers", architecture.content_layers),

@@ -11,7 +11,7 @@ from typing import Any
 
 from .architecture import BACKBONES, IMAGENET_MEAN, IMAGENET_STD, RELU_1_TO_5, Architecture
 from .backbone import PIXELS_AS
-from .errors import InputError, choose
+from .errors import InputError, one_of
 from .loss import CONTENT_REDUCTIONS, TV_KINDS
 from .recipe import Recipe
 from .rules import Number, Tuple, judged
@@ -527,7 +527,7 @@ def convert_pixels(recipe: Recipe, pixels: str, architecture: Architecture) -> R
     Raises:
         InputError: another range, or a statistic whose weight cannot follow it.
     """
-    choose("pixel convention", pixels, PIXELS_AS)
+    one_of("pixel convention", pixels, PIXELS_AS)
     statistic = STATISTICS[recipe.statistic]
     style = (statistic.summed() if recipe.guidance == "sum" else statistic).power
     if style is None:

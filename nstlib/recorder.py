@@ -18,7 +18,7 @@ from itertools import product
 
 from PIL import Image
 
-from .errors import InputError, choose
+from .errors import InputError, one_of
 from .gallery import DATA
 from .recipe import Recipe
 from .recipes import DEFAULT_RECIPE, RECIPES
@@ -121,7 +121,7 @@ def flight(**settings: object) -> Flight:
         InputError: an unknown axis or a value that was not recorded (names the nearest); the file is not there.
     """
     for axis in settings:
-        choose("axis of the flight recorder", axis, FLIGHT_AXES)
+        one_of("axis of the flight recorder", axis, FLIGHT_AXES)
     full = {axis: values[0] for axis, values in FLIGHT_AXES.items()} | {"style_weight": 1} | settings
     full = {axis: on_record(axis, value) for axis, value in full.items()}
     entry = index()[name_of(full)]

@@ -29,7 +29,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from . import architecture, plot, style
-from .errors import InputError, choose, one_line
+from .errors import InputError, one_line, one_of
 from .files import encoded, short_name, try_to_write, write_whole
 from .forecast import Paces, foresee
 from .frames import Way, checked_frames, read_way
@@ -425,7 +425,7 @@ def checked_grid(grid: Any, options: Mapping[str, Any]) -> dict[str, list[Any]]:
     for name, values in grid.items():
         if name in HOW:
             raise InputError(f"{name} makes no other picture: give it as an option, the same for all points")
-        rule = rules()[choose("field of a sweep", name, rules())]
+        rule = rules()[one_of("field of a sweep", name, rules())]
         if name in options:
             raise InputError(f"{name} is swept, and given for all points too: leave one of them out")
         if isinstance(values, str | bytes | Mapping) or not hasattr(values, "__iter__") or not (values := list(values)):

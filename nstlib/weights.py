@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 
 from .architecture import BACKBONES, OF_THE_KIT
-from .errors import InputError, choose, one_line
+from .errors import InputError, one_line, one_of
 from .files import check_replaceable, is_readable, same_file, write_whole
 
 try:
@@ -45,7 +45,7 @@ def find_weights(name: str) -> Path | None:
     Raises:
         InputError: an unknown network, NSTLIB_WEIGHTS names no folder, or one that may not be read.
     """
-    weights = BACKBONES[choose("backbone", name, BACKBONES)].weights
+    weights = BACKBONES[one_of("backbone", name, BACKBONES)].weights
     names = (f"{name}.safetensors", f"{name}.pth", weights.file)
     candidates = (folder / file for folder in places(embedded=not weights.published) for file in names)
     return next(filter(is_readable, candidates), None)
@@ -148,7 +148,7 @@ def load_weights(name: str, path: str | Path | None = None) -> dict[str, Tensor]
     Raises:
         InputError: an unknown network, an unreadable file, or a download that fails (with the ways out).
     """
-    weights = BACKBONES[choose("backbone", name, BACKBONES)].weights
+    weights = BACKBONES[one_of("backbone", name, BACKBONES)].weights
     found = Path(path) if path else find_weights(name)
     if found:
         return read_weights(found)
@@ -168,7 +168,7 @@ def fetch_weights(name: str) -> dict[str, Tensor]:
     Raises:
         InputError: the network is embedded, or the download failed.
     """
-    weights = BACKBONES[choose("backbone", name, BACKBONES)].weights
+    weights = BACKBONES[one_of("backbone", name, BACKBONES)].weights
     if not weights.published:
         raise InputError(f"{name} is inside the package: there is nothing to fetch")
     import torchvision  # here, because it takes seconds and only a download needs it

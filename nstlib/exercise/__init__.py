@@ -11,7 +11,7 @@ one), and pairs (wrong answer, what to tell). There is one file per lesson.
 
 from collections.abc import Callable
 
-from ..errors import InputError, choose
+from ..errors import InputError, one_of
 from . import (
     clinic,
     lesson_00,
@@ -60,7 +60,7 @@ def check(name: str, answer: object) -> Verdict:
     >>> check("02.stacked", None)
     ○ Not answered yet.
     """
-    exercise = EXERCISES[choose("exercise", name, EXERCISES)]
+    exercise = EXERCISES[one_of("exercise", name, EXERCISES)]
     verdict = NOT_ANSWERED if unanswered(answer) else exercise.check(answer)
     return let_nbgrader_see(verdict)
 
@@ -91,7 +91,7 @@ def mine(name: str, answer: object) -> Callable:
     >>> size(28, 5, stride=1, padding=0)
     24
     """
-    exercise = EXERCISES[choose("exercise", name, EXERCISES)]
+    exercise = EXERCISES[one_of("exercise", name, EXERCISES)]
     if not isinstance(exercise, Code):
         raise InputError(
             f'"{name}" asks for no function, so there is nothing to go on with: nst.check("{name}", answer)'

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..errors import choose
+from ..errors import one_of
 from ..loss import kind_of
 from .figures import COLOURS, LINES, by_name, finish, listed, need, new, pen
 
@@ -39,7 +39,7 @@ def losses(
         terms: "kind" adds up content, style and tv; "layer" draws each term; "total" none.
         title: in place of the finding.
     """
-    choose("choice of terms", terms, ("kind", "layer", "total"))
+    one_of("choice of terms", terms, ("kind", "layer", "total"))
     found = {name: history(run) for name, run in by_name(runs).items()}
     figure, axes = new(3.9, 1, len(found), sharex=True, sharey=True)
     handles: dict[str, Any] = {}
@@ -192,7 +192,7 @@ def clock(run: Line, unit: str) -> np.ndarray:
         run: its `Record`s or `Step`s, whose counts start anew with each scale.
         unit: "evaluations" or "seconds".
     """
-    count = np.array([getattr(r, choose("axis", unit, ("evaluations", "seconds"))) for r in run], dtype=float)
+    count = np.array([getattr(r, one_of("axis", unit, ("evaluations", "seconds"))) for r in run], dtype=float)
     return count + np.cumsum(np.append(0, np.where(np.diff(count) < 0, count[:-1], 0)))
 
 

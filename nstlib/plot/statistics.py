@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from PIL import Image
 
-from ..errors import choose
+from ..errors import one_of
 from .figures import COLOURS, WIDTH, array, by_name, finish, listed, need, new, pen
 from .images import pixels, sequence
 
@@ -38,7 +38,7 @@ def gram_matrix(
         order: of the channels, the first matrix's for all: "given", "strongest" (by the diagonal) or "similar".
         title: in place of the finding.
     """
-    choose("order of channels", order, ORDERS)
+    one_of("order of channels", order, ORDERS)
     found = {name: square(m) for name, m in by_name(matrices).items()}
     first = next(iter(found.values()))
     need(len({m.shape for m in found.values()}) == 1, "the matrices have several sizes: compare those of one layer")
