@@ -16,7 +16,7 @@ from torch.nn import functional as F
 
 from .architecture import BACKBONES, Architecture, Spec
 from .errors import InputError, nearest, one_of
-from .image import pixels_of
+from .image import floats_of
 from .machine import choose_device
 from .weights import load_weights
 
@@ -117,8 +117,14 @@ class Backbone(nn.Module):
 
         Args:
             image: (B, 3, H, W), sRGB in [0, 1].
+
+        Raises:
+            InputError: no pixels, whole numbers, or another number of channels.
         """
-        return (image - self.mean) / self.std
+        image = floats_of(image)
+        if image.ndim < 3 or image.shape[-3] != 3:
+            raise InputError(f"an image of shape {tuple(image.shape)}: give (B, 3, height, width), sRGB in [0, 1]")
+        return (image.to(self.mean.dtype) - self.mean) / self.std
 
     def iterate(self, image: Tensor, until: str) -> Iterator[tuple[str, Tensor]]:
         """Yield (name, map) of each layer in order.
@@ -159,7 +165,7 @@ class Backbone(nn.Module):
         Raises:
             InputError: a layer that the network lacks, an image too small for the deepest one, or none at all.
         """
-        wanted, image = self.check_layers(layers), pixels_of(image)
+        wanted, image = self.check_layers(layers), floats_of(image)
         self.check_size(image.shape[-2:], wanted[-1])
         maps = self.iterate(image, wanted[-1])
         beside = {name: (regions[name],) if regions else () for name in wanted}

@@ -103,7 +103,9 @@ def upright(image: Image.Image, name: str, notes: list[str]) -> tuple[Image.Imag
         if not reason:
             image.load()
     except Exception as error:
-        if "closed image" in str(error) or (isinstance(error, AssertionError) and getattr(image, "fp", 0) is None):
+        if "closed image" in str(error) or (
+            isinstance(error, AssertionError | AttributeError) and getattr(image, "fp", 0) is None
+        ):
             raise InputError(f"'{name}' was closed before it was read: open it again, or give its path") from None
         raise unreadable(error, name, image.format) from error
     if reason:

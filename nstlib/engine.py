@@ -245,12 +245,13 @@ class WeightedTerm(torch.autograd.Function):
         return *ctx.saved_tensors, None
 
 
-def one_number(value: object, whose: str) -> Tensor:
+def one_number(value: object, whose: str, *, slope: bool = True) -> Tensor:
     """What a term made of a map or an image, as a scalar with a gradient.
 
     Args:
         value: what its judge returned.
         whose: the term's layer or kind, for messages.
+        slope: whether a gradient is needed.
 
     Raises:
         InputError: it is none.
@@ -259,7 +260,7 @@ def one_number(value: object, whose: str) -> Tensor:
         raise InputError(f"the term {whose} made a {type(value).__name__}: return a tensor, without item() or float()")
     if value.numel() != 1:
         raise InputError(f"the term {whose} made {tuple(value.shape)} numbers: add them up, or take their mean")
-    if not value.requires_grad:
+    if slope and not value.requires_grad:
         raise InputError(f"the term {whose} has no gradient: compute it from what it is given, by torch alone")
     return value.reshape(())
 

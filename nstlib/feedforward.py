@@ -17,12 +17,13 @@ from torch.nn import functional as F
 
 from .backbone import Backbone, load_backbone
 from .errors import InputError
-from .image import Picture, load_image
+from .image import Picture, floats_of, load_image
 from .inputs import alone, surroundings_filled
 from .live import one_line_for_an_interrupt
 from .loss import Objective, Term, content_terms, style_terms, tv_term
 from .machine import choose_device, in_own_precision, seeded
-from .recipe import PIXELS, RATE, WEIGHT
+from .optimizers import RATE
+from .recipe import PIXELS, WEIGHT
 from .recipes import DEFAULT_RECIPE, RECIPES
 from .rules import Number, judged
 
@@ -90,6 +91,7 @@ class StyleNetwork(nn.Module):
         Raises:
             InputError: another shape, or so small that one position is left, which has no deviation to normalise by.
         """
+        image = floats_of(image)
         if image.ndim != 4 or image.shape[1] != 3:
             raise InputError(f"an image of shape {tuple(image.shape)}: give (B, 3, height, width)")
         height, width = image.shape[-2:]
@@ -110,8 +112,8 @@ class StyleNetwork(nn.Module):
         Raises:
             InputError: the picture cannot be read, or is too small.
         """
-        shown, device = load_image(content, size, smallest=2 * STRIDE), next(self.parameters()).device
-        pixels = self(shown.pixels.to(device)).cpu()
+        shown, own = load_image(content, size, smallest=2 * STRIDE), next(self.parameters())
+        pixels = self(shown.pixels.to(own)).cpu().float()
         return Picture(pixels, notes=("painted by a network of one style",), source=shown.source)
 
 

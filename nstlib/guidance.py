@@ -18,7 +18,7 @@ from torch.nn import functional as F
 
 from .architecture import Architecture
 from .cuda import PART
-from .errors import InputError
+from .errors import InputError, one_of
 
 __all__ = ["Guidance", "GuidedOuterProducts", "carried", "guidance_of", "guides"]
 
@@ -41,8 +41,12 @@ def carried(mask: Tensor, architecture: Architecture, layers: Iterable[str]) -> 
 
     Returns:
         T (1, 1, h, w) in [0, 1], by layer, in the network's order.
+
+    Raises:
+        InputError: a layer that the network lacks.
     """
-    wanted, t = set(layers), mask
+    names = [layers] if isinstance(layers, str) else layers
+    wanted, t = {one_of("layer", name, architecture.layers) for name in names}, mask
     found: dict[str, Tensor] = {}
     for spec in architecture.specs:
         if wanted <= found.keys():

@@ -164,6 +164,19 @@ def pixels_of(picture: Any) -> Tensor:
     return held
 
 
+def floats_of(picture: Any) -> Tensor:
+    """The pixels of `pixels_of`, to compute with.
+
+    Raises:
+        InputError: there are none, or they are whole numbers, 0 to 255 perhaps.
+    """
+    held = pixels_of(picture)
+    if not held.is_floating_point():
+        kind = str(held.dtype).removeprefix("torch.")
+        raise InputError(f"pixels of {kind} are not in [0, 1]: give load_image(tensor).pixels, which are")
+    return held
+
+
 def resize(tensor: Tensor | Picture, shape: tuple[int, int]) -> Tensor:
     """Resize pictures or masks: bicubic with antialiasing, clamped to [0, 1].
 
@@ -172,9 +185,9 @@ def resize(tensor: Tensor | Picture, shape: tuple[int, int]) -> Tensor:
         shape: the (height, width) to come to; the tensor itself is returned if it has it.
 
     Raises:
-        InputError: there is no tensor.
+        InputError: there is no tensor, or one of whole numbers.
     """
-    tensor = pixels_of(tensor)
+    tensor = floats_of(tensor)
     if shape_of(tensor) == tuple(shape):
         return tensor
     # Not every version of torch has the antialiased kernel on Apple's MPS.

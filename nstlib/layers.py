@@ -254,41 +254,65 @@ def check_modules(backbone: Backbone, depth: int) -> None:
     Raises:
         InputError: names the first one.
     """
+    walk = ("forward", "iterate")
+    if has_hook(backbone) or any(getattr(type(backbone), name) is not getattr(Backbone, name) for name in walk):
+        raise unknown(backbone.name, "has a hook or a forward of its own now")
     for spec, module in zip(backbone.architecture.specs[:depth], backbone.features, strict=False):
         mode = backbone.padding_mode if module is backbone.features[0] else "zeros"
-        if has_hook(module):
-            trouble = "has a hook now, which the engine does not call"
-        elif not is_plain(spec, module, mode):
-            trouble = f"is another module now, {module}, which the engine does not know"
-        else:
-            continue
-        raise InputError(
-            f"{spec.name} of {backbone.name} {trouble}: call the objective itself, which is plain autograd, or give "
-            "that to the optimiser, nst.optimize(objective.__call__, image)"
-        )
+        if any(map(has_hook, module.modules())):
+            raise unknown(f"{spec.name} of {backbone.name}", "has a hook or a forward of its own now")
+        if not is_plain(spec, module, mode):
+            raise unknown(f"{spec.name} of {backbone.name}", f"is another module now, {module}")
 
 
-def has_hook(module: nn.Module) -> bool:
-    """Whether somebody has hung a hook on a module or on a part of it."""
+def unknown(what: str, trouble: str) -> InputError:
+    """What to say of a part of a network that somebody has changed.
+
+    Args:
+        what: the part.
+        trouble: what it is now.
+    """
+    return InputError(
+        f"{what} {trouble}, which the engine does not know: call the objective itself, which is plain autograd, or "
+        "give that to the optimiser, nst.optimize(objective.__call__, image)"
+    )
+
+
+def has_hook(part: nn.Module) -> bool:
+    """Whether somebody has hung a hook on a module, or put another forward in the place of its class's."""
     names = ("_forward_hooks", "_forward_pre_hooks", "_backward_hooks", "_backward_pre_hooks")
-    return any(getattr(part, name, None) for part in module.modules() for name in names)
+    return "forward" in vars(part) or any(getattr(part, name, None) for name in names)
 
 
 def is_plain(spec: Spec, module: nn.Module, padding_mode: str) -> bool:
     """Whether a module computes what its layer's facts say; one of a class of its own computes anything."""
-    if type(module) is nn.Conv2d:
-        size = (module.kernel_size, module.stride, module.padding, module.dilation)
-        plain = module.bias is not None and module.groups == 1 and module.padding_mode == padding_mode
-        wanted = tuple((n, n) for n in (spec.kernel, spec.stride, spec.padding, 1))
-        return spec.kind == "conv" and plain and size == wanted
     if type(module) in (nn.MaxPool2d, nn.AvgPool2d):
         given = (module.kernel_size, module.stride, module.padding, getattr(module, "dilation", 1))
         size = tuple(n if isinstance(n, tuple) else (n, n) for n in given)
         plain = module.ceil_mode == spec.ceil_mode and getattr(module, "divisor_override", None) is None
         return spec.kind == "pool" and plain and size == tuple((n, n) for n in (spec.kernel, spec.stride, 0, 1))
     if type(module) is Fire:
-        return spec.kind == "fire" and all(type(part) is nn.Conv2d for part in module.children())
+        parts = {module.squeeze: 1, module.expand1x1: 1, module.expand3x3: 3}
+        return spec.kind == "fire" and all(convolves(part, n, 1, n // 2, "zeros") for part, n in parts.items())
+    if spec.kind == "conv":
+        return convolves(module, spec.kernel, spec.stride, spec.padding, padding_mode)
     return type(module) is nn.ReLU and spec.kind == "relu"
+
+
+def convolves(module: nn.Module, kernel: int, stride: int, padding: int, mode: str) -> bool:
+    """Whether a module is a plain convolution of a size, each channel looking at all, with a bias.
+
+    Args:
+        module: any.
+        kernel: its side.
+        stride: of it.
+        padding: on each side.
+        mode: of the padding.
+    """
+    if type(module) is not nn.Conv2d or module.bias is None or module.groups > 1 or module.padding_mode != mode:
+        return False
+    given = (module.kernel_size, module.stride, module.padding, module.dilation)
+    return given == tuple((n, n) for n in (kernel, stride, padding, 1))
 
 
 def divide(backbone: Backbone, wanted: set[str], dtype: torch.dtype) -> list[Block]:

@@ -23,7 +23,7 @@ from .cuda import captured
 from .engine import Engine, one_number
 from .errors import InputError, one_of
 from .guidance import Guidance, guidance_of
-from .image import Picture, pixels_of
+from .image import Picture, floats_of
 from .machine import PRECISIONS, in_own_precision
 from .style import SAMPLE, STATISTICS, Statistic, directed, positions, sample
 
@@ -142,6 +142,7 @@ def tv_loss(image: Tensor, kind: str = "l2", reduction: str = "sum") -> Tensor:
     """
     one_of("total variation", kind, TV_KINDS)
     one_of("reduction", reduction, TV_REDUCTIONS)
+    image = floats_of(image)
 
     def reduce(differences: Tensor) -> Tensor:  # in a picture of one column, say, there are none
         return differences.sum() if reduction == "sum" or not differences.numel() else differences.mean()
@@ -186,6 +187,8 @@ class Term:
     slope: Callable[[Tensor, Tensor], Tensor] | None = None
 
     def __post_init__(self) -> None:
+        if not isinstance(self.kind, str):
+            raise InputError(f"a {type(self.kind).__name__} is no kind of term: give a word, such as 'style'")
         if not self.kind or " " in self.kind:
             mended = "-".join(self.kind.split()) or "mine"
             raise InputError(f"'{self.kind}' is no kind of term: give one word, by which reports add up, '{mended}'")
@@ -316,7 +319,7 @@ def style_terms(
     kind = kind.summed() if one_of("guidance", guidance, GUIDANCE) == "sum" else kind
     layers = shared_by(layers)
     given = [styles] if isinstance(styles, Tensor | Picture | str) else styles
-    sources = sources_of([pixels_of(style) for style in given], shares, masks, regions, parts, layers)
+    sources = sources_of([floats_of(style) for style in given], shares, masks, regions, parts, layers)
     everywhere = next((torch.ones_like(one.region) for one in sources if one.region is not None), None)
     if guidance == "sum" and everywhere is None:
         raise InputError("guidance=sum compares regions of the picture, and there are none: leave it out")
@@ -509,6 +512,25 @@ def by_name(values: Iterable[Tensor], terms: Iterable[Term]) -> dict[str, Tensor
     return parts
 
 
+def checked_terms(terms: Any) -> list[Term]:
+    """Terms as a list.
+
+    Args:
+        terms: what somebody gave an `Objective`.
+
+    Raises:
+        InputError: something among them is none.
+    """
+    made = list(terms) if isinstance(terms, Iterable) else [terms]
+    for one in made:
+        if not isinstance(one, Term):
+            advice = (
+                "join lists by +, or write *style_terms(…) in one" if isinstance(one, list) else "give a list of terms"
+            )
+            raise InputError(f"a {type(one).__name__} among the terms is none: {advice}")
+    return made
+
+
 class Objective:
     """A sum of terms, of an image.
 
@@ -534,7 +556,7 @@ class Objective:
             raise InputError(f"{given}: give one, such as nst.load_backbone('vgg19'), or write a function of your own")
         self.backbone, self.memory = backbone, memory
         self.precision = one_of("precision", precision, PRECISIONS)
-        self.terms = [term for term in terms if term.weight]
+        self.terms = [term for term in checked_terms(terms) if term.weight]
         if not self.terms:
             raise InputError("an objective needs at least one term whose weight is not 0: nothing would be optimised")
         wanted = [term.layer for term in self.terms if term.layer]
@@ -548,8 +570,10 @@ class Objective:
             image: (1, 3, H, W), sRGB, usually in [0, 1]; values outside are not cut off here, which would hide their
                 slope from the optimiser.
         """
+        image = floats_of(image)
         features = self.backbone(image, self.layers) if self.layers else {}
-        values = [t.weight * t.loss(features[t.layer] if t.layer else image) for t in self.terms]
+        made = [(t, t.loss(features[t.layer] if t.layer else image)) for t in self.terms]
+        values = [t.weight * one_number(value, t.name, slope=False) for t, value in made]
         return total(*values), by_name(values, self.terms)
 
     def __getstate__(self) -> dict[str, Any]:
@@ -567,7 +591,7 @@ class Objective:
             image: (1, 3, H, W), sRGB, usually in [0, 1].
             again: whether images of this shape will follow, for which CUDA's kernels are worth recording.
         """
-        evaluate = self._replayed if again else self._by_engine
+        evaluate, image = self._replayed if again else self._by_engine, floats_of(image)
         return evaluate(image.clone() if image.is_inference() else image.detach())
 
     def gradient_shares(self, image: Tensor) -> dict[str, float]:
@@ -578,6 +602,7 @@ class Objective:
         Args:
             image: (1, 3, H, W), sRGB, usually in [0, 1].
         """
+        image = floats_of(image)
         kinds: dict[str, list[Term]] = {}
         for term in self.terms:
             kinds.setdefault(term.kind, []).append(term)

@@ -54,7 +54,7 @@ def gaussian_of(features: Tensor, regions: Guidance | None = None) -> Gaussian:
     g = torch.ones_like(f[0]) if regions is None else regions.flat[0].to(f)  # (M,), 1 on the mean
     mean = (f * g).mean(1)
     apart = (f - mean[:, None]) * (g / len(g)).sqrt()  # ⟨x xᵀ⟩ - μ μᵀ would lose a small Σ beside a large μ
-    return Gaussian(mean.double().cpu(), (apart @ apart.T).double().cpu())
+    return Gaussian(mean.cpu().double(), (apart @ apart.T).cpu().double())  # Apple's GPUs have no float64
 
 
 def rescaling(source: Tensor, target: Tensor) -> Tensor:

@@ -32,14 +32,31 @@ from torch import Tensor
 
 from .cuda import products
 from .errors import InputError, one_of
-from .image import pixels_of
+from .image import floats_of
 from .machine import in_own_precision
+from .rules import Maybe, Number, Rule, Tuple, judged
 from .spectrum import Smoothing
 
 __all__ = ["OPTIMIZERS", "Step", "Stop", "adam", "lbfgs", "optimize"]
 
 Bounds = tuple[float | Sequence[float], float | Sequence[float]]  # least and greatest, numbers or one per channel
 State = Mapping[str, Any]  # tensors, numbers and lists of them, by name
+EVALUATIONS = Number(1, 10**6, whole=True)
+RATE, DECAY = Number(0, 10, above=True), Number(0, 1, below=True)
+TAKES: dict[str, Rule] = {  # of what is one number, or a row of them
+    "rate": RATE,
+    "betas": Tuple("two numbers, each of at least 0 and below 1", (DECAY, DECAY)),
+    "epsilon": Number(0, 1, above=True),
+    "average": DECAY,
+    "history": Number(1, 1000, whole=True),
+    "first_move": Number(0, 10, above=True),
+    "noise": Number(0, 1),
+    "smoothness": Number(0, 2),
+    "evaluations": Maybe(EVALUATIONS),
+    "seconds": Maybe(Number(0)),
+    "plateau": Maybe(Number(0, 1)),
+    "window": Number(1, 10**6, whole=True),
+}
 STEP = ("iteration", "evaluations", "loss", "terms", "image")  # what a state keeps of its `Step`
 OWN = {"adam": "m", "lbfgs": "sy"}  # what a state of each optimiser has and others' have not
 
@@ -55,6 +72,10 @@ def forgotten() -> State:
 
 def nothing() -> None:
     """What a step that was kept alone knows of its loop."""
+
+
+class NoState(InputError):
+    """What is no state that an optimiser can go on from."""
 
 
 class Stop(Enum):
@@ -212,9 +233,11 @@ class Evaluator:
             total, terms, gradient = self.objective.value_and_gradient(image)
         else:
             total, terms = self.differentiated(image.requires_grad_())
-            (gradient,) = torch.autograd.grad(total, image)
+            (gradient,) = torch.autograd.grad(total, image, allow_unused=True)
+            if gradient is None:
+                raise InputError("the objective's total does not look at the image: compute it from what it is given")
         self.count += 1
-        terms = {name: torch.as_tensor(value, device=x.device).detach() for name, value in terms.items()}
+        terms = {name: a_number(name, value, x.device) for name, value in terms.items()}
         self.unit = self.unit or unit_of(gradient)
         gradient = gradient.reshape(-1)
         return total.detach(), terms, gradient if self.unit == 1 else gradient * self.unit
@@ -234,7 +257,10 @@ class Evaluator:
             raise InputError(f"the objective gave a {type(made).__name__}: give (total, terms), with {{}} for no terms")
         if not (isinstance(made[0], Tensor) and made[0].requires_grad):
             raise InputError("the objective's total has no gradient: compute it from the image, by torch alone")
-        return made
+        if made[0].numel() != 1:
+            shape = tuple(made[0].shape)
+            raise InputError(f"the objective's total has the shape {shape}: add its numbers up, or take their mean")
+        return made[0].reshape(()), made[1]
 
     def report(self, at: Iterate, memory: Callable[[], State], stop: Stop | None = None) -> Step:
         """A `Step` whose state can be asked for as long as it is the `newest`: the caller makes it so, by `made`.
@@ -259,6 +285,27 @@ class Evaluator:
         step = Step(at.iteration, self.count, seconds, at.loss, at.terms, image, current, stop, last)
         self.made = own = ref(step)
         return step
+
+
+def a_number(name: str, value: Any, device: torch.device) -> Tensor:
+    """A term as a scalar without a gradient.
+
+    Args:
+        name: of the term.
+        value: what an objective made of it.
+        device: to keep it on.
+
+    Raises:
+        InputError: it is not one number.
+    """
+    try:
+        made = torch.as_tensor(value, device=device).detach()
+    except (TypeError, ValueError, RuntimeError):
+        made = torch.empty(0)
+    if made.numel() != 1:
+        what = tuple(made.shape) if made.numel() else f"a {type(value).__name__}"
+        raise InputError(f"the objective's term {name!r} is {what}: give one number for each term")
+    return made
 
 
 def unit_of(gradient: Tensor) -> float:
@@ -826,16 +873,18 @@ def optimize(
         options: of the optimiser.
 
     Raises:
-        InputError: an unknown optimiser or option, a budget below one evaluation, a window below one iteration, no
-            pixels, or bounds, a schedule or a state that cannot be.
+        InputError: no objective, no pixels, an unknown optimiser or option, or one out of its range.
     """
     method = OPTIMIZERS[one_of("optimizer", optimizer, OPTIMIZERS)]
-    if evaluations is not None and evaluations < 1:
-        raise InputError(f"{evaluations} evaluations are none: give at least 1")
-    if window < 1:
-        raise InputError(f"a window of {window} iterations holds none: give at least 1")
-    check_options(optimizer, options)
-    image = pixels_of(image)
+    if not callable(objective) and not hasattr(objective, "value_and_gradient"):
+        raise InputError(
+            f"a {type(objective).__name__} is no objective: give an `Objective`, or image → (total, terms)"
+        )
+    limits = {"evaluations": evaluations, "seconds": seconds, "plateau": plateau, "window": window}
+    evaluations, seconds, plateau, window = (judged(name, value, TAKES[name]) for name, value in limits.items())
+    options = checked_options(optimizer, options)
+    image = floats_of(image)
+    check_fit(image, options)
     image = image.clone() if image.is_inference() else image
     state = options.get("state")
     if state and evaluations is not None and state["evaluations"] >= evaluations:
@@ -856,8 +905,8 @@ def optimize(
             return
 
 
-def check_options(optimizer: str, options: Mapping[str, Any]) -> None:
-    """Refuse what an optimiser does not take, before anything is evaluated.
+def checked_options(optimizer: str, options: Mapping[str, Any]) -> dict[str, Any]:
+    """What an optimiser is given, refused before anything is evaluated if it does not take it.
 
     Args:
         optimizer: its name.
@@ -876,8 +925,9 @@ def check_options(optimizer: str, options: Mapping[str, Any]) -> None:
         raise InputError(f"bounds={bounds} leave a pixel no room: give (least, greatest), such as (0, 1)")
     if schedule and not rises(schedule):
         raise InputError(f"schedule={schedule} does not rise: give pairs (evaluation, rate), the earliest first")
-    if state and not {*STEP, OWN[optimizer]} <= state.keys():
-        raise InputError(f"this is no state of {optimizer}: give the state() of a step of its own")
+    if state and not (isinstance(state, Mapping) and {*STEP, OWN[optimizer]} <= state.keys()):
+        raise NoState(f"this is no state of {optimizer}: give the state() of a step of its own")
+    return {name: judged(name, given, TAKES[name]) if name in TAKES else given for name, given in options.items()}
 
 
 def options_of(optimizer: str) -> list[str]:
@@ -888,7 +938,7 @@ def options_of(optimizer: str) -> list[str]:
 def room_between(bounds: Any) -> bool:
     """Whether these are a least and a greatest value of pixels, with values between them in every channel."""
     try:
-        low, high = map(np.asarray, bounds)
+        low, high = (np.asarray(bound, dtype=float) for bound in bounds)
         return bool(np.all(low < high))
     except (TypeError, ValueError):
         return False
@@ -900,3 +950,21 @@ def rises(schedule: Any) -> bool:
         return all(earlier < later for (earlier, _), (later, _) in pairwise([(-1, 0), *schedule]))
     except (TypeError, ValueError):
         return False
+
+
+def check_fit(image: Tensor, options: Mapping[str, Any]) -> None:
+    """Refuse bounds and a state that are not those of such an image.
+
+    Args:
+        image: where to start.
+        options: of the optimiser, each in its range.
+
+    Raises:
+        InputError: bounds for another number of channels, or a state of an image of another shape.
+    """
+    for bound in map(np.asarray, options.get("bounds") or ()):
+        if bound.size not in (1, image.shape[1]):
+            raise InputError(f"{bound.size} bounds for {image.shape[1]} channels: give one, or one for each channel")
+    state = options.get("state")
+    if state and (not isinstance(state["image"], Tensor) or state["image"].shape != image.shape):
+        raise NoState(f"this is no state of an image of shape {tuple(image.shape)}: begin with one of its own shape")

@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 
 from .errors import InputError, one_of
-from .image import Picture, resize
+from .image import Picture, floats_of, resize
 
 __all__ = [
     "COLORS",
@@ -42,6 +42,7 @@ def luminance(image: Tensor) -> Tensor:
     Args:
         image: (1, 3, H, W), sRGB.
     """
+    image = floats_of(image)
     return (image * image.new_tensor(LUMA).view(1, 3, 1, 1)).sum(1, keepdim=True)
 
 
@@ -54,7 +55,7 @@ def with_luminance(image: Tensor, bright: Tensor) -> Tensor:
         image: (1, 3, H, W), sRGB.
         bright: Y (1, 1, H, W).
     """
-    return image + (bright - luminance(image))
+    return floats_of(image) + (bright - luminance(image))
 
 
 def colors_of(image: Tensor, mask: Tensor | None = None) -> tuple[Tensor, Tensor]:
@@ -67,7 +68,7 @@ def colors_of(image: Tensor, mask: Tensor | None = None) -> tuple[Tensor, Tensor
     Raises:
         InputError: the mask is 0 everywhere.
     """
-    x = image.detach().cpu().double().flatten(2)[0]  # (C, M)
+    x = floats_of(image).detach().cpu().double().flatten(2)[0]  # (C, M)
     weights = torch.ones_like(x[:1]) if mask is None else mask.detach().cpu().double().flatten(2)[0]  # (1, M)
     if not weights.any():
         raise InputError("a mask is 0 everywhere, so there are no colours: give one that shows something, or none")
@@ -143,7 +144,8 @@ def recolor(
     """A picture in the colours of another: with its mean and covariance. Values may leave [0, 1].
 
     A picture that is grey, or of one colour, has no colours to turn into others: it gets the other's mean, and what
-    contrast it has along its own greys.
+    contrast it has along its own greys. The map counts as a constant: gradients go back through the picture that it
+    moves, not through the mean and the covariance that it was made of.
 
     Args:
         image: (1, C, H, W), sRGB in [0, 1]; of one channel, the map is a factor.
@@ -157,6 +159,7 @@ def recolor(
     """
     make = COLOR_MAPS[one_of("colour map", by, COLOR_MAPS)]
     (mean, covariance), (wanted, target) = colors_of(image, mask), colors_of(like, like_mask)
+    image = floats_of(image)
     a = make(covariance, target).to(image)
     offset = wanted.to(image) - a @ mean.to(image)
     return torch.einsum("ij,bjhw->bihw", a, image) + offset.view(1, -1, 1, 1)

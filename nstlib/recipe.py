@@ -17,7 +17,7 @@ from .decode import SMALLEST
 from .errors import InputError, nearest, one_of
 from .image import SIDES
 from .loss import CONTENT_REDUCTIONS, GUIDANCE, TV_KINDS, TV_REDUCTIONS
-from .optimizers import OPTIMIZERS, Bounds
+from .optimizers import EVALUATIONS, OPTIMIZERS, RATE, TAKES, Bounds
 from .palette import COLORS
 from .rules import Choice, Either, Flag, Maybe, Number, Text, Tuple, Weighted, accept, default_of, field
 from .show import table_html
@@ -28,10 +28,7 @@ __all__ = ["Recipe"]
 STARTS = ("content", "noise", "style")
 WORDS = ("name", "source", "note")  # fields that are words about a recipe
 PIXELS = Number(SMALLEST, 32768, whole=True)
-EVALUATIONS = Number(1, 10**6, whole=True)
 WEIGHT = Number(0, 1e12)
-RATE = Number(0, 10, above=True)
-DECAY = Number(0, 1, below=True)
 EDGE = Either(
     "a number or one per channel", (Number(-10, 10), Tuple("three numbers", (Number(-10, 10),) * 3, sign=":"))
 )
@@ -161,28 +158,26 @@ class Recipe:
     )
     betas: tuple[float, float] = field(
         (0.9, 0.999),
-        Tuple("two numbers, each of at least 0 and below 1", (DECAY, DECAY)),
+        TAKES["betas"],
         "Adam: decays of the two running means",
         only=("optimizer", "adam"),
     )
     epsilon: float = field(
         1e-8,
-        Number(0, 1, above=True),
+        TAKES["epsilon"],
         "Adam: added to the root mean square of the gradient",
         only=("optimizer", "adam"),
     )
     average: float = field(
         0.0,
-        DECAY,
+        TAKES["average"],
         "Adam: decay of the running mean of images that is the result; 0 for none",
         only=("optimizer", "adam"),
     )
-    history: int = field(
-        10, Number(1, 1000, whole=True), "L-BFGS: moves that are remembered", only=("optimizer", "lbfgs")
-    )
+    history: int = field(10, TAKES["history"], "L-BFGS: moves that are remembered", only=("optimizer", "lbfgs"))
     smoothness: float = field(
         0.7,
-        Number(0, 2),
+        TAKES["smoothness"],
         "L-BFGS: how much farther long waves are tried to go; 0 for all alike",
         only=("optimizer", "lbfgs"),
     )

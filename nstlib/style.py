@@ -76,19 +76,26 @@ class MeanOuterProduct(torch.autograd.Function):
     half precision no copy in single precision is made, but for a part at a time.
     """
 
-    @staticmethod
-    def forward(ctx: FunctionCtx, f: Tensor) -> Tensor:
-        """F Fᵀ / M (N, N).
+    generate_vmap_rule = True
 
-        Args:
-            ctx: keeps F for the way back.
-            f: F (N, M).
-        """
-        ctx.save_for_backward(f)
+    @staticmethod
+    def forward(f: Tensor) -> Tensor:
+        """F Fᵀ / M (N, N) of F (N, M)."""
         exact = torch.promote_types(f.dtype, torch.float32)
         if f.dtype == exact:
             return f @ f.T / f.shape[1]
         return outer_product(f) / f.shape[1]
+
+    @staticmethod
+    def setup_context(ctx: FunctionCtx, inputs: tuple[Tensor], output: Tensor) -> None:
+        """Keep F for the way back; apart from `forward`, as `torch.func` wants it.
+
+        Args:
+            ctx: keeps it.
+            inputs: F (N, M).
+            output: F Fᵀ / M, which is not needed.
+        """
+        ctx.save_for_backward(*inputs)
 
     @staticmethod
     def backward(ctx: BackwardCFunction, d: Tensor) -> Tensor:
@@ -414,11 +421,17 @@ def guided_gram(features: Tensor, t: Tensor) -> Tensor:
         features: (1, N, H, W).
         t: T (1, 1, H, W), how far each position belongs to the region, in [0, 1]: `carried` makes it of a mask.
 
+    Raises:
+        InputError: T of another height or width, or 0 everywhere.
+
     >>> features = torch.tensor([[[[1.0, 9.0]], [[2.0, 9.0]]]])
     >>> guided_gram(features, torch.tensor([[[[1.0, 0.0]]]]))
     tensor([[1., 2.],
             [2., 4.]])
     """
+    if t.shape != (1, 1, *features.shape[2:]) or not t.any():
+        said = f"is {tuple(t.shape)} for a map {tuple(features.shape)}" if t.any() else "is 0 everywhere"
+        raise InputError(f"the region {said}: carry a mask of the picture down to it, nst.carried(mask, …)")
     weights = t.square() / t.square().sum()
     return (positions(features) * weights.flatten()) @ positions(features).T
 

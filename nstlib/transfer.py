@@ -16,6 +16,7 @@ from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import closing
 from dataclasses import replace
 from functools import partial
+from inspect import GEN_CLOSED, getgeneratorstate
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +29,7 @@ from .interrupts import Stopped
 from .live import one_line_for_an_interrupt, remember, watching
 from .loss import Objective
 from .machine import allocator, is_out_of_memory
-from .optimizers import Step, Stop, optimize
+from .optimizers import NoState, Step, Stop, optimize
 from .plan import Plan, Stage, prepare, takes_options
 from .recipe import PIXELS, Recipe
 from .result import Progress, Record, Result, evaluations_of
@@ -314,9 +315,9 @@ def going_on(steps: Iterator[Step], checkpoint: Path) -> Iterator[Step]:
     """
     try:
         first = next(steps)
-    except InputError:
-        raise
     except Exception as error:
+        if isinstance(error, InputError) and not isinstance(error, NoState):
+            raise
         raise error if is_out_of_memory(error) else damaged(checkpoint, error) from None
     yield first
     yield from steps
@@ -534,6 +535,19 @@ class Transfer:
         loop = shown(self.plan, self.run, self.checkpoint, self.show)
         self.loop = weakref.ref(loop)  # so that a `break` ends it at once: a later interrupt is none of this run's
         return loop
+
+    def __getstate__(self) -> dict[str, Any]:
+        """What a copy takes along, to a file or to another process.
+
+        Raises:
+            InputError: a loop over it is under way, and only that knows where it is.
+        """
+        loop = self.loop() if self.loop else None
+        if loop is not None and getgeneratorstate(loop) != GEN_CLOSED:
+            raise InputError(
+                "this run is in the middle of a loop: leave that by break, or let it end, and then copy it"
+            )
+        return {**vars(self), "loop": None}
 
     def __repr__(self) -> str:
         if self.run.best is None:

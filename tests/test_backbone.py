@@ -452,6 +452,6 @@ def test_a_trained_network_recognises_photographs(photograph, classes, squeezene
 
 def test_a_picture_that_fails_leaves_no_hook_behind():
     backbone = load_backbone("pocket")
-    with pytest.raises(RuntimeError):
+    with pytest.raises(InputError, match=r"an image of shape \(1, 4, 32, 32\): give \(B, 3, height, width\)"):
         normalize_activations(backbone, [torch.rand(1, 3, 32, 32), torch.rand(1, 4, 32, 32)])
     assert not any(module._forward_hooks for module in backbone.modules())

@@ -11,7 +11,7 @@ from plain import BANDED, LiveBytes, balanced, both_kinds, by_autograd, error, l
 from torch import nn
 
 from nstlib.architecture import BACKBONES, Architecture, Spec, vgg
-from nstlib.backbone import Backbone, load_backbone
+from nstlib.backbone import Backbone, Fire, load_backbone
 from nstlib.engine import Engine, FeaturesInBands
 from nstlib.errors import InputError
 from nstlib.image import load_image
@@ -532,10 +532,50 @@ def test_a_hook_is_no_work_for_the_engine(rng, number):
     backbone.features[2] = nn.MaxPool2d((2, 2), (2, 2))  # which is the same as its own
     objective = Objective(backbone, content_terms(backbone, image.flip(2), ["relu2_1"]))
     hung = backbone.features[number].register_forward_hook(lambda module, given, made: 0 * made)
-    with pytest.raises(InputError, match=r"of tiny has a hook now, .*nst.optimize\(objective.__call__, image\)"):
+    with pytest.raises(
+        InputError, match=r"of tiny has a hook or a forward of its own now, .*nst.optimize\(objective.__call__, image\)"
+    ):
         objective.value_and_gradient(image)
     hung.remove()
     assert float(objective.value_and_gradient(image)[0]) == pytest.approx(float(objective(image)[0]), rel=1e-5)
+
+
+class Mirrored(Backbone):
+    def forward(self, image, *rest):
+        return super().forward(image.flip(1), *rest)
+
+
+def hooked(backbone):
+    backbone.register_forward_pre_hook(lambda module, given: (0.5 * given[0], *given[1:]))
+
+
+def replaced(backbone):
+    backbone.features[0].forward = lambda x: x[:, :1].expand(-1, 4, -1, -1)
+
+
+def mirrored(backbone):
+    backbone.__class__ = Mirrored
+
+
+@pytest.mark.parametrize("change", [hooked, replaced, mirrored])
+def test_a_network_that_is_not_walked_as_written_is_no_work_for_the_engine(rng, change):
+    backbone = Backbone(Architecture("tiny", vgg((4, 5), (1, 1)), ("relu2_1",), ("relu1_1",)))
+    image = torch.rand(1, 3, 12, 12, generator=rng)
+    change(backbone)
+    objective = Objective(backbone, content_terms(backbone, image.flip(2), ["relu2_1"]))
+    with pytest.raises(InputError, match=r"has a hook or a forward of its own now, .*call the objective itself"):
+        objective.value_and_gradient(image)
+    assert objective(image)[0] > 0
+
+
+@pytest.mark.parametrize("odd", [{"padding": 2, "dilation": 2}, {"padding": 1, "padding_mode": "circular"}])
+def test_a_part_of_a_fire_put_in_the_place_of_another_is_no_work_for_the_engine(rng, odd):
+    backbone, image = load_backbone("squeezenet1_1", weights="random"), torch.rand(1, 3, 40, 40, generator=rng)
+    fire = next(module for module in backbone.features if isinstance(module, Fire))
+    fire.expand3x3 = nn.Conv2d(fire.expand3x3.in_channels, fire.expand3x3.out_channels, 3, **odd)
+    objective = Objective(backbone, content_terms(backbone, image.flip(2), ["fire3"]))
+    with pytest.raises(InputError, match=r"is another module now, Fire.*call the objective itself"):
+        objective.value_and_gradient(image)
 
 
 def test_a_pooling_with_padding_is_refused_where_it_is_built():

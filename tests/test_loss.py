@@ -11,7 +11,8 @@ import torch
 from nstlib.architecture import Architecture, vgg
 from nstlib.backbone import Backbone
 from nstlib.errors import InputError
-from nstlib.image import Picture
+from nstlib.feedforward import StyleNetwork
+from nstlib.image import Picture, resize
 from nstlib.loss import (
     CONTENT_REDUCTIONS,
     TV_KINDS,
@@ -24,6 +25,8 @@ from nstlib.loss import (
     tv_loss,
     tv_term,
 )
+from nstlib.optimizers import optimize
+from nstlib.palette import luminance, recolor
 from nstlib.style import STATISTICS
 
 TINY = Architecture("tiny", vgg((4, 5), (1, 1)), content_layers=("relu2_1",), style_layers=("relu1_1", "relu2_1"))
@@ -590,3 +593,41 @@ def test_pictures_serve_as_their_pixels_and_one_style_as_a_list_of_one(tiny, rng
             style_terms(tiny, styles, ["relu2_1"])
     with pytest.raises(InputError, match="expected a tensor of pixels, not str"):
         tiny("style/mosaic", ["relu2_1"])
+
+
+def test_what_is_no_list_of_terms_is_told(tiny, rng):
+    styles = style_terms(tiny, [picture(rng).double()], ["relu2_1"])
+    with pytest.raises(InputError, match=r"a list among the terms is none: join lists by \+"):
+        Objective(tiny, [styles, tv_term(1e-4)])
+    assert len(Objective(tiny, tv_term(1e-4)).terms) == 1
+    with pytest.raises(InputError, match="a float is no kind of term"):
+        Term(1.0, 1.0, "relu2_1", torch.sum)
+
+
+@pytest.mark.parametrize("made", [lambda f: 0.5, lambda f: None, lambda f: f.mean((2, 3))])
+def test_a_term_that_makes_no_number_is_told_by_both_ways(tiny, rng, made):
+    objective, image = Objective(tiny, [Term("mine", 1.0, "relu2_1", made)]), picture(rng).double()
+    for way in (objective, objective.value_and_gradient):
+        with pytest.raises(InputError, match=r"the term .* made "):
+            way(image)
+
+
+@pytest.mark.parametrize("kind", [torch.uint8, torch.int64, torch.bool])
+def test_pixels_of_whole_numbers_are_refused(tiny, rng, kind):
+    image, good = (255 * picture(rng)).to(kind), picture(rng).double()
+    objective = Objective(tiny, [*style_terms(tiny, [good], ["relu2_1"]), tv_term(1.0)])
+    works = [objective, objective.value_and_gradient, objective.gradient_shares, tv_loss, luminance, StyleNetwork(4, 1)]
+    works += [lambda x: tiny(x, ["relu2_1"]), tiny.normalize, lambda x: recolor(x, good), lambda x: resize(x, (3, 3))]
+    works += [lambda x: style_terms(tiny, [x], ["relu2_1"]), lambda x: content_terms(tiny, x, ["relu2_1"])]
+    works += [lambda x: list(optimize(objective, x))]
+    for work in works:
+        with pytest.raises(InputError, match=r"pixels of \w+ are not in \[0, 1\]: give load_image\(tensor\).pixels"):
+            work(image)
+
+
+def test_a_picture_serves_an_objective_as_its_pixels(tiny, rng):
+    pixels = picture(rng).double()
+    objective = Objective(tiny, [*style_terms(tiny, [pixels.flip(2)], ["relu2_1"]), tv_term(1.0)])
+    for way in (objective, objective.value_and_gradient):
+        assert way(Picture(pixels))[0] == way(pixels)[0]
+    assert objective.gradient_shares(Picture(pixels)) == objective.gradient_shares(pixels)

@@ -545,7 +545,7 @@ def test_a_plateau_stops_it(rng):
 
 
 def test_a_window_of_no_iteration_is_refused(rng):
-    with pytest.raises(InputError, match="a window of 0 iterations holds none"):
+    with pytest.raises(InputError, match="window=0: expected a whole number of at least 1"):
         next(optimize(Spy(FUNCTIONS["rosenbrock"]), start(rng), plateau=0.1, window=0))
 
 
@@ -676,7 +676,7 @@ def test_an_unknown_optimizer_is_refused_before_any_work(given, rng):
 
 @pytest.mark.parametrize("evaluations", [0, -3])
 def test_a_budget_of_nothing_is_refused(evaluations, rng):
-    with pytest.raises(InputError, match=f"{evaluations} evaluations are none: give at least 1"):
+    with pytest.raises(InputError, match=f"evaluations={evaluations}: expected a whole number of at least 1"):
         list(optimize(lambda image: pytest.fail("it was evaluated"), start(rng), evaluations=evaluations))
 
 
@@ -1051,3 +1051,56 @@ def test_a_step_may_be_kept_in_a_file_without_the_optimisers_memory(name, rng):
     assert (kept.loss, kept.stop, kept.newest()) == (step.loss, step.stop, kept) and torch.equal(kept.image, step.image)
     with pytest.raises(InputError, match="kept without its optimiser's memory"):
         kept.state()
+
+
+@pytest.mark.parametrize(
+    ("name", "options"),
+    [
+        ("adam", {"average": 1}),
+        ("adam", {"rate": -1}),
+        ("adam", {"betas": (1, 1)}),
+        ("adam", {"betas": 0.9}),
+        ("adam", {"epsilon": 0}),
+        ("adam", {"evaluations": math.nan}),
+        ("adam", {"evaluations": "5"}),
+        ("lbfgs", {"noise": math.nan}),
+        ("lbfgs", {"first_move": 0}),
+        ("lbfgs", {"history": 2.5}),
+        ("lbfgs", {"window": 1.5}),
+        ("lbfgs", {"seconds": -1}),
+        ("lbfgs", {"bounds": "ab"}),
+        ("lbfgs", {"bounds": ([0, 0.2], [0.5, 0.6])}),
+        ("lbfgs", {"state": "abc"}),
+    ],
+)
+def test_an_option_out_of_its_range_is_refused_before_any_work(name, options, rng):
+    with pytest.raises(InputError, match=r"expected|give"):
+        list(optimize(lambda image: pytest.fail("it was evaluated"), start(rng), name, **options))
+
+
+@BOTH
+def test_the_state_of_another_image_is_refused(name, rng):
+    *_, step = optimize(function_of(rosenbrock), start(rng), name, evaluations=3)
+    with pytest.raises(InputError, match=r"no state of an image of shape \(1, 3, 4, 4\): begin with"):
+        list(optimize(function_of(rosenbrock), torch.rand(1, 3, 4, 4), name, state=step.state()))
+
+
+@BOTH
+@pytest.mark.parametrize(
+    ("made", "says"),
+    [
+        (lambda x: (x.mean((2, 3)), {}), "total has the shape .* add its numbers up"),
+        (lambda x: (torch.ones((), requires_grad=True) * 2, {}), "does not look at the image"),
+        (lambda x: (x.sum(), {"odd": x}), "term 'odd' is .*: give one number for each term"),
+        (lambda x: (x.sum(), {"odd": None}), "term 'odd' is a NoneType: give one number"),
+        (lambda x: (x.sum(), {"odd": "much"}), "term 'odd' is a str: give one number"),
+    ],
+)
+def test_an_objective_that_makes_something_else_is_told(name, made, says, rng):
+    with pytest.raises(InputError, match=says):
+        list(optimize(made, start(rng), name))
+
+
+def test_what_is_no_objective_is_refused(rng):
+    with pytest.raises(InputError, match="a NoneType is no objective"):
+        list(optimize(None, start(rng)))

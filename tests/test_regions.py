@@ -342,3 +342,10 @@ def test_a_file_whose_name_begins_like_a_region_is_a_file(tmp_path, monkeypatch)
     assert is_region("ellipse 1.png") and is_region("ellipse 10 10 90 90")
     save_image(torch.ones(1, 3, 40, 40), "ellipse 1.png")
     assert not is_region("ellipse 1.png") and is_region("ellipse 10 10 90 90")
+
+
+def test_a_mask_is_carried_to_layers_that_there_are():
+    mask, pocket = torch.ones(1, 1, 32, 32), BACKBONES["pocket"]
+    assert list(carried(mask, pocket, "relu3_1")) == ["relu3_1"]
+    with pytest.raises(InputError, match="unknown layer 'relu33': did you mean 'relu3_3'"):
+        carried(mask, pocket, ["relu33"])

@@ -14,6 +14,7 @@ from nstlib.style import (
     covariance,
     directions,
     gram,
+    guided_gram,
     mean_std,
     nearest,
     nearest_patch,
@@ -443,3 +444,24 @@ def test_gram_matrices_are_means_over_positions():
 def test_every_statistic_has_a_judge_and_a_source():
     assert set(JUDGES) == set(STATISTICS)
     assert all(s.name == name and s.source for name, s in STATISTICS.items())
+
+
+@pytest.mark.parametrize("name", ["gram-relative", "gram-e", "covariance", "mean-std"])
+def test_functions_of_functions_know_a_statistic(name, rng):
+    """`torch.func` differentiates it as autograd does, many at once too."""
+    maps, statistic = torch.rand(3, 1, 4, 5, 6, generator=rng, dtype=torch.float64), STATISTICS[name]
+
+    def size(features):
+        return statistic.describe(features).square().sum()
+
+    leaf = maps[0].clone().requires_grad_()
+    (wanted,) = torch.autograd.grad(size(leaf), leaf)
+    assert torch.allclose(torch.func.grad(size)(maps[0]), wanted)
+    assert torch.allclose(torch.func.vmap(torch.func.grad(size))(maps)[0], wanted)
+
+
+def test_a_region_of_another_shape_is_refused(rng):
+    features = torch.rand(1, 3, 4, 6, generator=rng)
+    for t in (torch.ones(1, 1, 6, 4), torch.ones(4, 6), torch.zeros(1, 1, 4, 6)):
+        with pytest.raises(InputError, match=r"the region is .*: carry a mask of the picture down to it, nst.carried"):
+            guided_gram(features, t)

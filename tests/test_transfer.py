@@ -1,8 +1,10 @@
 """Whole transfers, small enough for a test: what comes out, what is checked first, and what an interruption loses."""
 
+import copy
 import dataclasses
 import gc
 import inspect
+import pickle
 import weakref
 from contextlib import contextmanager
 
@@ -865,3 +867,19 @@ def test_what_a_stage_computed_with_is_gone_when_the_next_begins(content, style,
     finally:
         gc.enable()
     assert len(made) == 4
+
+
+def test_a_transfer_is_copied_between_its_loops_only(content, style):
+    transfer = nst.Transfer(content, [style], **SMALL)
+    steps = iter(transfer)
+    next(steps), next(steps)
+    with pytest.raises(nst.InputError, match="in the middle of a loop: leave that by break"):
+        copy.deepcopy(transfer)
+    next(steps)  # goes on
+    steps.close()
+    made = copy.deepcopy(transfer), pickle.loads(pickle.dumps(transfer))
+    ends = []
+    for one in (transfer, *made):
+        list(one)
+        ends.append(one.result().image)
+    assert torch.equal(ends[0], ends[1]) and torch.equal(ends[0], ends[2])
