@@ -11,6 +11,7 @@ import io
 import json
 import os
 import platform
+import re
 import signal
 import sys
 from collections.abc import Callable, Iterable, Mapping
@@ -162,6 +163,13 @@ def nst(context: click.Context) -> None:
         say(context.get_help())
 
 
+def dragged(text: str) -> str:
+    """A path as it is called, where a terminal wrote it as its shell does: in quotes, or a backslash before a space."""
+    quoted = len(text) > 2 and text[0] == text[-1] and text[0] in "'\""
+    plain = text[1:-1] if quoted else re.sub(r"\\(.)", r"\1", text)
+    return plain if not os.path.exists(text) and os.path.exists(plain) else text
+
+
 def ask() -> None:
     """Ask for a content and a style picture, names completed and defaults offered, and paint."""
     from .gallery import assets
@@ -172,6 +180,7 @@ def ask() -> None:
     for what, usual in (("Content picture", "content/harbour"), ("Style picture", "style/brushstrokes")):
         while True:
             name = click.prompt(f"{what} (file, address or name; TAB completes)", default=usual).strip()
+            name = dragged(name)
             try:
                 load_image(name, 32)
                 break
@@ -937,6 +946,14 @@ def stamp(folder: str, repository: str | None, tag: str | None) -> None:
     say(f"{folder}: {', '.join(changed) + ' stamped' if changed else 'nothing to do'}")
 
 
+def is_spelt(stream: Any) -> bool:
+    """Whether somebody else says how a stream spells its letters: a terminal, or the caller.
+
+    A file and a pipe get those of Windows' code page otherwise, which has neither ✓ nor ψ.
+    """
+    return stream.isatty() or "PYTHONIOENCODING" in os.environ
+
+
 def main() -> None:
     """Run `nst`; a mistake becomes one line and exit status 2."""
     wait_briefly()
@@ -944,7 +961,7 @@ def main() -> None:
         stream = forgiving(getattr(sys, name))
         setattr(sys, name, stream)
         if hasattr(stream, "reconfigure"):
-            stream.reconfigure(errors="replace")
+            stream.reconfigure(errors="replace", encoding=None if is_spelt(stream) else "utf-8")
     for number in END_SIGNALS:
         signal.signal(number, stop)
     try:

@@ -24,7 +24,6 @@ import warnings
 from collections.abc import Callable, Hashable, Iterator
 from contextlib import contextmanager, nullcontext
 from functools import cache
-from importlib.util import find_spec
 from typing import Any, TypeVar
 
 import torch
@@ -244,9 +243,14 @@ def is_by_twos(x: Tensor, kernel: int, stride: int, *_: Any) -> bool:
 
 
 @cache
+@cache
 def has_triton() -> bool:
-    """Whether kernels can be written in Python here: not on Windows, say."""
-    return find_spec("triton") is not None
+    """Whether kernels can be written in Python here: not on Windows, say, nor where Triton lacks what it needs."""
+    try:
+        import triton  # noqa: F401
+    except ImportError:
+        return False
+    return True
 
 
 def triton_kernels() -> Any:

@@ -335,6 +335,7 @@ def sweep(
     with painters(todo, processes, scheduler) as outcomes:
         keep_table(place, points)
         take_in(outcomes, points, place, show)
+        keep_table(place, points)
     found = Sweep(place, tuple(points))
     try:
         keep_sheet(found)
@@ -365,7 +366,8 @@ def take_in(outcomes: Iterator[tuple[Task, Outcome]], points: list[Point], folde
         with counting(show, finished(), len(points)) as tell:
             for task, outcome in outcomes:
                 points[task.number] = point = written(points[task.number], outcome)
-                keep_table(folder, points)
+                with suppress(InputError):  # somebody has it open, say; the last one has all
+                    keep_table(folder, points)
                 tell(point.words)
     except KeyboardInterrupt:
         raise Stopped(
@@ -689,9 +691,8 @@ def keep(path: Path, data: bytes) -> None:
         write_whole(path, data)
     except OSError as error:
         why = error.strerror or one_line(error)
-        raise InputError(
-            f"'{one_line(path)}' could not be written ({why}): make room, and the same call goes on"
-        ) from None
+        ways = "make room, or close what has it open, and the same call goes on"
+        raise InputError(f"'{one_line(path)}' could not be written ({why}): {ways}") from None
 
 
 def keep_table(folder: Path, points: Sequence[Point]) -> None:

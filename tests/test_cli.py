@@ -815,3 +815,19 @@ def test_what_begins_with_a_dash_is_jupyters(monkeypatch, call, command, words, 
     monkeypatch.setattr(f"nstlib.lesson.open_{command}", lambda *given, **_: heard.append(given))
     assert call(command, *words)[0] == 0
     assert heard == [(folder, *rest)]
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has other shells")
+def test_what_goes_into_a_file_is_spelt_whole(pictures, shell):
+    """Whatever code page the machine has: no ✓ becomes a question mark."""
+    done = shell("nst key 04 > key.md", PYTHONUTF8="0", LC_ALL="POSIX", PYTHONCOERCECLOCALE="0")
+    assert done.returncode == 0, done.stderr
+    assert "✓" in (pictures / "key.md").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("form", ["'{}'", '"{}"', "{}"])
+def test_a_path_may_come_as_a_terminal_writes_a_dragged_file(tmp_path, form):
+    (path := tmp_path / "my cat.png").write_bytes(b"")
+    assert cli.dragged(form.format(path)) == str(path)
+    assert cli.dragged(str(path).replace(" ", "\\ ")) == str(path)
+    assert cli.dragged("content/harbour") == "content/harbour" and cli.dragged("'") == "'"

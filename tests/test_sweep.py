@@ -724,3 +724,20 @@ def test_the_command_tells_of_failures_and_of_an_interrupt(pictures, painted, ca
     status, out, err = call(LINE)
     assert (status, out) == (1, "") and err.count("\n") == 1 and err.startswith("nst: 0 of 2 pictures")
     assert err.endswith("2 failed, such as content, style, optimizer=adam: no paint\n")
+
+
+def test_a_table_that_somebody_has_open_does_not_end_a_sweep(pictures, painted, monkeypatch):
+    whole, failures = sweeps.keep, [1, 2]
+
+    def locked(path, data):
+        if path.name == sweeps.TABLE and failures and len(rows) > 0:
+            failures.pop()
+            raise InputError("it is open elsewhere")
+        rows.append(path.name)
+        whole(path, data)
+
+    rows = []
+    monkeypatch.setattr(sweeps, "keep", locked)
+    found = sweep()
+    assert not failures and all(not point.failure for point in found.points)
+    assert len(rows_of("sweep")) == len(found.points) and all(row["loss"] for row in rows_of("sweep"))
