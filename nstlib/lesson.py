@@ -49,6 +49,7 @@ class Lesson:
         minutes: of study.
         packages: modules that it needs beside those of the kit itself.
         network: whether it uses a backbone, which its first cell then names.
+        of_vgg: whether it calls that one's layers by the names that they have in VGG.
     """
 
     number: str
@@ -57,6 +58,7 @@ class Lesson:
     minutes: int
     packages: tuple[str, ...] = ("matplotlib", "ipywidgets")
     network: bool = True
+    of_vgg: bool = False
 
 
 DIGITS = ("matplotlib", "ipywidgets", "sklearn")
@@ -69,16 +71,16 @@ LESSONS: dict[str, Lesson] = {
         Lesson("01b", "Training", "01b_training", 38, DIGITS, network=False),
         Lesson("02", "Convolutional networks", "02_convolutional_networks", 77, DIGITS, network=False),
         Lesson("02b", "A network of your own", "02b_own_network", 39, DIGITS, network=False),
-        Lesson("03", "Feature maps", "03_feature_maps", 88, PHOTOS),
-        Lesson("04", "Gram matrices", "04_gram_matrices", 69),
-        Lesson("04b", "Beyond the Gram matrix", "04b_beyond_gram", 52),
-        Lesson("05", "Losses", "05_losses", 84),
+        Lesson("03", "Feature maps", "03_feature_maps", 88, PHOTOS, of_vgg=True),
+        Lesson("04", "Gram matrices", "04_gram_matrices", 69, of_vgg=True),
+        Lesson("04b", "Beyond the Gram matrix", "04b_beyond_gram", 52, of_vgg=True),
+        Lesson("05", "Losses", "05_losses", 84, of_vgg=True),
         Lesson("06", "Adam and L-BFGS by hand", "06_adam_vs_lbfgs", 80),
         Lesson("06b", "Adam vs L-BFGS, the race", "06b_the_race", 75),
-        Lesson("07", "Style transfer, whole", "07_style_transfer", 75, PHOTOS),
+        Lesson("07", "Style transfer, whole", "07_style_transfer", 75, PHOTOS, of_vgg=True),
         Lesson("07b", "Recipes and knobs", "07b_recipes_and_knobs", 65, PHOTOS),
         Lesson("08", "Backbones", "08_backbones", 80),
-        Lesson("09", "Control", "09_control", 65),
+        Lesson("09", "Control", "09_control", 65, of_vgg=True),
         Lesson("10", "In one pass", "10_one_pass", 65, PHOTOS),
         Lesson("clinic", "Broken-NST clinic", "clinic", 60),
     )
@@ -275,7 +277,8 @@ def setup(lesson: str, backbone: str = "pocket", *, seed: int | None = None) -> 
         seed: becomes torch's, if given.
 
     Raises:
-        InputError: an unknown lesson or backbone. Nothing that is merely missing raises.
+        InputError: an unknown lesson or backbone, or one without the layers that the lesson names. Nothing merely
+            missing raises.
         Stopped: an interrupt came while PyTorch was loaded, which was let finish.
     """
     wait_briefly()
@@ -287,6 +290,10 @@ def setup(lesson: str, backbone: str = "pocket", *, seed: int | None = None) -> 
 
     row = LESSONS[one_of("lesson", lesson, LESSONS)]
     one_of("backbone", backbone, BACKBONES)
+    if row.of_vgg and "relu4_1" not in BACKBONES[backbone].layers:
+        fitting = [name for name, network in BACKBONES.items() if "relu4_1" in network.layers]
+        ways = f"take {', '.join(fitting[:-1])} or {fitting[-1]}"
+        raise InputError(f"lesson {lesson} names layers, such as relu4_1, that {backbone} has not: {ways}")
     device = choose_device()
     lines = [
         ("lesson", f"{row.number} {row.title}, about {row.minutes} minutes"),
