@@ -7,7 +7,6 @@ Belongie 2017, section 6.1; Li et al. 2017, "Universal style transfer", section 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from functools import lru_cache
 from pathlib import Path
 
 import torch
@@ -66,7 +65,6 @@ class Decoder(nn.Sequential):
         self.float()  # whatever torch's default is
 
 
-@lru_cache(maxsize=4)
 def load_decoders(device: torch.device | str = "cpu") -> dict[str, Decoder]:
     """The trained mirrors of `pocket`, by the layer whose map they take, the finest first.
 

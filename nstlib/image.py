@@ -356,7 +356,11 @@ def to_tensor(image: Image.Image, shape: tuple[int, int]) -> Tensor:
     """An image of mode RGB, L (8 bits) or F ([0, 1]) → (1, C, *shape), float32, in [0, 1]; Lanczos if resized."""
     scale = 1.0 if image.mode == "F" else 255.0
     if (image.height, image.width) != shape:
-        image = image.resize((shape[1], shape[0]), Image.Resampling.LANCZOS)
+        try:
+            image = image.resize((shape[1], shape[0]), Image.Resampling.LANCZOS)
+        except MemoryError:  # of some pixels in a very long row
+            asked = f"{image.width}×{image.height} pixels cannot be resized in the memory that there is"
+            raise InputError(f"a picture of {asked}: cut it to a part that is less narrow") from None
     values = np.atleast_3d(np.array(image)).astype(np.float32) / scale
     return torch.from_numpy(values).permute(2, 0, 1)[None].clamp(0, 1).contiguous()
 

@@ -431,7 +431,7 @@ def shared_by(layers: Mapping[str, float] | Iterable[str]) -> Mapping[str, float
     """
     if isinstance(layers, Mapping):
         return layers
-    names = [layers] if isinstance(layers, str) else list(layers)
+    names = dict.fromkeys([layers] if isinstance(layers, str) else layers)
     return dict.fromkeys(names, 1 / max(1, len(names)))
 
 
@@ -500,7 +500,12 @@ def tv_term(
         kind: as in `tv_loss`.
         reduction: as in `tv_loss`.
         space: image → what is to be smooth, a backbone's `normalize`, say; the pixels in [0, 1] if None.
+
+    Raises:
+        InputError: another kind or reduction.
     """
+    one_of("total variation", kind, TV_KINDS)
+    one_of("reduction", reduction, TV_REDUCTIONS)
     return Term("tv", weight, None, lambda image: tv_loss(space(image) if space else image, kind, reduction))
 
 

@@ -44,7 +44,12 @@ def test_undoes_what_the_network_did(layer):
 
 def test_says_when_its_file_is_missing(monkeypatch, tmp_path):
     monkeypatch.setattr(decoder, "FILE", tmp_path / "decoders.safetensors")
-    load_decoders.cache_clear()
     with pytest.raises(InputError, match=r"decoders\.safetensors is missing: install nstlib again"):
         load_decoders(CPU)
-    load_decoders.cache_clear()
+
+
+def test_each_call_makes_mirrors_of_its_own():
+    first, second = load_decoders(), load_decoders()
+    with torch.no_grad():
+        next(first["relu2_1"].parameters()).zero_()
+    assert next(second["relu2_1"].parameters()).any()

@@ -876,3 +876,12 @@ def test_what_holds_a_picture_counts_as_its_pixels(tmp_path):
     for odd in ("content/harbour", np.zeros((6, 8, 3)), None):
         with refused("expected a tensor of pixels", "load_image(…).pixels"):
             to_pil(odd)
+
+
+def test_a_row_too_long_to_resize_is_told(monkeypatch):
+    def short(*_):
+        raise MemoryError
+
+    monkeypatch.setattr(Image.Image, "resize", short)
+    with refused("a picture of 80×40 pixels cannot be resized in the memory that there is: cut it"):
+        load_image(Image.new("RGB", (80, 40)), 20)

@@ -631,3 +631,14 @@ def test_a_picture_serves_an_objective_as_its_pixels(tiny, rng):
     for way in (objective, objective.value_and_gradient):
         assert way(Picture(pixels))[0] == way(pixels)[0]
     assert objective.gradient_shares(Picture(pixels)) == objective.gradient_shares(pixels)
+
+
+def test_a_layer_named_twice_counts_once(tiny, rng):
+    for make in (style_terms, content_terms):
+        image = [picture(rng).double()] if make is style_terms else picture(rng).double()
+        assert sum(term.weight for term in make(tiny, image, ["relu1_1", "relu2_1", "relu1_1"])) == 1
+
+
+def test_a_smoothness_of_another_kind_is_refused_where_it_is_asked_for():
+    with pytest.raises(InputError, match="unknown total variation 'l3'"):
+        tv_term(1.0, "l3")

@@ -1,5 +1,6 @@
 """The studio without a browser: choices, shelf, forecast, painter, and the page as far as Python knows it."""
 
+import gc
 import html
 import io
 import json
@@ -10,6 +11,7 @@ import subprocess
 import sys
 import threading
 import time
+import weakref
 from dataclasses import fields, replace
 from datetime import datetime, timezone
 from itertools import pairwise
@@ -30,6 +32,7 @@ from nstlib.studio import controls, drawing, pulls, view
 from nstlib.studio import painter as painter_module
 from nstlib.studio.choices import Choices
 from nstlib.studio.drawing import charts, wiped
+from nstlib.studio.finished import number_in
 from nstlib.studio.painter import Painter
 from nstlib.studio.shelf import Shelf
 from nstlib.transfer import paint
@@ -792,6 +795,27 @@ def test_a_cell_that_is_run_again_goes_on_with_what_is_painted(studio):
     assert nst.Studio("elsewhere").painter is not third.painter
 
 
+def test_a_studio_whose_place_another_took_is_gone(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    first = nst.Studio()
+    parts, gone = [*walk(first.page)], weakref.ref(first)
+    for _ in range(2):
+        last = nst.Studio()
+        last.scout.stop()
+    assert len(parts) > 100 and all(part.comm is None for part in parts)
+    del first, parts
+    gc.collect()
+    assert gone() is None
+    last.painter.stop()
+
+
+def walk(widget):
+    """A widget and all in it."""
+    yield widget
+    for child in getattr(widget, "children", ()):
+        yield from walk(child)
+
+
 def until(true, seconds=20):
     """Wait for something."""
     end = time.monotonic() + seconds
@@ -1215,3 +1239,8 @@ def test_the_studio_is_imported_without_jupyter():
     code = "import sys, nstlib; nstlib.Studio; print({'ipywidgets', 'IPython', 'matplotlib'} & set(sys.modules))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "set()"
+
+
+def test_a_number_that_a_pictures_facts_lack_is_nought():
+    facts = {"loss": None, "seconds": "long", "size": 2}
+    assert [number_in(facts, name) for name in ("loss", "seconds", "size", "none")] == [0, 0, 2, 0]

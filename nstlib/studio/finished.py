@@ -181,17 +181,28 @@ class Finished:
             path: of it.
         """
         facts = self.shelf.facts(path) or {}
-        recipe, styles = facts.get("recipe", {}), [spoken_name(str(name)) for name in facts.get("styles") or ()]
+        recipe, styles = facts.get("recipe") or {}, [spoken_name(str(name)) for name in facts.get("styles") or ()]
         color, content = recipe.get("color", PLAIN), facts.get("content")
         return [
             path.name,
             " × ".join(filter(None, (spoken_name(content) if content else "a texture", " + ".join(styles)))),
             f"recipe {recipe.get('name')} on {recipe.get('backbone')}",
-            f"size {recipe.get('size')}, style weight {recipe.get('style_weight', 0):g}",
+            f"size {recipe.get('size')}, style weight {number_in(recipe, 'style_weight'):g}",
             *([f"colours: {color}"] if color != PLAIN else []),
             *regions(facts, styles),
-            f"painted in {duration(facts.get('seconds', 0))}, loss {facts.get('loss', 0):.3g}",
+            f"painted in {duration(number_in(facts, 'seconds'))}, loss {number_in(facts, 'loss'):.3g}",
         ]
+
+
+def number_in(facts: Mapping[str, Any], name: str) -> float:
+    """A number of a picture's facts; 0 where they have none, since others' programs may have written them.
+
+    Args:
+        facts: of the picture.
+        name: of the fact.
+    """
+    value = facts.get(name)
+    return float(value) if isinstance(value, int | float) else 0.0
 
 
 def regions(facts: Mapping[str, Any], styles: Sequence[str]) -> Iterator[str]:

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 from ..errors import in_words
 
 if TYPE_CHECKING:
-    from ipywidgets import Button
+    from ipywidgets import Button, Widget
 
-__all__ = ["button", "extend", "guarded", "marked", "named", "row"]
+__all__ = ["button", "close_all", "extend", "guarded", "marked", "named", "row"]
 
 
 def marked(look: str, kind: Callable[..., Any], *given: Any, **more: Any) -> Any:
@@ -93,3 +93,14 @@ def guarded(act: Callable[[], Any], tell: Callable[[str], None]) -> Callable[...
             tell(in_words(error))
 
     return call
+
+
+def close_all(widget: Widget) -> None:
+    """Close a widget and all in it: ipywidgets would hold each for as long as the kernel lives.
+
+    Args:
+        widget: a box, say.
+    """
+    for child in getattr(widget, "children", ()):
+        close_all(child)
+    widget.close()

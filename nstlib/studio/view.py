@@ -27,7 +27,7 @@ from .easel import Easel, Story, picture, side_of
 from .finished import Finished
 from .looks import STYLE
 from .painter import Canvas, Painter
-from .parts import guarded, marked
+from .parts import close_all, guarded, marked
 from .shelf import Shelf
 
 if TYPE_CHECKING:
@@ -97,7 +97,7 @@ class Studio:
             before: the other one.
         """
         before.scout.stop()
-        before.page.close()
+        close_all(before.page)
         self.desk.run()
         self.painter.watcher = self
         self.finished.look()  # what was kept while this page was made
