@@ -9,13 +9,14 @@ from __future__ import annotations
 import ast
 import os
 import re
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from .course import read, written
-from .errors import InputError
-from .files import files_in, write_whole
+from .errors import InputError, in_words, one_line
+from .files import encoded, files_in, write_whole
 from .lesson import LESSONS, NOTEBOOKS
 
 if TYPE_CHECKING:
@@ -24,8 +25,8 @@ if TYPE_CHECKING:
 __all__ = ["HandIn", "look_over"]
 
 # What makes a wrong answer count: another check, or none that nbgrader would see.
-TAMPERS = re.compile(r"^\s*(nst|nstlib)(\.\w+)+\s*=[^=]|NBGRADER|sys\.modules", re.MULTILINE)
-MAGIC = re.compile(r"^\s*[%!].*$", re.MULTILINE)
+TAMPERS = re.compile(r"^[ \t]*(nst|nstlib)(\.\w+)+\s*=[^=]|NBGRADER|sys\.modules", re.MULTILINE)
+MAGIC = re.compile(r"^([ \t]*)[%!].*$", re.MULTILINE)
 
 
 class HandIn(NamedTuple):
@@ -45,7 +46,8 @@ class HandIn(NamedTuple):
 
     def __str__(self) -> str:
         words = [*self.mended, *self.told]
-        return f"{self.learner} {self.number}: {'; '.join(words) or 'ready'}"
+        told = f"{self.learner} {self.number}: {'; '.join(words) or 'ready'}"
+        return one_line(told, limit=sys.maxsize)  # names are the learners'
 
 
 def look_over(folder: str | os.PathLike[str]) -> list[HandIn]:
@@ -61,7 +63,7 @@ def look_over(folder: str | os.PathLike[str]) -> list[HandIn]:
         place
         for learner in files_in(Path(folder))
         for place in files_in(learner)
-        if place.is_dir() and is_lesson(place)
+        if is_lesson(place) and (place.is_dir() or place.is_symlink())
     ]
     if not places:
         raise InputError(f"'{folder}' holds no folders such as anna/04: give the one in which they are, submitted")
@@ -80,18 +82,45 @@ def hand_in(place: Path) -> HandIn:
         place: the folder, submitted/anna/04.
     """
     mended: list[str] = []
-    path = place / f"{LESSONS[place.name].stem}.ipynb"
-    told = [] if path.is_file() else renamed(place, path, mended)
-    if path.is_file():
-        try:
-            notebook = read(path)
-        except InputError:
-            told.append("empty, cut off or no notebook: ask for it again")
-        else:
-            told += checked(notebook, read(NOTEBOOKS / path.name), mended)
-            if mended:
-                write_whole(path, written(notebook).encode())
+    try:
+        told = looked_at(place, place / f"{LESSONS[place.name].stem}.ipynb", mended)
+    except Exception as error:  # what is odd in a way of its own keeps nobody else from being marked
+        told = [f"left as it is ({in_words(error)}): look at it yourself"]
     return HandIn(place.parent.name, place.name, tuple(mended), tuple(told))
+
+
+def looked_at(place: Path, path: Path, mended: list[str]) -> list[str]:
+    """Mend the notebook in a learner's folder; what to tell of it.
+
+    Args:
+        place: the folder.
+        path: what its notebook should be called.
+        mended: takes what was done.
+    """
+    lesson, changes = read(NOTEBOOKS / path.name), list[str]()
+    if link := next((file for file in (place.parent, place, path) if file.is_symlink()), None):
+        return [f"'{link.name}' is a link, which is not followed: ask for what it leads to"]
+    if not path.exists() and (told := renamed(place, path, mended)):
+        return told
+    notebook = notebook_in(path)
+    if notebook is None:
+        return ["empty, cut off or no notebook: ask for it again"]
+    told = checked(notebook, lesson, changes)
+    if changes:
+        write_whole(path, encoded(written(notebook)))
+    mended += changes
+    return told
+
+
+def notebook_in(path: Path) -> NotebookNode | None:
+    """The notebook in a file, if it is one, each of whose cells has a kind and a text."""
+    try:
+        notebook = read(path) if path.is_file() else {}
+    except InputError:
+        return None
+    cells = notebook.get("cells")
+    whole = isinstance(cells, list) and all({type(c.get("cell_type")), type(c.get("source"))} == {str} for c in cells)
+    return notebook if whole else None
 
 
 def renamed(place: Path, path: Path, mended: list[str]) -> list[str]:
@@ -102,16 +131,21 @@ def renamed(place: Path, path: Path, mended: list[str]) -> list[str]:
         path: what its notebook should be called.
         mended: takes what was done.
     """
-    found = [file for file in files_in(place) if file.suffix == ".ipynb"]
+    found = [file for file in files_in(place) if file.suffix == ".ipynb" and is_file(file)]
     if len(found) == 1:
-        mended.append(f"{found[0].name} is called {path.name} now")
         found[0].rename(path)
+        mended.append(f"{found[0].name} is called {path.name} now")
         return []
     if found:
         return [f"{len(found)} notebooks and none called {path.name}: keep one, under that name"]
     if any(file.suffix in (".zip", ".gz", ".tar", ".7z", ".rar") for file in files_in(place)):
         return ["packed: unpack it here"]
     return [f"no notebook: expected {path.name}"]
+
+
+def is_file(path: Path) -> bool:
+    """Whether a name is a file's own: no folder, no link to somebody else's, nothing that waits for a writer."""
+    return path.is_file() and not path.is_symlink()
 
 
 def checked(notebook: NotebookNode, lesson: NotebookNode, mended: list[str]) -> list[str]:
@@ -124,16 +158,17 @@ def checked(notebook: NotebookNode, lesson: NotebookNode, mended: list[str]) -> 
     """
     checks = [cell for cell in lesson.cells if cell.metadata.get("nbgrader", {}).get("grade")]
     names = [cell.metadata["nbgrader"]["grade_id"] for cell in checks]
+    mended += readable(notebook)
     mended += single(notebook)
     mended += given_back(notebook, checks)
     left = [name for name in names if name not in set(names_in(notebook))]
     if left == names:
         return ["none of this lesson's checks: another lesson, or its cells are gone; ask for it again"]
-    gone = [f"without the check of {in_words(left)}, which counts 0"] if left else []
+    gone = [f"without the check of {exercises(left)}, which counts 0"] if left else []
     return [*gone, *oddities(notebook)]
 
 
-def in_words(names: list[str]) -> str:
+def exercises(names: list[str]) -> str:
     """The exercises of checks, by their own names: "04.gram, 04.e"."""
     return ", ".join(name.removesuffix("-check").replace("-", ".", 1) for name in names)
 
@@ -141,6 +176,15 @@ def in_words(names: list[str]) -> str:
 def names_in(notebook: NotebookNode) -> Iterator[str]:
     """The names by which nbgrader knows cells."""
     yield from (cell.metadata["nbgrader"].get("grade_id", "") for cell in notebook.cells if "nbgrader" in cell.metadata)
+
+
+def readable(notebook: NotebookNode) -> Iterator[str]:
+    """Take off metadata that name no cell, on which nbgrader would stop; what was done."""
+    for number, cell in enumerate(notebook.cells, 1):
+        grading = cell.metadata.get("nbgrader", {})
+        if not (isinstance(grading, dict) and isinstance(grading.get("grade_id", ""), str)):
+            del cell.metadata["nbgrader"]
+            yield f"cell {number} had metadata that nbgrader cannot read, which are gone"
 
 
 def single(notebook: NotebookNode) -> Iterator[str]:
@@ -170,7 +214,7 @@ def given_back(notebook: NotebookNode, checks: list[NotebookNode]) -> Iterator[s
             cell.metadata["nbgrader"] = check.metadata["nbgrader"]
             found.append(name)
     if found:
-        yield f"the metadata of {in_words(found)} were lost, and are back"
+        yield f"the metadata of {exercises(found)} were lost, and are back"
 
 
 def oddities(notebook: NotebookNode) -> Iterator[str]:
@@ -181,8 +225,8 @@ def oddities(notebook: NotebookNode) -> Iterator[str]:
         if TAMPERS.search(cell.source):
             yield f"cell {number} changes the kit or its marking: read it"
         try:
-            ast.parse(MAGIC.sub("pass", cell.source))
-        except (SyntaxError, ValueError) as error:
+            ast.parse(MAGIC.sub(r"\1pass", cell.source))
+        except (SyntaxError, ValueError, RecursionError, MemoryError) as error:  # the last two: nested too deep
             line = getattr(error, "lineno", None)
             where = f"cell {number}" + (f", line {line}," if line else "")
             yield f"{where} is no Python: answers below that need it count 0, too; mend it and mark again"

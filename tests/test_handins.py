@@ -1,6 +1,7 @@
 """What learners hand in, spoilt in the usual ways, and what a teacher is told of it."""
 
 import json
+import os
 import shutil
 from copy import deepcopy
 
@@ -59,6 +60,28 @@ def broken(cells):
     cells[at(cells, "04-gram")]["source"] = "%time 1\n!ls\ndef my_gram(features)\n    return 1"
 
 
+def in_a_block(cells):
+    cells[at(cells, "04-gram")]["source"] = "if True:\n    %time 1"
+
+
+def graded_as(value):
+    """A change that puts another thing in the place of a check's metadata."""
+
+    def change(cells):
+        cells[at(cells, "04-gram-check")]["metadata"]["nbgrader"] = value
+
+    return change
+
+
+def written_as(source):
+    """A change that puts another text in the place of an answer."""
+
+    def change(cells):
+        cells[at(cells, "04-gram")]["source"] = source
+
+    return change
+
+
 def own_check(cells):
     cells[at(cells, "04-gram")]["source"] = "nst.check = lambda *answer: None"
 
@@ -99,6 +122,94 @@ def test_what_can_be_mended_is_mended_once(handed_in, change, told):
 )
 def test_what_a_teacher_should_know_is_told(handed_in, change, told):
     assert told in handed_in(change)
+
+
+@pytest.mark.parametrize("value", [None, "x", [1], 3, {"grade_id": [5]}, {"grade_id": None}], ids=repr)
+def test_metadata_that_nbgrader_cannot_read_are_mended(handed_in, value):
+    told = handed_in(graded_as(value))
+    assert "cell 11 had metadata that nbgrader cannot read, which are gone; the metadata of 04.gram were lost" in told
+    assert names(handed_in.file) == names(EDITION / NAME)
+
+
+@pytest.mark.parametrize(
+    "source",
+    ['"x"' + ".a" * 100_000, "-" * 200_000 + "1", "(" * 1000, "\0", "\ud800"],
+    ids=["attributes", "minus", "bracket", "zero", "half"],
+)
+def test_a_text_that_python_cannot_read_is_told(handed_in, source):
+    assert "cell 10" in (told := handed_in(written_as(source))) and "is no Python" in told
+
+
+def test_blank_lines_without_end_are_soon_read_over(handed_in):
+    assert handed_in(written_as("\n" * 300_000)) == "ada 04: ready"
+
+
+def test_a_magic_in_a_block_is_python(handed_in):
+    assert handed_in(in_a_block) == "ada 04: ready"
+
+
+@pytest.mark.parametrize("cells", [{}, [{"cell_type": "code", "metadata": {}, "source": 3}], None, [3]], ids=repr)
+def test_an_odd_notebook_keeps_nobody_else_from_being_marked(handed_in, cells):
+    handed_in(lambda cells: None)
+    odd = handed_in.file.parents[2] / "bo" / "04" / NAME
+    odd.parent.mkdir(parents=True)
+    odd.write_text(json.dumps({"nbformat": 4, "nbformat_minor": 5, "metadata": {}, "cells": cells}))
+    told = list(map(str, look_over(handed_in.file.parents[2])))
+    assert told == ["ada 04: ready", "bo 04: empty, cut off or no notebook: ask for it again"]
+
+
+def test_a_file_that_cannot_be_written_is_told(handed_in, monkeypatch):
+    def full(path, data):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("nstlib.handins.write_whole", full)
+    assert handed_in(bare) == "ada 04: left as it is (OSError: [Errno 28] No space left on device): look at it yourself"
+
+
+def test_half_a_letter_is_written_as_it_was(handed_in):
+    def change(cells):
+        bare(cells)
+        cells[0]["source"] += "\ud83d"
+
+    assert "are back" in handed_in(change)
+    assert str(*look_over(handed_in.file.parents[2])) == "ada 04: ready"
+
+
+@pytest.mark.parametrize("level", [0, 1, 2], ids=["file", "lesson", "learner"])
+def test_a_link_is_not_followed(handed_in, tmp_path, level):
+    handed_in(lambda cells: None)
+    link = [handed_in.file, *handed_in.file.parents][level]
+    away = link.rename(tmp_path / "away")
+    link.symlink_to(away)
+    file = next(iter([away] if away.is_file() else away.rglob(NAME)))
+    cells = json.loads(file.read_text(encoding="utf-8"))
+    bare(cells["cells"])
+    file.write_text(json.dumps(cells))
+    before = file.read_bytes()
+    assert f"ada 04: '{link.name}' is a link, which is not followed" in str(*look_over(handed_in.file.parents[2]))
+    assert file.read_bytes() == before
+
+
+def test_only_files_are_notebooks(handed_in, tmp_path):
+    handed_in(lambda cells: None, "mine.ipynb")
+    place = handed_in.file.parent
+    handed_in.file.rename(place / "mine.ipynb")
+    (place / "folder.ipynb").mkdir()
+    (place / "dead.ipynb").symlink_to("nowhere")
+    if hasattr(os, "mkfifo"):
+        os.mkfifo(place / "pipe.ipynb")
+    assert str(*look_over(place.parents[1])) == f"ada 04: mine.ipynb is called {NAME} now"
+    handed_in.file.unlink()
+    assert str(*look_over(place.parents[1])) == f"ada 04: no notebook: expected {NAME}"
+    handed_in.file.mkdir()
+    assert str(*look_over(place.parents[1])) == "ada 04: empty, cut off or no notebook: ask for it again"
+
+
+def test_names_steer_no_terminal(handed_in):
+    handed_in(lambda cells: None)
+    place = handed_in.file.parents[2]
+    (place / "ada").rename(place / "a\x1b[2J\nda")
+    assert str(*look_over(place)) == "a?[2J da 04: ready"
 
 
 def test_another_name_is_mended_where_there_is_one_notebook(handed_in):
