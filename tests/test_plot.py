@@ -394,6 +394,27 @@ def test_pictures_come_in_any_form(tmp_path):
     assert plot.pictures(["content/harbour", path]).alt == "2 pictures: harbour, a."
 
 
+@pytest.mark.parametrize("name", ["$x_$.png", "$$", "a $\\frac$ b $c$"])
+def test_names_are_no_formulas(name):
+    """Wherever they stand: in a title, in a legend, on an axis, beside a point, at a scale."""
+    for figure in (
+        plot.pictures([PICTURE, PICTURE], [name, name], title=name),
+        plot.grid([[PICTURE]], [name], [name], row_label=name, column_label=name),
+        plot.lines({name: ([1, 2], [3, 4])}, x=name, y=name),
+        plot.bars({name: 1.0, "b": 2.0}, label=name, of=name),
+        plot.stacked({name: {name: 1.0, "b": 2.0}}, of=name, y=name),
+        plot.spans({name: (1, 1e4)}, (name, "converted"), x=name),
+    ):
+        assert encode(figure)[1]
+
+
+def test_a_scale_still_writes_powers_of_ten():
+    figure = plot.lines({"a": ([1, 10, 1000], [1, 10, 1000])}, x="x", y="y", log="y")
+    encode(figure)
+    powers = [text for text in figure.axes[0].get_yticklabels() if "10^" in text.get_text()]
+    assert powers and all(text.get_parse_math() for text in powers)
+
+
 def test_the_librarys_own_objects():
     steps = [nst.Step(n, 2 * n, n / 4, 8.0 / n, {"style relu1_1": 1 / n}, PICTURE / n) for n in (1, 2, 4)]
     progress = [nst.Progress(step, (24, 32), 0.5, step.seconds, None, 1, 2) for step in steps]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import textwrap
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +16,9 @@ from ..errors import InputError
 from ..show import image_html
 
 if TYPE_CHECKING:  # importing this package does not import matplotlib
+    from matplotlib.artist import Artist
     from matplotlib.figure import Figure
+    from matplotlib.text import Text
 
 __all__ = [
     "COLOURS",
@@ -66,7 +68,7 @@ def new(
 
 
 def finish(figure: Figure, title: str, alt: str) -> Figure:
-    """Give a figure its title, its alt text (`figure.alt`) and its way into a notebook.
+    """Give a figure its title, its alt text (`figure.alt`) and its way into a notebook; what it says is plain text.
 
     Args:
         figure: any of matplotlib's.
@@ -74,9 +76,28 @@ def finish(figure: Figure, title: str, alt: str) -> Figure:
         alt: the same for those who do not see it, with the numbers.
     """
     figure.suptitle(textwrap.fill(title, int(11 * figure.get_figwidth())), fontsize=12)
+    for text in texts(figure):
+        if "$" in text.get_text():  # of a file's name, say; a scale writes its own formulas, 10³, when it is drawn
+            text.set_parse_math(False)
     alt = " ".join(alt.split())
     vars(figure).update(alt=alt, _ipython_display_=partial(display, figure, alt))
     return figure
+
+
+def texts(artist: Artist) -> Iterator[Text]:
+    """All that is written on a figure or a part of it; a scale that is not shown is passed over, it takes long.
+
+    Args:
+        artist: matplotlib's.
+    """
+    from matplotlib.axis import Axis
+    from matplotlib.text import Text
+
+    for part in artist.get_children():
+        if isinstance(part, Text):
+            yield part
+        elif not isinstance(part, Axis) or part.axes.axison:
+            yield from texts(part)
 
 
 def display(figure: Figure, alt: str = "") -> None:
