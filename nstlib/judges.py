@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from html import escape
 from math import inf, isfinite
 from os import PathLike
 from pathlib import Path
@@ -142,7 +143,7 @@ class Judgement:
         return "\n".join([*lines, *self.notes])
 
     def _repr_html_(self) -> str:
-        words = "".join(f"<li>{line}</li>" for line in (*self.words(), *self.notes))
+        words = "".join(f"<li>{escape(line)}</li>" for line in (*self.words(), *self.notes))
         return table_html(self.rows(), self.HEAD) + f"<ul>{words}</ul>"
 
 

@@ -6,12 +6,14 @@ import numpy as np
 import pytest
 import torch
 from click.testing import CliRunner
+from PIL import Image
 from scipy.linalg import sqrtm
 
 import nstlib as nst
 from nstlib import cli
 from nstlib.errors import InputError
 from nstlib.judges import EFFECT, axes, colours_gone, detail, effect, gaussian_kl, opinion_of
+from nstlib.plot.figures import encode
 
 LAYERS = ("relu1_1", "relu2_1", "relu3_1")
 
@@ -244,6 +246,17 @@ def test_the_command_prints_the_table_and_draws_the_chart(tmp_path):
     layers = CliRunner().invoke(cli.nst, [*call, "--layers"])
     assert "relu4_1" in layers.output
     assert done.output.count("flatters") == 1
+
+
+def test_a_files_name_is_text_on_the_page_and_in_the_chart(tmp_path):
+    name = "<b>$x_$<script>.png"
+    half = (torch.rand(48, 48, 4) * 255).byte()
+    half[:, :24, 3], half[:, 24:, 3] = 0, 255  # a style that is told about by its name
+    Image.fromarray(half.numpy()).save(tmp_path / name)
+    found = nst.judge("content/city", tmp_path / name, tmp_path / name, networks="pocket", size=48)
+    assert any(name in note for note in found.notes)
+    assert "<script>" not in found._repr_html_() and "<b>" not in found._repr_html_()
+    assert encode(nst.plot.judged(found))[1]
 
 
 def test_a_style_that_is_smaller_than_the_picture_is_told(rng):
