@@ -52,6 +52,9 @@ ONE_PER_STYLE = {  # what one of `PER_STYLE` is, and its help
     "own_layers": ("LAYERS", "the style layers on which it counts, such as relu1_1,relu2_1; or none"),
 }
 GIGABYTE = 10**9
+SPELT = {
+    number: f"\\u{number:04x}" for number in range(127, 160)
+}  # characters that steer a terminal, as JSON may have them
 
 
 class FieldOption(click.Option):
@@ -664,14 +667,14 @@ def show(picture: str, as_data: bool) -> None:
 
     facts = read_facts(picture, with_recipe=False)
     if as_data:
-        say(json.dumps(facts, indent=2, ensure_ascii=False))
+        say(json.dumps(facts, indent=2, ensure_ascii=False).translate(SPELT))
         return
     try:
         rows = list(story_of(facts))
     except (TypeError, ValueError, KeyError, IndexError):
         raise InputError(f"'{picture}' tells its making in a form of its own: nst show {picture} --json") from None
     for name, words in rows:
-        say(f"{name:18} {words}")
+        say(f"{one_line(name):18} {one_line(words, limit=sys.maxsize)}")
 
 
 def story_of(facts: Mapping[str, Any]) -> Iterable[tuple[str, str]]:

@@ -9,7 +9,7 @@ import traceback
 from collections.abc import Iterable
 from types import TracebackType
 
-__all__ = ["InputError", "in_words", "nearest", "one_line", "one_of"]
+__all__ = ["CONTROLS", "InputError", "in_words", "nearest", "one_line", "one_of"]
 
 
 class InputError(ValueError):

@@ -25,7 +25,7 @@ from torch.nn import functional as F
 
 from .architecture import BACKBONES
 from .backbone import Backbone, load_backbone
-from .errors import InputError, one_of
+from .errors import InputError, one_line, one_of
 from .guidance import MOSTLY, Guidance, guidance_of
 from .image import Picture, load_image, resize, shape_of, stretched
 from .inputs import surroundings_filled
@@ -259,7 +259,7 @@ def label(source: Any, number: int) -> str:
         source: what `load_image` takes; of a file, the name is known.
         number: its place among the pictures.
     """
-    return Path(source).name if isinstance(source, str | PathLike) else f"picture {number}"
+    return one_line(Path(source).name) if isinstance(source, str | PathLike) else f"picture {number}"
 
 
 def painter(source: Any) -> str | None:

@@ -10,10 +10,14 @@ import sys
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
+from .errors import CONTROLS
+
 if TYPE_CHECKING:
     from .result import Progress
 
 __all__ = ["PER_STYLE", "Bar", "complete", "forgiving", "say", "say_wrong", "tqdm_bar"]
+
+STEERING = {number: mark for number, mark in CONTROLS.items() if chr(number) not in "\t\n"}
 
 # Settings that hold one value per style, and the option that gives one of them; it is repeated.
 PER_STYLE = {
@@ -36,9 +40,9 @@ def say_wrong(text: str) -> None:
 
 
 def write(text: str, stream: Any) -> None:
-    """A line on a stream that may be closed, or go nowhere."""
+    """A line on a stream that may be closed, or go nowhere; names in it do not steer the terminal."""
     if stream is not None:
-        print(text, file=forgiving(stream), flush=True)
+        print(text.translate(STEERING), file=forgiving(stream), flush=True)
 
 
 def forgiving(stream: Any) -> Any:

@@ -28,7 +28,7 @@ from nstlib.machine import choose_precision
 from nstlib.plan import FREE_SHARE, Settings
 from nstlib.recipe import WORDS
 from nstlib.result import read_facts
-from nstlib.terminal import PER_STYLE
+from nstlib.terminal import PER_STYLE, say
 
 QUICK = ["--size", "48", "--evaluations", "4", "--device", "cpu"]
 
@@ -492,6 +492,23 @@ def test_metadata_that_somebody_else_wrote_is_one_line(pictures, call, text):
     status, out, err = call("stylize", "--like", "foreign.png", "-o", "new.png", "--quiet", "--device", "cpu")
     assert status == 2 and out == "" and err.count("\n") == 1 and len(err) < 500
     assert call("show", "foreign.png", "--json")[0] in (0, 2) and call("show", "foreign.png")[0] in (0, 2)
+
+
+def test_names_of_strangers_steer_no_terminal(pictures, call):
+    name = "a\x1b[2J\nstyle  b\x9b31m.png"
+    for facts in (GOOD_FACTS | {"content": name}, {"format": 1, "by": "judge", name: name}):
+        nst.save_image(nst.load_image("content.png").pixels, "foreign.png", {"nstlib": json.dumps(facts)})
+        status, out, _ = call("show", "foreign.png")
+        assert status == 0 and "a?[2J style b?31m.png" in out and "\n" + "style  b" not in out
+        assert not {"\x1b", "\x9b"} & set(out)
+        status, out, _ = call("show", "foreign.png", "--json")
+        assert status == 0 and not {"\x1b", "\x9b"} & set(out)
+        assert name in json.loads(out).values()
+
+
+def test_no_line_steers_a_terminal(capsys):
+    say("a\x1b[31m\tb\r\nc")
+    assert capsys.readouterr().out == "a?[31m\tb?\nc\n"
 
 
 def test_metadata_that_fits_is_followed(pictures, call):
