@@ -15,6 +15,7 @@ from torch.nn import functional as F
 
 from .architecture import BACKBONES, Architecture
 from .errors import InputError
+from .machine import seeded
 from .weights import read_weights
 
 __all__ = ["DECODED", "Decoder", "load_decoders"]
@@ -87,7 +88,7 @@ def decoders_of(weights: Mapping[str, Tensor]) -> dict[str, Decoder]:
     """
     found = {}
     for layer in DECODED:
-        with torch.random.fork_rng(devices=[]):  # the caller's random numbers stay what they would be
+        with seeded(0):  # the caller's random numbers stay what they would be
             decoder = Decoder(BACKBONES["pocket"], layer)
         own = {k.removeprefix(f"{layer}."): v.float() for k, v in weights.items() if k.startswith(f"{layer}.")}
         decoder.load_state_dict(own)

@@ -9,9 +9,10 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from functools import wraps
 from pathlib import Path
-from typing import ParamSpec, TypeVar
+from typing import Any, ParamSpec, TypeVar
 
 import torch
+from torch.overrides import TorchFunctionMode
 
 from .errors import InputError, one_of
 
@@ -225,20 +226,38 @@ def allocator(*, keep: bool) -> Iterator[None]:
         malloc_trim(0)
 
 
-@contextmanager
-def seeded(seed: int) -> Iterator[None]:
-    """Numbers are drawn on the CPU and follow a seed; the caller's random state stays, a GPU's too.
+DRAWS = (torch.rand, torch.randn, torch.randint, torch.randperm)  # beside all of torch.nn.init
+
+
+class Drawn(TorchFunctionMode):
+    """Lets what draws numbers in this thread take them from one generator, where none is named.
 
     Args:
-        seed: of torch's generator meanwhile. `torch.manual_seed` would seed every device.
+        made: the generator, on the CPU.
     """
-    before = torch.get_rng_state()
-    torch.default_generator.manual_seed(seed)
-    try:
-        with torch.device("cpu"):
-            yield
-    finally:
-        torch.set_rng_state(before)
+
+    def __init__(self, made: torch.Generator):
+        super().__init__()
+        self.made = made
+
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        named = dict(kwargs or {})
+        if func in DRAWS or "generator" in named:
+            named["generator"] = named.get("generator") or self.made
+        return func(*args, **named)
+
+
+@contextmanager
+def seeded(seed: int) -> Iterator[None]:
+    """Parameters, and what `torch.rand` and its like give, are drawn on the CPU and follow a seed, in this thread.
+
+    Torch's own generators stay as they are: all threads share them, and `torch.manual_seed` would seed every device.
+
+    Args:
+        seed: of a generator that stands in for them.
+    """
+    with torch.device("cpu"), Drawn(torch.Generator().manual_seed(seed)):
+        yield
 
 
 # As the machine's allocator, MPS, the driver, Triton, cuBLAS, cuDNN and cuFFT say it.

@@ -1,6 +1,9 @@
 """This computer: which precision it multiplies, what memory is free within a container's limit, how malloc is told."""
 
 import ctypes
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from threading import Barrier
 
 import pytest
 import torch
@@ -234,6 +237,28 @@ def test_what_torch_keeps_for_a_graph_is_not_free(monkeypatch):
     monkeypatch.setattr(torch.cuda, "memory_snapshot", lambda: segments)
     monkeypatch.setattr(torch.cuda, "mem_get_info", lambda device: (10**6, 10**7))
     assert free_memory(torch.device("cuda", 0)) == 10**6 + 74
+
+
+def test_threads_draw_each_by_its_own_seed():
+    """Two take turns, number by number; neither draws the other's, or moves the caller's."""
+
+    def draw(seed, wait):
+        with seeded(seed):
+            drawn = []
+            for _ in range(3):
+                wait()
+                drawn += [torch.rand(2), torch.nn.Linear(2, 2).weight.detach(), torch.randperm(5)]
+            wait()
+        return drawn
+
+    before, seeds = torch.get_rng_state(), (1, 2)
+    alone = [draw(seed, lambda: None) for seed in seeds]
+    with ThreadPoolExecutor(2) as pool:
+        together = list(pool.map(partial(draw, wait=Barrier(2, timeout=60).wait), seeds))
+    assert all(
+        torch.equal(a, b) for one, other in zip(alone, together, strict=True) for a, b in zip(one, other, strict=True)
+    )
+    assert torch.equal(torch.get_rng_state(), before)
 
 
 def test_a_seed_leaves_the_callers_numbers_alone(monkeypatch):

@@ -6,6 +6,7 @@ Feature maps are computed here once more, by functional operations in double pre
 import dataclasses
 import itertools
 import re
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -333,6 +334,19 @@ def test_a_run_on_the_free_memory_takes_nine_tenths(pictures, monkeypatch):
 
 def split(pictures):
     return pictures[0], pictures[1:2]
+
+
+def test_runs_that_are_prepared_at_once_do_not_share_their_random_weights(pictures):
+    def weights(seed):
+        plan = prepare(*pictures[:2], seed=seed, weights="random", **SMALL)
+        return torch.cat([p.flatten() for p in plan.backbone.parameters()])
+
+    before, seeds = torch.get_rng_state(), range(6)
+    alone = [weights(seed) for seed in seeds]
+    with ThreadPoolExecutor(6) as pool:
+        together = list(pool.map(weights, seeds))
+    assert all(map(torch.equal, alone, together))
+    assert torch.equal(torch.get_rng_state(), before)
 
 
 def test_a_start_from_memory(pictures):
