@@ -52,9 +52,7 @@ ONE_PER_STYLE = {  # what one of `PER_STYLE` is, and its help
     "own_layers": ("LAYERS", "the style layers on which it counts, such as relu1_1,relu2_1; or none"),
 }
 GIGABYTE = 10**9
-SPELT = {
-    number: f"\\u{number:04x}" for number in range(127, 160)
-}  # characters that steer a terminal, as JSON may have them
+SPELT = {number: f"\\u{number:04x}" for number in range(127, 160)}  # what steers a terminal, as JSON may have it
 
 
 class FieldOption(click.Option):
