@@ -7,6 +7,7 @@ so its weights load as they are.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ from torch.nn import functional as F
 from .architecture import BACKBONES, Architecture, Spec
 from .errors import InputError, nearest, one_of
 from .image import floats_of
-from .machine import choose_device
+from .machine import choose_device, seeded
 from .weights import load_weights
 
 __all__ = ["Backbone", "Fire", "load_backbone", "normalize_activations"]
@@ -87,7 +88,7 @@ class Backbone(nn.Module):
         self.architecture = architecture
         self.pooling, self.pixels, self.padding_mode = pooling, pixels, padding_mode
         modules, channels = [], 3
-        with torch.random.fork_rng(devices=[], enabled=weights is not None):  # numbers that are drawn for nothing
+        with nullcontext() if weights is None else seeded(0):  # numbers that are drawn for nothing
             for spec in architecture.specs:
                 modules.append(build(spec, channels, pooling))
                 channels = spec.channels
