@@ -945,7 +945,7 @@ def room_between(bounds: Any) -> bool:
 
 
 def rises(schedule: Any) -> bool:
-    """Whether these are pairs (evaluation, rate), each later than the one before."""
+    """Whether these are pairs of numbers, such as (evaluation, rate), whose first ones grow from 0 or above."""
     try:
         return all(earlier < later for (earlier, _), (later, _) in pairwise([(-1, 0), *schedule]))
     except (TypeError, ValueError):

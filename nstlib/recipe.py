@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
-from itertools import pairwise
 from typing import Any
 
 from .architecture import BACKBONES
@@ -17,7 +16,7 @@ from .decode import SMALLEST
 from .errors import InputError, nearest, one_of
 from .image import SIDES
 from .loss import CONTENT_REDUCTIONS, GUIDANCE, TV_KINDS, TV_REDUCTIONS
-from .optimizers import EVALUATIONS, OPTIMIZERS, RATE, TAKES, Bounds
+from .optimizers import EVALUATIONS, OPTIMIZERS, RATE, TAKES, Bounds, rises
 from .palette import COLORS
 from .rules import Choice, Either, Flag, Maybe, Number, Text, Tuple, Weighted, accept, default_of, field
 from .show import table_html
@@ -34,15 +33,6 @@ EDGE = Either(
 )
 
 WITHIN = "the least and the greatest pixel value, numbers or one per channel, with colours of 0 to 1 between them"
-
-
-def rising(pairs: tuple[tuple[float, ...], ...]) -> bool:
-    """Whether the first numbers grow from pair to pair.
-
-    Args:
-        pairs: numbers each, of which the first counts.
-    """
-    return all(before[0] < after[0] for before, after in pairwise(pairs))
 
 
 def apart(bounds: Bounds) -> bool:
@@ -127,7 +117,7 @@ class Recipe:
             Tuple(
                 "(size, evaluations) of each coarser scale, sizes rising",
                 (Tuple("", (PIXELS, EVALUATIONS), ":"),),
-                holds=rising,
+                holds=rises,
                 written="128:50,256:50",
             )
         ),
@@ -150,7 +140,7 @@ class Recipe:
         Tuple(
             "(from evaluation, rate) pairs, the first numbers rising",
             (Tuple("", (Number(0, 10**6, whole=True), RATE), ":"),),
-            holds=rising,
+            holds=rises,
             written="50:0.01,80:0.005",
         ),
         "Adam: (from evaluation, rate)",
