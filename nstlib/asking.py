@@ -72,7 +72,7 @@ def choose(name: str, answer: object = None, *more: object) -> Asked:
     Raises:
         InputError: there is no such question, or it asks for code.
 
-    >>> one_of("04.size", (64, 64))
+    >>> choose("04.size", (64, 64))
     The shape of the Gram matrix of a map (1, 512, 64, 64).
     You said 64, 64.
     ✗ Those are positions: they are summed over.
