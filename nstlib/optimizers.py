@@ -938,7 +938,7 @@ def options_of(optimizer: str) -> list[str]:
 def room_between(bounds: Any) -> bool:
     """Whether these are a least and a greatest value of pixels, with values between them in every channel."""
     try:
-        low, high = (np.asarray(bound, dtype=float) for bound in bounds)
+        low, high = (np.asarray(b.tolist() if isinstance(b, Tensor) else b, dtype=float) for b in bounds)
         return bool(np.all(low < high))
     except (TypeError, ValueError):
         return False
@@ -962,9 +962,9 @@ def check_fit(image: Tensor, options: Mapping[str, Any]) -> None:
     Raises:
         InputError: bounds for another number of channels, or a state of an image of another shape.
     """
-    for bound in map(np.asarray, options.get("bounds") or ()):
-        if bound.size not in (1, image.shape[1]):
-            raise InputError(f"{bound.size} bounds for {image.shape[1]} channels: give one, or one for each channel")
+    for bound in map(torch.as_tensor, options.get("bounds") or ()):
+        if bound.numel() not in (1, image.shape[1]):
+            raise InputError(f"{bound.numel()} bounds for {image.shape[1]} channels: give one, or one for each channel")
     state = options.get("state")
     if state and (not isinstance(state["image"], Tensor) or state["image"].shape != image.shape):
         raise NoState(f"this is no state of an image of shape {tuple(image.shape)}: begin with one of its own shape")
