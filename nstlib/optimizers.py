@@ -431,11 +431,9 @@ def lbfgs(
         state: as for `adam`.
 
     Raises:
-        InputError: a history below 1.
+        InputError: a history that is no number of moves.
     """
-    if history < 1:
-        raise InputError(f"a history of {history} moves remembers nothing: give at least 1")
-    image = image.detach()
+    history, image = judged("history", history, TAKES["history"]), image.detach()
     evaluate = Evaluator(objective, image, bounds, state)
     pairs = History(history, image, Smoothing(image, smoothness))
     if state:

@@ -977,7 +977,7 @@ def test_lbfgs_tells_a_broken_loss_from_the_end_of_the_way(bad, stop, good, rng)
 
 @pytest.mark.parametrize("given", [0, -1])
 def test_a_history_of_nothing_is_refused(given, rng):
-    with pytest.raises(InputError, match=f"a history of {given} moves remembers nothing: give at least 1"):
+    with pytest.raises(InputError, match=f"history={given}: expected a whole number of at least 1"):
         next(lbfgs(function_of(rosenbrock), start(rng), history=given))
 
 
