@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
     from .judges import Judgement
     from .recipe import Recipe
-    from .result import Progress, Result
+    from .result import Progress
 
 __all__ = ["main"]
 
@@ -409,25 +409,8 @@ def paint(
             tell(note)
     tell(f"{place}: {result}")
     check_place(place, output)
-    if trouble := failure_of(result):
-        raise Trouble(trouble)
-
-
-def failure_of(result: Result) -> str:
-    """Why a picture came to nothing, and what to do; "" of one that did not.
-
-    Args:
-        result: of a run.
-    """
-    from .optimizers import Stop
-    from .result import STILL
-
-    broken = result.stopped.broken
-    if not broken and (not result.unchanged or result.stopped is Stop.INTERRUPTED):
-        return ""
-    trouble, more = (str(result.stopped), "") if broken else (STILL, "more evaluations, ")
-    rate = ", and a rate near 0.02" if result.recipe.optimizer == "adam" else ""
-    return f"{trouble}: give {more}the terms weights near 1{rate}"
+    if result.failure:
+        raise Trouble(result.failure)
 
 
 def check_place(place: str | Path, output: str) -> None:

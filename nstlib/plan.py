@@ -209,7 +209,14 @@ class Plan:
     def notes(self) -> tuple[str, ...]:
         """What was chosen or changed before the run, in words."""
         r, precisions = self.recipe, ", then ".join(dict.fromkeys(stage.precision for stage in self.stages))
-        said = [f"computing on {describe_device(self.device)} in {precisions} with {r.backbone}, recipe {r.name}"]
+        chosen = f"computing on {describe_device(self.device)} in {precisions} with {r.backbone}, recipe {r.name}"
+        of_pictures = (f"{picture.source}: {note}" for picture in self.pictures for note in picture.notes)
+        return (chosen, *self.remarks, *of_pictures)
+
+    @cached_property
+    def remarks(self) -> tuple[str, ...]:
+        """Those of the notes that tell where the run is not the one that was asked for."""
+        r, said = self.recipe, []
         if r.optimizer == "lbfgs" and self.budget.history < r.history:
             said.append(f"memory is short: L-BFGS remembers {self.budget.history} moves, not {r.history}")
         sizes = [stage.size for stage in self.stages]
@@ -222,7 +229,7 @@ class Plan:
         if begin is not None and stretched(shape_of(begin.pixels), sizes[-1]):
             canvas = "canvas" if self.content is None else "content"
             said.append(f"{begin.source} is stretched to the shape of the {canvas}, where the run starts")
-        return (*said, *(f"{picture.source}: {note}" for picture in self.pictures for note in picture.notes))
+        return tuple(said)
 
     @property
     def facts(self) -> dict[str, Any]:

@@ -19,7 +19,7 @@ from .optimizers import Step, Stop
 from .recipe import Recipe
 from .regions import MASKS
 from .rules import Maybe, Number, Text, Tuple, judged
-from .show import picture_html
+from .show import picture_html, words_html
 
 __all__ = [
     "Progress",
@@ -133,6 +133,7 @@ class Result:
         device: where it ran.
         stopped: why it ended.
         notes: what was chosen or changed on the way, in words.
+        remarks: those of the notes that somebody who looks at the picture should know; a notebook shows them below it.
         facts: all that is needed to repeat it, as plain data.
         unchanged: whether it still is the start image, to the eye: the weights or the rate were far too small.
         trouble: what went wrong on the side (see `Run.trouble`), which the notes tell too; "" if nothing did.
@@ -146,6 +147,7 @@ class Result:
     device: str
     stopped: Stop
     notes: tuple[str, ...] = ()
+    remarks: tuple[str, ...] = ()
     facts: Mapping[str, Any] = field(default_factory=dict, repr=False)
     unchanged: bool = False
     trouble: str = ""
@@ -157,7 +159,19 @@ class Result:
         return f"{width}×{height}, {self.evaluations} evaluations in {duration(self.seconds)}, {loss} ({self.stopped})"
 
     def _repr_html_(self) -> str:
-        return picture_html(to_pil(self.image), f"{self.told}, painted by recipe {self.recipe.name}", repr(self))
+        picture = picture_html(to_pil(self.image), f"{self.told}, painted by recipe {self.recipe.name}", repr(self))
+        wrong = words_html(self.failure, wrong=True)
+        return "".join((picture, wrong, *(words_html(one, wrong=one == self.trouble) for one in self.remarks)))
+
+    @property
+    def failure(self) -> str:
+        """Why the picture came to nothing, and what to do; "" of one that did not."""
+        broken = self.stopped.broken
+        if not broken and (not self.unchanged or self.stopped is Stop.INTERRUPTED):
+            return ""
+        reason, more = (str(self.stopped), "") if broken else (STILL, "more evaluations, ")
+        rate = ", and a rate near 0.02" if self.recipe.optimizer == "adam" else ""
+        return f"{reason}: give {more}the terms weights near 1{rate}"
 
     @property
     def told(self) -> str:

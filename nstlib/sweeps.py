@@ -55,7 +55,7 @@ from .pool import Outcome, cluster, cores, elsewhere, here, in_turn
 from .recipe import STARTS, WORDS, Recipe
 from .recipes import DEFAULT_RECIPE, RECIPES
 from .regions import MASKS
-from .result import STILL, Record, read_facts
+from .result import Record, read_facts
 from .rules import Choice, Number, Rule, brief, judged
 from .show import picture_html
 from .transfer import carry_out
@@ -68,7 +68,6 @@ __all__ = ["Point", "Sweep", "sweep"]
 TABLE, SHEET = "table.csv", "contact.png"
 HEAD, TAIL = ("picture", "content", "styles"), ("evaluations_made", "seconds", "loss", "stopped", "remark", "failure")
 NOT_YET = "not painted yet"
-UNCHANGED = f"{STILL}: give more evaluations, or weights of the terms near 1"
 OWN = re.compile(r"-[0-9a-f]{10}(\.\d+)?\.(png|csv)$")  # how the files of a point end
 HOW = ("device", "memory")  # the settings that make no other picture
 PROCESS = 5e8  # bytes that a process takes before it paints: Python, torch and a network
@@ -668,8 +667,7 @@ def painted(task: Task) -> dict[str, bytes]:
     if result.stopped is Stop.MEMORY:
         raise InputError(f"{result.stopped} after {result.evaluations} evaluations: give fewer processes, or less size")
     names = [source.label or None for source in task.sources]
-    odd = UNCHANGED if result.unchanged else str(result.stopped) if result.stopped.broken else ""
-    told = {name: value for name, value in (("remark", odd), ("frames", task.frames)) if value}
+    told = {name: value for name, value in (("remark", result.failure), ("frames", task.frames)) if value}
     picture = replace(result, facts={**result.facts, "content": names[0], "styles": names[1:], **told}).encoded()
     return {**(way.files(result.history) if task.frames else {}), ".png": picture}
 

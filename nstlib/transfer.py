@@ -478,7 +478,8 @@ def collect(plan: Plan, run: Run, stopped: Stop = Stop.LEFT) -> Result:
     ended = {"evaluations": evaluations_of(run.history), "stopped": str(stopped), "loss": run.best.loss}
     facts = {**plan.facts, "seconds": round(run.seconds, 2), **ended}
     extended = any(had < stage.evaluations for had, stage in zip(run.budgets, plan.stages, strict=False))
-    notes = (OF_THE_NEWEST if plan.recipe.average else "", EXTENDED if extended else "", run.trouble, run.note)
+    told = (OF_THE_NEWEST if plan.recipe.average else "", EXTENDED if extended else "", run.trouble)
+    remarks = tuple(filter(None, told))
     return Result(
         image=plan.colors.finish(painted).clamp(0, 1),
         history=tuple(run.history),
@@ -487,7 +488,8 @@ def collect(plan: Plan, run: Run, stopped: Stop = Stop.LEFT) -> Result:
         seconds=run.seconds,
         device=str(plan.device),
         stopped=stopped,
-        notes=(*plan.notes, *filter(None, notes)),
+        notes=(*plan.notes, *remarks, *filter(None, [run.note])),
+        remarks=(*plan.remarks, *remarks),
         facts=facts,
         unchanged=unchanged and plan.recipe.color != "only",
         trouble=run.trouble,

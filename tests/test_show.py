@@ -40,6 +40,22 @@ def test_a_result_shows_its_picture(transfer):
     )
 
 
+def test_below_it_stands_where_the_run_is_not_the_one_that_was_asked_for(transfer, tmp_path):
+    assert not transfer.result().remarks and "⚠" not in transfer.result()._repr_html_()
+    small = {"size": 64, "device": "cpu", "evaluations": 2}
+    asked = nst.stylize("content/harbour", "style/mosaic", pyramid=((32, 1), (48, 1)), **small)
+    assert asked.remarks == ("a scale of 32 is left out: the picture, or a layer, is too small",)
+    assert asked.remarks[0] in asked._repr_html_() and asked.remarks[0] in asked.notes
+    nothing = nst.stylize("content/harbour", "style/mosaic", optimizer="adam", rate=1e-7, **small)
+    assert nothing.failure.startswith("the picture is still its start image: give more evaluations")
+    assert f"⚠ {nothing.failure}" in nothing._repr_html_()
+    (tmp_path / "state").mkdir()
+    lost = nst.Transfer("content/harbour", "style/mosaic", checkpoint=tmp_path / "state" / "run.pt", **small)
+    (tmp_path / "state").rmdir()
+    list(lost)
+    assert lost.result().trouble in lost.result().remarks and "⚠ " in lost.result()._repr_html_()
+
+
 @pytest.mark.parametrize("what", ["result", "transfer", "untouched", "recipe", "backbone", "flight", "plan", "picture"])
 def test_what_it_says_of_itself_is_short(transfer, what):
     made = {
