@@ -270,10 +270,12 @@ def divide_shares(count: int, shares: Iterable[float] | None) -> list[float]:
         shares: as many numbers ≥ 0; equal ones if None. Those that add up to 1 already stay as they are.
 
     Raises:
-        InputError: another number of shares, one below 0, or none above.
+        InputError: no image, another number of shares, one below 0, or none above.
     """
+    if not count:
+        raise InputError("no style image was given: give one at least")
     given = [1.0] * count if shares is None else [float(s) for s in shares]
-    if not count or len(given) != count or not all(0 <= s < inf for s in given) or sum(given) <= 0:
+    if len(given) != count or not all(0 <= s < inf for s in given) or sum(given) <= 0:
         raise InputError(f"{count} style images and the shares {given}: give one share ≥ 0 per image, not all zero")
     whole = 1.0 if isclose(sum(given), 1.0, rel_tol=1e-12) else sum(given)
     return [share / whole for share in given]
@@ -428,11 +430,14 @@ def shared_by(layers: Mapping[str, float] | Iterable[str]) -> Mapping[str, float
 
     Args:
         layers: names, or weights by name.
+
+    Raises:
+        InputError: there is none.
     """
-    if isinstance(layers, Mapping):
-        return layers
     names = dict.fromkeys([layers] if isinstance(layers, str) else layers)
-    return dict.fromkeys(names, 1 / max(1, len(names)))
+    if not names:
+        raise InputError("no layer was named: give one at least, such as relu4_1")
+    return layers if isinstance(layers, Mapping) else dict.fromkeys(names, 1 / len(names))
 
 
 def divide_strength(shares: Sequence[float], regions: Sequence[Tensor | None]) -> list[float]:

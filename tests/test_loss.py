@@ -274,8 +274,15 @@ def test_shares_that_do_not_fit_are_refused(shares, tiny, rng):
 
 
 def test_no_style_is_refused(tiny):
-    with pytest.raises(InputError, match="0 style images"):
+    with pytest.raises(InputError, match="no style image was given"):
         style_terms(tiny, [], STYLE)
+
+
+@pytest.mark.parametrize("layers", [[], {}])
+def test_terms_of_no_layer_are_refused(layers, tiny, rng):
+    for terms in (content_terms, lambda net, image, layers: style_terms(net, [image], layers)):
+        with pytest.raises(InputError, match="no layer was named"):
+            terms(tiny, picture(rng), layers)
 
 
 def test_total_variation_in_another_space(tiny, rng):
