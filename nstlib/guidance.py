@@ -78,8 +78,8 @@ def guides(mask: Tensor, architecture: Architecture, layers: Iterable[str], name
         if t.max() <= MOSTLY:
             raise InputError(
                 f"{name} is lost at {layer}, where a position sees {architecture.layers[layer].receptive_field} of "
-                f"{mask.shape[-1]}×{mask.shape[-2]} pixels and none sees mostly the region: give a larger region, a "
-                f"larger size, or fewer style layers, without {layer}"
+                f"{mask.shape[-1]}×{mask.shape[-2]} pixels and none sees mostly the region: give a larger region, or "
+                "a larger size"
             )
     return {layer: t.square() / t.square().mean() for layer, t in made.items()}
 

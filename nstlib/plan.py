@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from functools import cached_property
 from inspect import Parameter, signature
 from typing import Any, TypeVar
@@ -222,9 +222,8 @@ class Plan:
         sizes = [stage.size for stage in self.stages]
         left_out = [size for size, _ in r.pyramid or () if fit(sizes[-1], size, r.side) not in sizes[:-1]]
         if left_out and r.color != "only":
-            said.append(
-                f"a scale of {' and '.join(map(str, left_out))} is left out: the picture, or a layer, is too small"
-            )
+            scale = " and ".join(map(str, left_out))
+            said.append(f"a scale of {scale} is left out: the picture, a map or a region is too small")
         begin = self.start or (self.styles[0] if r.start == "style" else None)
         if begin is not None and stretched(shape_of(begin.pixels), sizes[-1]):
             canvas = "canvas" if self.content is None else "content"
@@ -331,21 +330,45 @@ class Plan:
         shape = max(self.smallest, round(h * scale)), max(self.smallest, round(w * scale))
         return resize(pixels, shape).to(self.device), None if mask is None else resize(mask, shape).to(self.device)
 
-    def check_masks(self) -> None:
-        """Refuse a mask of which nothing is left on a map, at any of the run's sizes.
+    def with_masks(self) -> Plan:
+        """The same without the coarser scales on which some map has nothing left of a mask.
+
+        Raises:
+            InputError: nothing is left of one at the result's own size; says of which, and on which map.
+        """
+        last = self.stages[-1].size
+        self.check_masks(last)
+        lost = {stage.size for stage in self.stages if stage.size != last and not self.keeps_masks(stage.size)}
+        return replace(self, stages=tuple(s for s in self.stages if s.size not in lost)) if lost else self
+
+    def keeps_masks(self, size: tuple[int, int]) -> bool:
+        """Whether something is left of each mask at a size (height, width)."""
+        try:
+            self.check_masks(size)
+        except InputError:
+            return False
+        return True
+
+    def check_masks(self, size: tuple[int, int]) -> None:
+        """Refuse a mask of which nothing is left on a map.
+
+        Args:
+            size: (height, width) of the picture that is painted.
 
         Raises:
             InputError: there is one; says which, and where.
         """
-        for size in dict.fromkeys(stage.size for stage in self.stages):
-            for i, (mask, style) in enumerate(zip(self.masks, self.styles, strict=True)):
-                layers = (self.settings.own_layers and self.settings.own_layers[i]) or self.recipe.style_layers
-                own = None if style.mask is None else self.shrunk(i, size)[1]
-                where = None if mask is None else resize(mask, size)
-                for name, given in ((f"where style {i + 1}", where), (f"what of style {i + 1}", own)):
-                    if given is not None:
-                        whose = f"the mask that says {name} is painted"
+        for i, (mask, style) in enumerate(zip(self.masks, self.styles, strict=True)):
+            layers = (self.settings.own_layers and self.settings.own_layers[i]) or self.recipe.style_layers
+            own = None if style.mask is None else self.shrunk(i, size)[1]
+            where = None if mask is None else resize(mask, size)
+            for name, given in ((f"where style {i + 1}", where), (f"what of style {i + 1}", own)):
+                if given is not None:
+                    whose = f"the mask that says {name} is painted"
+                    try:
                         guides(given, self.backbone.architecture, layers, whose)
+                    except InputError as lost:
+                        raise InputError(f"{lost}, or fewer style layers") from None
 
     def options(self, stage: Stage) -> dict[str, Any]:
         """The recipe's fields that its optimiser takes."""
@@ -396,8 +419,7 @@ def prepare(
         budget=budget,
         **pictures._asdict(),
     )
-    plan.check_masks()
-    return plan
+    return plan.with_masks()
 
 
 def options_of(facts: Mapping[str, Any]) -> dict[str, Any]:
@@ -438,13 +460,16 @@ def settle(recipe: str | Recipe, options: Mapping[str, Any]) -> tuple[Recipe, Se
     changed = recipe.changed(**changes)
     if useless := changed.without_effect(changes):
         raise InputError(useless)
+    if changes.get("schedule") and changed.schedule[0][0] >= changed.evaluations:
+        begins = f"schedule begins at evaluation {changed.schedule[0][0]} of {changed.evaluations}"
+        raise InputError(f"{begins}, so it has no effect: let it begin earlier, or leave it out")
     if too_large := [size for size, _ in (changes.get("pyramid") and changed.pyramid) or () if size >= changed.size]:
         raise InputError(f"pyramid has a scale of {too_large[0]}, not below the size {changed.size}: leave it out")
     return changed, settings
 
 
 def check_pictures(options: Mapping[str, Any], content: Any, styles: Sequence[Any]) -> None:
-    """Refuse a weight for a term whose picture was not given.
+    """Refuse what belongs to a term whose picture was not given.
 
     Args:
         options: as the caller gave them.
@@ -452,13 +477,14 @@ def check_pictures(options: Mapping[str, Any], content: Any, styles: Sequence[An
         styles: as many as there are.
 
     Raises:
-        InputError: such a weight is above 0, or regions are to be compared in some way and there are none.
+        InputError: there is such a thing, or regions are to be compared in some way and there are none.
     """
     if options.get("guidance") and all(mask is None for mask in alone(options.get("masks")) or ()):
         raise InputError("guidance has an effect only with masks: give masks, or leave guidance out")
-    for name, given, what in (("content_weight", content is not None, "content"), ("style_weight", styles, "style")):
-        if not given and options.get(name):
-            raise InputError(f"{name} has an effect only with a {what} picture: give one, or leave {name} out")
+    for what, given, more in (("content", content is not None, ["side"]), ("style", styles, ["style_size"])):
+        for name in (f"{what}_weight", f"{what}_layers", *more):
+            if not given and options.get(name):
+                raise InputError(f"{name} has an effect only with a {what} picture: give one, or leave {name} out")
 
 
 def check_together(recipe: Recipe, settings: Settings, content: Any, styles: Sequence[Any]) -> None:
@@ -507,7 +533,8 @@ def check_control(recipe: Recipe, settings: Settings, content: Any, styles: int)
     if recipe.color != "style" and (content is None or not styles):
         raise InputError(f"color={recipe.color} needs a content and a style picture: give both, or leave color out")
     if recipe.color == "only" and (recipe.start != "content" or not recipe.content_weight):
-        raise InputError("color=only paints nothing, it recolours the content: leave start and content_weight out")
+        needed = "start=content and a content_weight above 0"
+        raise InputError(f"color=only paints nothing, it recolours the content: give {needed}")
     if recipe.guidance == "sum" and (settings.masks or settings.style_masks):
         STATISTICS[recipe.statistic].summed()
     for name in (*MASKS, "own_layers"):

@@ -510,6 +510,32 @@ def test_controls_that_cannot_be_are_refused_before_any_work(pictures, options, 
         prepare(*split(pictures), **(SHALLOW | options))
 
 
+@pytest.mark.parametrize(
+    "options, words",
+    [
+        (
+            {"content_weight": 0, "start": "noise", "content_layers": "relu1_1"},
+            "content_layers has an effect",
+        ),
+        ({"style_weight": 0, "start": "noise", "style_layers": "relu1_1"}, "style_layers has an effect"),
+        ({"optimizer": "adam", "schedule": ((9, 0.1),), "evaluations": 9}, "schedule begins at evaluation 9 of 9"),
+        ({"bounds": (0, 1e-7)}, "bounds="),
+        ({"style_layers": torch.tensor(1.0)}, "style_layers="),
+        ({"recipe": torch.ones(2)}, "unknown recipe"),
+        ({"content_layers": "relu9_1"}, "content_layers: relu9_1 is not in pocket, did you mean"),
+    ],
+)
+def test_an_option_that_does_nothing_or_is_none_is_refused_by_name(pictures, options, words):
+    with pytest.raises(nst.InputError, match=words):
+        prepare(*split(pictures), **(SMALL | options))
+
+
+def test_a_texture_has_no_content_to_describe(pictures):
+    for options in ({"content_layers": "relu1_1"}, {"side": "short"}):
+        with pytest.raises(nst.InputError, match="has an effect only with a content picture"):
+            prepare(None, pictures[1:2], **SMALL, **options)
+
+
 def test_colours_need_two_pictures(pictures):
     with pytest.raises(nst.InputError, match="color=pca needs a content and a style picture"):
         prepare(None, pictures[1:2], **SMALL, start="noise", color="pca")
@@ -517,14 +543,15 @@ def test_colours_need_two_pictures(pictures):
         prepare(pictures[0], [], **SMALL, color="only")
 
 
-def test_a_mask_that_a_coarse_scale_loses_is_refused_before_the_fine_one_is_painted(pictures):
+def test_a_coarse_scale_that_loses_a_mask_is_left_out(pictures):
     patch = torch.zeros(48, 64)
     patch[10:16, 10:16] = 1
-    prepare(*split(pictures), **SHALLOW, masks=patch)
-    with pytest.raises(
-        nst.InputError,
-        match=r"where style 1 is painted is lost at relu2_1, where a position sees 10 of 44×33 pixels",
-    ):
+    plan = prepare(*split(pictures), **SHALLOW, masks=patch, pyramid=((44, 2),))
+    assert [stage.size for stage in plan.stages] == [(48, 64)]
+    assert plan.remarks == ("a scale of 44 is left out: the picture, a map or a region is too small",)
+    assert len(prepare(*split(pictures), **SHALLOW, pyramid=((44, 2),)).stages) == 2
+    patch[12:] = patch[:, 12:] = 0
+    with pytest.raises(nst.InputError, match=r"where style 1 is painted is lost at relu1_1, .* or fewer style layers"):
         prepare(*split(pictures), **SHALLOW, masks=patch, pyramid=((44, 2),))
 
 
@@ -544,7 +571,8 @@ def test_a_scale_that_is_left_out_is_told(pictures):
     def notes(**options):
         return [note for note in prepare(*split(pictures), **{**SMALL, **options}).notes if "left out" in note]
 
-    assert notes(pyramid=((32, 5), (48, 5))) == ["a scale of 32 is left out: the picture, or a layer, is too small"]
+    told = "a scale of 32 is left out: the picture, a map or a region is too small"
+    assert notes(pyramid=((32, 5), (48, 5))) == [told]
     assert notes(pyramid=((48, 5),)) == notes() == []
     assert len(notes(size=512, pyramid=((256, 5),))) == 1  # the picture keeps its own size
 

@@ -44,7 +44,7 @@ def test_below_it_stands_where_the_run_is_not_the_one_that_was_asked_for(transfe
     assert not transfer.result().remarks and "⚠" not in transfer.result()._repr_html_()
     small = {"size": 64, "device": "cpu", "evaluations": 2}
     asked = nst.stylize("content/harbour", "style/mosaic", pyramid=((32, 1), (48, 1)), **small)
-    assert asked.remarks == ("a scale of 32 is left out: the picture, or a layer, is too small",)
+    assert asked.remarks == ("a scale of 32 is left out: the picture, a map or a region is too small",)
     assert asked.remarks[0] in asked._repr_html_() and asked.remarks[0] in asked.notes
     nothing = nst.stylize("content/harbour", "style/mosaic", optimizer="adam", rate=1e-7, **small)
     assert nothing.failure.startswith("the picture is still its start image: give more evaluations")

@@ -27,13 +27,13 @@ TOLD = (
     ),
     (r"so alpha shows nothing: give a mask that does", "so nothing of it is left: choose a shape, or upload a mask"),
     (r"give one share ≥ 0 per image, not all zero", "give one of them a share above 0"),
-    (r", a larger size, or fewer style layers, without \S+", " or a larger Size"),
+    (r", or a larger size, or fewer style layers", " or a larger Size"),
     (
         r"\S+ compares neighbours, so it knows no masks: choose another statistic",
         "this recipe compares neighbours, so it knows no regions: choose another Recipe",
     ),
     (
-        r"color=only paints nothing, it recolours the content: leave start and content_weight out",
+        r"color=only paints nothing, it recolours the content: give start=content and a content_weight above 0",
         "these Colours paint nothing, they recolour the content: let Start from say content",
     ),
     (r"choose a size of", "choose a Size of"),
