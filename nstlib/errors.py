@@ -7,6 +7,7 @@ import linecache
 import sys
 import traceback
 from collections.abc import Iterable
+from contextlib import suppress
 from types import TracebackType
 
 __all__ = ["CONTROLS", "InputError", "in_words", "nearest", "one_line", "one_of"]
@@ -59,9 +60,10 @@ def one_of(kind: str, name: str, names: Iterable[str]) -> str:
     Traceback (most recent call last):
     nstlib.errors.InputError: unknown recipe 'gatys2106': did you mean 'gatys2016'? There are: gatys2015, gatys2016
     """
-    names = list(names)
-    if name in names:
-        return name
+    names, given = list(names), name.strip() if isinstance(name, str) else name
+    with suppress(ValueError, RuntimeError):  # an array, which is not equal to a name but number by number
+        if given in names:
+            return given
     more = f" and {len(names) - MOST} more" if len(names) > MOST else ""
     raise InputError(
         f"unknown {kind} '{one_line(name)}': {nearest(name, names)}There are: {', '.join(names[:MOST])}{more}"
@@ -78,7 +80,9 @@ def nearest(name: str, names: Iterable[str]) -> str:
     >>> nearest("relu44", ["relu4_1", "conv1_1"])
     "did you mean 'relu4_1'? "
     """
-    near = difflib.get_close_matches(str(name), list(names), n=1, cutoff=0.4)
+    names, given = list(names), str(name)
+    begun = [one for one in names if len(given) > 2 and str(one).startswith(given)]
+    near = begun or difflib.get_close_matches(given, names, n=1, cutoff=0.6)
     return f"did you mean '{near[0]}'? " if near else ""
 
 

@@ -237,9 +237,9 @@ def panel_of(names: Sequence[str] | None, device: torch.device) -> tuple[dict[st
         InputError: one that was asked for is unknown, or cannot be had.
     """
     if names is not None:
-        names = [names] if isinstance(names, str) else list(names)
-        if not names:
-            raise InputError("networks=[]: name one judge at least, or leave it out for all that are here")
+        names = [names] if isinstance(names, str) else names
+        if not (isinstance(names, Sequence) and names):
+            raise InputError(f"networks={one_line(names)}: name one judge at least, or leave it out for all here")
         known = [one_of("backbone", name, BACKBONES) for name in names]  # all, before any is downloaded
         return {name: load_backbone(name, device=device) for name in known}, []
     panel, notes = {}, []

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
+from math import fsum
 from typing import Any
 
 from .architecture import BACKBONES
@@ -32,17 +33,18 @@ EDGE = Either(
     "a number or one per channel", (Number(-10, 10), Tuple("three numbers", (Number(-10, 10),) * 3, sign=":"))
 )
 
+LEVEL = 1 / 255  # of 8 bits, which a file holds
 WITHIN = "the least and the greatest pixel value, numbers or one per channel, with colours of 0 to 1 between them"
 
 
 def apart(bounds: Bounds) -> bool:
-    """Whether the least pixel value is below the greatest in every channel, and some colour between them can be shown.
+    """Whether every channel has room for two of the values that a file can hold, some of which can be shown.
 
     Args:
         bounds: the two, each a number or one per channel.
     """
     low, high = ((edge,) * 3 if isinstance(edge, float) else edge for edge in bounds)
-    return all(a < b and a < 1 and b > 0 for a, b in zip(low, high, strict=True))
+    return all(b - a >= LEVEL and a < 1 and b > 0 for a, b in zip(low, high, strict=True))
 
 
 @dataclass(frozen=True)
@@ -69,7 +71,9 @@ class Recipe:
         False, Flag(), "scale the network so that every channel's mean activation is 1 (Gatys et al.)"
     )
 
-    content_layers: Mapping[str, float] = field({"relu3_3": 1.0}, Weighted(), "content layers and their weights")
+    content_layers: Mapping[str, float] = field(
+        {"relu3_3": 1.0}, Weighted(), "content layers and their weights", only=("content_weight", ...)
+    )
     content_reduction: str = field(
         "relative",
         Choice(CONTENT_REDUCTIONS),
@@ -79,7 +83,10 @@ class Recipe:
     content_weight: float = field(0.02, WEIGHT, "weight of the content term (alpha)")
 
     style_layers: Mapping[str, float] = field(
-        BACKBONES["pocket"].style_layers, Weighted(), "style layers and their weights"
+        BACKBONES["pocket"].style_layers,
+        Weighted(),
+        "style layers and their weights",
+        only=("style_weight", ...),
     )
     statistic: str = field(
         "gram-relative", Choice(STATISTICS), "what is compared of the style", only=("style_weight", ...)
@@ -180,16 +187,13 @@ class Recipe:
     def __post_init__(self) -> None:
         accept(self)
         layers = BACKBONES[self.backbone].layers
-        for name in (*self.content_layers, *self.style_layers):
-            if name not in layers:
+        for field_ in (one for one in fields(self) if one.name.endswith("_layers")):
+            named = getattr(self, field_.name)
+            if name := next((name for name in named if name not in layers), ""):
                 move = f", or move a recipe there, recipe.on('{self.backbone}')"
-                told = f"{name} is not in {self.backbone}; {nearest(name, layers)}Its layers: {' '.join(layers)}"
-                raise InputError(told + (move if self.layers_of_the_kit else ""))
-
-    @property
-    def layers_of_the_kit(self) -> bool:
-        """Whether its layers may be those that nobody named."""
-        return any(getattr(self, f.name) == default_of(f) for f in fields(self) if f.name.endswith("_layers"))
+                told = f"{field_.name}: {name} is not in {self.backbone}, {nearest(name, layers)}Its layers: "
+                nobodys = named == default_of(field_)  # those of the kit, for its own network
+                raise InputError(told + " ".join(layers) + (move if nobodys else ""))
 
     def __hash__(self) -> int:
         values = vars(self).values()
@@ -273,7 +277,7 @@ class Recipe:
             own = getattr(self, name)
             if not set(own) <= set(architecture.layers):
                 # Content weights of the papers add up to 1; of the style the sum is kept.
-                total = 1.0 if name == "content_layers" else sum(own.values())
+                total = 1.0 if name == "content_layers" else fsum(own.values())
                 change[name] = dict.fromkeys(usual, total / len(usual))
         return self.changed(**change)
 

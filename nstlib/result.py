@@ -171,7 +171,7 @@ class Result:
             return ""
         reason, more = (str(self.stopped), "") if broken else (STILL, "more evaluations, ")
         rate = ", and a rate near 0.02" if self.recipe.optimizer == "adam" else ""
-        return f"{reason}: give {more}the terms weights near 1{rate}"
+        return f"{reason}: give {more}weights near 1 to the terms{rate}"
 
     @property
     def told(self) -> str:

@@ -317,9 +317,10 @@ class Weighted(Rule):
         if isinstance(value, str):
             value = [value]
         if not isinstance(value, Mapping):
-            if not hasattr(value, "__iter__"):
-                raise Unfit
-            names = list(value)
+            try:
+                names = list(value)
+            except TypeError:  # of a number, or a tensor without dimensions
+                raise Unfit from None
             if any(not isinstance(name, str) for name in names):
                 raise Unfit
             if twice := next((name for name in names if names.count(name) > 1), ""):

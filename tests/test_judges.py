@@ -264,3 +264,9 @@ def test_a_style_that_is_smaller_than_the_picture_is_told(rng):
     small, same = (nst.judge(content, s, content, networks="pocket") for s in (style, content))
     assert any("the style (48 × 40) is enlarged to 96 × 80" in note for note in small.notes)
     assert not any("enlarged" in note for note in same.notes)
+
+
+@pytest.mark.parametrize("networks", [5, [], ()])
+def test_judges_that_are_no_names_are_refused(networks):
+    with pytest.raises(nst.InputError, match="name one judge at least"):
+        nst.judge("content/harbour", "style/mosaic", "content/harbour", networks=networks)

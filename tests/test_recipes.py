@@ -106,7 +106,7 @@ def test_changed_keeps_the_rest():
 
 
 def test_a_layer_that_the_network_lacks_is_refused():
-    with pytest.raises(InputError, match="relu9_1 is not in vgg19; did you mean"):
+    with pytest.raises(InputError, match="style_layers: relu9_1 is not in vgg19, did you mean"):
         RECIPES["jcjohnson"].changed(style_layers={"relu9_1": 1.0})
 
 

@@ -357,7 +357,7 @@ def test_what_is_odd_about_the_pictures_is_told(pictures, painted):
     assert repr(found).endswith(f"; 1 is odd, such as {found.remarks[0]}")
     options = {**QUICK, "evaluations": 12, "optimizer": "adam", "folder": "still"}
     still = nst.sweep({"rate": [1e-6, 0.01]}, PAIRS, **options)
-    odd = f"{STILL}: give more evaluations, the terms weights near 1, and a rate near 0.02"
+    odd = f"{STILL}: give more evaluations, weights near 1 to the terms, and a rate near 0.02"
     assert [row["remark"] for row in rows_of("still")] == [odd, ""]
     assert still.remarks == (f"{still.points[0].words}: {odd}",)
     assert not nst.sweep({"seed": [0, 1]}, PAIRS, **{**QUICK, "folder": "noise"}, start="noise").remarks
