@@ -44,8 +44,10 @@ SMOOTH = 1e-6  # weight of the total variation, per pixel value: no more than ke
 
 def convolution(channels: int, made: int, kernel: int, step: int = 1) -> list[nn.Module]:
     """A convolution whose channels are normalised for each picture by itself (Ulyanov et al. 2017)."""
-    padding = {"padding": kernel // 2, "padding_mode": "replicate"}
-    return [nn.Conv2d(channels, made, kernel, step, **padding), nn.InstanceNorm2d(made, affine=True)]
+    return [
+        nn.Conv2d(channels, made, kernel, step, kernel // 2, padding_mode="replicate"),
+        nn.InstanceNorm2d(made, affine=True),
+    ]
 
 
 class Residual(nn.Module):

@@ -20,11 +20,6 @@ from .architecture import BACKBONES, OF_THE_KIT
 from .errors import InputError, one_line, one_of
 from .files import check_replaceable, is_readable, same_file, write_whole
 
-try:
-    from safetensors.torch import load, save
-except ModuleNotFoundError:  # `pocket` is read without it
-    load = save = None
-
 __all__ = [
     "check_export",
     "fetch_weights",
@@ -102,7 +97,7 @@ def read_weights(path: str | Path) -> dict[str, Tensor]:
         raise InputError(f"no weights at '{path}': give a .safetensors or .pth file")
     try:
         if path.suffix == ".safetensors":
-            return load(path.read_bytes()) if load else read_safetensors(path)
+            return load_safetensors(path)
         state = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # a damaged file can fail in any way; all of them mean the same to the caller
         words = one_line(error, limit=120)
@@ -113,6 +108,15 @@ def read_weights(path: str | Path) -> dict[str, Tensor]:
     if not isinstance(state, Mapping) or not all(isinstance(v, Tensor) for v in state.values()):
         raise InputError(f"'{path}' is not a dictionary of tensors: save a network's state_dict() in it")
     return dict(state)
+
+
+def load_safetensors(path: Path) -> dict[str, Tensor]:
+    """The tensors of a safetensors file, by that library where it is there."""
+    try:
+        from safetensors.torch import load
+    except ModuleNotFoundError:  # `pocket` is read without it
+        return read_safetensors(path)
+    return load(path.read_bytes())
 
 
 MOST_HEADER = 1_000_000  # bytes of a safetensors file's header that are looked at
@@ -200,8 +204,10 @@ def save_weights(state: Mapping[str, Tensor], path: str | Path, *, half: bool = 
         InputError: a suffix other than .safetensors, or a file that cannot be written.
     """
     path = export_path(path)
-    if save is None:
-        raise InputError("writing weights needs safetensors, which is not installed: pip install safetensors")
+    try:
+        from safetensors.torch import save
+    except ModuleNotFoundError:
+        raise InputError("writing weights needs safetensors, which is not installed: pip install safetensors") from None
     tensors = {k: (v.half() if half else v).cpu().contiguous() for k, v in state.items()}
     try:
         write_whole(path, save(tensors, metadata=facts))  # save_file makes a file that only its owner can read

@@ -6,6 +6,7 @@ from urllib.error import URLError
 
 import numpy as np
 import pytest
+import safetensors.torch
 import torch
 from safetensors import safe_open
 from safetensors.torch import save_file
@@ -266,7 +267,7 @@ def test_a_write_that_fails_leaves_the_old_file_and_nothing_else(breaks, tmp_pat
     def fail(*args, **options):
         raise OSError("disk full")
 
-    monkeypatch.setattr(*((weights, "save") if breaks == "the writing" else (weights.os, "replace")), fail)
+    monkeypatch.setattr(*((safetensors.torch, "save") if breaks == "the writing" else (weights.os, "replace")), fail)
     with pytest.raises(InputError, match=r"disk full.*make room"):
         save_weights(state(2), path)
     monkeypatch.undo()
