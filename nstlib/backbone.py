@@ -17,7 +17,7 @@ from torch.nn import functional as F
 
 from .architecture import BACKBONES, Architecture, Spec
 from .errors import InputError, nearest, one_of
-from .image import floats_of
+from .image import floats_of, shape_of
 from .machine import choose_device, seeded
 from .weights import load_weights
 
@@ -57,6 +57,12 @@ def build(spec: Spec, channels: int, pooling: str) -> nn.Module:
     return pool(spec.kernel, spec.stride, ceil_mode=spec.ceil_mode)
 
 
+def bias_of(convolution: nn.Conv2d) -> Tensor:
+    """The bias of a convolution of ours, as all of them have one."""
+    assert convolution.bias is not None
+    return convolution.bias
+
+
 class Backbone(nn.Module):
     """A frozen network that maps an image to named feature maps.
 
@@ -71,6 +77,9 @@ class Backbone(nn.Module):
     Raises:
         InputError: an unknown option, or weights that do not fit.
     """
+
+    mean: Tensor
+    std: Tensor
 
     def __init__(
         self,
@@ -87,13 +96,14 @@ class Backbone(nn.Module):
         one_of("padding mode", padding_mode, PADDINGS)
         self.architecture = architecture
         self.pooling, self.pixels, self.padding_mode = pooling, pixels, padding_mode
-        modules, channels = [], 3
+        modules: list[nn.Module] = []
+        channels = 3
         with nullcontext() if weights is None else seeded(0):  # numbers that are drawn for nothing
             for spec in architecture.specs:
                 modules.append(build(spec, channels, pooling))
                 channels = spec.channels
         self.features = nn.Sequential(*modules)
-        self.features[0].padding_mode = padding_mode
+        self.features[0].padding_mode = padding_mode  # type: ignore[assignment]  # torch's stub: parts alone are set
         self.layers = architecture.layers
         if weights is not None:
             self._load(weights)
@@ -167,7 +177,7 @@ class Backbone(nn.Module):
             InputError: a layer that the network lacks, an image too small for the deepest one, or none at all.
         """
         wanted, image = self.check_layers(layers), floats_of(image)
-        self.check_size(image.shape[-2:], wanted[-1])
+        self.check_size(shape_of(image), wanted[-1])
         maps = self.iterate(image, wanted[-1])
         beside = {name: (regions[name],) if regions else () for name in wanted}
         return {name: describe(x, *beside[name]) if describe else x for name, x in maps if name in wanted}
@@ -274,11 +284,11 @@ def load_backbone(
     for option in options:
         one_of("option of a network", option, ("pooling", "pixels", "padding_mode"))
     if weights == "random":
-        backbone = Backbone(architecture, **options)
+        backbone = Backbone(architecture, None, **options)
         for module in backbone.modules():
             if isinstance(module, nn.Conv2d):
                 nn.init.kaiming_normal_(module.weight)
-                nn.init.zeros_(module.bias)
+                nn.init.zeros_(bias_of(module))
     else:
         backbone = Backbone(architecture, load_weights(name, weights), **options)
     return backbone.to(where)
@@ -298,7 +308,7 @@ def normalize_activations(backbone: Backbone, images: Iterable[Tensor]) -> Backb
     convolutions = [m for m in backbone.modules() if isinstance(m, nn.Conv2d)]
     totals = {c: torch.zeros(c.out_channels, device=c.weight.device) for c in convolutions}
 
-    def add(module: nn.Module, _: tuple, output: Tensor) -> None:
+    def add(module: nn.Conv2d, _: object, output: Tensor) -> None:
         totals[module] += F.relu(output).mean(dim=(0, 2, 3))
 
     hooks, count = [c.register_forward_hook(add) for c in convolutions], 0
@@ -315,7 +325,7 @@ def normalize_activations(backbone: Backbone, images: Iterable[Tensor]) -> Backb
     def rescale(conv: nn.Conv2d, incoming: Tensor) -> Tensor:
         outgoing = means[conv]
         conv.weight.mul_(incoming.view(1, -1, 1, 1)).div_(outgoing.view(-1, 1, 1, 1))
-        conv.bias.div_(outgoing)
+        bias_of(conv).div_(outgoing)
         return outgoing
 
     scale = torch.ones(3, device=backbone.mean.device)

@@ -15,14 +15,14 @@ from typing import NamedTuple, Protocol
 
 import torch
 from torch import Tensor
-from torch.autograd.function import FunctionCtx
 from torch.nn import functional as F
 
 from .backbone import Backbone
 from .cuda import add_product, set_aside
 from .errors import InputError
 from .float16 import Scale, check, shrink, widen
-from .layers import Rows, Slice, cut, divide, embed, select
+from .image import shape_of
+from .layers import Rows, Saved, Slice, cut, divide, embed, select
 from .memory import Cost, Way, costs_of, peak, peak_to_describe, ways, ways_to_describe
 
 __all__ = ["Engine", "FeaturesInBands", "View", "one_number"]
@@ -99,6 +99,10 @@ class Description(NamedTuple):
     value: Tensor
 
 
+# Of a band, by layer: the shape of its input, what it keeps, and what was said of its map.
+Tape = list[tuple[torch.Size, Saved, list[Description]]]
+
+
 class Engine:
     """A sum of terms' values, and its gradient with respect to the image.
 
@@ -127,7 +131,7 @@ class Engine:
         self.at_once = backbone.mean.is_cuda if at_once is None else at_once
         self.backbone, self.terms, self.memory = backbone, list(terms), memory
         self.dtype = torch.float64 if backbone.mean.dtype == torch.float64 else getattr(torch, precision)
-        self.blocks = divide(backbone, {term.layer for term in terms}, self.dtype)
+        self.blocks = divide(backbone, names(terms), self.dtype)
         self.map_scale = shrink(backbone.std) if self.dtype == torch.float16 else None
         if self.map_scale is not None:
             check(backbone, backbone.name)
@@ -143,21 +147,21 @@ class Engine:
         Returns:
             the weighted values, in the terms' order, and a gradient of the image's shape.
         """
-        leaf, chosen = image.detach().requires_grad_(), self.ways(image.shape[-2:])
+        leaf, size, scale = image.detach().requires_grad_(), shape_of(image), Scale()
+        chosen = self.ways(size)
         self.load()
-        set_aside(peak(self.costs(image.shape[-2:]), chosen), image.device)
-        scale = None if self.map_scale is None else Scale()
-        seen = self.see(leaf, chosen, scale)
+        set_aside(peak(self.costs(size), chosen), image.device)
+        seen = self.see(leaf, chosen, None if self.map_scale is None else scale)
         values = [WeightedTerm.apply(seen.pop(0), term) for term in self.terms]
         (gradient,) = torch.autograd.grad(sum(values), leaf)
-        if scale is not None:
+        if self.map_scale is not None:
             gradient = gradient.div_(scale.value).mul_(1 / self.map_scale)
         return [value.detach() for value in values], gradient
 
     @torch.no_grad()
     def describe(self, image: Tensor) -> list[Tensor]:
         """What each term sees of an image (1, 3, H, W): its `describe` of the map, or the map itself."""
-        return self.see(image, ways_to_describe(self.costs(image.shape[-2:])))
+        return self.see(image, ways_to_describe(self.costs(shape_of(image))))
 
     def load(self) -> None:
         """Copy the weights, unless they are there: they stay, and must not lie among what is given back."""
@@ -170,7 +174,8 @@ class Engine:
 
         On the way back `scale` becomes what the image's gradient is multiplied with, if there is one.
         """
-        x, seen = self.enter(image), {}
+        x = self.enter(image)
+        seen: dict[int, Tensor] = {}
         for block, way in zip(self.blocks, chosen, strict=True):
             here = {i: term for i, term in enumerate(self.terms) if term.layer in block}
             bands = cut(block, x.shape[-2], way.bands)
@@ -196,8 +201,10 @@ class Engine:
         if self.blocks:
             self.backbone.check_size(size, list(self.blocks[-1])[-1])
         costs = self.costs(size)
+        if self.memory is None:
+            return next(ways(costs, at_once=self.at_once))
         for chosen in ways(costs, at_once=self.at_once):
-            if self.memory is None or peak(costs, chosen) <= self.memory:
+            if peak(costs, chosen) <= self.memory:
                 return chosen
         raise InputError(
             f"the maps of {self.backbone.name} need {self.least(size) / 1e9:.2g} GB for {size[1]}×{size[0]} pixels, "
@@ -207,8 +214,8 @@ class Engine:
     def costs(self, size: tuple[int, int]) -> list[Cost]:
         """What each block takes for an image of `size`, (height, width) in pixels."""
         height, width = (side + 2 * self.margin for side in size)
-        whole = {term.layer for term in self.terms if term.describe is None}
-        seen = {term.layer for term in self.terms} if self.map_scale else set()
+        whole = names(term for term in self.terms if term.describe is None)
+        seen = names(self.terms) if self.map_scale else set()
         return costs_of(self.blocks, (height, width), self.dtype.itemsize, whole, seen)
 
     def bytes(self, size: tuple[int, int]) -> int:
@@ -226,6 +233,23 @@ class Engine:
         return peak_to_describe(self.costs(size)) + weights * self.dtype.itemsize
 
 
+def names(terms: Iterable[LayerTerm | View]) -> set[str]:
+    """Of the layers that terms look at."""
+    return {term.layer for term in terms if term.layer is not None}
+
+
+class Context(Protocol):
+    """What autograd hands to both ways of a function; it brings the tensors that the one leaves to the other."""
+
+    saved_tensors: tuple[Tensor | None, ...]
+
+    def save_for_backward(self, *tensors: Tensor | None) -> None:
+        """Leave them."""
+
+    def set_materialize_grads(self, value: bool) -> None:
+        """Whether a gradient of 0 comes as zeros, instead of None."""
+
+
 class WeightedTerm(torch.autograd.Function):
     """What a term sees → its weighted value. The slope is worked out at once, so that no two terms' graphs live.
 
@@ -233,7 +257,7 @@ class WeightedTerm(torch.autograd.Function):
     """
 
     @staticmethod
-    def forward(ctx: FunctionCtx, seen: Tensor, term: LayerTerm) -> Tensor:
+    def forward(ctx: Context, seen: Tensor, term: LayerTerm) -> Tensor:
         with torch.enable_grad():
             leaf = seen.detach().requires_grad_()
             value = term.weight * one_number(term.judge(leaf), f"of {term.layer}")
@@ -241,7 +265,7 @@ class WeightedTerm(torch.autograd.Function):
         return value.detach()
 
     @staticmethod
-    def backward(ctx: FunctionCtx, one: Tensor) -> tuple[Tensor, None]:
+    def backward(ctx: Context, one: Tensor) -> tuple[Tensor | None, ...]:
         return *ctx.saved_tensors, None
 
 
@@ -265,6 +289,17 @@ def one_number(value: object, whose: str, *, slope: bool = True) -> Tensor:
     return value.reshape(())
 
 
+class BlockContext(Context, Protocol):
+    """What `Through` leaves for the way back, beside the block's input: of as many `rows`."""
+
+    bands: Sequence[Sequence[Slice]]
+    views: Sequence[View]
+    tapes: Sequence[Tape]
+    rows: int
+    map_scale: float | None
+    scale: Scale | None
+
+
 class Through(torch.autograd.Function):
     """A block, band by band: its input → its last map, and what each of the `views` says of its maps.
 
@@ -274,7 +309,7 @@ class Through(torch.autograd.Function):
 
     @staticmethod
     def forward(
-        ctx: FunctionCtx,
+        ctx: BlockContext,
         x: Tensor,
         bands: Sequence[Sequence[Slice]],
         views: Sequence[View],
@@ -286,28 +321,31 @@ class Through(torch.autograd.Function):
         ctx.save_for_backward(None if keep else x)
         ctx.bands, ctx.views, ctx.tapes, ctx.rows = bands, views, [[] for _ in bands], x.shape[-2]
         ctx.map_scale, ctx.scale = map_scale, scale
-        sums, out, height = [None] * len(views), None, bands[-1][-1].owns[1]
+        sums: dict[int, Tensor] = {}
+        out, height = None, bands[-1][-1].owns[1]
         for band, tape in zip(bands, ctx.tapes, strict=True):
             out = add_rows(out, walk(band, x, views, sums, tape if keep else None, map_scale), band[-1].owns, height)
-        return out.detach(), *sums  # what is on a tape must not hold the graph, which holds the tape
+        assert out is not None  # there is a band at least
+        # What is on a tape must not hold the graph, which holds the tape.
+        return out.detach(), *(sums[i] for i in range(len(views)))
 
     @staticmethod
-    def backward(ctx: FunctionCtx, gradient: Tensor | None, *slopes: Tensor) -> tuple[Tensor | None, ...]:
+    def backward(ctx: BlockContext, gradient: Tensor | None, *slopes: Tensor) -> tuple[Tensor | None, ...]:
         (x,) = ctx.saved_tensors
         whole = among = None
         for band, tape in zip(reversed(ctx.bands), reversed(ctx.tapes), strict=True):
             if x is not None:
-                walk(band, x, ctx.views, [None] * len(slopes), tape, ctx.map_scale)
+                walk(band, x, ctx.views, {}, tape, ctx.map_scale)
             g = None if gradient is None else gradient[..., slice(*band[-1].owns), :]
             scale = ctx.scale and ctx.scale.copy()
             part = walk_back(band, g, slopes, tape, scale)
-            if whole is None:
+            if whole is None or scale is None or among is None:
                 among = scale
-            elif scale is not None:
+            else:
                 for each, factor in zip((whole, part), among.meet(scale), strict=True):
                     each.mul_(factor)
             whole = add_rows(whole, part, band[0].takes, ctx.rows)
-        if ctx.scale is not None:
+        if ctx.scale is not None and among is not None:
             ctx.scale.value = among.value
         return whole, *[None] * 5
 
@@ -316,8 +354,8 @@ def walk(
     band: Sequence[Slice],
     x: Tensor,
     views: Sequence[View],
-    sums: list[Tensor | None],
-    tape: list | None,
+    sums: dict[int, Tensor],
+    tape: Tape | None,
     map_scale: float | None,
 ) -> Tensor:
     """A band forwards: from the block's input (1, C, H, W) to some rows of its last map (1, N, h, w).
@@ -340,7 +378,7 @@ def descriptions(
     features: Tensor,
     step: Slice,
     views: Sequence[View],
-    sums: list[Tensor | None],
+    sums: dict[int, Tensor],
     map_scale: float | None,
     *,
     graph: bool,
@@ -355,7 +393,7 @@ def descriptions(
             leaf = (features.detach() if map_scale is None else widen(features, map_scale)).requires_grad_()
             with torch.set_grad_enabled(graph):
                 value = described(view, leaf, step)
-            sums[i] = value.detach() if sums[i] is None else sums[i] + value.detach()
+            sums[i] = sums[i] + value.detach() if i in sums else value.detach()
             made.append(Description(i, view, leaf, value))
     return made
 
@@ -369,7 +407,7 @@ def described(view: View, features: Tensor, step: Slice) -> Tensor:
 
 
 def walk_back(
-    band: Sequence[Slice], gradient: Tensor | None, slopes: Sequence[Tensor], tape: list, scale: Scale | None
+    band: Sequence[Slice], gradient: Tensor | None, slopes: Sequence[Tensor], tape: Tape, scale: Scale | None
 ) -> Tensor:
     """A band backwards: from the gradient of its rows of the last map to that of the input rows that it takes.
 
@@ -380,12 +418,13 @@ def walk_back(
     for step in reversed(band):
         shape, saved, made = tape.pop()
         g, layer = g if g is None else embed(g, rows, step.makes), step.operation  # (1, N, makes, w)
-        if made:
+        if made or g is None:
             g, relu_undone = with_slopes(g, step, made, slopes, scale)
         saved, made = None if relu_undone else saved, []  # which gives memory back
         factor = scale.factor(g, layer.gain) if scale and layer.gain else None
         g = layer.backward(g, saved, shape, step.pad, factor)  # (1, C, takes, W)
         rows, relu_undone = step.takes, layer.undoes_relu_before
+    assert g is not None  # a band has a layer at least
     return g
 
 
@@ -401,24 +440,32 @@ def with_slopes(
     And whether it has gone through the ReLU before the map.
     """
     last = None
-    for i, view, leaf, value in made:
-        if last is None and scale is None and g is not None and can_be_last(view, step, g, leaf):
-            last = leaf, view.slope(slopes[i], leaf)
+    if g is None:  # at the deepest layer of all
+        (deepest, *made), features = made, made[0].rows
+        own = from_view(deepest, slopes)  # (1, N, owns, w)
+        g = scale.begin(own) if scale else own.to(features.dtype).contiguous(memory_format=torch.channels_last)
+    for each in made:
+        if last is None and scale is None and (slope := last_slope(each.view, step, g, each.rows)):
+            last = each.rows, slope(slopes[each.number], each.rows)
             continue
-        own = slopes[i] if value is leaf else pull_back(value, slopes[i], leaf)  # (1, N, owns, w)
+        own = from_view(each, slopes)
         if scale is not None:
-            g = scale.add(g, own if g is None else select(g, step.makes, step.owns), own)
-        elif g is None:  # at the deepest layer of all
-            g = own.to(leaf.dtype).contiguous(memory_format=torch.channels_last)
+            g = scale.add(g, select(g, step.makes, step.owns), own)
         else:
             select(g, step.makes, step.owns).add_(own)
     return (g, False) if last is None else (add_product(g, *last), True)
 
 
-def can_be_last(view: View, step: Slice, g: Tensor, features: Tensor) -> bool:
-    """Whether what comes back from a view can be added, and the ReLU gone back through, in one go."""
-    alone = step.share == 1 and step.operation.ends_in_relu and view.slope is not None
-    return alone and add_product.takes(g, features, features)
+def from_view(made: Description, slopes: Sequence[Tensor]) -> Tensor:
+    """The gradient of a band's own rows (1, N, owns, w) of a map, as it comes back from a view of it."""
+    slope = slopes[made.number]
+    return slope if made.value is made.rows else pull_back(made.value, slope, made.rows)
+
+
+def last_slope(view: View, step: Slice, g: Tensor, features: Tensor) -> Slope | None:
+    """A view's slope, if what comes back from it can be added, and the ReLU gone back through, in one go."""
+    alone = step.share == 1 and step.operation.ends_in_relu
+    return view.slope if view.slope and alone and add_product.takes(g, features, features) else None
 
 
 def pull_back(output: Tensor, gradient: Tensor, leaf: Tensor) -> Tensor:
@@ -464,6 +511,6 @@ class FeaturesInBands:
             regions: by layer, what `describe` takes beside the map; None for nothing.
         """
         wanted = self.backbone.check_layers(layers)
-        self.backbone.check_size(image.shape[-2:], wanted[-1])
+        self.backbone.check_size(shape_of(image), wanted[-1])
         engine = Engine(self.backbone, [View(layer, describe, (regions or {}).get(layer)) for layer in wanted])
         return dict(zip(wanted, engine.describe(image), strict=True))

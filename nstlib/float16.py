@@ -20,6 +20,7 @@ Powers of two change no digit. All of it is computed on the device, which is nev
 from __future__ import annotations
 
 import math
+from copy import copy
 
 import torch
 from torch import Tensor, nn
@@ -90,15 +91,18 @@ class Scale:
     """What the gradient at hand is multiplied with; 1 / 2 / 4 / …, on the device.
 
     Attributes:
-        value: a number in float32; None as long as there is no gradient.
+        value: a number in float32; not there as long as there is no gradient.
     """
 
+    value: Tensor
+
     def __init__(self, value: Tensor | None = None):
-        self.value = value
+        if value is not None:
+            self.value = value
 
     def copy(self) -> Scale:
         """Another one that starts from here."""
-        return Scale(self.value)
+        return copy(self)
 
     def factor(self, gradient: Tensor, gain: float) -> Tensor:
         """What a layer's kernels are to be multiplied with, and from then on the gradient is.
@@ -112,18 +116,24 @@ class Scale:
         self.value = self.value * factor
         return factor
 
-    def add(self, gradient: Tensor | None, part: Tensor, more: Tensor) -> Tensor:
+    def begin(self, gradient: Tensor) -> Tensor:
+        """The first gradient there is, in float16.
+
+        Args:
+            gradient: in float32, (1, N, h, w), at its true scale.
+        """
+        self.value = power_of_two(TOP / largest(gradient))
+        return (gradient * self.value).half().contiguous(memory_format=torch.channels_last)
+
+    def add(self, gradient: Tensor, part: Tensor, more: Tensor) -> Tensor:
         """A gradient with what a term says of a part of it.
 
         Args:
-            gradient: in float16, (1, N, h, w), is written to; None for none yet, and then the part is all of it.
-            part: a view of the gradient; of `more` if there is none yet.
+            gradient: in float16, (1, N, h, w), is written to.
+            part: a view of the gradient.
             more: what is added there, in float32, at its true scale.
         """
         most = power_of_two(TOP / largest(more))
-        if gradient is None or self.value is None:
-            self.value = most
-            return (more * most).half().contiguous(memory_format=torch.channels_last)
         gradient.mul_(self.to(torch.minimum(self.value, most)))
         part.add_(more * self.value)
         return gradient

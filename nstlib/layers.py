@@ -13,14 +13,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import accumulate, pairwise
-from typing import Protocol
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
+from torch.nn.grad import conv2d_input
 
 from .architecture import Spec
-from .backbone import Backbone, Fire
+from .backbone import Backbone, Fire, bias_of
 from .cuda import by_eights, convolve_relu, pool, rectify_gradient, unpool
 from .errors import InputError
 from .float16 import LARGEST, shrink
@@ -28,32 +29,47 @@ from .float16 import LARGEST, shrink
 __all__ = ["Block", "Convolution", "FireModule", "Operation", "Pooling", "ReLU", "Slice", "cut", "divide"]
 
 Rows = tuple[int, int]  # the first, and one past the last
+Saved = Any  # what a layer keeps from forwards for backwards, each its own
 
 
 class Operation(Protocol):
-    """One layer, on some rows of its map.
+    """One layer, on some rows of its map."""
 
-    copies: bytes that it keeps for the way back, in maps. weights: how many it has. gain: how many times as large as
-    the largest number of a gradient the largest may be before it, where kernels can be multiplied by a factor.
-    ends_in_relu: whether it ends with a ReLU, which `backward` begins with. undoes_relu_before: whether `backward` has
-    gone through the ReLU before it too.
-    """
+    @property
+    def spec(self) -> Spec:
+        """Its facts."""
 
-    spec: Spec
-    copies: float
-    weights: int
-    gain: float | None
-    ends_in_relu: bool
-    undoes_relu_before: bool
+    @property
+    def copies(self) -> float:
+        """Bytes that it keeps for the way back, in maps."""
+
+    @property
+    def weights(self) -> int:
+        """How many it has."""
+
+    @property
+    def gain(self) -> float | None:
+        """How many times as large as the largest number of a gradient the largest may be before it.
+
+        None where there are no kernels that can be multiplied by a factor.
+        """
+
+    @property
+    def ends_in_relu(self) -> bool:
+        """Whether it ends with a ReLU, which `backward` begins with."""
+
+    @property
+    def undoes_relu_before(self) -> bool:
+        """Whether `backward` has gone through the ReLU before it too."""
 
     def load(self) -> None:
         """Copy its weights, if they are not copied yet."""
 
-    def forward(self, x: Tensor, pad: Rows) -> tuple[Tensor, object]:
+    def forward(self, x: Tensor, pad: Rows) -> tuple[Tensor, Saved]:
         """Output rows from the input rows that they need and so many rows of padding; and what `backward` needs."""
 
     def backward(
-        self, gradient: Tensor, saved: object, shape: torch.Size, pad: Rows, factor: Tensor | None = None
+        self, gradient: Tensor, saved: Saved, shape: torch.Size, pad: Rows, factor: Tensor | None = None
     ) -> Tensor:
         """Gradient of the input rows, of `shape`, from that of the output rows, which is overwritten.
 
@@ -84,7 +100,7 @@ class Convolution:
 
     @cached_property
     def bias(self) -> Tensor:
-        return (self.module.bias.detach() * self.map_scale).to(self.dtype)
+        return (bias_of(self.module).detach() * self.map_scale).to(self.dtype)
 
     @cached_property
     def flipped(self) -> Tensor:
@@ -113,7 +129,7 @@ class Convolution:
         if self.spec.stride > 1:
             taken = 1, self.weight.shape[1], shape[2] + sum(pad), shape[3]
             padding = 0, self.spec.padding
-            g = torch.nn.grad.conv2d_input(taken, scaled(self.weight, factor), gradient, self.spec.stride, padding)
+            g = conv2d_input(taken, scaled(self.weight, factor), gradient, self.spec.stride, padding)
             return crop(g, *pad)[:, : shape[1]]
         reach, least = self.spec.kernel - 1, min(pad)
         g = F.conv2d(gradient, scaled(self.flipped, factor), None, 1, (reach - least, reach - self.spec.padding))
@@ -286,7 +302,7 @@ def has_hook(part: nn.Module) -> bool:
 
 def is_plain(spec: Spec, module: nn.Module, padding_mode: str) -> bool:
     """Whether a module computes what its layer's facts say; one of a class of its own computes anything."""
-    if type(module) in (nn.MaxPool2d, nn.AvgPool2d):
+    if type(module) is nn.MaxPool2d or type(module) is nn.AvgPool2d:
         given = (module.kernel_size, module.stride, module.padding, getattr(module, "dilation", 1))
         size = tuple(n if isinstance(n, tuple) else (n, n) for n in given)
         plain = module.ceil_mode == spec.ceil_mode and getattr(module, "divisor_override", None) is None
@@ -329,13 +345,13 @@ def divide(backbone: Backbone, wanted: set[str], dtype: torch.dtype) -> list[Blo
     before = ""
     for spec, module in zip(specs, backbone.features, strict=False):
         block = blocks[-1]
-        if spec.kind == "conv":
+        if isinstance(module, nn.Conv2d):
             block[spec.name] = Convolution(spec, module, dtype, ends_in_relu=spec.name in joined, map_scale=map_scale)
-        elif spec.kind == "relu":
+        elif isinstance(module, nn.ReLU):
             block[spec.name] = block.pop(before) if before in joined else ReLU(spec)
-        elif spec.kind == "fire":
+        elif isinstance(module, Fire):
             block[spec.name] = FireModule(spec, module, dtype, map_scale=map_scale)
-        else:
+        elif isinstance(module, nn.MaxPool2d | nn.AvgPool2d):
             block[spec.name] = Pooling(spec, module, undoes_relu_before=before in after_relu)
             blocks.append({})
         before = spec.name

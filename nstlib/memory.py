@@ -88,7 +88,7 @@ def ways(costs: Sequence[Cost], *, at_once: bool = False) -> Iterator[list[Way]]
 
 def peak(costs: Sequence[Cost], chosen: Sequence[Way]) -> int:
     """Bytes at the worst moment of an evaluation by the ways `chosen`: what is held, and the work on one block."""
-    held = slopes = seen = worst = 0
+    held, slopes, seen, worst = 0, 0, 0, 0.0
     for cost, way in zip(costs, chosen, strict=True):
         # On the way back: gradients of the last map and of the input, and in one band three times its largest map (a
         # gradient before and after a convolution, a term's or a pooling's indices).
@@ -109,7 +109,7 @@ def ways_to_describe(costs: Sequence[Cost]) -> list[Way]:
 
 def peak_to_describe(costs: Sequence[Cost]) -> int:
     """Bytes at the worst moment of a description: maps seen whole, a block's input, and two maps' parts in a band."""
-    held = worst = 0
+    held, worst = 0, 0.0
     for cost, way in zip(costs, ways_to_describe(costs), strict=True):
         joined, before = cost.maps[-1] if way.bands > 1 else 0, 0.0
         for part, whole in zip((size / way.bands for size in cost.maps), cost.whole, strict=True):

@@ -59,7 +59,7 @@ def waited(threads: int, tasks: Path = Path("/proc/self/task")) -> float:
     if any(found):
         return sum(found)
     try:
-        import psutil  # type: ignore[import-untyped]
+        import psutil
     except ModuleNotFoundError:
         return 0.0
     times = psutil.cpu_times()
