@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Mapping
+from email.utils import collapse_rfc2231_value
 from pathlib import Path, PurePosixPath
 from typing import Any
 from urllib.parse import unquote, urlsplit
@@ -92,7 +93,8 @@ def pasted(text: str) -> tuple[str, bytes]:
         return PurePosixPath(path).name or "picture", data
     try:
         with DataHandler().data_open(Request(text)) as answer:
-            return unquote(answer.headers.get_param("name") or "pasted.png"), answer.read()
+            name = collapse_rfc2231_value(answer.headers.get_param("name") or "pasted.png")
+            return unquote(name), answer.read()
     except (ValueError, OSError) as error:
         advice = "copy the picture itself, or its address, once more"
         raise InputError(f"the pasted data cannot be read ({one_line(error)}): {advice}") from None

@@ -69,6 +69,7 @@ def test_where_nothing_can_be_written_it_says_so(folder):
 def test_what_is_pasted_is_data_an_address_or_a_name(folder):
     data = base64.b64encode(png()).decode()
     assert pasted(f"data:image/png;name=my%20d%C3%B6g.png;base64,{data}") == ("my dög.png", png())
+    assert pasted(f"data:image/png;name*=utf-8''my%20d%C3%B6g.png;base64,{data}") == ("my dög.png", png())  # RFC 2231
     assert pasted(f"data:image/png;base64,{data}") == ("pasted.png", png())
     (folder / "here.png").write_bytes(png(3))
     assert pasted("here.png") == ("here.png", png(3))
