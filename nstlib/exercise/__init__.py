@@ -10,6 +10,7 @@ one), and pairs (wrong answer, what to tell). There is one file per lesson.
 """
 
 from collections.abc import Callable
+from typing import Any
 
 from ..errors import InputError, one_of
 from . import (
@@ -65,7 +66,7 @@ def check(name: str, answer: object) -> Verdict:
     return let_nbgrader_see(verdict)
 
 
-def mine(name: str, answer: object) -> Callable:
+def mine(name: str, answer: object) -> Callable[..., Any]:
     """A learner's function to go on with if it is right, else the library's; says in a line which of the two.
 
     The line stands under the cell, so that the call can be assigned. A function that pictures are painted with is also

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import torch
 from torch import Tensor
 
 from ..style import covariance, gram, positions
 from .inputs import STYLE_MAPS, maps, uniform
 from .question import Choice, Code
+from .values import Function
 
 __all__ = ["EXERCISES"]
 
@@ -75,7 +74,7 @@ def hwc(image: Tensor) -> Tensor:
     return image[0].permute(1, 2, 0)
 
 
-def descend(loss: Callable, start: Tensor, rate: float, steps: int, *, keep: float = 0.0, way: float = -1.0) -> Tensor:
+def descend(loss: Function, start: Tensor, rate: float, steps: int, *, keep: float = 0.0, way: float = -1.0) -> Tensor:
     """Gradient descent.
 
     Args:

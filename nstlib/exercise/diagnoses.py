@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from torch import Tensor
 
-from .values import Answers, copy, ratio, right, same
+from .values import Answers, Case, copy, ratio, right, same
 
 if TYPE_CHECKING:
     from .question import Code
@@ -118,7 +118,8 @@ def border_only(given: Answers, wanted: Answers, where: list[str], exercise: Cod
     if not all(ok for ok, without in zip(told, bare, strict=True) if without):
         return ""
     for width in (1, 2):
-        inside = (..., *[slice(width, -width)] * 2)
+        within = slice(width, -width)
+        inside = (..., within, within)
         pairs = [(g[inside], w[inside]) for g, w in zip(given, wanted, strict=True)]
         if any(w.size for _, w in pairs) and all(same(g, w, exercise.tolerance) for g, w in pairs):
             return "Right inside and off at the border only: look at the padding."
@@ -140,7 +141,7 @@ def first_difference(given: Answers, wanted: Answers, where: list[str], exercise
     return f"{most}For {where[i]} you have {have}{place}, expected {asked}."
 
 
-def is_square(case: tuple) -> bool:
+def is_square(case: Case) -> bool:
     sizes = [v.shape for v in case if isinstance(v, Tensor | np.ndarray) and v.ndim >= 2]
     return bool(sizes) and all(s[-1] == s[-2] for s in sizes)
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 import time
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -15,7 +14,7 @@ from ..live import notebook
 from .patience import SECONDS as ENOUGH
 from .patience import TooLong, patience
 from .question import Code, NoGradient, Verdict, raised, what_cuts, where_in
-from .values import copy, kind, numbers, same, short
+from .values import Case, Function, copy, kind, numbers, same, short
 
 __all__ = ["choose_function", "show", "too_slow", "trouble_at_work"]
 
@@ -24,7 +23,7 @@ LONG = 5.0  # seconds after which a second try would tell nothing new
 FASTER = "Leave out inner loops and tables of all products: one operation on whole tensors adds up as it goes."
 
 
-def choose_function(exercise: Code, answer: object, verdict: Verdict) -> tuple[Callable, Verdict]:
+def choose_function(exercise: Code, answer: object, verdict: Verdict) -> tuple[Function, Verdict]:
     """The function to go on with, and what to say of it.
 
     Args:
@@ -35,7 +34,7 @@ def choose_function(exercise: Code, answer: object, verdict: Verdict) -> tuple[C
     ours = "the library's own does the work."
     if verdict.passed is None:
         return exercise.solution, Verdict(None, f"Not answered yet: until then {ours}")
-    if not verdict:
+    if not verdict or not callable(answer):
         return exercise.solution, Verdict(False, f"{verdict.message} Until it is right, {ours}")
     if trouble := trouble_at_work(exercise, answer):
         use = "paint" if exercise.painting else "go on"
@@ -44,7 +43,7 @@ def choose_function(exercise: Code, answer: object, verdict: Verdict) -> tuple[C
     return at_work(exercise, answer), Verdict(True, f"From here on your own {name_of(answer)} {work}.")
 
 
-def at_work(exercise: Code, answer: Callable) -> Callable:
+def at_work(exercise: Code, answer: Function) -> Function:
     """A learner's function, called by the exercise's names whatever the learner's are.
 
     It says of an error, far away from its cell, at which line and for what it arose.
@@ -68,7 +67,7 @@ def at_work(exercise: Code, answer: Callable) -> Callable:
     return mine
 
 
-def trouble_at_work(exercise: Code, answer: Callable) -> str:
+def trouble_at_work(exercise: Code, answer: Function) -> str:
     """What keeps a right function from its work in the lesson, and what to do; or "".
 
     Small inputs do not show it: a result that carries no gradient or is a list of tensors, loops that take minutes.
@@ -107,7 +106,7 @@ def trouble_at_work(exercise: Code, answer: Callable) -> str:
     return ""
 
 
-def trouble_after(exercise: Code, answer: Callable) -> str:
+def trouble_after(exercise: Code, answer: Function) -> str:
     """What keeps a right function from cells that go on with its result as with the library's; or "".
 
     Args:
@@ -131,7 +130,7 @@ def trouble_after(exercise: Code, answer: Callable) -> str:
     return next((f"of {name}, {trouble}" for name, trouble in told.items() if trouble), "")
 
 
-def unlike(found: object, ours: object) -> str:
+def unlike(found: Any, ours: Any) -> str:
     """In what a right result differs from the library's, so that work with it would fail, and what to do; or "".
 
     Args:
@@ -189,7 +188,7 @@ def too_slow(seconds: float, best: float, enough: float) -> bool:
     return seconds > max(enough, TIMES * best)
 
 
-def timed(function: Callable, case: tuple, back: bool) -> tuple[np.ndarray, float]:
+def timed(function: Function, case: Case, back: bool) -> tuple[np.ndarray, float]:
     """A function's result, and the seconds of a processor that it takes, there and on the way back; the better of two.
 
     Not of the clock: beside other programs that would tell nothing.
@@ -220,7 +219,7 @@ def timed(function: Callable, case: tuple, back: bool) -> tuple[np.ndarray, floa
     return found, min(seconds)
 
 
-def name_of(answer: Callable) -> str:
+def name_of(answer: Function) -> str:
     """What a learner calls a function."""
     name = getattr(answer, "__name__", "<")
     return "function" if name.startswith("<") else name

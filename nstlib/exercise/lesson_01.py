@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 
@@ -13,6 +12,7 @@ from torch.nn import functional as F
 
 from .inputs import arrays
 from .question import Choice, Code, Number
+from .values import Function
 
 __all__ = ["EXERCISES"]
 
@@ -49,7 +49,20 @@ def score_gradient(x: np.ndarray, labels: np.ndarray, *, share: bool = True, kno
     return p / len(p) if share else p
 
 
-def network_gradient(X, labels, W1, b1, W2, b2, *, mask="z", share=True, known=True, before=False, back=True):
+def network_gradient(
+    X: np.ndarray,
+    labels: np.ndarray,
+    W1: np.ndarray,
+    b1: np.ndarray,
+    W2: np.ndarray,
+    b2: np.ndarray,
+    *,
+    mask: str = "z",
+    share: bool = True,
+    known: bool = True,
+    before: bool = False,
+    back: bool = True,
+) -> tuple[np.ndarray, ...]:
     """The gradients of a two-layer network's mean cross-entropy to W1, b1, W2 and b2, and their likely mistakes."""
     Z = X @ W1 + b1
     A = np.maximum(Z, 0)
@@ -59,7 +72,19 @@ def network_gradient(X, labels, W1, b1, W2, b2, *, mask="z", share=True, known=T
     return X.T @ dZ, dZ.sum(0), (Z if before else A).T @ dS, dS.sum(0)
 
 
-def pixel_gradient(X, labels, W1, b1, W2, b2, *, mask=True, known=True, share=False, sign=1):
+def pixel_gradient(
+    X: np.ndarray,
+    labels: np.ndarray,
+    W1: np.ndarray,
+    b1: np.ndarray,
+    W2: np.ndarray,
+    b2: np.ndarray,
+    *,
+    mask: bool = True,
+    known: bool = True,
+    share: bool = False,
+    sign: int = 1,
+) -> np.ndarray:
     """The gradient of the pictures' cross-entropies, added up, to their pixels (B, D), and its likely mistakes."""
     Z = X @ W1 + b1
     dS = sign * score_gradient(np.maximum(Z, 0) @ W2 + b2, labels, share=share, known=known)
@@ -89,7 +114,7 @@ class Products:
         return "Σ wᵢ₋₁ sin wᵢ"
 
 
-def differences(f: Callable, w: np.ndarray, h: float, *, back: float = 1, width: float = 2) -> np.ndarray:
+def differences(f: Function, w: np.ndarray, h: float, *, back: float = 1, width: float = 2) -> np.ndarray:
     """(f(w + h) - f(w - h)) / 2h for each entry of w, and its likely mistakes."""
     found = np.zeros_like(w)
     for i in np.ndindex(w.shape):
@@ -99,7 +124,7 @@ def differences(f: Callable, w: np.ndarray, h: float, *, back: float = 1, width:
     return found
 
 
-def along_everything(f: Callable, w: np.ndarray, h: float) -> np.ndarray:
+def along_everything(f: Function, w: np.ndarray, h: float) -> np.ndarray:
     return np.full_like(w, (f(w + h) - f(w - h)) / (2 * h))
 
 

@@ -14,8 +14,21 @@ __all__ = ["EXERCISES"]
 
 
 def rmsprop_step(
-    w, v, g, rate, rho, *, late=False, power=2, fresh=True, root=True, sign=-1, swap=False, inside=False, eps=1e-8
-):
+    w: np.ndarray,
+    v: np.ndarray,
+    g: np.ndarray,
+    rate: float,
+    rho: float,
+    *,
+    late: bool = False,
+    power: int = 2,
+    fresh: bool = True,
+    root: bool = True,
+    sign: int = -1,
+    swap: bool = False,
+    inside: bool = False,
+    eps: float = 1e-8,
+) -> tuple[np.ndarray, np.ndarray]:
     """RMSProp (Tieleman & Hinton 2012) and its likely mistakes: w, v and g (n,)."""
     old, (keep, take) = v, (1 - rho, rho) if swap else (rho, 1 - rho if fresh else 1)
     v = keep * v + take * abs(g) ** power

@@ -18,7 +18,15 @@ def multiplications(channels_in: int, channels_out: int, kernel: int, height: in
 
 
 def batch_norm(
-    x: Tensor, scale: Tensor, offset: Tensor, *, over=(0, 2, 3), root=0.5, correction=0, affine=True, epsilon=1e-5
+    x: Tensor,
+    scale: Tensor,
+    offset: Tensor,
+    *,
+    over: tuple[int, ...] = (0, 2, 3),
+    root: float = 0.5,
+    correction: int = 0,
+    affine: bool = True,
+    epsilon: float = 1e-5,
 ) -> Tensor:
     """Batch normalisation (Ioffe & Szegedy 2015, algorithm 1) of x (B, C, H, W), and its likely mistakes."""
     mean, variance = x.mean(over, keepdim=True), x.var(over, correction=correction, keepdim=True)

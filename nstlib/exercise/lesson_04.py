@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import torch
 from torch import Tensor
 
 from ..style import STATISTICS, covariance, gram, positions
 from .inputs import AT_WORK, MAPS, STYLE_MAPS, maps
 from .question import Choice, Code, Number
+from .values import Function
 
 __all__ = ["EXERCISES"]
 
@@ -23,7 +22,7 @@ def area(f: Tensor) -> int:
     return f.shape[2] * f.shape[3]
 
 
-def style_loss(name: str) -> Callable:
+def style_loss(name: str) -> Function:
     """Two maps → the loss by one of the library's Gram statistics."""
     statistic = STATISTICS[name]
     return lambda features, target: statistic.distance(statistic.describe(features), statistic.describe(target))
@@ -40,7 +39,7 @@ def style_gradient(features: Tensor, target: Tensor) -> Tensor:
     return ((gram(features) - target) @ positions(features) / (n**2 * m)).view_as(features)
 
 
-def scaled_gradient(scale: Callable) -> Callable:
+def scaled_gradient(scale: Function) -> Function:
     return lambda f, target: style_gradient(f, target) * scale(f)
 
 

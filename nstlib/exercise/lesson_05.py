@@ -14,6 +14,7 @@ from ..recipes import RECIPES, convert
 from ..style import gram, positions
 from .inputs import STYLE_MAPS, TWO_MAPS, VGG, tensors, uniform
 from .question import Choice, Code, Number
+from .values import Function
 
 __all__ = ["EXERCISES"]
 
@@ -33,7 +34,7 @@ def relative_gradient(features: Tensor, target: Tensor) -> Tensor:
     return (4 * (gram(features) - target) @ f / (f.shape[1] * target.square().sum())).view_as(features)
 
 
-def off_by(factor: Callable[[Tensor, Tensor], float]) -> Callable:
+def off_by(factor: Callable[[Tensor, Tensor], Tensor | float]) -> Function:
     """The same, wrong by a factor of the map and the target."""
     return lambda features, target: factor(features, target) * relative_gradient(features, target)
 
@@ -43,16 +44,16 @@ def norms(gradients: list[Tensor]) -> Tensor:
 
 
 def wrapped_tv(x: Tensor, power: int) -> Tensor:
-    return sum((x - x.roll(1, axis)).abs().pow(power).sum() for axis in (2, 3))
+    return torch.stack([(x - x.roll(1, axis)).abs().pow(power).sum() for axis in (2, 3)]).sum()
 
 
 def cut_tv(x: Tensor, power: int) -> Tensor:
-    return sum(d.abs().pow(power).sum() for d in (x.diff(dim=3)[..., :-1, :], x.diff(dim=2)[..., :-1]))
+    return torch.stack([d.abs().pow(power).sum() for d in (x.diff(dim=3)[..., :-1, :], x.diff(dim=2)[..., :-1])]).sum()
 
 
 def raised_differences(x: Tensor, power: int, after: int) -> Tensor:
     """Signed differences to a power, their sums to another one."""
-    return sum(x.diff(dim=axis).pow(power).sum() ** after for axis in (2, 3))
+    return torch.stack([x.diff(dim=axis).pow(power).sum() ** after for axis in (2, 3)]).sum()
 
 
 PICTURES = (*((p,) for p in uniform(50, (1, 3, 5, 5), (1, 3, 4, 7), (1, 3, 6, 2))), (torch.full((1, 3, 3, 4), 0.5),))
@@ -162,7 +163,7 @@ EXERCISES = (
         mistakes=(
             (norms, "Those are lengths: divide by their sum, so that shares add up to 1."),
             (
-                lambda gs: norms(gs) / sum(gs).norm(),
+                lambda gs: norms(gs) / torch.stack(gs).sum(0).norm(),
                 "You divide by the length of the sum: divide by the sum of the lengths.",
             ),
             (lambda gs: norms(gs) ** 2 / (norms(gs) ** 2).sum(), "Those are squared lengths: take the root."),

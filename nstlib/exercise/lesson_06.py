@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 
 import torch
@@ -16,24 +17,24 @@ __all__ = ["EXERCISES", "adam_step", "bfgs", "two_loop"]
 
 
 def adam_step(
-    w,
-    m,
-    v,
-    g,
-    t,
-    rate,
+    w: Tensor,
+    m: Tensor,
+    v: Tensor,
+    g: Tensor,
+    t: int,
+    rate: float,
     *,
-    correct="mv",
-    square=lambda g: g * g,
-    sign=-1,
-    root=True,
-    inside=False,
-    eps=1e-8,
-    early=False,
-    betas=(0.9, 0.999),
-    swap=False,
-    keep=False,
-):
+    correct: str = "mv",
+    square: Callable[[Tensor], Tensor] = lambda g: g * g,
+    sign: int = -1,
+    root: bool = True,
+    inside: bool = False,
+    eps: float = 1e-8,
+    early: bool = False,
+    betas: tuple[float, float] = (0.9, 0.999),
+    swap: bool = False,
+    keep: bool = False,
+) -> tuple[Tensor, Tensor, Tensor]:
     """A step of Adam (Kingma & Ba 2015, algorithm 1), and its likely mistakes: the next w, m and v.
 
     Args:
@@ -69,12 +70,24 @@ def library_direction(g: Tensor, S: Tensor, Y: Tensor) -> Tensor:
     pairs = History(len(S), g, Smoothing(g.view(1, 1, 1, -1), 0.0))
     for s, y in zip(S, Y, strict=True):
         pairs.propose(s, torch.zeros_like(s), y, torch.zeros_like(y))
-        pairs.order = pairs.admit(*pairs.products(g).numpy()[:2], float(s @ s), least=0.0)
-    return pairs.direction(g, float(g @ g), *pairs.products(g).numpy()[2:])[0]
+        sy, yy, _, _ = pairs.products(g).numpy()
+        pairs.order = pairs.admit(sy, yy, float(s @ s), least=0.0)
+    _, _, sg, yg = pairs.products(g).numpy()
+    return pairs.direction(g, float(g @ g), sg, yg)[0]
 
 
 def two_loop(
-    g: Tensor, S: Tensor, Y: Tensor, *, youngest_first=True, back=True, scale=1, pair=-1, fresh=True, beta=True, sign=-1
+    g: Tensor,
+    S: Tensor,
+    Y: Tensor,
+    *,
+    youngest_first: bool = True,
+    back: bool = True,
+    scale: int = 1,
+    pair: int = -1,
+    fresh: bool = True,
+    beta: bool = True,
+    sign: int = -1,
 ) -> Tensor:
     """L-BFGS's direction (Nocedal & Wright 2006, algorithm 7.4), and its likely mistakes.
 
@@ -101,7 +114,16 @@ def two_loop(
     return sign * r
 
 
-def bfgs(H: Tensor, s: Tensor, y: Tensor, *, rank_one=True, sides=2, turned=False, rho: Tensor | None = None) -> Tensor:
+def bfgs(
+    H: Tensor,
+    s: Tensor,
+    y: Tensor,
+    *,
+    rank_one: bool = True,
+    sides: int = 2,
+    turned: bool = False,
+    rho: Tensor | None = None,
+) -> Tensor:
     """The next inverse Hessian (Nocedal & Wright 2006, equation 6.17), and its likely mistakes.
 
     Args:

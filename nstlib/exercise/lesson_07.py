@@ -2,42 +2,59 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable, Sequence
+
 import torch
+from torch import Tensor
+from torch.optim import Optimizer
 
 from ..style import gram
 from . import program
-from .program import RATE, relative
+from .program import RATE, Loss, Maps, relative
 from .question import Choice, Code, Number
+from .values import Function
 
 __all__ = ["EXERCISES"]
 
 
-def as_maps(network, content, style, content_layers, style_layers):
+def as_maps(
+    network: Callable[[Tensor, Sequence[str]], Maps],
+    content: Tensor,
+    style: Tensor,
+    content_layers: Sequence[str],
+    style_layers: Sequence[str],
+) -> tuple[Maps, Maps]:
     with torch.no_grad():
         return network(content, content_layers), network(style, style_layers)
 
 
-def gram_of_sums(features):
+def gram_of_sums(features: Tensor) -> Tensor:
     f = features[0].flatten(1)
     return f @ f.T
 
 
-def mean_over(targets, term):
-    """The mean of a term over the layers of the targets."""
-    return torch.stack([term(layer) for layer in targets]).mean()
+def mean_over(layers: Iterable[str], term: Callable[[str], Tensor]) -> Tensor:
+    """The mean of a term over layers."""
+    return torch.stack([term(layer) for layer in layers]).mean()
 
 
-def added(x, optimizer, loss):
+def added(x: Tensor, optimizer: Optimizer, loss: Loss) -> Tensor:
     """A closure that never empties the gradient."""
     total = loss(x)
     total.backward()
     return total
 
 
-def looped(step, *, make=None, extra=0, after=lambda picture: picture):
+def looped(
+    step: Callable[[Tensor, Optimizer, Function], None],
+    *,
+    make: Callable[[Tensor], Optimizer] | None = None,
+    extra: int = 0,
+    after: Callable[[Tensor], Tensor] = lambda picture: picture,
+) -> Function:
     """A loop like ours, with one thing changed."""
 
-    def run(start, loss, closure, evaluations):
+    def run(start: Tensor, loss: Loss, closure: Function, evaluations: int) -> Tensor:
         x = start.clone().requires_grad_()
         optimizer = (make or (lambda x: torch.optim.Adam([x], lr=RATE)))(x)
         for _ in range(evaluations + extra):
@@ -47,16 +64,16 @@ def looped(step, *, make=None, extra=0, after=lambda picture: picture):
     return run
 
 
-def usual(x, optimizer, ask):
+def usual(x: Tensor, optimizer: Optimizer, ask: Function) -> None:
     optimizer.step(ask)
 
 
-def anew(x, optimizer, ask):
+def anew(x: Tensor, optimizer: Optimizer, ask: Function) -> None:
     fresh = torch.optim.Adam([x], lr=RATE)
     fresh.step(lambda: ask(fresh))
 
 
-def held_by_copy(start, loss, evaluations, *, renew=False):
+def held_by_copy(start: Tensor, loss: Loss, evaluations: int, *, renew: bool = False) -> Tensor:
     """The planted bug: `x` becomes another tensor, and the optimiser goes on moving the old one."""
     x = start.clone().requires_grad_()
     optimizer = torch.optim.Adam([x], lr=RATE)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import torch
 from torch import Tensor
 
@@ -11,6 +13,7 @@ from .inputs import TWO_MAPS, tensors, uniform
 from .lesson_10 import either, exchanged, formula
 from .question import Choice, Code, unanswered
 from .slips import Unusable
+from .values import Function
 
 __all__ = ["EXERCISES"]
 
@@ -35,14 +38,14 @@ def match_colours(image: Tensor, target: Tensor) -> Tensor:
     return recoloured(image, target, lambda own, wanted, x: wanted @ torch.linalg.solve(own, x))
 
 
-def recoloured(image, target, move):
+def recoloured(image: Tensor, target: Tensor, move: Callable[[Tensor, Tensor, Tensor], Tensor]) -> Tensor:
     x, t = (picture[0].flatten(1).double() for picture in (image, target))
     own, wanted = (torch.linalg.cholesky(torch.cov(v) + 1e-6 * torch.eye(3)) for v in (x, t))
     y = move(own, wanted, x - x.mean(1, keepdim=True)) + t.mean(1, keepdim=True)
     return y.view(image.shape).float()
 
 
-def use_colours(answer, image: Tensor, target: Tensor) -> tuple[Tensor, Tensor] | None:
+def use_colours(answer: Function, image: Tensor, target: Tensor) -> tuple[Tensor, Tensor] | None:
     """Mean and covariance of the picture that comes back."""
     found = answer(image, target)
     if unanswered(found):

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from ..image import shape_of
 from ..palette import cholesky_map, colors_of, pca_map, transport_map
 from ..style import gram, guided_gram, positions
 from .inputs import maps, uniform
@@ -148,7 +149,7 @@ EXERCISES = (
             ),
             (
                 lambda mask, kernel, stride, padding: F.interpolate(
-                    mask, carry(mask, kernel, stride, padding).shape[2:]
+                    mask, shape_of(carry(mask, kernel, stride, padding))
                 ),
                 "One pixel speaks for the whole window: take the mean of all that it sees.",
             ),
@@ -162,7 +163,7 @@ EXERCISES = (
             ),
             (
                 lambda mask, kernel, stride, padding: F.adaptive_avg_pool2d(
-                    mask, carry(mask, kernel, stride, padding).shape[2:]
+                    mask, shape_of(carry(mask, kernel, stride, padding))
                 ),
                 "That shrinks the picture, and windows may overlap: go by kernel, stride and padding.",
             ),

@@ -16,6 +16,7 @@ from ..style import covariance, gram, positions
 from .inputs import MAPS, STYLE_MAPS, tensors, uniform
 from .question import Choice, Code, Number
 from .slips import Unusable, slips
+from .values import Function
 
 __all__ = ["EXERCISES", "either", "exchanged", "formula"]
 
@@ -30,7 +31,7 @@ def moments(x: Tensor, over: Sequence[int] = OVER, correction: int = 0) -> tuple
     return mean, (var + EPSILON).sqrt()
 
 
-def exchanged(make: Callable, over: Sequence[int] = OVER, correction: int = 0) -> Callable:
+def exchanged(make: Function, over: Sequence[int] = OVER, correction: int = 0) -> Function:
     """AdaIN with one thing changed: `make` takes the content, and mean and deviation of both."""
 
     def run(content: Tensor, style: Tensor) -> Tensor:
@@ -39,7 +40,7 @@ def exchanged(make: Callable, over: Sequence[int] = OVER, correction: int = 0) -
     return run
 
 
-def either(changes: Iterable[tuple[Callable, str]]) -> Iterator[tuple[Callable, str]]:
+def either(changes: Iterable[tuple[Function, str]]) -> Iterator[tuple[Function, str]]:
     """Mistakes in what is exchanged, with deviations over n numbers and, as torch's own has them, over n - 1."""
     for (make, tell), correction in product(changes, (0, 1)):
         yield exchanged(make, correction=correction), tell
@@ -61,7 +62,7 @@ def whitened(
     matrix: Callable[[Tensor], Tensor] = covariance,
     centred: bool = True,
     turn: Callable[[Tensor, Tensor], Tensor] = lambda vectors, scale: vectors * scale @ vectors.T,
-) -> Callable:
+) -> Function:
     """Whitening with one thing changed."""
 
     def run(features: Tensor) -> Tensor:
@@ -85,7 +86,7 @@ def unbiased(features: Tensor) -> Tensor:
     return covariance(features) * count / (count - 1)
 
 
-def either_way(changes: Iterable[tuple[dict[str, Any], str]]) -> Iterator[tuple[Callable, str]]:
+def either_way(changes: Iterable[tuple[dict[str, Any], str]]) -> Iterator[tuple[Function, str]]:
     """Mistakes in whitening, with both covariances."""
     for (change, tell), matrix in product(changes, (covariance, unbiased)):
         yield whitened(**change, matrix=matrix), tell
@@ -111,9 +112,7 @@ def little(seed: int) -> nn.Module:
     """A network of 3 × 3 weights and 3 biases."""
     made = nn.Conv2d(3, 3, 1)
     (weight,) = uniform(seed, (3, 3, 1, 1))
-    with torch.no_grad():
-        made.weight.copy_(weight)
-        made.bias.zero_()
+    made.load_state_dict({"weight": weight, "bias": torch.zeros(3)})
     return made
 
 
@@ -128,7 +127,7 @@ SLIPS_OF_STEPS = {
 }
 
 
-def step(network: nn.Module, optimizer: torch.optim.Optimizer, image: Tensor, objective: Callable) -> Tensor:
+def step(network: nn.Module, optimizer: torch.optim.Optimizer, image: Tensor, objective: Function) -> Tensor:
     painted = network(image)
     value, gradient = objective(painted.detach())
     optimizer.zero_grad()
@@ -137,7 +136,7 @@ def step(network: nn.Module, optimizer: torch.optim.Optimizer, image: Tensor, ob
     return value
 
 
-def use_step(answer: Callable, network: nn.Module, optimizer: str, image: Tensor, objective: Aim) -> Any:
+def use_step(answer: Function, network: nn.Module, optimizer: str, image: Tensor, objective: Aim) -> Any:
     """What two steps return, and the weights after them.
 
     Args:
@@ -164,10 +163,10 @@ def use_step(answer: Callable, network: nn.Module, optimizer: str, image: Tensor
 
 def stepped(
     hand_on: Callable[[Tensor, Tensor], Tensor], *, empty: bool = True, seen: str = "painted", move: bool = True
-) -> Callable:
+) -> Function:
     """A step with one thing changed."""
 
-    def run(network: nn.Module, optimizer: torch.optim.Optimizer, image: Tensor, objective: Callable) -> Tensor:
+    def run(network: nn.Module, optimizer: torch.optim.Optimizer, image: Tensor, objective: Function) -> Tensor:
         painted = network(image)
         value, gradient = objective(painted if seen == "painted" else image)
         if empty:
@@ -209,9 +208,9 @@ def cascade(
     content: Tensor,
     style: Tensor,
     layers: Sequence[str],
-    network: Callable,
-    exchange: Callable,
-    decoders: Mapping[str, Callable],
+    network: Function,
+    exchange: Function,
+    decoders: Mapping[str, Function],
 ) -> Tensor:
     image = content
     for layer in layers:
@@ -228,12 +227,26 @@ def kept_within(content: Tensor, style: Tensor, layers: Sequence[str], *parts: A
     return image
 
 
-def restarted(content, style, layers, network, exchange, decoders):
+def restarted(
+    content: Tensor,
+    style: Tensor,
+    layers: Sequence[str],
+    network: Function,
+    exchange: Function,
+    decoders: Mapping[str, Function],
+) -> Tensor:
     """The planted bug: every layer starts anew from the content."""
     return cascade(content, style, layers[-1:], network, exchange, decoders)
 
 
-def repainted_style(content, style, layers, network, exchange, decoders):
+def repainted_style(
+    content: Tensor,
+    style: Tensor,
+    layers: Sequence[str],
+    network: Function,
+    exchange: Function,
+    decoders: Mapping[str, Function],
+) -> Tensor:
     """Every layer takes the style from what came out of the last one."""
     image = content
     for layer in layers:

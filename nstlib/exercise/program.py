@@ -17,7 +17,7 @@ from ..style import gram
 from .inputs import maps, uniform
 from .question import unanswered
 from .slips import Unusable, slips
-from .values import kind
+from .values import Function, kind
 
 __all__ = [
     "CLOSURES",
@@ -79,7 +79,7 @@ def closure(x: Tensor, optimizer: torch.optim.Optimizer, loss: Loss) -> Tensor:
     return total
 
 
-def paint(start: Tensor, loss: Loss, closure: Callable, evaluations: int) -> Tensor:
+def paint(start: Tensor, loss: Loss, closure: Function, evaluations: int) -> Tensor:
     x = start.clone().requires_grad_()
     optimizer = torch.optim.Adam([x], lr=RATE)
     for _ in range(evaluations):
@@ -137,7 +137,7 @@ SLIPS_OF_TARGETS = {
 }
 
 
-def use_targets(answer: Callable, *pictures_and_layers: Any) -> tuple[Tensor, Tensor] | None:
+def use_targets(answer: Function, *pictures_and_layers: Any) -> tuple[Tensor, Tensor] | None:
     """P and A in a row each, in the order of their layers.
 
     Args:
@@ -190,7 +190,7 @@ SLIPS_OF_LOSSES = {
 }
 
 
-def use_loss(answer: Callable, features: list[Tensor], wanted: list[Tensor]) -> tuple[Tensor, Tensor] | None:
+def use_loss(answer: Function, features: list[Tensor], wanted: list[Tensor]) -> tuple[Tensor, Tensor] | None:
     """A loss and its gradient to all maps of the picture, some of which have no target.
 
     Args:
@@ -245,7 +245,7 @@ SLIPS_OF_CLOSURES = {
 }
 
 
-def use_closure(answer: Callable, x: Tensor, optimizer: str, loss: Bowl) -> tuple[Tensor, Tensor, Tensor] | None:
+def use_closure(answer: Function, x: Tensor, optimizer: str, loss: Bowl) -> tuple[Tensor, Tensor, Tensor] | None:
     """What a closure returns before a step and after it, and the gradient that it leaves then.
 
     Args:
@@ -284,7 +284,7 @@ def is_number(value: object) -> bool:
 class Counted:
     """A function that counts its calls."""
 
-    def __init__(self, function: Callable) -> None:
+    def __init__(self, function: Function) -> None:
         self.function, self.calls = function, 0
 
     def __call__(self, *arguments: Any, **named: Any) -> Any:
@@ -311,7 +311,7 @@ SLIPS_OF_LOOPS = {
 }
 
 
-def use_paint(answer: Callable, start: Tensor, loss: Bowl, *closure_and_evaluations: Any) -> tuple[Tensor, int] | None:
+def use_paint(answer: Function, start: Tensor, loss: Bowl, *closure_and_evaluations: Any) -> tuple[Tensor, int] | None:
     """The picture that a loop returns, and how often it asked for the loss.
 
     Args:

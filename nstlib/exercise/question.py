@@ -19,7 +19,7 @@ from .diagnoses import DIAGNOSES
 from .patience import TooLong, patience
 from .slips import Unusable, advice
 from .typed import with_point, worked_out
-from .values import Answers, copy, count, kind, numbers, right, rounded, same, short, unchanged
+from .values import Answers, Case, Found, Function, copy, count, kind, numbers, right, rounded, same, short, unchanged
 
 __all__ = [
     "NOTHING_BACK",
@@ -184,10 +184,11 @@ class Number:
 
     def commas(self, answer: object) -> str:
         """What to tell of several numbers, where one is asked for: Python takes a comma for a sign between two."""
-        given = answer if isinstance(answer, tuple) and not isinstance(self.answer, tuple) else ()
-        if len(given) < 2 or not all(isinstance(part, int | float) and float(part).is_integer() for part in given):
+        if isinstance(self.answer, tuple) or not isinstance(answer, tuple) or len(answer) < 2:
             return ""
-        first, *rest = map(int, given)
+        if not all(isinstance(part, int | float) and float(part).is_integer() for part in answer):
+            return ""
+        first, *rest = map(int, answer)
         if first and all(99 < part < 1000 for part in rest):
             return f" A number takes no commas: {''.join(map(str, (first, *rest)))}."
         whole = float(self.answer).is_integer() or len(rest) > 1
@@ -234,18 +235,18 @@ class Code:
     name: str
     question: str
     takes: str
-    solution: Callable
-    cases: tuple[tuple, ...]
-    mistakes: tuple[tuple[Callable, str], ...]
-    also: tuple[Callable, ...] = ()
+    solution: Function
+    cases: tuple[Case, ...]
+    mistakes: tuple[tuple[Function, str], ...]
+    also: tuple[Function, ...] = ()
     returns: str = ""
     why: str = ""
     gradient: bool = False
     by_hand: bool = False
     painting: tuple[tuple[int, ...], ...] = ()
-    large: Callable[[], tuple] | None = None
+    large: Callable[[], Case] | None = None
     seconds: float = 0.25
-    use: Callable | None = None
+    use: Function | None = None
     tolerance: float = 1e-4
     slack: float = 0.0
 
@@ -263,7 +264,7 @@ class Code:
                 return self.judge_formula(answer) if self.by_hand else self.judge_gradient(answer, solution)
         return Verdict(False, self.known(found) or self.diagnose(found, self.run(self.solution)))
 
-    def judge_formula(self, answer: Callable) -> Verdict:
+    def judge_formula(self, answer: Function) -> Verdict:
         """The verdict on a function whose values are right, where autograd may not have found them."""
         with torch.inference_mode():  # nothing is recorded in it, whatever the function asks for
             alone = self.collect(answer)
@@ -277,14 +278,14 @@ class Code:
         """What is told to who is right."""
         return f"Right on all {len(self.cases)} inputs. {self.why}".strip()
 
-    def at_work(self) -> tuple | None:
+    def at_work(self) -> Case | None:
         """Arguments of the size that they have in the lesson; None if that is the cases' own."""
         if self.large or not self.painting:
             return self.large and self.large()
         made = torch.Generator().manual_seed(0)
         return tuple(torch.rand(shape, generator=made) + 0.1 for shape in self.painting)
 
-    def judge_gradient(self, answer: Callable, solution: Callable) -> Verdict:
+    def judge_gradient(self, answer: Function, solution: Function) -> Verdict:
         """The verdict on a function whose values are right."""
         if not (self.gradient or self.painting):
             return Verdict(True, self.praise)
@@ -296,7 +297,7 @@ class Code:
             return Verdict(True, f"{self.praise} To paint with it, it would have to carry a gradient: {reason}")
         return Verdict(not trouble, trouble or self.praise)
 
-    def collect(self, answer: Callable) -> list[tuple] | Verdict:
+    def collect(self, answer: Function) -> list[Found] | Verdict:
         """What a function returns on the cases, as arrays; or a verdict, if it cannot be compared."""
         try:
             with patience():
@@ -304,9 +305,9 @@ class Code:
         except TooLong as error:  # between two inputs
             return Verdict(False, raised(answer, error, "these inputs"))
 
-    def try_cases(self, answer: Callable) -> list[tuple] | Verdict:
+    def try_cases(self, answer: Function) -> list[Found] | Verdict:
         """The same, however long it takes."""
-        found: list[tuple] = []
+        found: list[Found] = []
         for case in self.cases:
             arguments, where = copy(case), self.describe(case)
             try:
@@ -333,16 +334,16 @@ class Code:
             found.append(parts)
         return found
 
-    def run(self, function: Callable) -> list[tuple]:
+    def run(self, function: Function) -> list[Found]:
         """The same for a function that is known to work; a mistake of ours may divide by 0 without a warning."""
         with np.errstate(all="ignore"):
-            return [self.parts(self.call(function, copy(case))) for case in self.cases]
+            return [self.parts(self.call(function, copy(case))) or () for case in self.cases]
 
-    def call(self, function: Callable, arguments: tuple) -> Any:
+    def call(self, function: Function, arguments: Case) -> Any:
         """What is judged of a function on one case."""
         return self.use(function, *arguments) if self.use else function(*arguments)
 
-    def parts(self, value: Any) -> tuple[np.ndarray, ...] | None:
+    def parts(self, value: Any) -> Found | None:
         """A result as arrays, one per name in `returns`; None if it is none."""
         names = self.returns.split()
         if not names:
@@ -363,21 +364,21 @@ class Code:
             return f"your {name} is {kind(part)}, expected {one}"
         return f"you return {kind(value)}, expected {f'the {len(names)} results ' + ', '.join(names) if names else one}"
 
-    def agree(self, given: list[tuple], wanted: list[tuple]) -> bool:
+    def agree(self, given: list[Found], wanted: list[Found]) -> bool:
         return all(all(right(g, w, self.tolerance, self.slack)) for g, w in by_result(given, wanted))
 
-    def known(self, given: list[tuple]) -> str:
+    def known(self, given: list[Found]) -> str:
         """What to tell of the mistake that the answer behaves like, or ""."""
         return next((tell for wrong, tell in self.mistakes if self.agree(given, self.run(wrong))), "")
 
-    def order(self, given: list[tuple], wanted: list[tuple]) -> str:
+    def order(self, given: list[Found], wanted: list[Found]) -> str:
         """What to tell of several results that are right, but in another order, or ""."""
         ways = permutations(range(len(self.returns.split())))
         if any(self.agree([tuple(part[i] for i in way) for part in given], wanted) for way in ways):
             return f"Right, but in another order: return {', '.join(self.returns.split())}."
         return ""
 
-    def diagnose(self, given: list[tuple], wanted: list[tuple]) -> str:
+    def diagnose(self, given: list[Found], wanted: list[Found]) -> str:
         """What can be said of any wrong result; of several results, about the first that is wrong."""
         if self.returns and (told := self.order(given, wanted)):
             return told
@@ -389,7 +390,7 @@ class Code:
             told = next(filter(None, (look(found, asked, where, self) for look in DIAGNOSES)))
         return f"{self.returns.split()[index]}: {told}" if self.returns else told
 
-    def gradient_trouble(self, answer: Callable, solution: Callable) -> str:
+    def gradient_trouble(self, answer: Function, solution: Function) -> str:
         """The trouble with the gradient of an answer whose values are right, or "".
 
         It has to be finite on each input, and the solution's near it: on it there may be a kink, |0|.
@@ -415,7 +416,7 @@ class Code:
                 return f"The value is right, but its gradient is not, near {where}: is a part of it detached?"
         return ""
 
-    def describe(self, case: tuple) -> str:
+    def describe(self, case: Case) -> str:
         """A case in words: "features (1, 4, 3, 5)"."""
         return ", ".join(f"{name} {short(value)}" for name, value in zip(self.takes.split(), case, strict=True))
 
@@ -439,7 +440,7 @@ def a_copy(name: str, value: object) -> str:
     return next(way for kind, way in ways if isinstance(value, kind))
 
 
-def by_result(given: list[tuple], wanted: list[tuple]) -> list[tuple[Answers, Answers]]:
+def by_result(given: list[Found], wanted: list[Found]) -> list[tuple[Answers, Answers]]:
     """Lists of one tuple per case → one pair (given, wanted) per result."""
     return list(zip(zip(*given, strict=True), zip(*wanted, strict=True), strict=True))
 
@@ -449,7 +450,7 @@ def is_open(error: NotImplementedError) -> bool:
     return not error.args or (extract_tb(error.__traceback__)[-1].line or "").startswith("raise NotImplementedError")
 
 
-def where_in(answer: Callable, error: BaseException) -> str:
+def where_in(answer: Function, error: BaseException) -> str:
     """The line of a function at which an error was raised, in words; "" if it was elsewhere.
 
     Args:
@@ -464,7 +465,7 @@ def where_in(answer: Callable, error: BaseException) -> str:
     return line
 
 
-def raised(answer: Callable, error: BaseException, where: str) -> str:
+def raised(answer: Function, error: BaseException, where: str) -> str:
     """An error in words: on which input, which error, at which line of the learner's function.
 
     Args:
@@ -497,14 +498,14 @@ class NoGradient(Exception):
     """A result that carries no gradient; in words what cut it off, and what keeps it."""
 
 
-def nudged(case: tuple) -> tuple:
+def nudged(case: Case) -> Case:
     """A case whose first argument is moved a little."""
     first, *others = copy(case)
     noise = torch.randn(first.shape, generator=torch.Generator().manual_seed(0), dtype=first.dtype)
     return (first + 0.3 * noise, *others)
 
 
-def slope(function: Callable, case: tuple) -> np.ndarray:
+def slope(function: Function, case: Case) -> np.ndarray:
     """The gradient of a weighted sum of a function's result to its first argument.
 
     Raises:
@@ -519,7 +520,9 @@ def slope(function: Callable, case: tuple) -> np.ndarray:
         (found,) = torch.autograd.grad((weights * result).sum(), first, allow_unused=True)
     if found is None:
         raise NoGradient("it does not lead back to the input. Leave out detach, data and torch.tensor.")
-    return numbers(found)
+    gradient = numbers(found)
+    assert gradient is not None  # it is like an argument of a case
+    return gradient
 
 
 def what_cuts(result: object) -> str:

@@ -5,13 +5,15 @@ from __future__ import annotations
 import ast
 import operator
 import re
+from collections.abc import Callable
+from typing import Any
 
 __all__ = ["with_point", "worked_out"]
 
 POWER = 64  # the largest exponent that is worked out
 LETTERS = 200  # of a text that is worked out: a longer one may cost Python's parser all memory
 BITS = 2000  # of a number that is raised to a power: no answer has more
-SIGNS = {
+SIGNS: dict[type[ast.AST], Callable[..., Any]] = {
     ast.Add: operator.add,
     ast.Sub: operator.sub,
     ast.Mult: operator.mul,
@@ -67,7 +69,7 @@ def with_point(answer: object) -> str:
     return ".".join(found.groups()) if found else ""
 
 
-def value(node: ast.expr) -> object:
+def value(node: ast.expr) -> Any:
     """What an expression of numbers is worth; nothing else is worked out.
 
     Args:

@@ -3,20 +3,27 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
+import torch
 from torch import Tensor
 
 from ..errors import one_line
 from .patience import TooLong
 
-__all__ = ["Answers", "copy", "count", "kind", "numbers", "ratio", "right", "rounded", "same", "short", "unchanged"]
+__all__ = [
+    *("Answers", "Case", "Found", "Function"),
+    *("copy", "count", "kind", "numbers", "ratio", "right", "rounded", "same", "short", "unchanged"),
+]
 
 MOST = 5e7  # numbers of a result that are looked at: no exercise asks for so many
 LONG = 60  # letters: what takes more, an optimiser say, is called by its type
 Answers = Sequence[np.ndarray]  # one for each case
+Function = Callable[..., Any]  # a learner's, one that is right, or a likely mistake
+Case = tuple[Any, ...]  # arguments on which a function is tried
+Found = tuple[np.ndarray, ...]  # what it returns, one for each of its results
 
 
 def numbers(value: object) -> np.ndarray | None:
@@ -29,7 +36,7 @@ def numbers(value: object) -> np.ndarray | None:
             return None
         if isinstance(value, Tensor):
             value = value.detach().cpu()
-            value = (value.cdouble() if value.is_complex() else value.double()).numpy()
+            value = value.to(torch.complex128 if value.is_complex() else torch.float64).numpy()
         if isinstance(value, list | tuple | Iterator):  # reversed(…), map(…)
             value = [numbers(v) for v in value]
             if any(v is None for v in value):
@@ -111,6 +118,8 @@ def unchanged(now: Any, before: Any) -> bool:
     if not isinstance(before, Tensor | np.ndarray):
         return now == before
     a, b = numbers(now), numbers(before)
+    if a is None or b is None:
+        return False
     return a.shape == b.shape and same(a, b, 1e-6)  # w[i] += h, later -= h, restores w up to rounding
 
 
