@@ -241,16 +241,18 @@ def cascade(plan: Plan, method: Method, strength: float, decoders: Mapping[str, 
     Returns:
         (1, 3, H, W), sRGB in [0, 1].
     """
-    height, width = shape_of(plan.content.pixels)
+    content = content_of(plan)
+    height, width = shape_of(content)
     brushes = brushes_of(plan, method.layers)
-    image = even(plan.colors.content).to(plan.device)
+    image = even(content).to(plan.device)
     for layer in method.layers:
         features = feature_maps(plan, image, [layer])[layer]
         moves = [brush.move(features, layer, method, strength) for brush in brushes]
         if any(brush.parts for brush in brushes):
             painted = patchwork(features, moves, [brush.parts[layer] for brush in brushes])
         else:
-            painted = moved(features, sum(brush.share * move for brush, move in zip(brushes, moves, strict=True)))
+            shared = [brush.share * move for brush, move in zip(brushes, moves, strict=True)]
+            painted = moved(features, sum(shared, torch.zeros_like(shared[0])))
         decoder = decoders[layer]
         half = next(decoder.parameters()).dtype  # an engine in float16 hands out its maps in float32
         image = decoder(painted.to(half)).float().clamp(0, 1)
@@ -266,8 +268,9 @@ def patchwork(features: Tensor, moves: Sequence[Tensor], parts: Sequence[Tensor]
         parts: (1, 1, h, w) each, how much of a position is a style's; they are made to add up to 1, since how much of
             it is painted at all is seen to when the picture is finished.
     """
-    covered = sum(parts)
-    painted = sum(part * moved(features, move) for part, move in zip(parts, moves, strict=True))
+    covered = sum(parts, torch.zeros_like(parts[0]))
+    each = (part * moved(features, move) for part, move in zip(parts, moves, strict=True))
+    painted = sum(each, torch.zeros_like(features))
     return torch.where(covered > 0, painted / covered, features)
 
 
@@ -277,12 +280,19 @@ def feature_maps(plan: Plan, image: Tensor, layers: Sequence[str]) -> dict[str, 
     return dict(zip(layers, Engine(plan.backbone, views, plan.precision).describe(image), strict=True))
 
 
+def content_of(plan: Plan) -> Tensor:
+    """The content (1, 3, H, W) in the colours in which it enters; one pass is never without."""
+    assert plan.colors.content is not None
+    return plan.colors.content
+
+
 def brushes_of(plan: Plan, layers: Sequence[str]) -> list[Brush]:
     """Each style's brush."""
-    parts = plan.colors.parts(plan.colors.content) if any(mask is not None for mask in plan.masks) else ()
+    content, shares = content_of(plan), plan.shares or []
+    parts = plan.colors.parts(content) if any(mask is not None for mask in plan.masks) else ()
     found, facts = [], plan.backbone.architecture
-    for number, (share, mask) in enumerate(zip(plan.shares, plan.masks, strict=True)):
-        pixels, own = plan.shrunk(number, shape_of(plan.content.pixels))
+    for number, (share, mask) in enumerate(zip(shares, plan.masks, strict=True)):
+        pixels, own = plan.shrunk(number, shape_of(content))
         regions = guidance_of(facts, layers, own)
         wanted = {layer: gaussian_of(x, regions.get(layer)) for layer, x in feature_maps(plan, pixels, layers).items()}
         where = None if mask is None else even(mask).to(plan.device)
@@ -303,6 +313,6 @@ def mirrors(device: torch.device, precision: str) -> dict[str, Decoder]:
     """The decoders by layer, in a precision, their channels last as the engine's."""
     dtype = getattr(torch, precision)
     return {
-        layer: deepcopy(decoder).to(dtype=dtype, memory_format=torch.channels_last)
+        layer: deepcopy(decoder).to(dtype).to(memory_format=torch.channels_last)
         for layer, decoder in load_decoders(device).items()
     }
