@@ -110,8 +110,8 @@ def row(vector: np.ndarray) -> str:
 def state(axis: Axes, place: tuple[float, float], text: str, *, shown: bool, now: bool) -> None:
     """What is carried, at one place of its way; the newest stands out."""
     colour = INK if now else "black" if shown else "0.85"
-    look = {"color": colour, "weight": "bold" if now else "normal", "bbox": {"facecolor": "white", "edgecolor": "none"}}
-    axis.text(*place, text if shown else "·", ha="center", va="center", **look)
+    paper, weight = {"facecolor": "white", "edgecolor": "none"}, "bold" if now else "normal"
+    axis.text(*place, text if shown else "·", ha="center", va="center", color=colour, weight=weight, bbox=paper)
 
 
 def arrow(axis: Axes, begin: tuple[float, float], end: tuple[float, float], *, shown: bool) -> None:

@@ -85,9 +85,10 @@ def upright(axis: Axes, marks: Mapping[str, float]) -> None:
     """Grey lines with their names along them."""
     for name, place in marks.items():
         axis.axvline(place, color="grey", linewidth=0.8, zorder=0)
-        where = {"transform": axis.get_xaxis_transform(), "ha": "right", "va": "top"}
+        upwards = axis.get_xaxis_transform()
         paper = {"facecolor": "white", "edgecolor": "none", "alpha": 0.7, "pad": 1}
-        axis.text(place, 0.98, f"{name} ", rotation=90, fontsize=8, color="0.3", bbox=paper, **where)
+        look: dict[str, Any] = {"rotation": 90, "fontsize": 8, "color": "0.3", "bbox": paper, "transform": upwards}
+        axis.text(place, 0.98, f"{name} ", ha="right", va="top", **look)
 
 
 def spans(
@@ -151,7 +152,7 @@ def stacked(shares: Mapping[object, Mapping[str, float]], *, of: str, y: str, ti
     axis.set(xlabel=of, ylabel=y)
     figure.legend(loc="outside right center", frameon=False, fontsize=9, reverse=True)
     told = [f"{m}: " + listed(f"{n} {float(v):.0%}" for n, v in row.items()) for m, row in shares.items()]
-    most = [max(row, key=lambda name, row=row: float(row[name])) for row in (shares[m] for m in shares)]
+    most = [max(row.items(), key=lambda entry: float(entry[1]))[0] for row in shares.values()]
     finding = f"From first to last the most is {listed(dict.fromkeys(most))}"
     return finish(figure, title or finding, f"Stacked columns, {y} by {of}. {'; '.join(told)}.")
 

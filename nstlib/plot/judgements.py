@@ -36,7 +36,7 @@ def judged(judgement: Judgement, *, title: str | None = None) -> Figure:
         axis.grid(alpha=0.3)
     axes[0, 0].set_ylabel("share of the style distance gone")
     figure.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside right center", frameon=False, fontsize=9)
-    most = {j: max(judgement.pictures, key=lambda p, j=j: p.opinions[j].style).name for j in judges}
+    most = {judge: leader(judgement, judge) for judge in judges}
     told = f"Most style: {listed(dict.fromkeys(most.values()))}" + (
         f", by all {len(judges)} judges" if len(set(most.values())) == 1 < len(judges) else ""
     )
@@ -46,3 +46,8 @@ def judged(judgement: Judgement, *, title: str | None = None) -> Figure:
         for j, o in p.opinions.items()
     )
     return finish(figure, title or told, f"Points, style gone against content distance. {every}.")
+
+
+def leader(judgement: Judgement, judge: str) -> str:
+    """The name of the picture over which most of the style has come, by a judge."""
+    return max(judgement.pictures, key=lambda picture: picture.opinions[judge].style).name

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from ..result import Progress, Record, Result
     from ..transfer import Transfer
 
-    Run = Result | Transfer | Sequence[Record | Step | Progress]
+    Run: TypeAlias = Result | Transfer | Sequence[Record | Step | Progress]
     Line = Sequence[Record | Step]
 
 __all__ = ["bars", "clock", "losses", "race", "work"]

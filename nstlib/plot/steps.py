@@ -33,7 +33,8 @@ STEPS = (
 )
 PIXEL, HIDDEN, SCORE = 0.0, 3.0, 6.0  # where the columns of units stand
 GRADIENT = INK
-INSIDE = {"in_layout": False}  # what takes no room beside its axes need not be measured: a third of the drawing
+# What takes no room beside its axes need not be measured: a third of the drawing.
+INSIDE: dict[str, Any] = {"in_layout": False}
 BETWEEN, ABOVE = 0.7, 0.9  # room beside a matrix, and above it for its name, in squares of numbers
 MOST = 12  # numbers in a row, beyond which they could not be read
 
@@ -65,7 +66,8 @@ def backpropagation(
         columns, columns[1:], (first, second), ("dW1", "dW2"), strict=False
     ):
         for (i, j), w in np.ndenumerate(weights):
-            edge(axis, (left, height(i, n)), (right, height(j, m)), w, known.get(name, {(i, j): None})[i, j], i)
+            slope = float(known[name][i, j]) if name in known else None
+            edge(axis, (left, height(i, n)), (right, height(j, m)), w, slope, i)
     for column, name, count in columns:
         for i in range(count):
             axis.add_patch(circle((column, height(i, count))))
@@ -197,9 +199,9 @@ def numbers(
 
     (rows, columns), (x, y) = values.shape, middle
     left, top = x - columns / 2, y - rows / 2
-    limits = {"vmin": -1.6 * most, "vmax": 1.6 * most}  # pale, so that numbers can be read
+    dark = 1.6 * most  # pale, so that numbers can be read
     edges = left + np.arange(columns + 1), top + np.arange(rows + 1)
-    axis.pcolormesh(*edges, values, cmap="PuOr", edgecolors="white", linewidth=0.7, **limits)
+    axis.pcolormesh(*edges, values, cmap="PuOr", edgecolors="white", linewidth=0.7, vmin=-dark, vmax=dark)
     axis.add_patch(Rectangle((left, top), columns, rows, fill=False, linewidth=0.8, zorder=3))
     places: dict[str, list[tuple[float, float]]] = {}
     for (i, j), v in np.ndenumerate(values):
@@ -224,7 +226,7 @@ def write(axis: Axes, places: Mapping[str, Sequence[tuple[float, float]]], fonts
     from matplotlib.collections import PathCollection
     from matplotlib.transforms import Affine2D
 
-    look = {"facecolor": "black", "linewidth": 0, "offset_transform": axis.transData, "zorder": 3}
+    look: dict[str, Any] = {"facecolor": "black", "linewidth": 0, "offset_transform": axis.transData, "zorder": 3}
     for text, middles in places.items():
         shapes = PathCollection([shape(text, fontsize)], offsets=middles, **look)
         shapes.set_transform(Affine2D().scale(1 / 72) + axis.figure.dpi_scale_trans)  # from points
@@ -309,7 +311,7 @@ def write_row(axis: Axes, rows: np.ndarray, names: Sequence[str], here: int) -> 
         frame = Rectangle((here - 1.5, -0.5), 1, 3.3, fill=False, edgecolor=COLOURS[1], linewidth=3, zorder=4)
         axis.add_patch(frame)
     axis.set(xlim=(-0.6, rows.shape[1] - 0.4), ylim=(2.95, -0.65), aspect="equal", xlabel="position")
-    axis.set_xticks(range(rows.shape[1]), range(1, rows.shape[1] + 1))
+    axis.set_xticks(range(rows.shape[1]), [str(place + 1) for place in range(rows.shape[1])])
     axis.set_yticks(places, names)
     axis.tick_params(length=0)
     axis.set_ylabel("row of F")

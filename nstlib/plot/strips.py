@@ -93,7 +93,8 @@ def brightness(image: Image.Image) -> str:
 def cell(image: Image.Image, caption: str, alt: str) -> str:
     """One picture of a strip, over its caption."""
     file, little = BytesIO(), max(image.size) < SMALL
-    image.save(file, *(("PNG",) if little else ("JPEG",)), **({} if little else {"quality": 85}))
+    how: dict[str, Any] = {"format": "PNG"} if little else {"format": "JPEG", "quality": 85}
+    image.save(file, **how)
     width = width_of(image)
     size = width, max(1, round(width * image.height / image.width))
     picture = image_html("image/png" if little else "image/jpeg", file.getvalue(), alt, size)

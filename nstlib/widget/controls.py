@@ -83,7 +83,7 @@ def is_number(value: object) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool)
 
 
-def ordered(values: Sequence) -> list:
+def ordered(values: Sequence[Any]) -> list[Any]:
     """The values as a control offers them: numbers from the least to the greatest, words as they come.
 
     Args:
@@ -92,7 +92,7 @@ def ordered(values: Sequence) -> list:
     return sorted(values) if all(map(is_number, values)) else list(values)
 
 
-def control(name: str, values: Sequence, value: object) -> Any:
+def control(name: str, values: Sequence[Any], value: object) -> Any:
     """A slider for numbers, a row of buttons for a few words, a menu for many.
 
     Args:

@@ -31,7 +31,7 @@ def panel(
     *,
     run: Callable[..., Transfer] | None = None,
     first: Mapping[str, object] | None = None,
-    **choices: Sequence,
+    **choices: Sequence[Any],
 ) -> Panel:
     """A control for each choice, numbers on a slider and words as buttons, above what the function returns.
 
@@ -64,7 +64,7 @@ class Panel:
         function: Callable[..., Any],
         run: Callable[..., Transfer] | None,
         first: Mapping[str, object],
-        choices: Mapping[str, Sequence],
+        choices: Mapping[str, Sequence[Any]],
     ) -> None:
         from ipywidgets import HTML, HBox, VBox
 
