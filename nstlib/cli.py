@@ -52,6 +52,7 @@ ONE_PER_STYLE = {  # what one of `PER_STYLE` is, and its help
     "own_layers": ("LAYERS", "the style layers on which it counts, such as relu1_1,relu2_1; or none"),
 }
 GIGABYTE = 10**9
+Command = Callable[..., Any]
 SPELT = {number: f"\\u{number:04x}" for number in range(127, 160)}  # what steers a terminal, as JSON may have it
 
 
@@ -64,7 +65,7 @@ class FieldOption(click.Option):
         own: values by name that the command puts before every recipe's.
     """
 
-    def __init__(self, one: Field, base: object, own: Mapping[str, Any]):
+    def __init__(self, one: Field[Any], base: object, own: Mapping[str, Any]):
         from .recipes import DEFAULT_RECIPE
         from .rules import Choice
 
@@ -114,7 +115,7 @@ def field_options(own: Mapping[str, Any]) -> list[FieldOption]:
     return [option for option in made if option.name not in (*WORDS, *PER_STYLE, "memory")]
 
 
-def run_options(command: Callable) -> Callable:
+def run_options(command: Command) -> Command:
     """The options of `stylize` and `texture` that are no fields, or are told otherwise here."""
     for option in (
         click.option("-o", "--output", required=True, help="the picture to write: .png, .jpg or .webp"),
@@ -125,9 +126,9 @@ def run_options(command: Callable) -> Callable:
     return recipe_options(command)
 
 
-def recipe_options(command: Callable) -> Callable:
+def recipe_options(command: Command) -> Command:
     """The options of whatever paints that are no fields, or are told otherwise here."""
-    for option in (
+    options: tuple[Callable[[Command], Command], ...] = (
         click.option("--recipe", default=None, help="a name that `nst recipes` lists [kit]"),
         click.option("--set", multiple=True, metavar="FIELD=VALUE", help="any field, as `nst recipes NAME` shows it"),
         click.option(
@@ -135,12 +136,13 @@ def recipe_options(command: Callable) -> Callable:
         ),
         *map(per_style, ONE_PER_STYLE),
         click.option("--quiet", is_flag=True, help="say nothing but errors"),
-    ):
+    )
+    for option in options:
         command = option(command)
     return command
 
 
-def per_style(name: str) -> Callable[[Callable], Callable]:
+def per_style(name: str) -> Callable[[Command], Command]:
     """The option of `ONE_PER_STYLE` that gives one value of this field, to be repeated."""
     value, help = ONE_PER_STYLE[name]
     return click.option(PER_STYLE[name], name, multiple=True, metavar=value, help=f"one per style: {help}")
@@ -239,7 +241,7 @@ def onepass(
 
     Nothing is optimised: it is done at once, and not quite as well.
     """
-    from .image import load_image, save_image
+    from .image import load_image, save_image, shape_of
     from .onepass import one_pass
     from .result import facts_as_metadata
     from .rules import judged
@@ -247,7 +249,7 @@ def onepass(
     given = parsed(options)
     check_output(output, inputs_of(given, content, *styles), force)
     size = judged("size", given["size"], rule_for("size"))
-    check_format(output, load_image(content, size).pixels.shape[-2:])
+    check_format(output, shape_of(load_image(content, size).pixels))
     made = one_pass(content, list(styles), method=method, strength=strength, **given)
     how = {"method": method, "strength": strength, **given}
     facts = {"by": "onepass", "version": VERSION, "content": content, "styles": styles, **how}
@@ -320,7 +322,8 @@ def sweep(
         raise InputError("nothing is swept: give --grid FIELD=VALUE,VALUE, such as --grid style_weight=0.5,1,2")
     if len(grid) < len(axes):
         raise InputError("a field is swept twice: give --grid once for each, with all its values")
-    where = {"folder": output, "processes": processes, "scheduler": scheduler, "show": False if quiet else None}
+    where: dict[str, Any] = {"folder": output, "processes": processes, "scheduler": scheduler}
+    where["show"] = False if quiet else None
     where["frames"] = [Number().parse(part) for part in frames.split(",")] if frames else ()
     try:
         found = sweep(grid, pairs, **where, **parsed(options))
@@ -821,7 +824,9 @@ def seconds_foretold(recipe: Recipe, device: str) -> str:
     except InputError as error:  # no memory for this size
         return f"cannot be painted here: {error}"
     measure(plan, paces)
-    return f"takes {span_in_words(paces.seconds(plan))} ({recipe.evaluations} evaluations)"
+    span = paces.seconds(plan)
+    assert span is not None  # it was measured just now
+    return f"takes {span_in_words(span)} ({recipe.evaluations} evaluations)"
 
 
 @nst.command()
@@ -850,7 +855,8 @@ def lab(folder: str | None, arguments: tuple[str, ...]) -> None:
     """
     from .lesson import open_lab
 
-    open_lab(*folder_first(folder, arguments))
+    where, others = folder_first(folder, arguments)
+    open_lab(where, *others)
 
 
 @nst.command(context_settings={"ignore_unknown_options": True})
@@ -864,12 +870,13 @@ def studio(folder: str | None, arguments: tuple[str, ...], voila: bool) -> None:
     """
     from .lesson import open_studio
 
-    open_studio(*folder_first(folder, arguments), voila=voila)
+    where, others = folder_first(folder, arguments)
+    open_studio(where, *others, voila=voila)
 
 
-def folder_first(folder: str | None, arguments: tuple[str, ...]) -> tuple[str | None, ...]:
+def folder_first(folder: str | None, arguments: tuple[str, ...]) -> tuple[str | None, tuple[str, ...]]:
     """A folder, or None, and what goes to JupyterLab, which may stand first where no folder is named."""
-    return (None, folder, *arguments) if folder and folder.startswith("-") else (folder, *arguments)
+    return (None, (folder, *arguments)) if folder and folder.startswith("-") else (folder, arguments)
 
 
 @nst.command()

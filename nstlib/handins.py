@@ -114,8 +114,10 @@ def looked_at(place: Path, path: Path, mended: list[str]) -> list[str]:
 
 def notebook_in(path: Path) -> NotebookNode | None:
     """The notebook in a file, if it is one, each of whose cells has a kind and a text."""
+    if not path.is_file():
+        return None
     try:
-        notebook = read(path) if path.is_file() else {}
+        notebook = read(path)
     except InputError:
         return None
     cells = notebook.get("cells")

@@ -132,7 +132,9 @@ def keep(picture: Result | Picture | Tensor, folder: str | os.PathLike[str] = ".
     return Kept(path)
 
 
-def how_to_save(picture: Result | Tensor, facts: Mapping[str, Any]) -> tuple[Mapping[str, Any], Callable[[Path], Path]]:
+def how_to_save(
+    picture: Result | Picture | Tensor, facts: Mapping[str, Any]
+) -> tuple[Mapping[str, Any], Callable[[Path], Path]]:
     """What is known of a picture, and what writes it to a path together with that.
 
     Args:

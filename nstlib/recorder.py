@@ -15,6 +15,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
 from itertools import product
+from typing import Any
 
 from PIL import Image
 
@@ -39,7 +40,7 @@ LAYERS = {
     "coarse": {"relu4_1": 0.5, "relu5_1": 0.5},
     "all": dict(KIT.style_layers),
 }
-FLIGHT_AXES: dict[str, tuple] = {
+FLIGHT_AXES: dict[str, tuple[Any, ...]] = {
     "pair": tuple(PAIRS),
     "style_weight": (0.1, 0.3, 1, 3, 10),
     "layers": tuple(LAYERS),
@@ -49,7 +50,7 @@ FLIGHT_AXES: dict[str, tuple] = {
 FRAMES = (10, 30, 80, 150)  # evaluations after which a picture is kept
 SIZE = 320
 BASE = KIT.changed(name="flight", size=SIZE, style_size=SIZE, pyramid=(), evaluations=FRAMES[-1])
-EVERYWHERE = {"precision": "float32"}  # every machine has it
+EVERYWHERE: dict[str, Any] = {"precision": "float32"}  # every machine has it
 
 
 def field_of(axis: str) -> str:
@@ -57,7 +58,7 @@ def field_of(axis: str) -> str:
     return "style_layers" if axis == "layers" else axis
 
 
-def in_recipe(axis: str, value: object) -> object:
+def in_recipe(axis: str, value: Any) -> Any:
     """What the recipe has where an axis has this value: at one scale, the layers' weights add up to 1."""
     return LAYERS[value] if axis == "layers" else value
 
@@ -76,7 +77,7 @@ class Flight:
         history: the whole run.
     """
 
-    settings: Mapping[str, object]
+    settings: Mapping[str, Any]
     frames: tuple[Image.Image, ...]
     evaluations: tuple[int, ...]
     history: tuple[Record, ...]
@@ -92,7 +93,7 @@ class Flight:
     def _repr_html_(self) -> str:
         return picture_html(self.frames[-1].convert("RGB"), f"the last picture of a {self!r}", repr(self))
 
-    def transfer(self, **options: object) -> Transfer:
+    def transfer(self, **options: Any) -> Transfer:
         """The same run for real, to be looped over.
 
         Args:
@@ -101,7 +102,7 @@ class Flight:
         content, style = PAIRS[self.settings["pair"]]
         return Transfer(content, [style], recipe=self.recipe, **(EVERYWHERE | options))
 
-    def run(self, **options: object) -> Result:
+    def run(self, **options: Any) -> Result:
         """The same run for real.
 
         Args:
@@ -129,7 +130,8 @@ def flight(**settings: object) -> Flight:
         frames = [Image.open(io.BytesIO(archive.read(f"{name_of(full)}/{n}.jpg"))) for n in entry["evaluations"]]
     size = frames[0].height, frames[0].width
     history = [
-        Record(size, *numbers, dict(zip(entry["terms"], terms, strict=True))) for *numbers, terms in entry["history"]
+        Record(size, iteration, evaluations, seconds, loss, dict(zip(entry["terms"], terms, strict=True)))
+        for iteration, evaluations, seconds, loss, terms in entry["history"]
     ]
     return Flight(full, tuple(frames), tuple(entry["evaluations"]), tuple(history))
 
@@ -170,7 +172,7 @@ def recipe_of(settings: Mapping[str, object]) -> Recipe:
 
 
 @cache
-def index() -> Mapping[str, dict]:
+def index() -> Mapping[str, dict[str, Any]]:
     """What was recorded, by name, without the pictures."""
     try:
         with zipfile.ZipFile(FILE) as archive:

@@ -109,18 +109,18 @@ class Bar:
             self.told = progress.trouble
             say_wrong(progress.trouble)
         if self.bar is not None:
-            self.show(progress)
+            self.show(self.bar, progress)
 
-    def show(self, progress: Progress) -> None:
-        """Move the bar."""
+    def show(self, bar: Any, progress: Progress) -> None:
+        """Move tqdm's bar."""
         from .result import duration
 
         height, width = progress.size
         left = progress.seconds_left
-        self.bar.set_description_str(f"{width}×{height}", refresh=False)
+        bar.set_description_str(f"{width}×{height}", refresh=False)
         words = f"loss {progress.step.loss:.4g}" + ("" if left is None else f", {duration(left)} left")
-        self.bar.set_postfix_str(words, refresh=False)
-        self.bar.update(progress.done - self.bar.n)
+        bar.set_postfix_str(words, refresh=False)
+        bar.update(progress.done - bar.n)
 
 
 def complete(names: list[str]) -> None:
