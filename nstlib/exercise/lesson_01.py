@@ -37,14 +37,21 @@ def rounded_loss(x: np.ndarray, labels: np.ndarray) -> float:
     return -np.log(chosen(softmax(x), labels)).mean()
 
 
-def overflowing_loss(x: np.ndarray, labels: np.ndarray) -> float:
+def overflowing(x: np.ndarray) -> np.ndarray:
+    """Softmax without the maximum taken off."""
     powers = np.exp(x)
-    return -np.log(chosen(powers / powers.sum(1, keepdims=True), labels)).mean()
+    return powers / powers.sum(1, keepdims=True)
 
 
-def score_gradient(x: np.ndarray, labels: np.ndarray, *, share: bool = True, known: bool = True) -> np.ndarray:
+def overflowing_loss(x: np.ndarray, labels: np.ndarray) -> float:
+    return -np.log(chosen(overflowing(x), labels)).mean()
+
+
+def score_gradient(
+    x: np.ndarray, labels: np.ndarray, *, share: bool = True, known: bool = True, stable: bool = True
+) -> np.ndarray:
     """(P - Y) / B, the gradient of the mean cross-entropy to scores x (B, K), and its likely mistakes."""
-    p = softmax(x)
+    p = softmax(x) if stable else overflowing(x)
     p[np.arange(len(p)), labels] -= known
     return p / len(p) if share else p
 
@@ -62,11 +69,12 @@ def network_gradient(
     known: bool = True,
     before: bool = False,
     back: bool = True,
+    stable: bool = True,
 ) -> tuple[np.ndarray, ...]:
     """The gradients of a two-layer network's mean cross-entropy to W1, b1, W2 and b2, and their likely mistakes."""
     Z = X @ W1 + b1
     A = np.maximum(Z, 0)
-    dS = score_gradient(A @ W2 + b2, labels, share=share, known=known)
+    dS = score_gradient(A @ W2 + b2, labels, share=share, known=known, stable=stable)
     dA = dS @ (W2.T if back else np.ones_like(W2.T))
     dZ = dA * {"z": Z > 0, "none": 1, "da": dA > 0, "a": A}[mask]
     return X.T @ dZ, dZ.sum(0), (Z if before else A).T @ dS, dS.sum(0)
@@ -84,10 +92,11 @@ def pixel_gradient(
     known: bool = True,
     share: bool = False,
     sign: int = 1,
+    stable: bool = True,
 ) -> np.ndarray:
     """The gradient of the pictures' cross-entropies, added up, to their pixels (B, D), and its likely mistakes."""
     Z = X @ W1 + b1
-    dS = sign * score_gradient(np.maximum(Z, 0) @ W2 + b2, labels, share=share, known=known)
+    dS = sign * score_gradient(np.maximum(Z, 0) @ W2 + b2, labels, share=share, known=known, stable=stable)
     return (dS @ W2.T * (Z > 0 if mask else 1)) @ W1.T
 
 
@@ -138,7 +147,9 @@ LOGITS = (
 NETWORKS = (
     (*arrays(29, (5, 4)), np.array([0, 2, 1, 1, 2]), *arrays(30, (4, 6), (6,), (6, 3), (3,))),
     (*arrays(31, (3, 5)), np.array([1, 0, 3]), *arrays(32, (5, 4), (4,), (4, 4), (4,))),
+    (np.eye(2), np.array([1, 0]), np.eye(2), np.zeros(2), np.array([[1000.0, 999.0], [0.0, -900.0]]), np.zeros(2)),
 )
+OVERFLOW = "Right until scores are large: e to their power overflows. Take each row's own maximum off first."
 SLOPES = (
     *((Curved(), arrays(23, (2, 3))[0], 0.01), (Products(), arrays(24, (3, 2))[0], 0.01)),
     (Curved(), arrays(25, (1, 2))[0], 0.5),  # so wide that h shows
@@ -188,7 +199,7 @@ EXERCISES = (
         question="The gradient of the mean cross-entropy of softmax to the scores x (B, K), for labels (B,).",
         takes="x labels",
         solution=score_gradient,
-        cases=LOGITS[:2],
+        cases=LOGITS,
         mistakes=(
             (
                 lambda x, t: score_gradient(x, t, share=False),
@@ -211,6 +222,7 @@ EXERCISES = (
                 lambda x, t: (x - np.eye(x.shape[1])[t]) / len(x),
                 "You subtract Y from the scores: it comes off the probabilities, softmax(x).",
             ),
+            (partial(score_gradient, stable=False), OVERFLOW),
         ),
     ),
     Code(
@@ -252,6 +264,7 @@ EXERCISES = (
             (partial(network_gradient, known=False), "dS is P / B with you: take Y off, the 1 at each right class."),
             (partial(network_gradient, before=True), "dW2 takes what the second layer got: A, after ReLU, not Z."),
             (partial(network_gradient, back=False), "dA goes back through the weights: it is dS W2ᵀ."),
+            (partial(network_gradient, stable=False), OVERFLOW),
         ),
     ),
     Code(
@@ -317,6 +330,7 @@ EXERCISES = (
             (partial(pixel_gradient, mask=False), "ReLU is missing on the way back: dZ is 0 where Z was negative."),
             (partial(pixel_gradient, known=False), "dS is P with you: take Y off, the 1 at each right class."),
             (partial(pixel_gradient, sign=-1), "The sign: dS is P - Y, and the loop steps against the gradient."),
+            (partial(pixel_gradient, stable=False), OVERFLOW),
         ),
     ),
     Number(
