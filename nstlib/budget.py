@@ -7,6 +7,7 @@ and the network's maps, which the engine can do with less of (see `memory`).
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from math import ceil, floor, log10, prod
@@ -14,8 +15,10 @@ from math import ceil, floor, log10, prod
 import torch
 
 from .backbone import Backbone
+from .decode import SMALLEST
 from .engine import Engine, View
 from .errors import InputError
+from .image import length
 from .loss import LOOKED_AT
 from .recipe import Recipe
 from .style import STATISTICS
@@ -203,9 +206,9 @@ class Needs:
         needed = f"{in_gigabytes(self.least(size, styles), ceil)} GB, but there are {in_gigabytes(memory, floor)} GB"
         large = max(styles, key=prod, default=size)
         if self.least(size) <= memory and prod(large) > prod(size):
-            return (
-                f"with a style picture of {large[1]}×{large[0]} pixels a run needs {needed}: give a smaller style_size"
-            )
+            fitting = self.style_size(size, styles, memory)
+            advice = f"style_size {fitting} fits" if fitting >= SMALLEST else "give smaller style_scales"
+            return f"with a style picture of {large[1]}×{large[0]} pixels a run needs {needed}: {advice}"
 
         def fits(size: int) -> bool:
             shapes = at(size)
@@ -215,6 +218,22 @@ class Needs:
         smaller = "give a smaller style_size, " if self.recipe.style_size else ""
         advice = f"size {found} fits" if found else f"{smaller}let the run use more, or close other programs"
         return f"{size[1]}×{size[0]} pixels with {self.recipe.backbone} need {needed}: {advice}"
+
+    def style_size(self, size: Size, styles: Sequence[Size], memory: float) -> int:
+        """The largest `style_size` with which a run fits; 0 if none does.
+
+        Args:
+            size: of the result, (height, width) in pixels.
+            styles: those of the style pictures, as they are now.
+            memory: bytes that there are.
+        """
+        now = self.recipe.style_size or length(size, self.recipe.side)
+
+        def too_large(given: int) -> bool:
+            shapes = [(max(1, round(h * given / now)), max(1, round(w * given / now))) for h, w in styles]
+            return self.least(size, shapes) > memory
+
+        return bisect_left(range(1, now), True, key=too_large)
 
     def largest(self, memory: float, *, fast: bool = False) -> int:
         """The largest size of a square without a style, in steps of 32 pixels, that fits; 0 if none does.

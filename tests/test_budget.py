@@ -177,8 +177,16 @@ def test_style_pictures_are_counted(statistic, rng):
     options = {**LIMITED, "size": 64, "evaluations": 2, "statistic": statistic}
     plan = prepare(content, [style], **options)
     memory = 1.2 * least_memory(plan, 10)
-    with pytest.raises(nst.InputError, match=r"with a style picture of 1152×1152 pixels .*: give a smaller style_size"):
+    with pytest.raises(nst.InputError, match=r"with a style picture of 1152×1152 pixels .*: give smaller style_scales"):
         prepare(content, [style], memory=memory, style_scales=[18], **options)
+    with pytest.raises(
+        nst.InputError, match=r"with a style picture of 1152×1152 pixels .*: style_size \d+ fits"
+    ) as told:
+        prepare(content, [style], memory=memory, style_size=1152, **options)
+    fitting = int(re.search(r"style_size (\d+) fits", str(told.value))[1])
+    prepare(content, [style], memory=memory, style_size=fitting, **options)
+    with pytest.raises(nst.InputError, match="style_size"):
+        prepare(content, [style], memory=memory, style_size=fitting + 16, **options)
     assert nst.stylize(content, style, memory=memory, style_size=64, **options).evaluations == 2
 
 
