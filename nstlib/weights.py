@@ -11,6 +11,7 @@ import json
 import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from pickle import UnpicklingError
 from urllib.error import URLError
 
 import torch
@@ -96,18 +97,28 @@ def read_weights(path: str | Path) -> dict[str, Tensor]:
     if not is_readable(path):
         raise InputError(f"no weights at '{path}': give a .safetensors or .pth file")
     try:
-        if path.suffix == ".safetensors":
+        if looks_like_safetensors(path):
             return load_safetensors(path)
         state = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # a damaged file can fail in any way; all of them mean the same to the caller
         words = one_line(error, limit=120)
         reason = words if " " in words else type(error).__name__  # the unpickler says of a text no more than a number
+        if isinstance(error, UnpicklingError):  # torch's own words are of how to read it all the same
+            reason = "it is no file of tensors alone"
         raise InputError(
             f"'{path}' holds no weights that can be read safely ({reason}): fetch or export it again"
         ) from None
+    if isinstance(state, Mapping) and isinstance(state.get("state_dict"), Mapping):  # as a training's checkpoint has it
+        state = state["state_dict"]
     if not isinstance(state, Mapping) or not all(isinstance(v, Tensor) for v in state.values()):
         raise InputError(f"'{path}' is not a dictionary of tensors: save a network's state_dict() in it")
-    return dict(state)
+    return {str(name).removeprefix("module."): value for name, value in state.items()}  # which DataParallel puts there
+
+
+def looks_like_safetensors(path: Path) -> bool:
+    """Whether a file is named as one, or begins as one: eight bytes, and a header in JSON."""
+    with path.open("rb") as file:
+        return path.suffix.lower() == ".safetensors" or file.read(9)[8:] == b"{"
 
 
 def load_safetensors(path: Path) -> dict[str, Tensor]:
@@ -153,7 +164,7 @@ def load_weights(name: str, path: str | Path | None = None) -> dict[str, Tensor]
         InputError: an unknown network, an unreadable file, or a download that fails (with the ways out).
     """
     weights = BACKBONES[one_of("backbone", name, BACKBONES)].weights
-    found = Path(path) if path else find_weights(name)
+    found = find_weights(name) if path is None else Path(path)
     if found:
         return read_weights(found)
     if not weights.published:

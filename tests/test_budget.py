@@ -179,9 +179,7 @@ def test_style_pictures_are_counted(statistic, rng):
     memory = 1.2 * least_memory(plan, 10)
     with pytest.raises(nst.InputError, match=r"with a style picture of 1152×1152 pixels .*: give smaller style_scales"):
         prepare(content, [style], memory=memory, style_scales=[18], **options)
-    with pytest.raises(
-        nst.InputError, match=r"with a style picture of 1152×1152 pixels .*: style_size \d+ fits"
-    ) as told:
+    with pytest.raises(nst.InputError, match=r"style picture of 1152×1152 pixels .*: style_size \d+ fits") as told:
         prepare(content, [style], memory=memory, style_size=1152, **options)
     fitting = int(re.search(r"style_size (\d+) fits", str(told.value))[1])
     prepare(content, [style], memory=memory, style_size=fitting, **options)

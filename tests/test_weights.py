@@ -224,6 +224,18 @@ def test_a_pth_that_is_no_dictionary_of_tensors_is_refused(content, tmp_path):
         read_weights(tmp_path / "net.pth")
 
 
+def test_weights_are_known_by_what_is_in_the_file(tmp_path):
+    state = {"features.0.weight": torch.ones(2)}
+    save_file(state, tmp_path / "a.SAFETENSORS")
+    save_file(state, tmp_path / "b.pt")
+    parallel = {f"module.{name}": value for name, value in state.items()}
+    torch.save({"state_dict": parallel, "epoch": 3}, tmp_path / "c.pth")
+    for name in ("a.SAFETENSORS", "b.pt", "c.pth"):
+        assert read_weights(tmp_path / name).keys() == state.keys()
+    with pytest.raises(InputError, match="no weights at"):
+        load_weights("squeezenet1_0", "")
+
+
 # Writing
 
 

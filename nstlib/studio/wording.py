@@ -37,6 +37,7 @@ TOLD = (
         "these Colours paint nothing, they recolour the content: let Start from say content",
     ),
     (r"choose a size of", "choose a Size of"),
+    (r"give smaller style_scales|style_size \d+ fits", "choose a smaller Stroke size"),
 )
 
 
