@@ -91,6 +91,9 @@ class Architecture:
     mean: tuple[float, ...] = IMAGENET_MEAN
     std: tuple[float, ...] = IMAGENET_STD
 
+    def __repr__(self) -> str:
+        return f"{self.name}: {len(self.specs)} layers, {self.specs[0].name} to {self.specs[-1].name}"
+
     @property
     def layers(self) -> dict[str, Layer]:
         """The named layers in order, with the geometry of each."""

@@ -573,6 +573,10 @@ class Objective:
         self.layers = backbone.check_layers(wanted) if wanted else []
 
     @in_own_precision
+    def __repr__(self) -> str:
+        terms = ", ".join(dict.fromkeys(" ".join(filter(None, (term.kind, term.layer))) for term in self.terms))
+        return f"Objective on {self.backbone.name}: {terms}"
+
     def __call__(self, image: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
         """Total (a scalar with a gradient) and each term by name, weighted, without one: they add up to the total.
 

@@ -126,6 +126,10 @@ class Step:
     stop: Stop | None = None
     last: Callable[[], Step | None] = field(default=nothing, repr=False, compare=False)
 
+    def __repr__(self) -> str:
+        ended = f" ({self.stop})" if self.stop else ""
+        return f"step {self.iteration}: {self.evaluations} evaluations, loss {self.loss:.4g}{ended}"
+
     @property
     def broken(self) -> bool:
         """Whether the numbers, not the run, came to an end here."""

@@ -114,6 +114,10 @@ class Progress:
     trouble: str = ""
     finish: Callable[[Tensor], Tensor] = field(default=lambda image: image, repr=False, compare=False)
 
+    def __repr__(self) -> str:
+        height, width = self.size
+        return f"{self.evaluations} of {self.total} evaluations, at {width}×{height}, loss {self.step.loss:.4g}"
+
     @property
     def image(self) -> Tensor:
         """The picture so far (1, 3, H, W), a copy: whatever is done to it, the run goes on with its own."""

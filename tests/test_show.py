@@ -56,7 +56,10 @@ def test_below_it_stands_where_the_run_is_not_the_one_that_was_asked_for(transfe
     assert lost.result().trouble in lost.result().remarks and "⚠ " in lost.result()._repr_html_()
 
 
-@pytest.mark.parametrize("what", ["result", "transfer", "untouched", "recipe", "backbone", "flight", "plan", "picture"])
+WHAT = ["result", "transfer", "untouched", "recipe", "backbone", "flight", "plan", "picture"]
+
+
+@pytest.mark.parametrize("what", [*WHAT, "objective", "architecture", "progress", "step"])
 def test_what_it_says_of_itself_is_short(transfer, what):
     made = {
         "result": transfer.result(),
@@ -67,6 +70,10 @@ def test_what_it_says_of_itself_is_short(transfer, what):
         "flight": nst.flight(),
         "plan": transfer.plan,
         "picture": transfer.plan.content,
+        "objective": transfer.objective(),
+        "architecture": nst.BACKBONES["pocket"],
+        "progress": next(iter(nst.Transfer("content/harbour", "style/mosaic", size=64, evaluations=2))),
+        "step": next(iter(nst.Transfer("content/harbour", "style/mosaic", size=64, evaluations=2))).step,
     }[what]
     assert len(repr(made)) < 700 and "tensor" not in repr(made) and "\n" not in repr(made)
 
