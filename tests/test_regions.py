@@ -15,6 +15,7 @@ from nstlib.errors import InputError
 from nstlib.guidance import Guidance, carried, guides
 from nstlib.image import save_image
 from nstlib.loss import Objective, divide_strength, style_terms
+from nstlib.plan import prepare
 from nstlib.regions import Region, is_region
 from nstlib.style import STATISTICS, gram, guided_gram, guided_sums, region_grams
 
@@ -349,3 +350,9 @@ def test_a_mask_is_carried_to_layers_that_there_are():
     assert list(carried(mask, pocket, "relu3_1")) == ["relu3_1"]
     with pytest.raises(InputError, match="unknown layer 'relu33': did you mean 'relu3_3'"):
         carried(mask, pocket, ["relu33"])
+
+
+@pytest.mark.parametrize("mask", ["none.png", "elipse 20 10 80 90", 5])
+def test_a_mask_that_is_not_there_is_told_as_one_with_what_a_mask_may_be(mask):
+    with pytest.raises(InputError, match=r"^the mask: .* or a region in words such as ellipse 20 10 80 90$"):
+        prepare("content/harbour", ["style/mosaic"], size=64, masks=[mask])
