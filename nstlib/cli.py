@@ -179,19 +179,30 @@ def ask() -> None:
     from .image import load_image
 
     complete(assets())
-    pictures = []
-    for what, usual in (("Content picture", "content/harbour"), ("Style picture", "style/brushstrokes")):
-        while True:
-            name = click.prompt(f"{what} (file, address or name; TAB completes)", default=usual).strip()
-            name = dragged(name)
-            try:
-                load_image(name, 32)
-                break
-            except InputError as error:
-                say_wrong(str(error))
-        pictures.append(name)
-    output = next(name for n in range(1, 10**6) if not os.path.exists(name := f"painted-{n}.png"))
-    paint(pictures[0], (pictures[1],), {}, output=click.prompt("Write to", default=output), **NOTHING)
+    how = "(file, address or name; TAB completes)"
+    content = asked(f"Content picture {how}", "content/harbour", lambda name: load_image(name, 32))
+    style = asked(f"Style picture {how}", "style/brushstrokes", lambda name: load_image(name, 32))
+    free = next(name for n in range(1, 10**6) if not os.path.exists(name := f"painted-{n}.png"))
+    output = asked("Write to", free, lambda name: check_output(name, inputs_of({}, content, style), force=False))
+    paint(content, (style,), {}, output=output, **NOTHING)
+
+
+def asked(question: str, usual: str, check: Callable[[str], object]) -> str:
+    """An answer, asked for again until it is one that can be used.
+
+    Args:
+        question: what is asked.
+        usual: what an empty answer stands for.
+        check: refuses an answer by an `InputError`, which is told.
+    """
+    while True:
+        answer = dragged(click.prompt(question, default=usual).strip())
+        try:
+            check(answer)
+        except InputError as error:
+            say_wrong(str(error))
+        else:
+            return answer
 
 
 NOTHING: dict[str, Any] = {"checkpoint": None, "force": False, "quiet": False}  # of the options beside a recipe's

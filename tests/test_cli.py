@@ -538,6 +538,9 @@ def test_nst_alone_asks_and_paints(pictures):
     nst_.expect_exact("style/woodcut_waves")
     nst_.sendline("")
     nst_.expect("Write to.*]: ")
+    nst_.sendline("small.tiff")
+    nst_.expect("cannot save 'small.tiff'")
+    nst_.expect("Write to.*]: ")
     nst_.sendline("small.png")
     nst_.expect("computing on")
     nst_.expect("loss")  # in the bar
