@@ -29,6 +29,11 @@ def test_keeps_the_rules(path):
     assert course.problems(course.read(path)) == []
 
 
+@pytest.mark.parametrize("path", EDITIONS, ids=lambda path: str(path.relative_to(FOLDER)))
+def test_no_cell_speaks_to_the_formatter(path):
+    assert not [cell.source for cell in course.read(path).cells if "# fmt:" in cell.source]
+
+
 @pytest.mark.parametrize("path", SOURCES, ids=lambda path: path.stem)
 def test_takes_the_minutes_that_it_says(path):
     assert "\n".join(check_minutes(course.read(path))) == ""
