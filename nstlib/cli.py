@@ -738,7 +738,7 @@ def judge(
     from .judges import judge
 
     if chart:
-        check_output(chart, (content, style, *pictures), force)
+        check_output(chart, (content, style, *pictures), force, "the chart")
         if find_spec("matplotlib") is None:
             raise InputError("a chart is drawn by matplotlib, which is not installed: pip install 'nstlib[lab]'")
     found = judge(content, style, *pictures, networks=networks or None, size=size, device=device)

@@ -228,7 +228,7 @@ def check_apart(output: str | os.PathLike[str], others: Iterable[str | os.PathLi
     """
     for other in others:
         if same_file(output, file_of(os.fspath(other))):
-            raise InputError(f"{what} would be written over '{shown(other)}', which the run needs: name another file")
+            raise InputError(f"{what} would be written over '{shown(other)}', which is needed: name another file")
 
 
 def check_writable(path: str | os.PathLike[str]) -> Path:
@@ -242,6 +242,8 @@ def check_writable(path: str | os.PathLike[str]) -> Path:
     """
     if not isinstance(path, str | os.PathLike):
         raise InputError(f"a {type(path).__name__} is no path: give the name of a file, such as 'result.png'")
+    if not os.fspath(path):
+        raise InputError("no file was named: give its name, such as 'result.png'")
     path = Path(os.path.expanduser(path))
     if "\0" in str(path):
         raise InputError(f"{str(path)!a} has a zero byte in it, which no file's name has: name another")

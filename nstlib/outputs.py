@@ -27,13 +27,14 @@ __all__ = ["Kept", "check_format", "check_output", "keep", "save_anywhere"]
 MAX_LINK = 8_000_000  # bytes of a file that a notebook may carry along to be downloaded
 
 
-def check_output(output: str, inputs: Iterable[str], force: bool) -> None:
+def check_output(output: str, inputs: Iterable[str], force: bool, what: str = "the result") -> None:
     """Refuse, before any work, an output that cannot be written, or that would cost the person a file.
 
     Args:
         output: the file to write.
         inputs: files that are read.
         force: whether a file that nst did not make may be written over.
+        what: is written, in words.
 
     Raises:
         InputError: says why, and what to do.
@@ -42,7 +43,7 @@ def check_output(output: str, inputs: Iterable[str], force: bool) -> None:
     from .result import was_made_here
 
     path = check_writable(output)
-    check_apart(output, inputs, "the result")
+    check_apart(output, inputs, what)
     check_replaceable(path, was_made_here, force=force)
 
 

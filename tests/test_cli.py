@@ -100,7 +100,7 @@ def test_a_result_takes_the_place_of_nothing_that_it_was_made_of(pictures, optio
     options = {option: "other.png" if option == "start" else ["other.png"]}
     result = nst.stylize("content.png", "style.png", size=48, evaluations=2, **options)
     before = (pictures / "other.png").read_bytes()
-    with pytest.raises(nst.InputError, match="which the run needs: name another file"):
+    with pytest.raises(nst.InputError, match="which is needed: name another file"):
         result.save("other.png")
     assert (pictures / "other.png").read_bytes() == before
 
@@ -590,7 +590,7 @@ def test_a_picture_that_is_read_is_never_written_over(pictures, call, way):
     }.get(way, "content.png")
     more = ["--checkpoint", "content.png"] if way == "a checkpoint" else ["--force"]
     status, _, err = call("stylize", "content.png", "style.png", "-o", output, *more, *QUICK)
-    assert status == 2 and "which the run needs: name another file" in err
+    assert status == 2 and "which is needed: name another file" in err
     assert before == ((pictures / "content.png").read_bytes(), (pictures / "style.png").read_bytes())
 
 

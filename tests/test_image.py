@@ -885,3 +885,8 @@ def test_a_row_too_long_to_resize_is_told(monkeypatch):
     monkeypatch.setattr(Image.Image, "resize", short)
     with refused("a picture of 80×40 pixels cannot be resized in the memory that there is: cut it"):
         load_image(Image.new("RGB", (80, 40)), 20)
+
+
+def test_a_file_without_a_name_is_refused_as_one():
+    with pytest.raises(InputError, match=r"no file was named: give its name, such as 'result.png'"):
+        check_writable("")

@@ -270,3 +270,9 @@ def test_a_style_that_is_smaller_than_the_picture_is_told(rng):
 def test_judges_that_are_no_names_are_refused(networks):
     with pytest.raises(nst.InputError, match="name one judge at least"):
         nst.judge("content/harbour", "style/mosaic", "content/harbour", networks=networks)
+
+
+def test_a_chart_is_never_written_over_a_picture(tmp_path):
+    path = str(nst.save_image(torch.rand(1, 3, 64, 64), tmp_path / "ok.png"))
+    done = CliRunner().invoke(cli.nst, ["judge", path, path, path, "--chart", path])
+    assert "the chart would be written over" in str(done.exception)
