@@ -357,20 +357,17 @@ def take_in(outcomes: Iterator[tuple[Task, Outcome]], points: list[Point], folde
         InputError: a picture cannot be written.
         Stopped: an interrupt.
     """
-
-    def finished() -> int:
-        return sum(not point.failure for point in points)
-
     try:
-        with counting(show, finished(), len(points)) as tell:
+        with counting(show, sum(not point.failure for point in points), len(points)) as tell:
             for task, outcome in outcomes:
                 points[task.number] = point = written(points[task.number], outcome)
                 with suppress(InputError):  # somebody has it open, say; the last one has all
                     keep_table(folder, points)
                 tell(point.words)
     except KeyboardInterrupt:
+        here = sum(not looked_up(point).failure for point in points)  # it may have come just after a picture
         raise Stopped(
-            f"stopped: {finished()} of {len(points)} pictures are in '{folder}', and the same call goes on from there"
+            f"stopped: {here} of {len(points)} pictures are in '{folder}', and the same call goes on from there"
         ) from None
 
 

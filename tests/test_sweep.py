@@ -640,6 +640,19 @@ def test_a_real_sweep_whose_process_is_killed_and_which_is_interrupted(pictures)
     assert all(path.stat().st_mtime_ns == when for path, when in done.items())
 
 
+def test_a_picture_is_counted_that_an_interrupt_came_just_after(pictures, monkeypatch):
+    real = sweeps.keep
+
+    def interrupted(path, data):
+        real(path, data)
+        if path.suffix == ".png" and len(list(path.parent.glob("*seed*.png"))) == 2:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(sweeps, "keep", interrupted)
+    with pytest.raises(Stopped, match="stopped: 2 of 3 pictures are in"):
+        nst.sweep({"seed": [0, 1, 2]}, PAIRS, **{**QUICK, "folder": "cut"}, start="noise")
+
+
 # --- a cluster -----------------------------------------------------------------------------------
 
 
