@@ -227,16 +227,9 @@ def kept_within(content: Tensor, style: Tensor, layers: Sequence[str], *parts: A
     return image
 
 
-def restarted(
-    content: Tensor,
-    style: Tensor,
-    layers: Sequence[str],
-    network: Function,
-    exchange: Function,
-    decoders: Mapping[str, Function],
-) -> Tensor:
+def restarted(content: Tensor, style: Tensor, layers: Sequence[str], *parts: Any) -> Tensor:
     """The planted bug: every layer starts anew from the content."""
-    return cascade(content, style, layers[-1:], network, exchange, decoders)
+    return cascade(content, style, layers[-1:], *parts)
 
 
 def repainted_style(
