@@ -22,7 +22,7 @@ from .architecture import BACKBONES
 from .decoder import DECODED, Decoder, load_decoders
 from .engine import Engine, View
 from .errors import InputError, one_of
-from .guidance import Guidance, carried, guidance_of
+from .guidance import Guidance, added_up, carried, guidance_of
 from .image import Picture, load_image, shape_of
 from .inputs import alone
 from .machine import in_own_precision
@@ -252,7 +252,7 @@ def cascade(plan: Plan, method: Method, strength: float, decoders: Mapping[str, 
             painted = patchwork(features, moves, [brush.parts[layer] for brush in brushes])
         else:
             shared = [brush.share * move for brush, move in zip(brushes, moves, strict=True)]
-            painted = moved(features, sum(shared, torch.zeros_like(shared[0])))
+            painted = moved(features, added_up(shared))
         decoder = decoders[layer]
         half = next(decoder.parameters()).dtype  # an engine in float16 hands out its maps in float32
         image = decoder(painted.to(half)).float().clamp(0, 1)
