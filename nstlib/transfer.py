@@ -31,7 +31,7 @@ from .loss import Objective
 from .machine import allocator, is_out_of_memory
 from .optimizers import NoState, Step, Stop, optimize
 from .plan import Plan, Stage, prepare, takes_options
-from .recipe import PIXELS, Recipe
+from .recipe import LEVEL, PIXELS, Recipe
 from .result import Progress, Record, Result, evaluations_of
 from .rules import Tuple, brief, judged
 from .threads import Threads
@@ -39,7 +39,6 @@ from .threads import Threads
 __all__ = ["Transfer", "carry_out", "paint", "reconstruct_content", "reconstruct_style", "shown", "stylize", "texture"]
 
 CHECKPOINT_SECONDS = 30.0
-HALF_A_LEVEL = 0.5 / 255  # a change that no picture of 8 bits shows
 SIZE = Tuple("(height, width) in pixels", (PIXELS, PIXELS))
 OF_THE_NEWEST = "the loss that is told is of the newest image; the picture is a running mean of all"
 EXTENDED = "it was given more evaluations after its coarser scales: a run that has them from the start ends elsewhere"
@@ -474,7 +473,7 @@ def collect(plan: Plan, run: Run, stopped: Stop = Stop.LEFT) -> Result:
     stopped = run.stop or stopped
     painted = run.best.image.detach().float().cpu()
     start = plan.first_image((painted.shape[-2], painted.shape[-1]))
-    unchanged = bool((painted.clamp(0, 1) - start).abs().max() < HALF_A_LEVEL)
+    unchanged = bool((painted.clamp(0, 1) - start).abs().max() < LEVEL / 2)  # no file shows it
     ended = {"evaluations": evaluations_of(run.history), "stopped": str(stopped), "loss": run.best.loss}
     facts = {**plan.facts, "seconds": round(run.seconds, 2), **ended}
     extended = any(had < stage.evaluations for had, stage in zip(run.budgets, plan.stages, strict=False))
