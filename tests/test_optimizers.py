@@ -17,21 +17,11 @@ from torch.optim.lbfgs import LBFGS
 
 from nstlib.errors import InputError
 from nstlib.image import load_image
-from nstlib.optimizers import (
-    OPTIMIZERS,
-    Evaluator,
-    History,
-    Step,
-    Stop,
-    adam,
-    evaluate_along,
-    evaluate_at,
-    lbfgs,
-    optimize,
-    search,
-    unit_of,
-    wolfe,
-)
+from nstlib.optimizers import OPTIMIZERS, Step, Stop, adam, lbfgs, optimize
+from nstlib.optimizers.evaluator import Evaluator, unit_of
+from nstlib.optimizers.history import History
+from nstlib.optimizers.lbfgs import evaluate_along, evaluate_at, search
+from nstlib.optimizers.line_search import wolfe
 from nstlib.spectrum import Smoothing
 
 BOTH = pytest.mark.parametrize("name", OPTIMIZERS)
@@ -522,7 +512,7 @@ def test_time_stops_it(name, rng, monkeypatch):
     """A clock that goes on by a second with each evaluation."""
     spy = Spy(FUNCTIONS["rosenbrock"])
     clock = SimpleNamespace(perf_counter=lambda: float(len(spy.calls)))
-    monkeypatch.setattr(importlib.import_module("nstlib.optimizers"), "time", clock)
+    monkeypatch.setattr(importlib.import_module("nstlib.optimizers.evaluator"), "time", clock)
     steps = list(optimize(spy, start(rng), name, evaluations=None, seconds=12))
     assert steps[-1].stop is Stop.TIME
     assert steps[-1].seconds >= 12 > steps[-2].seconds
@@ -857,7 +847,7 @@ def test_the_pair_remembered_is_that_of_the_step_taken(rng, monkeypatch):
         return found
 
     plain = list(islice(lbfgs(function_of(rosenbrock), image), 20))
-    monkeypatch.setattr(importlib.import_module("nstlib.optimizers"), "wolfe", restless)
+    monkeypatch.setattr(importlib.import_module("nstlib.optimizers.lbfgs"), "wolfe", restless)
     other = list(islice(lbfgs(function_of(rosenbrock), image), 20))
     assert other[-1].evaluations == plain[-1].evaluations + 19
     assert [step.loss for step in other] == [step.loss for step in plain]

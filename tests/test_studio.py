@@ -23,10 +23,10 @@ from click.testing import CliRunner
 from PIL import Image
 
 import nstlib as nst
-from nstlib import cli, optimizers
+from nstlib import cli
 from nstlib.errors import InputError
 from nstlib.forecast import Paces
-from nstlib.optimizers import Stop
+from nstlib.optimizers import Step, Stop
 from nstlib.result import Record, read_facts
 from nstlib.studio import controls, drawing, pulls, view
 from nstlib.studio import painter as painter_module
@@ -372,7 +372,7 @@ def test_memory_that_is_short_for_the_state_of_a_run_too_costs_no_picture(painte
 
     def at(number):
         if number == 3:
-            monkeypatch.setattr(optimizers.Step, "state", short)
+            monkeypatch.setattr(Step, "state", short)
             short()
 
     painter.watcher.at = at

@@ -12,13 +12,14 @@ import pytest
 import torch
 
 import nstlib as nst
-from nstlib import optimizers
 from nstlib.backbone import Backbone
 from nstlib.checkpoint import Run
 from nstlib.engine import Engine
 from nstlib.errors import InputError
 from nstlib.machine import PRECISIONS
-from nstlib.optimizers import Stop
+from nstlib.optimizers import Stop, loop
+from nstlib.optimizers.evaluator import Evaluator
+from nstlib.optimizers.history import History
 from nstlib.palette import recolor
 from nstlib.plan import Plan, Settings
 from nstlib.result import read_facts
@@ -582,9 +583,7 @@ def test_an_interrupt_at_any_evaluation_keeps_a_picture_and_goes_on_exactly(cont
     assert torch.equal(transfer.result().image, whole.image)
 
 
-@pytest.mark.parametrize(
-    "place", [(optimizers.History, "propose"), (optimizers.History, "admit"), (optimizers.Evaluator, "report")]
-)
+@pytest.mark.parametrize("place", [(History, "propose"), (History, "admit"), (Evaluator, "report")])
 def test_an_interrupt_while_a_move_is_remembered_goes_on_exactly(content, style, monkeypatch, tmp_path, place):
     """As the last thing that such a function does, so that nobody gets what it made."""
     options = {**SMALL, "precision": "float32"}
@@ -622,7 +621,7 @@ def test_a_step_that_an_interrupt_kept_back_is_not_lost(content, style, monkeypa
 
     transfer = Transfer(content, [style], **options)
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
-        patch.setattr(optimizers, "replace", interrupted)
+        patch.setattr(loop, "replace", interrupted)
         list(transfer)
     assert len(transfer.history) == 3
     list(transfer)
@@ -808,7 +807,7 @@ def test_a_finished_run_leaves_nothing_but_its_picture(content, style):
 
     def held():
         gc.collect()
-        return [o for o in gc.get_objects() if type(o) in (optimizers.History, Run, Backbone)]
+        return [o for o in gc.get_objects() if type(o) in (History, Run, Backbone)]
 
     before = held()
     nst.stylize(content, style, **SMALL)

@@ -8,7 +8,7 @@ from functools import partial
 import torch
 from torch import Tensor
 
-from ..optimizers import History
+from ..optimizers.history import History
 from ..spectrum import Smoothing
 from .inputs import tensors
 from .question import Choice, Code, Number
