@@ -23,6 +23,8 @@ from PIL import Image
 import nstlib as nst
 from nstlib import checkpoint, cli, forecast
 from nstlib.budget import Needs
+from nstlib.cli.options import parse, parsed, values_of
+from nstlib.cli.painting import dragged
 from nstlib.forecast import Paces
 from nstlib.machine import choose_precision
 from nstlib.plan import FREE_SHARE, Settings
@@ -329,7 +331,7 @@ def test_doctor_says_what_cannot_be_painted(call, paces, monkeypatch):
 
 
 def test_doctor_answers_by_arithmetic_where_the_picture_alone_would_fill_the_memory(call, paces, monkeypatch):
-    monkeypatch.setattr("nstlib.cli.seconds_foretold", lambda *given: pytest.fail("it was begun"))
+    monkeypatch.setattr("nstlib.cli.looking.seconds_foretold", lambda *given: pytest.fail("it was begun"))
     monkeypatch.setattr("nstlib.machine.free_memory", lambda device: 2 * 10**9)
     status, out, _ = call("doctor", "--size", "30000", "--device", "cpu")
     assert status == 0 and "30000×30000 picture with pocket cannot be painted here: there is no memory" in out
@@ -426,8 +428,8 @@ def test_a_value_can_be_given_in_the_form_that_help_and_refusal_show(name, rule)
     told = f"written as {rule.written}"
     assert told in options_of_help("stylize")[name]
     for text in rule.written.split(" or "):
-        assert rule.accept(cli.parse(name, text)) == rule.accept(rule.parse(text))
-    for refused in (lambda: cli.parse(name, "1:2:3:4,"), lambda: cli.values_of(f"{name}=1:2:3:4,;1:2:3:4,")):
+        assert rule.accept(parse(name, text)) == rule.accept(rule.parse(text))
+    for refused in (lambda: parse(name, "1:2:3:4,"), lambda: values_of(f"{name}=1:2:3:4,;1:2:3:4,")):
         with pytest.raises(nst.InputError, match=f"{name}='1:2:3:4,.*write it as {re.escape(rule.written)}$"):
             refused()
 
@@ -440,7 +442,7 @@ def test_what_looks_different_in_a_text_and_in_python_says_how_it_is_written():
     assert "write it as" not in str(caught.value)
 
 
-@pytest.mark.parametrize("group", [cli.nst, cli.weights], ids=lambda group: group.name)
+@pytest.mark.parametrize("group", [cli.nst, cli.nst.commands["weights"]], ids=lambda group: group.name)
 def test_each_command_is_told_whole_in_80_columns(group):
     listed = CliRunner().invoke(group, ["--help"], terminal_width=80).output
     assert all(name in listed for name in group.commands) and "..." not in listed.partition("Commands:")[2]
@@ -457,7 +459,7 @@ def test_every_field_can_be_given(pictures, call):
     for line in call("recipes", "cs231n-scream")[1].splitlines():
         name, _, value = line.partition(" ")
         if value.strip() and name != "name":
-            cli.parsed({"set": (f"{name}={value.strip()}",)})
+            parsed({"set": (f"{name}={value.strip()}",)})
 
 
 def test_the_command_line_answers_without_the_library():
@@ -848,6 +850,6 @@ def test_what_goes_into_a_file_is_spelt_whole(pictures, shell):
 @pytest.mark.parametrize("form", ["'{}'", '"{}"', "{}"])
 def test_a_path_may_come_as_a_terminal_writes_a_dragged_file(tmp_path, form):
     (path := tmp_path / "my cat.png").write_bytes(b"")
-    assert cli.dragged(form.format(path)) == str(path)
-    assert cli.dragged(str(path).replace(" ", "\\ ")) == str(path)
-    assert cli.dragged("content/harbour") == "content/harbour" and cli.dragged("'") == "'"
+    assert dragged(form.format(path)) == str(path)
+    assert dragged(str(path).replace(" ", "\\ ")) == str(path)
+    assert dragged("content/harbour") == "content/harbour" and dragged("'") == "'"

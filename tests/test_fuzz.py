@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import nstlib as nst
-from nstlib import cli
+from nstlib.cli.options import parsed
 from nstlib.plan import Settings, prepare, settle
 
 FIELDS = [one.name for record in (nst.Recipe, Settings) for one in dataclasses.fields(record)]
@@ -71,7 +71,7 @@ def test_a_plan_is_made_or_refused(given_options):
 @settings(max_examples=500, deadline=None)
 def test_texts_of_the_command_line_are_values_or_refused(pairs):
     try:
-        made = cli.parsed({"set": tuple(f"{name}={text}" for name, text in pairs)})
+        made = parsed({"set": tuple(f"{name}={text}" for name, text in pairs)})
         settle("kit", made)
     except nst.InputError as error:
         assert one_line(error)

@@ -124,7 +124,9 @@ def test_kills_at_random_moments(folder):
     assert len({kind for kind, *_ in seen}) == min(4, COUNT)
 
 
-@pytest.mark.parametrize("late", ["nstlib.transfer.collect", "nstlib.cli.save_anywhere", "nstlib.result.Result.save"])
+@pytest.mark.parametrize(
+    "late", ["nstlib.transfer.collect", "nstlib.cli.painting.save_anywhere", "nstlib.result.Result.save"]
+)
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_signal_after_the_last_evaluation_costs_nothing(folder, monkeypatch, late, number):
     """The picture is finished and not yet a file."""

@@ -230,6 +230,7 @@ def test_a_picture_that_cannot_be_saved_where_it_was_to_be_is_saved_elsewhere(tm
     from click.testing import CliRunner
 
     from nstlib import cli, image
+    from nstlib.cli.ending import Trouble
 
     write = image.write_whole
 
@@ -241,7 +242,7 @@ def test_a_picture_that_cannot_be_saved_where_it_was_to_be_is_saved_elsewhere(tm
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(image, "write_whole", full)
     done = CliRunner().invoke(cli.nst, ["onepass", CONTENT, STYLE, "-o", "out.png", "--size", "64"])
-    assert isinstance(done.exception, cli.Trouble | SystemExit) and done.exit_code == 1
+    assert isinstance(done.exception, Trouble | SystemExit) and done.exit_code == 1
     assert nst.load_image("nst.png").pixels.shape[3] == 64
 
 
