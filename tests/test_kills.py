@@ -18,8 +18,9 @@ import pytest
 import torch
 
 import nstlib as nst
-from nstlib import cli, sweeps, transfer
+from nstlib import cli, transfer
 from nstlib.pool import Outcome
+from nstlib.sweeps import painters
 
 pytestmark = [
     pytest.mark.slow,
@@ -64,7 +65,7 @@ def begin(arguments, command="stylize"):
         transfer.CHECKPOINT_SECONDS = 0.05
         null = os.open(os.devnull, os.O_WRONLY)
         os.dup2(null, 1), os.dup2(null, 2)
-        sweeps.here = painted_here
+        painters.here = painted_here
         sys.argv = ["nst", command, *arguments]
         try:
             signal.pthread_sigmask(signal.SIG_SETMASK, before)

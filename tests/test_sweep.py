@@ -23,11 +23,15 @@ import torch
 from deeds import act
 
 import nstlib as nst
-from nstlib import cli, pool, sweeps
+from nstlib import cli, pool
 from nstlib.errors import InputError
+from nstlib.forecast import Paces
 from nstlib.interrupts import Stopped
 from nstlib.pool import Outcome, abreast, here
 from nstlib.result import STILL, read_facts
+from nstlib.sweeps import folder, painters, run, sheet
+from nstlib.sweeps.grid import checked_grid, checked_pairs, laid_out
+from nstlib.sweeps.points import TABLE
 from nstlib.weights import save_weights
 
 QUICK = {"size": 48, "evaluations": 2, "device": "cpu"}
@@ -53,12 +57,12 @@ def painted(monkeypatch):
         for task in tasks:
             order.append(task.words)
             try:
-                yield task, Outcome(sweeps.painted(task))
+                yield task, Outcome(painters.painted(task))
             except InputError as error:
                 yield task, Outcome(None, str(error))
 
-    monkeypatch.setattr(sweeps, "here", serially)
-    monkeypatch.setattr(sweeps, "SHEET_DPI", 50)
+    monkeypatch.setattr(painters, "here", serially)
+    monkeypatch.setattr(sheet, "SHEET_DPI", 50)
     return order
 
 
@@ -66,8 +70,14 @@ def sweep(**options):
     return nst.sweep(GRID, PAIRS, **{**QUICK, **options})
 
 
-def rows_of(folder):
-    with open(f"{folder}/table.csv", newline="", encoding="utf-8") as file:
+def write_by(monkeypatch, keep):
+    """Let something else write a sweep's files."""
+    for module in (folder, run, sheet):
+        monkeypatch.setattr(module, "keep", keep)
+
+
+def rows_of(name):
+    with open(f"{name}/table.csv", newline="", encoding="utf-8") as file:
         return list(csv.DictReader(file))
 
 
@@ -95,7 +105,7 @@ def test_the_table_and_the_contact_sheet(pictures, painted):
         assert float(row["loss"]) == facts["loss"] and int(row["evaluations_made"]) == facts["evaluations"] >= 2
         assert facts["recipe"]["style_weight"] == float(row["style_weight"])
         assert facts["recipe"]["optimizer"] == row["optimizer"]
-    figure = sweeps.contact_sheet(found)
+    figure = sheet.contact_sheet(found)
     labels = [axis.get_ylabel() for axis in figure.axes], [axis.get_xlabel() for axis in figure.axes]
     assert labels == (["0.5", "", "2", ""], ["", "", "adam", "lbfgs"])
     assert figure.get_suptitle() == "content, style: style_weight × optimizer"
@@ -109,7 +119,7 @@ def test_pairs_that_are_called_alike_are_told_apart(pictures, painted, tmp_path)
         nst.save_image(nst.load_image(name).pixels.flip(3), f"more/{name}")
     pairs = [*PAIRS, ("more/content.png", "more/style.png"), ("content.png", "other.png")]
     found = nst.sweep({"style_weight": [1, 2]}, pairs, **QUICK)
-    figure = sweeps.contact_sheet(found)
+    figure = sheet.contact_sheet(found)
     labels = [axis.get_ylabel() for axis in figure.axes[::2]]
     assert labels == ["content, style (1)", "content, style (2)", "content, other"]
 
@@ -122,10 +132,10 @@ def test_on_a_large_sheet_pictures_and_labels_keep_their_size(pictures, painted)
         return replace(point, values={"seed": str(seed), "style_layers": layer, "color": point.values["color"]})
 
     points = tuple(at(s, layer, p) for s in range(12) for layer in layers for p in found.points)
-    figure = sweeps.contact_sheet(replace(found, points=points))
+    figure = sheet.contact_sheet(replace(found, points=points))
     figure.canvas.draw()
-    drawn = figure.axes[0].get_window_extent().width / figure.dpi * sweeps.SHEET_DPI
-    assert drawn > 0.6 * sweeps.THUMBNAIL
+    drawn = figure.axes[0].get_window_extent().width / figure.dpi * sheet.SHEET_DPI
+    assert drawn > 0.6 * sheet.THUMBNAIL
     places = [axis.yaxis.label.get_window_extent() for axis in figure.axes[::2]]
     assert not any(a.overlaps(b) for a, b in pairwise(places))
     assert "relu3_1" in figure.axes[0].get_ylabel().replace("\n", " ").split("=")[2]
@@ -136,7 +146,7 @@ def test_pairs_are_an_axis_too(pictures, painted):
     found = nst.sweep({"style_layers": ["relu1_1", ["relu1_1", "relu2_1"]]}, pairs, **QUICK)
     assert [p.pair for p in found.points] == [pairs[0]] * 2 + [pairs[1]] * 2
     assert read_facts(found.points[3].path)["styles"] == ["style.png", "content.png"]
-    assert sweeps.contact_sheet(found).get_suptitle() == "pictures × style_layers"
+    assert sheet.contact_sheet(found).get_suptitle() == "pictures × style_layers"
 
 
 def test_pictures_from_memory(pictures, painted, rng):
@@ -185,7 +195,7 @@ def test_the_same_call_paints_nothing_anew(pictures, painted):
 
 @pytest.mark.parametrize("harm", ["lost", "spreadsheet"])
 def test_a_sweep_without_its_table_goes_on(pictures, painted, harm):
-    found, table = sweep(), pictures / "sweep" / sweeps.TABLE
+    found, table = sweep(), pictures / "sweep" / TABLE
     if harm == "lost":
         table.unlink()
     else:
@@ -262,49 +272,49 @@ def test_a_picture_that_is_not_whole_is_painted_again(pictures, painted, harm):
 
 
 def test_a_point_that_fails_says_why_and_is_tried_again(pictures, painted, monkeypatch):
-    real = sweeps.carry_out
+    real = painters.carry_out
 
     def fails(plan, **options):
         if plan.recipe.optimizer == "lbfgs" and plan.recipe.style_weight == 2:
             raise InputError("the paint is dry")
         return real(plan, **options)
 
-    monkeypatch.setattr(sweeps, "carry_out", fails)
+    monkeypatch.setattr(painters, "carry_out", fails)
     found = sweep()
     (failed,) = found.failures
     assert failed.failure == "the paint is dry" and failed.values == {"style_weight": "2", "optimizer": "lbfgs"}
     assert "1 failed" in repr(found) and "the paint is dry" in repr(found)
     assert [row["failure"] for row in found.table] == ["", "", "", "the paint is dry"] and not failed.path.exists()
-    said = [[text.get_text() for text in axis.texts] for axis in sweeps.contact_sheet(found).axes]
+    said = [[text.get_text() for text in axis.texts] for axis in sheet.contact_sheet(found).axes]
     assert said == [[], [], [], ["failed"]]
-    monkeypatch.setattr(sweeps, "carry_out", real)
+    monkeypatch.setattr(painters, "carry_out", real)
     assert not sweep().failures and len(painted) == 5
 
 
 def test_a_run_that_ends_for_memory_is_no_picture(pictures, painted, monkeypatch):
-    real = sweeps.carry_out
+    real = painters.carry_out
 
     def short(plan, **options):
         return replace(real(plan, **options), stopped=nst.Stop.MEMORY)
 
-    monkeypatch.setattr(sweeps, "carry_out", short)
+    monkeypatch.setattr(painters, "carry_out", short)
     found = sweep()
     assert len(found.failures) == 4 and found.failures[0].failure.startswith("the memory ran out after")
 
 
 def test_an_interrupt_keeps_what_is_finished(pictures, painted, monkeypatch):
-    real = sweeps.carry_out
+    real = painters.carry_out
 
     def interrupted(plan, **options):
         if plan.recipe.style_weight == 2:
             raise KeyboardInterrupt
         return real(plan, **options)
 
-    monkeypatch.setattr(sweeps, "carry_out", interrupted)
+    monkeypatch.setattr(painters, "carry_out", interrupted)
     with pytest.raises(Stopped, match="stopped: 2 of 4 pictures are in 'sweep', and the same call goes on from there"):
         sweep()
     assert [row["failure"] for row in rows_of("sweep")] == ["", "", *["not painted yet"] * 2]
-    monkeypatch.setattr(sweeps, "carry_out", real)
+    monkeypatch.setattr(painters, "carry_out", real)
     painted.clear()
     assert not sweep().failures and len(painted) == 2
 
@@ -383,17 +393,17 @@ def test_frames_of_a_coarse_scale_and_a_fine_one(pictures, painted):
 
 def test_a_point_that_was_lost_before_its_picture_is_painted_again(pictures, painted, monkeypatch):
     """The picture comes last, so what is there without it counts for nothing."""
-    real = sweeps.keep
+    real = folder.keep
 
     def full(path, data):
         if path.suffix == ".png" and "." not in path.stem:
             raise InputError("make room")
         real(path, data)
 
-    monkeypatch.setattr(sweeps, "keep", full)
+    write_by(monkeypatch, full)
     with pytest.raises(InputError, match="make room"):
         nst.sweep({"seed": [0]}, PAIRS, frames=[1], **QUICK)
-    monkeypatch.setattr(sweeps, "keep", real)
+    write_by(monkeypatch, real)
     found = nst.sweep({"seed": [0]}, PAIRS, frames=[1], **QUICK)
     assert len(painted) == 2 and not found.failures and found.points[0].frames
 
@@ -409,7 +419,7 @@ def own(monkeypatch):
 
 
 def test_what_somebody_added_is_painted_with_in_this_process(pictures, own, monkeypatch):
-    monkeypatch.setattr(sweeps, "SHEET_DPI", 50)
+    monkeypatch.setattr(sheet, "SHEET_DPI", 50)
     found = sweep(statistic="own")
     assert [point.failure for point in found.points] == 4 * [""]
     assert found.points[0].facts["recipe"]["statistic"] == "own"
@@ -422,8 +432,8 @@ def test_what_somebody_added_is_for_no_other_process(pictures, own, options):
 
 
 def test_an_interrupt_ends_a_sweep_in_this_process(pictures, own, monkeypatch):
-    monkeypatch.setattr(sweeps, "SHEET_DPI", 50)
-    plain, made = sweeps.carry_out, []
+    monkeypatch.setattr(sheet, "SHEET_DPI", 50)
+    plain, made = painters.carry_out, []
 
     def stopped_by_hand(plan, on_progress):
         made.append(plan)
@@ -433,7 +443,7 @@ def test_an_interrupt_ends_a_sweep_in_this_process(pictures, own, monkeypatch):
     def interrupt(progress):
         raise KeyboardInterrupt  # as Python does for Ctrl-C, wherever the run is
 
-    monkeypatch.setattr(sweeps, "carry_out", stopped_by_hand)
+    monkeypatch.setattr(painters, "carry_out", stopped_by_hand)
     with pytest.raises(Stopped, match="1 of 4 pictures are in"):
         sweep(statistic="own")
 
@@ -516,21 +526,19 @@ def test_a_folder_of_other_files_stays_as_it_is(pictures, painted):
 
 
 def test_cores_and_memory_are_divided(pictures, painted, monkeypatch):
-    tasks, _ = sweeps.laid_out(
-        sweeps.checked_grid({"seed": list(range(9))}, {}), sweeps.checked_pairs(PAIRS), QUICK, (), pictures
-    )
-    largest = sweeps.PROCESS + sweeps.foresee(tasks[0].check(), sweeps.Paces()).bytes
-    monkeypatch.setattr(sweeps, "cores", lambda: 4)
-    assert sweeps.divided(tasks[:2], 8)[0] == 2
+    tasks, _ = laid_out(checked_grid({"seed": list(range(9))}, {}), checked_pairs(PAIRS), QUICK, (), pictures)
+    largest = painters.PROCESS + painters.foresee(tasks[0].check(), Paces()).bytes
+    monkeypatch.setattr(painters, "cores", lambda: 4)
+    assert painters.divided(tasks[:2], 8)[0] == 2
     for room, count in ((100, 4), (3.5, 3), (2.1, 2), (1.5, 1), (0.9, 1)):
-        monkeypatch.setattr(sweeps, "free_memory", lambda _, room=room: room * largest / sweeps.FREE_SHARE)
-        found, memory = sweeps.divided(tasks, None)
+        monkeypatch.setattr(painters, "free_memory", lambda _, room=room: room * largest / painters.FREE_SHARE)
+        found, memory = painters.divided(tasks, None)
         assert found == count and (memory is None) == (count == 1)
-        assert count == 1 or count * (memory + sweeps.PROCESS) <= room * largest * 1.001
-        assert count == 1 or memory >= largest - sweeps.PROCESS
+        assert count == 1 or count * (memory + painters.PROCESS) <= room * largest * 1.001
+        assert count == 1 or memory >= largest - painters.PROCESS
     with pytest.raises(InputError, match="need"):
-        monkeypatch.setattr(sweeps, "free_memory", lambda _: sweeps.PROCESS)
-        sweeps.divided(tasks, 4)
+        monkeypatch.setattr(painters, "free_memory", lambda _: painters.PROCESS)
+        painters.divided(tasks, 4)
 
 
 # --- processes -----------------------------------------------------------------------------------
@@ -641,14 +649,14 @@ def test_a_real_sweep_whose_process_is_killed_and_which_is_interrupted(pictures)
 
 
 def test_a_picture_is_counted_that_an_interrupt_came_just_after(pictures, monkeypatch):
-    real = sweeps.keep
+    real = folder.keep
 
     def interrupted(path, data):
         real(path, data)
         if path.suffix == ".png" and len(list(path.parent.glob("*seed*.png"))) == 2:
             raise KeyboardInterrupt
 
-    monkeypatch.setattr(sweeps, "keep", interrupted)
+    write_by(monkeypatch, interrupted)
     with pytest.raises(Stopped, match="stopped: 2 of 3 pictures are in"):
         nst.sweep({"seed": [0, 1, 2]}, PAIRS, **{**QUICK, "folder": "cut"}, start="noise")
 
@@ -659,8 +667,8 @@ def test_a_picture_is_counted_that_an_interrupt_came_just_after(pictures, monkey
 @pytest.mark.slow
 def test_a_worker_of_a_cluster_is_killed_and_nothing_is_lost_or_done_twice(pictures, monkeypatch):
     distributed = pytest.importorskip("distributed")
-    writes, real = Counter(), sweeps.keep
-    monkeypatch.setattr(sweeps, "keep", lambda path, data: (writes.update([path.name]), real(path, data)))
+    writes, real = Counter(), folder.keep
+    write_by(monkeypatch, lambda path, data: (writes.update([path.name]), real(path, data)))
     monkeypatch.chdir(pictures)
     count = 6
     with distributed.LocalCluster(2, threads_per_worker=1, dashboard_address=None, silence_logs=50) as cluster:
@@ -731,27 +739,27 @@ def test_the_command_tells_of_failures_and_of_an_interrupt(pictures, painted, ca
 
         return carry_out
 
-    monkeypatch.setattr(sweeps, "carry_out", fails(KeyboardInterrupt()))
+    monkeypatch.setattr(painters, "carry_out", fails(KeyboardInterrupt()))
     line = "nst: stopped: 0 of 2 pictures are in 'out', and the same call goes on from there\n"
     assert call(LINE) == (130, "", line)
-    monkeypatch.setattr(sweeps, "carry_out", fails(InputError("no paint")))
+    monkeypatch.setattr(painters, "carry_out", fails(InputError("no paint")))
     status, out, err = call(LINE)
     assert (status, out) == (1, "") and err.count("\n") == 1 and err.startswith("nst: 0 of 2 pictures")
     assert err.endswith("2 failed, such as content, style, optimizer=adam: no paint\n")
 
 
 def test_a_table_that_somebody_has_open_does_not_end_a_sweep(pictures, painted, monkeypatch):
-    whole, failures = sweeps.keep, [1, 2]
+    whole, failures = folder.keep, [1, 2]
 
     def locked(path, data):
-        if path.name == sweeps.TABLE and failures and len(rows) > 0:
+        if path.name == TABLE and failures and len(rows) > 0:
             failures.pop()
             raise InputError("it is open elsewhere")
         rows.append(path.name)
         whole(path, data)
 
     rows = []
-    monkeypatch.setattr(sweeps, "keep", locked)
+    write_by(monkeypatch, locked)
     found = sweep()
     assert not failures and all(not point.failure for point in found.points)
     assert len(rows_of("sweep")) == len(found.points) and all(row["loss"] for row in rows_of("sweep"))
