@@ -17,12 +17,11 @@ import importlib.util
 from collections.abc import Sequence
 from html import escape
 
-from .errors import InputError
+from .errors import InputError, counted
 from .errors import one_of as choose_name
 from .exercise import EXERCISES, Choice, Code, Number
 from .exercise.question import unanswered
 from .exercise.record import HEAD, Entry, playback, shown
-from .exercise.values import count
 from .show import table_html
 from .widget import Form, form_html, lines_html
 
@@ -154,7 +153,7 @@ def route() -> Told:
         entries = [ASKED[name] for name in names if name in ASKED and ASKED[name].answers]
         if len(entries) < len(names):
             left = len(names) - len(entries)
-            lines.append(f"Lesson {lesson}: {count(left, 'question')} left. Answer, then run this cell again.")
+            lines.append(f"Lesson {lesson}: {counted(left, 'question')} left. Answer, then run this cell again.")
             continue
         right = sum(entry.right_at_once for entry in entries)
         advice = "you can go past it" if right >= ENOUGH else "begin with it"
@@ -253,7 +252,7 @@ class Playback:
         self.rows = playback(entries)
         said = [entry for entry in entries if entry.answers]
         first = sum(entry.right_at_once for entry in said)
-        asked = count(len(entries), "question")
+        asked = counted(len(entries), "question")
         self.caption = f"Lesson {lesson}: {len(said)} of {asked} answered, {first} right at the first attempt"
         if not entries:
             self.caption = f"Nothing was asked of lesson {lesson} so far: run its cells, and answer before each result"

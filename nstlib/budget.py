@@ -203,7 +203,7 @@ class Needs:
             memory: bytes that there are.
             at: see `divide`.
         """
-        needed = f"{in_gigabytes(self.least(size, styles), ceil)} GB, but there are {in_gigabytes(memory, floor)} GB"
+        needed = f"{told(self.least(size, styles), ceil)}, but there are {told(memory, floor)}"
         large = max(styles, key=prod, default=size)
         if self.least(size) <= memory and prod(large) > prod(size):
             fitting = self.style_size(size, styles, memory)
@@ -253,15 +253,17 @@ class Needs:
         return next(filter(fits, range(LARGEST, 0, -STRIDE)), 0)
 
 
-def in_gigabytes(count: float, rounded: Callable[[float], int]) -> str:
-    """Bytes in GB, to two digits.
+def told(count: float, rounded: Callable[[float], int]) -> str:
+    """Bytes in GB, to two digits; few of them as they are: who gave 4 may have meant gigabytes.
 
     Args:
         count: of bytes.
         rounded: `floor` or `ceil`, so that what does not fit never looks as if it did.
 
-    >>> in_gigabytes(98_700_001, ceil), in_gigabytes(99_900_000, floor), in_gigabytes(5, floor)
-    ('0.099', '0.099', '5e-09')
+    >>> told(98_700_001, ceil), told(99_900_000, floor), told(5, floor)
+    ('0.099 GB', '0.099 GB', '5 bytes')
     """
-    unit = 10.0 ** (floor(log10(max(count, 1))) - 1)
-    return f"{rounded(count / unit) * unit / 1e9:.2g}"
+    if count < 1e5:
+        return f"{rounded(count)} bytes"
+    unit = 10.0 ** (floor(log10(count)) - 1)
+    return f"{rounded(count / unit) * unit / 1e9:.2g} GB"

@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from contextlib import suppress
 from types import TracebackType
 
-__all__ = ["CONTROLS", "InputError", "in_words", "nearest", "one_line", "one_of"]
+__all__ = ["CONTROLS", "InputError", "counted", "in_words", "nearest", "one_line", "one_of"]
 
 
 class InputError(ValueError):
@@ -107,6 +107,19 @@ def one_line(thing: object, limit: int = 100) -> str:
         text = ""
     text = text or ("" if isinstance(thing, str) else type(thing).__name__)
     return text if len(text) <= limit else f"{text[: limit // 2]}…{text[-limit // 3 :]}"
+
+
+def counted(number: int, noun: str) -> str:
+    """A number of things in words.
+
+    Args:
+        number: how many, 0 or more.
+        noun: what one of them is called.
+
+    >>> counted(3, "number")
+    '3 numbers'
+    """
+    return f"{number} {noun}{'s' * (number != 1)}"
 
 
 def in_words(error: BaseException) -> str:

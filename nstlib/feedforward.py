@@ -116,7 +116,8 @@ class StyleNetwork(nn.Module):
         """
         shown, own = load_image(content, size, smallest=2 * STRIDE), next(self.parameters())
         pixels = self(shown.pixels.to(own)).cpu().float()
-        return Picture(pixels, notes=("painted by a network of one style",), source=shown.source)
+        told = f"{shown.source}, painted by a network of one style"
+        return Picture(pixels, source=told)
 
 
 @dataclass(frozen=True)

@@ -21,7 +21,7 @@ from .architecture import Architecture
 from .backbone import Backbone
 from .cuda import captured
 from .engine import Engine, one_number
-from .errors import InputError, one_of
+from .errors import InputError, counted, one_of
 from .guidance import Guidance, guidance_of
 from .image import Picture, floats_of
 from .machine import PRECISIONS, in_own_precision
@@ -276,7 +276,8 @@ def divide_shares(count: int, shares: Iterable[float] | None) -> list[float]:
         raise InputError("no style image was given: give one at least")
     given = [1.0] * count if shares is None else [float(s) for s in shares]
     if len(given) != count or not all(0 <= s < inf for s in given) or sum(given) <= 0:
-        raise InputError(f"{count} style images and the shares {given}: give one share ≥ 0 per image, not all zero")
+        images = counted(count, "style image")
+        raise InputError(f"{images} and the shares {given}: give one share ≥ 0 per image, not all zero")
     whole = 1.0 if isclose(sum(given), 1.0, rel_tol=1e-12) else sum(given)
     return [share / whole for share in given]
 
@@ -391,10 +392,9 @@ def sources_of(
     for name, values in (("masks", masks), ("regions", regions), ("parts", parts)):
         given[name] = [None] * len(styles) if values is None else list(values)
         if isinstance(values, Tensor) or len(given[name]) != len(styles):
-            count = "a tensor" if isinstance(values, Tensor) else len(given[name])
-            raise InputError(
-                f"{len(styles)} style images and {count} for {name}: give a list of one for each, None for none"
-            )
+            images = counted(len(styles), "style image")
+            told = "a tensor" if isinstance(values, Tensor) else len(given[name])
+            raise InputError(f"{images} and {told} for {name}: give a list of one for each, None for none")
     for image, mask in zip(styles, given["masks"], strict=True):
         check_mask("mask", mask, image.shape[2:], "its style image")
     first = next((region for region in given["regions"] if region is not None), None)

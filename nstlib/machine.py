@@ -14,7 +14,7 @@ from typing import Any, ParamSpec, TypeVar
 import torch
 from torch.overrides import TorchFunctionMode
 
-from .errors import InputError, one_of
+from .errors import InputError, counted, one_of
 
 try:
     import psutil
@@ -109,7 +109,7 @@ def describe_device(device: torch.device) -> str:
     if device.type == "cuda":
         return f"{device} ({torch.cuda.get_device_name(device)})"
     threads = torch.get_num_threads()
-    cpu = f"cpu ({threads} thread{'s' * (threads != 1)})"
+    cpu = f"cpu ({counted(threads, 'thread')})"
     return {"mps": "mps (Apple GPU)", "cpu": cpu}.get(device.type, str(device))
 
 

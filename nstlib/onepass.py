@@ -200,7 +200,8 @@ def one_pass(
     painted = cascade(plan, exchange, strength, mirrors(plan.device, plan.precision))
     image = plan.colors.finish(painted.cpu())
     notes = (*plan.notes[1:], f"one pass by {method}, strength {strength:g}")
-    return Picture(image, notes=notes, source=plan.content.source)
+    told = f"{plan.content.source} in the manner of {' and '.join(style.source for style in plan.styles)}"
+    return Picture(image, notes=notes, source=told)
 
 
 class Brush(NamedTuple):

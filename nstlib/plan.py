@@ -18,7 +18,7 @@ from .backbone import Backbone, load_backbone, normalize_activations
 from .budget import Budget, Needs
 from .decode import SMALLEST
 from .engine import FeaturesInBands
-from .errors import InputError, nearest, one_of
+from .errors import InputError, counted, nearest, one_of
 from .guidance import guides
 from .image import Picture, fit, length, resize, shape_of, stretched
 from .inputs import Pictures, alone, load_pictures, named
@@ -506,9 +506,8 @@ def check_together(recipe: Recipe, settings: Settings, content: Any, styles: Seq
     if recipe.start == "style" and not styles:
         raise InputError("the start is 'style', but there is no style image: start from 'noise' or 'content'")
     if settings.style_scales and len(settings.style_scales) != len(styles):
-        raise InputError(
-            f"{len(styles)} style images and the scales {list(settings.style_scales)}: give one number for each"
-        )
+        images, scales = counted(len(styles), "style image"), list(settings.style_scales)
+        raise InputError(f"{images} and the scales {scales}: give one number for each")
     if styles:
         divide_shares(len(styles), settings.shares)
     check_control(recipe, settings, content, len(styles))
@@ -541,7 +540,7 @@ def check_control(recipe: Recipe, settings: Settings, content: Any, styles: int)
         given = getattr(settings, name)
         if given is not None and len(given) != styles:
             raise InputError(
-                f"{styles} style images and {len(given)} {name}: give a list, one for each, none for no such"
+                f"{counted(styles, 'style image')} and {len(given)} {name}: give a list, one for each, none for no such"
             )
     if settings.own_layers is None:
         return

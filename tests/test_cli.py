@@ -266,7 +266,7 @@ GOOD = ["stylize", "content.png", "style.png", "-o", "new.png"]
         ([*GOOD, "--mask", "nothing.png"], "nothing.png"),
         ([*GOOD, "--mask", "rest"], "rest is what other masks leave"),
         ([*GOOD, "--mask", "alpha"], "content.png is opaque all over"),
-        ([*GOOD, "--mask", "none", "--mask", "none"], "1 style images and 2 masks"),
+        ([*GOOD, "--mask", "none", "--mask", "none"], "1 style image and 2 masks"),
         ([*GOOD, "--style-mask", "alpha"], "style.png is opaque all over"),
         ([*GOOD, "--own-layers", "relu1_2"], "own_layers=relu1_2: did you mean"),
         ([*GOOD, "--own-layers", "relu1_1"], "no style counts on relu2_1"),

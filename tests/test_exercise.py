@@ -305,6 +305,7 @@ SLIPS = {  # a part of what torch says: how a learner comes by it
     "can't optimize a non-leaf": lambda: torch.optim.SGD([LEAF().exp()]),
     "same dtype": lambda: ONES() @ ONES().double(),
     "expected scalar type": lambda: torch.nn.functional.conv1d(torch.ones(1, 1, 2), torch.ones(1, 1, 2).double()),
+    "not positive-definite": lambda: torch.linalg.cholesky(torch.zeros(2, 2)),
     "used as indices must be": lambda: ONES()[ONES()],
     "valid indices": lambda: ONES()[0.5],
     "can require gradients": lambda: ONES().long().requires_grad_(),

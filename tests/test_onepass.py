@@ -180,7 +180,7 @@ def test_half_precision_paints_the_same_picture():
         ({"masks": [torch.zeros(3, 48, 64)]}, "dark everywhere"),
         ({"masks": [torch.ones(3, 64, 48)]}, "other shapes"),
         ({"masks": ["rest"]}, "rest is what other masks leave"),
-        ({"masks": [None, None]}, "1 style images and 2 masks"),
+        ({"masks": [None, None]}, "1 style image and 2 masks"),
         ({"masks": [speck(48, 64)]}, "lost at relu3_1"),
         ({"content": None}, "give both"),
         ({"method": "wtc"}, "wct"),

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ..about import VERSION
-from ..errors import InputError
+from ..errors import InputError, counted
 from ..interrupts import Stopped
 from ..outputs import check_format, check_output, save_anywhere
 from ..terminal import Bar, complete, say, say_wrong
@@ -52,7 +52,7 @@ def stylize(pictures: tuple[str, ...], like: str | None, **options: Any) -> None
         pictures = named_in(facts, like)
     if len(pictures) < 2:
         raise InputError(
-            f"{len(pictures)} picture{'s' * (len(pictures) != 1)} given: give the content and at least one style, "
+            f"{counted(len(pictures), 'picture')} given: give the content and at least one style, "
             "nst stylize CONTENT STYLE -o OUT.png"
         )
     paint(pictures[0], pictures[1:], options_of(facts), reads=(like,) if like else (), **options)

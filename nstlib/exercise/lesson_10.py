@@ -59,6 +59,7 @@ def whitened(
     power: float = -0.5,
     *,
     least: float = 1e-5,
+    added: float = 0.0,
     matrix: Callable[[Tensor], Tensor] = covariance,
     centred: bool = True,
     turn: Callable[[Tensor, Tensor], Tensor] = lambda vectors, scale: vectors * scale @ vectors.T,
@@ -68,10 +69,22 @@ def whitened(
     def run(features: Tensor) -> Tensor:
         f = positions(features)
         values, vectors = torch.linalg.eigh(matrix(features).double())
-        known = values > least * values[-1]
-        scale = torch.where(known, values.clamp_min(1e-12) ** power, 0.0)
+        known = (values > least * values[-1]) | (added > 0)
+        scale = torch.where(known, (values + added).clamp_min(1e-12) ** power, 0.0)
         f = (f - f.mean(1, keepdim=True)) if centred else f
         return (turn(vectors, scale) @ f.double()).view_as(features).to(features.dtype)
+
+    return run
+
+
+def triangular(added: float, matrix: Callable[[Tensor], Tensor]) -> Function:
+    """Whitening by Cholesky's root of the covariance, with something added to its diagonal."""
+
+    def run(features: Tensor) -> Tensor:
+        f = positions(features).double()
+        root = torch.linalg.cholesky(matrix(features).double() + added * torch.eye(len(f)))
+        white = torch.linalg.solve_triangular(root, f - f.mean(1, keepdim=True), upper=False)
+        return white.view_as(features).to(features.dtype)
 
     return run
 
@@ -86,10 +99,23 @@ def unbiased(features: Tensor) -> Tensor:
     return covariance(features) * count / (count - 1)
 
 
+ADDED = (1e-5, 1e-4, 1e-3)  # what people add to a matrix that cannot be inverted
+
+
 def either_way(changes: Iterable[tuple[dict[str, Any], str]]) -> Iterator[tuple[Function, str]]:
     """Mistakes in whitening, with both covariances."""
     for (change, tell), matrix in product(changes, (covariance, unbiased)):
         yield whitened(**change, matrix=matrix), tell
+    for added, matrix in product(ADDED, (covariance, unbiased)):
+        yield (
+            whitened(least=0.0, added=added, matrix=matrix),
+            "You add a number to the eigenvalues: divided by its root, small ones are loud still. Leave them out.",
+        )
+    for added, matrix in product(ADDED, (covariance, unbiased)):
+        yield (
+            triangular(added, matrix),
+            "White, but by Cholesky's root, which mixes the channels: take the symmetric one, V diag(…) Vᵀ.",
+        )
 
 
 # --- a step of a network of one style --------------------------------------------------------------

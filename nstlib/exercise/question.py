@@ -14,12 +14,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ..errors import one_line
+from ..errors import counted, one_line
 from .diagnoses import DIAGNOSES
 from .patience import TooLong, patience
 from .slips import Unusable, advice
 from .typed import with_point, worked_out
-from .values import Answers, Case, Found, Function, copy, count, kind, numbers, right, rounded, same, short, unchanged
+from .values import Answers, Case, Found, Function, copy, kind, numbers, right, rounded, same, short, unchanged
 
 __all__ = [
     "NOTHING_BACK",
@@ -155,7 +155,7 @@ class Number:
             if self.means(given, np.asarray(wrong, dtype=np.float64)):
                 return Verdict(False, tell)
         if given.size != wanted.size:
-            asked = f"This asks for {count(wanted.size, 'number')}, and you gave {given.size}."
+            asked = f"This asks for {counted(wanted.size, 'number')}, and you gave {given.size}."
             return Verdict(False, f"{asked}{self.commas(answer)} {self.hint}")
         if wanted.all() and all(map(rounded, given.ravel(), wanted.ravel())):
             return Verdict(False, "That is rounded: here the exact number is asked for.")

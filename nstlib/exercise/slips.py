@@ -34,6 +34,7 @@ OF_TORCH = {  # a part of the error's words: what to do
     "can't optimize a non-leaf": "An optimiser moves what it is given: detach() it first, then requires_grad_().",
     "same dtype": ONE_KIND,
     "expected scalar type": ONE_KIND,
+    "not positive-definite": "Cholesky's root asks for eigenvalues above 0, and some are 0 here: eigh takes them all.",
     "used as indices must be": WHOLE,
     "valid indices": WHOLE,
     "can require gradients": "Whole numbers have no gradient: float() first.",

@@ -158,19 +158,6 @@ def kind(value: object) -> str:
     return f"an array {shape} that holds no plain numbers" if numbers(value) is None else "one array"
 
 
-def count(number: int, noun: str) -> str:
-    """A number of things in words.
-
-    Args:
-        number: how many, 0 or more.
-        noun: what one of them is called.
-
-    >>> count(3, "number")
-    '3 numbers'
-    """
-    return f"{number} {noun}{'s' * (number != 1)}"
-
-
 def ratio(factor: float) -> str:
     """A factor in words: 3.0, or 1/12."""
     inverse = 1 / factor

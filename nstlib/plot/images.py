@@ -15,7 +15,7 @@ import numpy as np
 from PIL import Image
 from torch import Tensor
 
-from ..errors import InputError
+from ..errors import InputError, counted
 from ..files import write_whole
 from ..image import Picture, load_image, to_pil
 from .figures import finish, listed, need, new
@@ -47,7 +47,7 @@ def pictures(items: Any, titles: Sequence[str] | None = None, *, columns: int = 
     need(len(titles) == len(items), f"{len(items)} pictures and {len(titles)} titles: give one title for each picture")
     figure = wall([pixels(i) for i in items], titles, columns)
     named = f": {listed(t for t in titles if t)}" if any(titles) else ""
-    return finish(figure, title, f"{len(items)} picture{'s' * (len(items) > 1)}{named}. {title}")
+    return finish(figure, title, f"{counted(len(items), 'picture')}{named}. {title}")
 
 
 def compare(content: Any, style: Any, result: Any, *, title: str = "Content + style → result") -> Figure:
@@ -78,7 +78,7 @@ def filmstrip(
     chosen = [steps[i] for i in sorted({round(i) for i in np.linspace(0, len(steps) - 1, count)})]
     pairs = [(f.evaluations, f.image) if hasattr(f, "evaluations") else f for f in chosen]
     numbers = [number for number, _ in pairs]
-    figure = wall([pixels(p) for _, p in pairs], [f"{n} evaluation{'s' * (n != 1)}" for n in numbers], min(count, 6))
+    figure = wall([pixels(p) for _, p in pairs], [counted(n, "evaluation") for n in numbers], min(count, 6))
     finding = f"From {numbers[0]} to {numbers[-1]} evaluations"
     return finish(figure, title or finding, f"The picture after {listed(numbers)} evaluations.")
 

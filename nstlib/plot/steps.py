@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ..errors import counted
 from .figures import COLOURS, INK, array, finish, listed, need, new
 
 if TYPE_CHECKING:
@@ -178,7 +179,7 @@ def convolution(picture: Any, kernel: Any, *, position: int = 0, bias: float = 0
     summed = " + ".join(f"{v:g}" for v in (*products.sum((1, 2)), *([bias] if bias else [])))
     value = f"{summed} = {result[position]:g}".replace("+ -", "- ") if "+" in summed else summed
     finding = f"Row {i}, column {j} of the map: {value}"
-    said = f"A kernel of {k} × {k} on {channels} channel{'s' * (channels > 1)} of {rows} × {columns} pixels. {finding}."
+    said = f"A kernel of {k} × {k} on {counted(channels, 'channel')} of {rows} × {columns} pixels. {finding}."
     return finish(figure, title or finding, said)
 
 

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
+from ..errors import counted
 from ..show import image_html
 from .figures import listed, need
 from .images import pixels, sequence
@@ -43,7 +44,7 @@ class Strip:
     def alt(self) -> str:
         """The same in words."""
         named = f": {listed(c for c in self.captions if c)}" if any(self.captions) else ""
-        return f"{len(self.images)} picture{'s' * (len(self.images) > 1)}{named}. {self.title}".strip()
+        return f"{counted(len(self.images), 'picture')}{named}. {self.title}".strip()
 
     def told(self, number: int) -> str:
         """One picture in words: its caption, or its place; of a map where it is bright, too.
