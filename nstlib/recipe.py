@@ -19,7 +19,7 @@ from .image import SIDES
 from .loss import CONTENT_REDUCTIONS, GUIDANCE, TV_KINDS, TV_REDUCTIONS
 from .optimizers import EVALUATIONS, OPTIMIZERS, RATE, TAKES, Bounds, rises
 from .palette import COLORS
-from .rules import Choice, Either, Flag, Maybe, Number, Text, Tuple, Weighted, accept, default_of, field
+from .rules import NONE, Choice, Either, Flag, Maybe, Number, Text, Tuple, Weighted, accept, default_of, field
 from .show import table_html
 from .style import STATISTICS
 
@@ -126,9 +126,10 @@ class Recipe:
                 (Tuple("", (PIXELS, EVALUATIONS), ":"),),
                 holds=rises,
                 written="128:50,256:50",
+                empty="off",
             )
         ),
-        "coarse to fine: (size, evaluations) of each scale before the last; none for what pays",
+        "coarse to fine: (size, evaluations) of each scale before the last; none for what pays, off for no such scale",
     )
 
     start: str = field(
@@ -149,6 +150,7 @@ class Recipe:
             (Tuple("", (Number(0, 10**6, whole=True), RATE), ":"),),
             holds=rises,
             written="50:0.01,80:0.005",
+            empty=NONE,
         ),
         "Adam: (from evaluation, rate)",
         only=("optimizer", "adam"),

@@ -231,6 +231,7 @@ class Tuple(Rule):
         holds: a further condition on the tuple.
         single: whether one value may stand for a tuple of one.
         written: a text that says one, where its form is not Python's.
+        empty: a text that says a row of no values.
     """
 
     words: str
@@ -239,6 +240,7 @@ class Tuple(Rule):
     holds: Callable[[tuple[Any, ...]], bool] = lambda values: True
     single: bool = False
     written: str = ""
+    empty: str = ""
 
     def accept(self, value: Any) -> tuple[Any, ...]:
         if self.single and isinstance(value, numbers.Real):
@@ -261,7 +263,7 @@ class Tuple(Rule):
         return self.items if len(self.items) > 1 else self.items * count
 
     def parse(self, text: str) -> Any:
-        parts = [part.strip() for part in text.split(self.sign)] if text.strip() else []
+        parts = [] if text.strip() in ("", self.empty) else [part.strip() for part in text.split(self.sign)]
         rules = self.rules(len(parts))
         return (
             tuple(rule.parse(part) for rule, part in zip(rules, parts, strict=True))
@@ -270,7 +272,8 @@ class Tuple(Rule):
         )
 
     def show(self, value: Any) -> str:
-        return self.sign.join(rule.show(one) for rule, one in zip(self.rules(len(value)), value, strict=True))
+        shown = (rule.show(one) for rule, one in zip(self.rules(len(value)), value, strict=True))
+        return self.sign.join(shown) or self.empty
 
 
 @dataclass(frozen=True)

@@ -101,10 +101,8 @@ def test_a_text_says_what_a_value_says(record):
     """Every field of every recipe comes back from the form in which `nst recipes NAME` shows it."""
     for one in dataclasses.fields(record):
         rule, value = one.metadata["rule"], getattr(record, one.name)
-        if rule.show(value):
-            assert rule.accept(rule.parse(rule.show(value))) == value, one.name
-        else:
-            assert value in ("", ())
+        if value != "":
+            assert rule.show(value) and rule.accept(rule.parse(rule.show(value))) == value, one.name
 
 
 @pytest.mark.parametrize("record", [nst.Recipe, Settings])
