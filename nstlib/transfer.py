@@ -216,16 +216,19 @@ def shown(
         return f"stopped after {evaluations_of(run.history)} of {total} evaluations; the picture so far: nst.last()"
 
     remember(partial(collect, plan, run, Stop.INTERRUPTED))
-    with (
-        one_line_for_an_interrupt(where),
-        watching(show, plan.stages[-1].size) as tell,
-        closing(paint(plan, run, checkpoint)) as steps,
-    ):
-        for progress in steps:
-            tell(progress)
-            yield progress
-    done = collect(plan, run)
-    remember(lambda: done)  # without the plan and the optimiser's memory, which are fifty times as large
+    try:
+        with (
+            one_line_for_an_interrupt(where),
+            watching(show, plan.stages[-1].size) as tell,
+            closing(paint(plan, run, checkpoint)) as steps,
+        ):
+            for progress in steps:
+                tell(progress)
+                yield progress
+    finally:
+        if run.best:
+            done = collect(plan, run, Stop.INTERRUPTED)
+            remember(lambda: done)  # without the plan and the optimiser's memory, which are fifty times as large
 
 
 def carry_out(
@@ -300,6 +303,8 @@ def paint_stage(plan: Plan, run: Run, threads: Threads, checkpoint: Path | None)
     finally:
         if step is not None and not step.stop:  # left before its end
             leave(plan, run, step, checkpoint)
+        # What goes on does so from `run.state`; the loop, with all that it minimises, is over.
+        run.best = run.best and run.best.alone()
 
 
 def going_on(steps: Iterator[Step], checkpoint: Path) -> Iterator[Step]:
@@ -374,7 +379,6 @@ def close_stage(plan: Plan, run: Run, step: Step) -> None:
     else:
         run.budgets.append(plan.stages[run.stage].evaluations)
         run.stage, run.state = run.stage + 1, None
-        run.best = run.best and run.best.alone()
 
 
 def leave(plan: Plan, run: Run, step: Step, checkpoint: Path | None) -> None:

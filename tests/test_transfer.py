@@ -802,17 +802,36 @@ def test_styles_in_a_list_are_told_where_they_belong(content, style):
         nst.stylize(content, [style, style], **SMALL)
 
 
-def test_a_finished_run_leaves_nothing_but_its_picture(content, style):
+def held(*kinds):
+    gc.collect()
+    return [o for o in gc.get_objects() if type(o) in kinds]
+
+
+def interrupt(progress):
+    if progress.evaluations > 3:
+        raise KeyboardInterrupt
+
+
+@pytest.mark.parametrize("on_progress", [None, interrupt])
+def test_a_finished_run_leaves_nothing_but_its_picture(content, style, on_progress):
     """Not the optimiser's moves, which are many times as large, nor the network."""
-
-    def held():
-        gc.collect()
-        return [o for o in gc.get_objects() if type(o) in (History, Run, Backbone)]
-
-    before = held()
-    nst.stylize(content, style, **SMALL)
-    assert not [type(o) for o in held() if not any(o is other for other in before)]
+    kinds = History, Run, Backbone
+    before = held(*kinds)
+    nst.stylize(content, style, on_progress=on_progress, **SMALL)
+    assert not [type(o) for o in held(*kinds) if not any(o is other for other in before)]
     assert nst.last().image.shape == (1, 3, 48, 48)
+
+
+@pytest.mark.parametrize("most", [3, 100])
+def test_a_loop_that_was_left_holds_what_it_goes_on_from_and_no_more(content, style, most):
+    """What it minimises has a graph on CUDA, and that the memory of all its maps."""
+    kinds = History, nst.Objective
+    before, transfer = held(*kinds), Transfer(content, [style], **SMALL)
+    for progress in transfer:
+        if progress.evaluations > most:
+            break
+    del progress
+    assert transfer.run.state and not [o for o in held(*kinds) if not any(o is other for other in before)]
 
 
 def test_directions_that_were_made_without_gradients_serve_where_there_are_some(content, style):
