@@ -5,6 +5,7 @@ from __future__ import annotations
 import ctypes
 import os
 import re
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from functools import wraps
@@ -121,14 +122,19 @@ def free_memory(device: torch.device) -> int:
 
 
 def kept_by_torch(device: torch.device) -> int:
-    """Bytes that torch keeps on a GPU for what comes next; what it keeps for a graph serves that graph alone."""
+    """Bytes that torch keeps on a GPU for what comes next.
+
+    What it keeps for a graph serves that graph alone, until the graph is gone: its results are, too, and torch gives
+    all of it to whoever asks for more than there is.
+    """
     here = torch.cuda.current_device() if device.index is None else device.index
-    common = [
-        segment
-        for segment in torch.cuda.memory_snapshot()
-        if segment["device"] == here and segment.get("segment_pool_id", (0, 0)) == (0, 0)
-    ]
-    return sum(segment["total_size"] - segment["allocated_size"] for segment in common)
+    common, total, taken = (0, 0), Counter[tuple[int, int]](), Counter[tuple[int, int]]()
+    for segment in torch.cuda.memory_snapshot():
+        if segment["device"] == here:
+            pool = segment.get("segment_pool_id", common)
+            total[pool] += segment["total_size"]
+            taken[pool] += segment["allocated_size"]
+    return sum(total[pool] - taken[pool] for pool in total if pool == common or not taken[pool])
 
 
 def free_on_machine() -> int:
