@@ -22,8 +22,10 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Hashable, Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager, nullcontext, suppress
+from dataclasses import dataclass, field
 from functools import cache
+from threading import Lock, get_ident
 from typing import Any, TypeVar
 
 import torch
@@ -94,8 +96,9 @@ class FasterWay:
     def agrees(self, *given: Any) -> bool:
         """Whether the faster way can be gone and comes to the same."""
         expected = self.plain(*given)
-        torch.full_like(expected, torch.nan)  # freed at once: the next result of this shape lies on it
         try:
+            self.fast(*given)  # where cuDNN tries its ways, each writes to the result
+            torch.full_like(expected, torch.nan)  # freed at once: the next result of this shape lies on it
             found = self.fast(*given)
             largest, difference = some_of(expected).abs().max(), (some_of(found) - some_of(expected)).abs().max()
             if bool(difference <= self.tolerance * largest) and bool(found.sum(dtype=torch.float32).isfinite()):
@@ -243,7 +246,6 @@ def is_by_twos(x: Tensor, kernel: int, stride: int, *_: Any) -> bool:
 
 
 @cache
-@cache
 def has_triton() -> bool:
     """Whether kernels can be written in Python here: not on Windows, say, nor where Triton lacks what it needs."""
     try:
@@ -313,18 +315,45 @@ def set_aside(count: int, device: torch.device) -> None:
         device: where.
     """
     if device.type == "cuda":
-        torch.empty(count, dtype=torch.uint8, device=device)  # given back at once, and kept by torch
+        with suppress(torch.OutOfMemoryError):  # in pieces it may fit still, as the maps of the last evaluation did
+            torch.empty(count, dtype=torch.uint8, device=device)  # given back at once, and kept by torch
+
+
+@dataclass
+class Tuning:
+    """How many evaluations let cuDNN try its ways: its switch is the process's, and they may be several threads'.
+
+    Attributes:
+        lock: for the two others.
+        count: of the evaluations.
+        before: what the switch was before the first of them.
+    """
+
+    lock: Lock = field(default_factory=Lock)
+    count: int = 0
+    before: bool = False
+
+
+TUNING = Tuning()
 
 
 @contextmanager
 def autotuned() -> Iterator[None]:
     """Let cuDNN try its ways to convolve and keep the fastest, unless the caller wants the same digits every time."""
-    cudnn, before = torch.backends.cudnn, torch.backends.cudnn.benchmark
-    cudnn.benchmark = before or not (cudnn.deterministic or torch.are_deterministic_algorithms_enabled())
+    cudnn = torch.backends.cudnn
+    with TUNING.lock:
+        if not TUNING.count:
+            TUNING.before = cudnn.benchmark
+            wanted = not (cudnn.deterministic or torch.are_deterministic_algorithms_enabled())
+            cudnn.benchmark = TUNING.before or wanted
+        TUNING.count += 1
     try:
         yield
     finally:
-        cudnn.benchmark = before
+        with TUNING.lock:
+            TUNING.count -= 1
+            if not TUNING.count:
+                cudnn.benchmark = TUNING.before
 
 
 def captured(evaluate: Callable[[Tensor], T], *, tune: bool = True) -> Callable[[Tensor], T]:
@@ -343,10 +372,14 @@ def captured(evaluate: Callable[[Tensor], T], *, tune: bool = True) -> Callable[
             return evaluate(image)
         with torch.cuda.device(image.device), autotuned() if tune else nullcontext():
             if image.shape not in replays:
-                replays[image.shape] = capture(evaluate, image)
+                with CAPTURE:
+                    replays[image.shape] = capture(evaluate, image)
             return replays[image.shape](image)
 
     return call
+
+
+CAPTURE = Lock()  # torch captures one graph at a time, and its debug mode is the process's
 
 
 def capture(evaluate: Callable[[Tensor], T], image: Tensor) -> Callable[[Tensor], T]:
@@ -385,16 +418,32 @@ def capture(evaluate: Callable[[Tensor], T], image: Tensor) -> Callable[[Tensor]
     return replay
 
 
+WAITS = "called a synchronizing CUDA operation"  # as torch says it
+
+
 def never_waits(call: Callable[[], object]) -> bool:
-    """Whether a call leaves the device to its work: torch is told to refuse whatever waits for it."""
-    before = torch.cuda.get_sync_debug_mode()
-    try:
-        with warnings.catch_warnings():
-            warnings.filterwarnings("ignore", "Synchronization debug mode is a prototype")
-            torch.cuda.set_sync_debug_mode("error")
-        call()
-    except RuntimeError:
-        return False
-    finally:
-        torch.cuda.set_sync_debug_mode(before)
-    return True
+    """Whether a call leaves the device to its work: torch is told to warn of whatever waits for it.
+
+    It could refuse that instead, but would refuse it to all threads, and others may wait as they like.
+    """
+    before, here, waits = torch.cuda.get_sync_debug_mode(), get_ident(), []
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Synchronization debug mode is a prototype")
+        warnings.filterwarnings("always", WAITS)
+        tell = warnings.showwarning
+
+        def hear(message: Warning | str, *where: Any, **how: Any) -> None:
+            if WAITS not in str(message):
+                tell(message, *where, **how)
+            elif get_ident() == here:
+                waits.append(message)
+
+        warnings.showwarning = hear
+        torch.cuda.set_sync_debug_mode("warn")
+        try:
+            call()
+        except RuntimeError:
+            return False
+        finally:
+            torch.cuda.set_sync_debug_mode(before)
+    return not waits

@@ -348,22 +348,29 @@ def directed(features: Tensor, scale: Tensor | None = None) -> Tensor:
 
 
 @torch.no_grad()  # whose nearest is whose has no gradient
-def nearest(here: Tensor, there: Tensor, columns: int) -> tuple[Tensor, Tensor]:
+def nearest(here: Tensor, there: Tensor, columns: int, on_gpu: bool | None = None) -> tuple[Tensor, Tensor]:
     """Numbers of the points there that are nearest to each one here (M,), and the other way round (K,).
 
     Args:
         here: points (N, M).
         there: points (N, K).
         columns: points of `here` that are compared at once.
+        on_gpu: whether an argmax down the columns costs nothing, as on a GPU, where asking which part has the greatest
+            would wait for the device; on a processor it takes as long as the product. None for where `here` is.
     """
+    on_gpu = here.is_cuda if on_gpu is None else on_gpu
     own, other = (-0.5 * points.square().sum(0, keepdim=True) for points in (here, there))
     here, there = torch.cat([here, own, torch.ones_like(own)]), torch.cat([there, torch.ones_like(other), other])
-    parts, forth, most = here.split(columns, 1), [], []
+    parts, forth, most, places = here.split(columns, 1), [], [], []
     for part in parts:
         closeness = part.T @ there  # (columns, K), minus half of the squared distances
         forth.append(closeness.argmax(1))
-        most.append(closeness.amax(0))  # an argmax down the columns would take as long as the product
+        most.append(closeness.amax(0))
+        if on_gpu:
+            places.append(closeness.argmax(0))
     best = torch.stack(most).argmax(0)  # (K,), numbers of parts
+    if on_gpu:
+        return torch.cat(forth), torch.stack(places).gather(0, best[None])[0] + best * columns
     back = torch.empty_like(best)
     for number, part in enumerate(parts):
         of = (best == number).nonzero().flatten()

@@ -4,6 +4,7 @@ Here the device and the two primitives that only CUDA has are substituted; what 
 """
 
 import warnings
+from threading import Barrier, Event, Thread
 
 import pytest
 import torch
@@ -14,7 +15,7 @@ from nstlib import cuda
 from nstlib.architecture import BACKBONES, Spec
 from nstlib.backbone import load_backbone
 from nstlib.budget import Needs
-from nstlib.cuda import PART, FasterWay, autotuned, captured, convolve_relu, never_waits, outer_product
+from nstlib.cuda import PART, FasterWay, autotuned, captured, convolve_relu, never_waits, outer_product, set_aside
 from nstlib.engine import Engine, View
 from nstlib.gallery import asset
 from nstlib.image import load_image
@@ -88,24 +89,25 @@ class Ways:
 
 
 def fail(error):
-    def trouble(x):
+    def trouble(*_):
         raise error
 
     return trouble
 
 
 X = torch.arange(1.0, 13).view(3, 4)
+FIRST = ["plain", "fast", "fast", "fast"]  # to be tuned, to be looked at, to be used
 
 
 def test_the_faster_way_is_taken_once_both_came_to_the_same(pretended):
     ways = Ways()
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        assert torch.equal(ways.way(X), 2 * X) and ways.went == ["plain", "fast", "fast"]
+        assert torch.equal(ways.way(X), 2 * X) and ways.went == FIRST
         assert ways.again(-X)[1] == ["fast"]
-        assert ways.again(X.half())[1] == ways.again(X.T)[1] == ["plain", "fast", "fast"]  # other kinds
+        assert ways.again(X.half())[1] == ways.again(X.T)[1] == FIRST  # other kinds
         result, went = ways.again(X, 3)
-        assert torch.equal(result, 3 * X) and went == ["plain", "fast", "fast"]
+        assert torch.equal(result, 3 * X) and went == FIRST
 
 
 @pytest.mark.parametrize(
@@ -135,7 +137,7 @@ def test_where_memory_ran_out_it_is_not_the_ways_fault(pretended):
     with pytest.raises(torch.OutOfMemoryError):
         ways.way(X)
     ways.trouble = None
-    assert ways.again(X)[1] == ["plain", "fast", "fast"]
+    assert ways.again(X)[1] == FIRST
 
 
 def test_nothing_new_is_tried_while_a_graph_is_captured(pretended, monkeypatch):
@@ -144,7 +146,7 @@ def test_nothing_new_is_tried_while_a_graph_is_captured(pretended, monkeypatch):
     monkeypatch.setattr(torch.cuda, "is_current_stream_capturing", lambda: True)
     assert ways.again(X)[1] == ["fast"] and ways.again(X.T)[1] == ["plain"]
     monkeypatch.setattr(torch.cuda, "is_current_stream_capturing", lambda: False)
-    assert ways.again(X.T)[1] == ["plain", "fast", "fast"]
+    assert ways.again(X.T)[1] == FIRST
 
 
 def test_what_it_is_not_for_is_not_tried(pretended):
@@ -280,6 +282,36 @@ def test_cudnn_is_tuned_for_the_time_of_an_evaluation(monkeypatch, before, deter
     assert seen == [during] and torch.backends.cudnn.benchmark == before
 
 
+def test_cudnn_is_tuned_until_the_last_of_several_threads_is_done(monkeypatch):
+    monkeypatch.setattr(torch.backends.cudnn, "benchmark", False)
+    monkeypatch.setattr(torch.backends.cudnn, "deterministic", False)
+    both, done, seen = Barrier(2, timeout=60), Event(), []
+
+    def long():
+        with autotuned():
+            both.wait()
+            done.wait(60)
+            seen.append(torch.backends.cudnn.benchmark)
+
+    thread = Thread(target=long)
+    thread.start()
+    with autotuned():
+        both.wait()
+    done.set()
+    thread.join(60)
+    assert seen == [True] and torch.backends.cudnn.benchmark is False
+
+
+def test_a_piece_that_does_not_fit_is_not_set_aside(monkeypatch):
+    def full(*_, **__):
+        raise torch.OutOfMemoryError("CUDA out of memory")
+
+    monkeypatch.setattr(torch, "empty", full)
+    set_aside(10**9, torch.device("cuda"))
+    with pytest.raises(torch.OutOfMemoryError):
+        torch.empty(1)
+
+
 @pytest.mark.parametrize(("precision", "tried"), [("float32", False), ("bfloat16", True), ("float16", True)])
 def test_ways_to_convolve_are_tried_in_half_precision_only(monkeypatch, precision, tried):
     """In float32 a trial takes all memory that there is, which a neighbour on the same card may need."""
@@ -329,23 +361,37 @@ def test_on_the_cpu_nothing_is_captured(rng):
     assert len(calls) == 2 and calls[0] is calls[1] is image
 
 
-@pytest.mark.parametrize("trouble", [None, RuntimeError, Stop])
-def test_whether_a_call_waits_is_asked_of_torch_and_its_mode_put_back(trouble, monkeypatch):
-    modes = ["warn"]
+def wait():
+    warnings.warn("called a synchronizing CUDA operation (Triggered internally at …)", stacklevel=2)
+
+
+def wait_elsewhere():
+    thread = Thread(target=wait)
+    thread.start()
+    thread.join(60)
+
+
+@pytest.mark.parametrize(
+    ("act", "never"), [(lambda: None, True), (wait, False), (wait_elsewhere, True), (fail(RuntimeError), False)]
+)
+def test_whether_a_call_waits_is_asked_of_torch_and_its_mode_put_back(act, never, monkeypatch):
+    """What other threads do is no matter, and nobody's is refused; other warnings come through."""
+    modes = [0]
     monkeypatch.setattr(torch.cuda, "get_sync_debug_mode", lambda: modes[-1])
     monkeypatch.setattr(torch.cuda, "set_sync_debug_mode", modes.append)
 
     def call():
-        assert modes[-1] == "error"
-        if trouble:
-            raise trouble
+        assert modes[-1] == "warn"
+        warnings.warn("something else", stacklevel=2)
+        act()
 
-    if trouble is Stop:
-        with pytest.raises(Stop):
-            never_waits(call)
-    else:
-        assert never_waits(call) == (trouble is None)
-    assert modes == ["warn", "error", "warn"]
+    with pytest.warns(UserWarning) as told:
+        assert never_waits(call) == never
+    assert modes == [0, "warn", 0] and [str(one.message) for one in told] == ["something else"]
+    with pytest.raises(Stop), pytest.warns(UserWarning, match="something else"):
+        act = fail(Stop)
+        never_waits(call)
+    assert modes[-1] == 0
 
 
 @on_cuda

@@ -397,9 +397,10 @@ def test_transport_is_the_same_in_parts_as_at_once(rng):
     few = target[:, sample(1500, target.device)]
     assert few.shape == (5, SAMPLE) and len(set(sample(1500, target.device).tolist())) == SAMPLE
     for columns in (70, 4096):
-        there, back = nearest(value, few, columns)
         far = torch.cdist(value.T, few.T)
-        assert torch.equal(there, far.argmin(1)) and torch.equal(back, far.argmin(0))
+        for on_gpu in (False, True):
+            there, back = nearest(value, few, columns, on_gpu)
+            assert torch.equal(there, far.argmin(1)) and torch.equal(back, far.argmin(0))
     assert relaxed_transport(value, target, columns=70) == pytest.approx(
         relaxed_transport(value, target).item(), rel=1e-12
     )
