@@ -77,7 +77,8 @@ class Needs:
         views = [View(layer, None) for layer in recipe.content_layers if recipe.content_weight]
         views += [View(layer, self.statistic.mean) for layer in recipe.style_layers if recipe.style_weight]
         self.engine = Engine(backbone, views, precision, at_once=device.type == "cuda")
-        self.describing = Engine(backbone, [View(layer, self.statistic.mean) for layer in recipe.style_layers])
+        seen = [View(layer, self.statistic.mean) for layer in recipe.style_layers]
+        self.describing = Engine(backbone, seen, at_once=self.engine.at_once)
 
     def images(self, size: Size, history: int) -> int:
         """Bytes of all but maps and targets: the optimiser's memory, other images, weights, the statistic's own copies.

@@ -161,7 +161,7 @@ class Engine:
     @torch.no_grad()
     def describe(self, image: Tensor) -> list[Tensor]:
         """What each term sees of an image (1, 3, H, W): its `describe` of the map, or the map itself."""
-        return self.see(image, ways_to_describe(self.costs(shape_of(image))))
+        return self.see(image, ways_to_describe(self.costs(shape_of(image)), at_once=self.at_once))
 
     def load(self) -> None:
         """Copy the weights, unless they are there: they stay, and must not lie among what is given back."""
@@ -230,7 +230,7 @@ class Engine:
     def bytes_to_describe(self, size: tuple[int, int]) -> int:
         """What `describe` takes at most for an image of `size`, (height, width) in pixels, with the maps it returns."""
         weights = sum(operation.weights for block in self.blocks for operation in block.values())
-        return peak_to_describe(self.costs(size)) + weights * self.dtype.itemsize
+        return peak_to_describe(self.costs(size), at_once=self.at_once) + weights * self.dtype.itemsize
 
 
 def names(terms: Iterable[LayerTerm | View]) -> set[str]:

@@ -608,6 +608,8 @@ class Objective:
         evaluate, image = self._replayed if again else self._by_engine, floats_of(image)
         return evaluate(image.clone() if image.is_inference() else image.detach())
 
+    @in_own_precision
+    @torch.inference_mode(False)
     def gradient_shares(self, image: Tensor) -> dict[str, float]:
         """Who pulls the pixels: the length of each kind's own gradient, as a share of the sum of these lengths.
 
@@ -617,6 +619,7 @@ class Objective:
             image: (1, 3, H, W), sRGB, usually in [0, 1].
         """
         image = floats_of(image)
+        image = image.clone() if image.is_inference() else image
         kinds: dict[str, list[Term]] = {}
         for term in self.terms:
             kinds.setdefault(term.kind, []).append(term)

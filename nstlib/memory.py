@@ -16,6 +16,7 @@ __all__ = ["Cost", "Way", "costs_of", "peak", "peak_to_describe", "ways", "ways_
 
 WIDE = 4  # bytes of a number in float32
 BAND_BYTES = 16 * 2**20  # glibc hands larger buffers back to the system, which clears their pages at every use
+GPU_BAND_BYTES = 128 * 2**20  # each height of a band is a shape of its own, which libraries get ready for
 LEAN_BAND_BYTES = tuple(n * 2**20 for n in (64, 16, 4, 1))  # where maps are not kept, from fast to frugal
 
 
@@ -102,15 +103,26 @@ def peak(costs: Sequence[Cost], chosen: Sequence[Way]) -> int:
     return int(max(worst, held + slopes + seen))
 
 
-def ways_to_describe(costs: Sequence[Cost]) -> list[Way]:
-    """The way through the blocks where nothing has to come back."""
-    return [Way(cost.count(BAND_BYTES), keep=False) for cost in costs]
+def ways_to_describe(costs: Sequence[Cost], *, at_once: bool = False) -> list[Way]:
+    """The way through the blocks where nothing has to come back.
+
+    Args:
+        costs: of the blocks.
+        at_once: whether few bands are faster than many, as for `ways`.
+    """
+    most = GPU_BAND_BYTES if at_once else BAND_BYTES
+    return [Way(cost.count(most), keep=False) for cost in costs]
 
 
-def peak_to_describe(costs: Sequence[Cost]) -> int:
-    """Bytes at the worst moment of a description: maps seen whole, a block's input, and two maps' parts in a band."""
+def peak_to_describe(costs: Sequence[Cost], *, at_once: bool = False) -> int:
+    """Bytes at the worst moment of a description: maps seen whole, a block's input, and two maps' parts in a band.
+
+    Args:
+        costs: of the blocks.
+        at_once: as for `ways_to_describe`.
+    """
     held, worst = 0, 0.0
-    for cost, way in zip(costs, ways_to_describe(costs), strict=True):
+    for cost, way in zip(costs, ways_to_describe(costs, at_once=at_once), strict=True):
         joined, before = cost.maps[-1] if way.bands > 1 else 0, 0.0
         for part, whole in zip((size / way.bands for size in cost.maps), cost.whole, strict=True):
             worst = max(worst, held + cost.entry + joined + before + part)

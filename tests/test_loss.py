@@ -453,6 +453,8 @@ def test_gradient_shares_are_those_of_autograd(tiny, terms, rng):
         lengths[kind] = torch.autograd.grad(total, leaf)[0].norm().item()
     shares = Objective(tiny, terms).gradient_shares(image)
     assert shares == pytest.approx({kind: length / sum(lengths.values()) for kind, length in lengths.items()}, rel=1e-4)
+    with torch.inference_mode(), torch.autocast("cpu", torch.bfloat16):
+        assert Objective(tiny, terms).gradient_shares(image.clone()) == shares
     assert min(shares.values()) > 0
 
 

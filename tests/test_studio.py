@@ -532,6 +532,20 @@ def test_where_memory_is_short_nothing_more_is_measured(painter):
     assert tight.shares == {} and tight.spent == 0
 
 
+def test_whether_there_is_room_is_asked_no_more_often_than_it_is_measured(painter, monkeypatch):
+    """On a GPU the question goes through all that torch holds, while an evaluation takes milliseconds."""
+    asked = []
+    monkeypatch.setattr(pulls.Pulls, "fits", property(lambda self: not asked.append(self)))
+    plan = nst.prepare("content/harbour", ["style/mosaic"], size=64, evaluations=40)
+    looking, measured = pulls.Pulls(plan), []
+    monkeypatch.setattr(
+        looking, "measure", lambda progress, measure=looking.measure: measured.append(measure(progress))
+    )
+    for progress in paint(plan):
+        looking.look(progress)
+    assert 0 < len(asked) == len(measured) < 20
+
+
 # --- the page ------------------------------------------------------------------------------------
 
 

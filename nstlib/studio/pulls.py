@@ -75,15 +75,18 @@ class Pulls:
         Args:
             progress: of the run.
         """
-        if not self.plan.budget.ample or not self.fits:
+        if not self.plan.budget.ample:
             return False
         if not self.shares:
-            return progress.evaluations >= FIRST
-        return self.spent + self.cost <= SHARE * (progress.seconds - (self.since or 0.0))
+            return progress.evaluations >= FIRST and self.fits
+        return self.spent + self.cost <= SHARE * (progress.seconds - (self.since or 0.0)) and self.fits
 
     @property
     def fits(self) -> bool:
-        """Whether there is room for the maps once more: on CUDA those of the run stay in its graph."""
+        """Whether there is room for the maps once more: on CUDA those of the run stay in its graph.
+
+        Asked last: there it goes through all that torch holds.
+        """
         return self.plan.device.type != "cuda" or free_memory(self.plan.device) > self.plan.budget.maps
 
     def objective(self, size: tuple[int, int]) -> Objective:
