@@ -257,11 +257,20 @@ class Backbone(nn.Module):
         if depth < 0 or wrong:
             what = f"'{wrong[0]}' is missing or has another shape" if wrong else "none of its parameters is there"
             raise InputError(f"these weights are not those of {self.name}: {what}; check the file's name")
+        for name in sorted(needed):
+            if not is_plain(given[name]):
+                kind = f"{given[name].dtype}, {given[name].layout}".replace("torch.", "")
+                raise InputError(f"the weights of {self.name}: '{name}' is {kind}: save them dense, and as floats")
         while depth + 1 < len(self.features) and not list(self.features[depth + 1].parameters()):
             depth += 1  # the ReLU and pooling after the last convolution need no weights
         self.features = self.features[: depth + 1]
         self.layers = dict(list(self.layers.items())[: depth + 1])
         self.load_state_dict({k: given[k].float() for k in needed})
+
+
+def is_plain(weights: Tensor) -> bool:
+    """Whether numbers lie there one by one, and are floats: not quantised, sparse, or without storage."""
+    return weights.is_floating_point() and weights.layout is torch.strided and not weights.is_meta
 
 
 def load_backbone(

@@ -165,12 +165,17 @@ def read_checkpoint(plan: Plan, path: str | os.PathLike[str]) -> Run:
 def spent(run: Run, plan: Plan) -> bool:
     """Whether a run has made more evaluations at some scale than its plan now gives it: what it paints is another.
 
+    At the scale at work the last step counts for nothing: L-BFGS ends within one line search of its evaluations.
+
     Args:
         run: where it stands.
         plan: its stages say how many there are.
     """
-    made = [*run.budgets, run.state["evaluations"] if run.state else 0]
-    return any(n > stage.evaluations for n, stage in zip(made, plan.stages, strict=False))
+    made = [line.evaluations for line in run.history]
+    before = made[-2] if run.state and len(made) > 1 and made[-2] < made[-1] else 0  # they begin anew at each scale
+    return any(n > stage.evaluations for n, stage in zip(run.budgets, plan.stages, strict=False)) or (
+        before >= plan.stages[run.stage].evaluations
+    )
 
 
 def run_of(data: Mapping[str, Any], plan: Plan) -> Run:

@@ -53,7 +53,11 @@ SUBFILE, BITS, PHOTOMETRIC, PLANES, SUB_IFDS, SAMPLE_FORMAT, DNG_VERSION = 254, 
 THUMBNAIL, WHITE_IS_ZERO, SEPARATE, SIGNED = 1, 0, 2, 2
 
 END = b"\xff\xd9"  # of a JPEG
-NOISE = bytes(range(1, 129))  # no 0xff: a decoder of JPEG takes it for pixels
+ROW = 17  # pixels that a JPEG's row of blocks is high at most, with the one above that takes colour from it
+# A decoder of JPEG takes each for pixels, since none has an 0xff; they begin with different bits.
+NOISES = tuple(
+    bytes((first + step * n) % 255 for n in range(128)) for first, step in ((1, 1), (254, 254), (170, 0), (85, 0))
+)
 
 
 def decode(data: bytes, name: str) -> tuple[Image.Image, list[str]]:
@@ -240,12 +244,12 @@ def without_its_end(data: bytes, name: str, error: CutOff) -> tuple[Image.Image,
     """
     data = data.rstrip(b"\xff\0")  # half an end, or the zeros of an unfinished download
     try:
-        one, other = (np.asarray(identify(data + more, name)) for more in (END, NOISE + END))
-        changed = np.flatnonzero((one != other).reshape(len(one), -1).any(1))
+        one, *others = (np.asarray(identify(data + more, name)) for more in (END, *(noise + END for noise in NOISES)))
+        changed = np.flatnonzero(np.any([one != other for other in others], 0).reshape(len(one), -1).any(1))
     except Exception:
         raise error from None
     lost = len(one) - changed[0] if len(changed) else 0
-    if lost > min(16, len(one) // 10) or not every_scan(data):
+    if lost > min(ROW, len(one) // 10) or not every_scan(data):
         raise error
     missing = f"up to {lost} of its lowest rows are made up" if lost else "but every row of it is there"
     return identify(data + END, name), f"its end is missing, {missing}"

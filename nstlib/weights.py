@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import os
+import warnings
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from pickle import UnpicklingError
@@ -99,7 +100,9 @@ def read_weights(path: str | Path) -> dict[str, Tensor]:
     try:
         if looks_like_safetensors(path):
             return load_safetensors(path)
-        state = torch.load(path, map_location="cpu", weights_only=True)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of a file that is no dictionary of tensors, which is refused below
+            state = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # a damaged file can fail in any way; all of them mean the same to the caller
         words = one_line(error, limit=120)
         reason = words if " " in words else type(error).__name__  # the unpickler says of a text no more than a number

@@ -332,6 +332,21 @@ def test_weights_that_do_not_fit_are_refused(change, words):
     assert str(caught.value).endswith("; check the file's name")
 
 
+@pytest.mark.parametrize(
+    ("change", "kind"),
+    [
+        (torch.Tensor.to_sparse, "float32, sparse_coo"),
+        (torch.Tensor.int, "int32, strided"),
+        (lambda w: w.to("meta"), "float32, strided"),
+    ],
+)
+def test_weights_that_are_no_plain_floats_are_refused(change, kind):
+    given = weights_of(tiny())
+    given["features.2.weight"] = change(given["features.2.weight"])
+    with pytest.raises(InputError, match=rf"'features.2.weight' is {kind}: save them dense, and as floats"):
+        Backbone(TINY, given)
+
+
 def test_one_networks_weights_are_not_anothers(tmp_path):
     save_weights(weights_of(Backbone(narrow("squeezenet1_1"))), tmp_path / "net.safetensors")
     with pytest.raises(InputError, match="these weights are not those of pocket: 'features"):

@@ -1,5 +1,6 @@
 """What is let in: six formats, of bounded size and time, whole; and random damage, which must break nothing."""
 
+import re
 import struct
 import subprocess
 import time
@@ -229,8 +230,21 @@ def test_a_jpeg_without_its_last_bytes_is_taken(way, missing):
     assert (cut.pixels - whole)[..., :-16, :].abs().max() == 0
     if missing < 3:
         assert noted(cut, "every row of it is there") and (cut.pixels - whole).abs().max() == 0
+    else:
+        assert noted(cut, "of its lowest rows are made up") or (cut.pixels - whole).abs().max() == 0
     padded = load_image(data[:-missing] + bytes(5000))  # of a download that was given its length beforehand
     assert (padded.pixels - cut.pixels).abs().max() == 0
+
+
+@pytest.mark.parametrize("missing", range(3, 60, 3))
+@pytest.mark.parametrize("options", [{}, {"quality": 50}, {"subsampling": 0}], ids=str)
+def test_rows_that_are_made_up_are_told(missing, options):
+    data = saved(photograph(320, 320), "JPEG", **{"quality": 90, **options})
+    cut = load_image(data[:-missing])
+    differ = (cut.pixels - load_image(data).pixels).abs().amax((0, 1, 3)).nonzero().flatten()
+    if len(differ):
+        told = int(re.search(r"up to (\d+) of its lowest rows are made up", str(cut.notes))[1])
+        assert told >= 320 - int(differ[0])
 
 
 @pytest.mark.parametrize("way", WAYS, ids=str)

@@ -495,6 +495,18 @@ def test_a_run_is_not_given_less_than_it_has_made(content, style, tmp_path, at, 
     assert result.facts["evaluations"] == 30 + sum(n for _, n in options.get("pyramid", ()))
 
 
+def test_a_run_that_finished_its_line_search_over_its_evaluations_is_taken_up_by_the_same_call(
+    content, style, tmp_path
+):
+    over = 0
+    for count in range(2, 9):
+        options = {**SMALL, "start": "noise", "evaluations": count, "checkpoint": tmp_path / f"{count}.pt"}
+        first, again = (nst.stylize(content, style, **options) for _ in range(2))
+        assert torch.equal(first.image, again.image)
+        over += first.facts["evaluations"] > count
+    assert over
+
+
 def test_a_checkpoint_is_not_resumed_in_another_precision(content, style, tmp_path):
     path = tmp_path / "state.pt"
     nst.stylize(content, style, checkpoint=path, precision="float32", **SMALL)
