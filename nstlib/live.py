@@ -19,8 +19,8 @@ from .errors import InputError
 from .image import fit, resize, to_pil
 from .interrupts import Stopped, notebook
 from .result import Progress, Result, duration
-from .show import bar_html, growing_html, picture_html
-from .terminal import Bar, tqdm_bar
+from .show import bar_html, growing_html, picture_html, words_html
+from .terminal import Bar, say, tqdm_bar
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -135,6 +135,21 @@ def quiet(show: bool | None) -> bool:
     """
     terminal = sys.stderr is not None and sys.stderr.isatty()
     return show is False or not (show or terminal)
+
+
+def tell(show: bool | None, words: str) -> None:
+    """Say a line where `watching` would show a run.
+
+    Args:
+        show: as for `watching`.
+        words: the line.
+    """
+    if show is not False and notebook() is not None:
+        from IPython.display import display
+
+        display({"text/html": words_html(words), "text/plain": words}, raw=True)
+    elif not quiet(show):
+        say(words)
 
 
 @contextmanager

@@ -814,6 +814,18 @@ def test_styles_in_a_list_are_told_where_they_belong(content, style):
         nst.stylize(content, [style, style], **SMALL)
 
 
+@pytest.mark.parametrize("show", [True, False])
+def test_a_loop_over_what_has_ended_says_so(content, style, capsys, monkeypatch, show):
+    transfer = Transfer(content, [style], show=show, **SMALL)
+    assert list(transfer) and "has ended" not in capsys.readouterr().out
+    assert list(transfer) == [] and ("result() has the picture" in capsys.readouterr().out) == show
+    shown = []
+    monkeypatch.setattr("nstlib.live.notebook", lambda: object())
+    monkeypatch.setattr("IPython.display.display", lambda data, raw: shown.append(data["text/html"]))
+    iter(transfer)
+    assert ["this run has ended after" in html for html in shown] == [True] * show
+
+
 def held(*kinds):
     gc.collect()
     return [o for o in gc.get_objects() if type(o) in kinds]
