@@ -52,6 +52,20 @@ class Run:
     note: str = ""
 
 
+class OtherRun(InputError):
+    """A checkpoint is not this run's.
+
+    Args:
+        path: of the file.
+        differ: in what, in words.
+    """
+
+    def __init__(self, path: Path, differ: str):
+        told = f"the checkpoint '{path}' belongs to a run with {differ}"
+        super().__init__(f"{told}: name another file, or give what it was begun with")
+        self.differ = differ
+
+
 def checked(path: str | os.PathLike[str] | None) -> Path | None:
     """The path of a checkpoint, if one can be written there.
 
@@ -150,9 +164,7 @@ def read_checkpoint(plan: Plan, path: str | os.PathLike[str]) -> Run:
     if kind != FORMAT:
         raise InputError(f"'{path}' is a checkpoint of another format ({brief(kind)}, not {FORMAT}): name another file")
     if differ:
-        raise InputError(
-            f"the checkpoint '{path}' belongs to a run with {differ}: name another file, or give what it was begun with"
-        )
+        raise OtherRun(path, differ)
     if spent(run, plan):
         made = evaluations_of(run.history)
         raise InputError(

@@ -479,6 +479,23 @@ def test_a_run_is_gone_on_with_after_a_restart(painter):
     assert [run.name for run in Path("studio").glob(".*.run")] == [".harbour-mosaic-cubist-2.png.run"]
 
 
+@pytest.mark.parametrize(
+    ("painted", "here", "kept"),
+    [
+        ("float32", "bfloat16", "float32"),
+        ("mixed", "bfloat16", "mixed"),
+        ("bfloat16", "float32", None),
+        *[("float32", "float32", None)],
+    ],
+)
+def test_a_precision_that_is_finer_than_here_is_kept(monkeypatch, painted, here, kept):
+    facts = nst.prepare("content/harbour", ["style/mosaic"], size=64, precision=painted).facts
+    monkeypatch.setattr("nstlib.studio.choices.choose_precision", lambda name, device: here)
+    chosen = Choices.of({**facts, "precision": painted})
+    assert chosen.options().get("precision") == kept
+    assert (f"--precision {kept}" in chosen.command("out.png")) == (kept is not None)
+
+
 def test_a_run_that_does_not_fit_its_picture_any_more_is_told(painter):
     keep_upload("cat.png", png())
     painter.paint(replace(SMALL, content="own/cat.png"))
@@ -486,7 +503,12 @@ def test_a_run_that_does_not_fit_its_picture_any_more_is_told(painter):
     Path("own/cat.png").write_bytes(png(seed=5))
     again = Painter(Shelf(), Paces(), Watch())
     again.go_on()
-    assert again.worker.wait(60) and "belongs to a run with another content picture" in again.watcher.told[1]
+    assert again.worker.wait(60) and again.watcher.told[1].endswith(
+        "belongs to a run with another content picture, so it cannot go on: press Paint to begin it anew"
+    )
+    next(Path("studio").glob(".*.run")).write_bytes(b"junk")
+    again.go_on()
+    assert again.worker.wait(60) and "was kept with damage, so it cannot go on: press Paint" in again.watcher.told[-1]
     Path("studio/cat-brushstrokes.png").unlink()
     assert Painter(Shelf(), Paces(), Watch()).offer is None
 

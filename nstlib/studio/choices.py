@@ -12,6 +12,7 @@ from typing import Any
 
 from ..errors import InputError
 from ..files import short_name, spoken_name
+from ..machine import choose_device, choose_precision
 from ..plan import RULES, Settings
 from ..recipe import WORDS, Recipe
 from ..recipes import DEFAULT_RECIPE, RECIPES
@@ -224,10 +225,13 @@ def strength_of(recipe: Recipe, base: Recipe) -> float:
 def settings_of(facts: Mapping[str, Any]) -> dict[str, Any]:
     """The settings of a picture's run that are kept, as `Settings` has them; without those that it did not have.
 
+    Half precision is not kept: it was the fast one where the picture was painted, and may be slow here.
+
     Args:
         facts: as `read_facts` reads them.
     """
-    named = [name for name in (*MASKS, "own_layers", "weights") if facts.get(name)]
+    finer = facts.get("precision") in {"float32", "mixed"} - {choose_precision("auto", choose_device())}
+    named = [name for name in (*MASKS, "own_layers", "weights") if facts.get(name)] + ["precision"] * finer
     settings = Settings(**{name: facts[name] for name in named})
     return {name: getattr(settings, name) for name in named}
 

@@ -12,7 +12,7 @@ from typing import Protocol
 from torch import Tensor
 
 from ..architecture import BACKBONES
-from ..checkpoint import Run, read_checkpoint, try_checkpoint
+from ..checkpoint import OtherRun, Run, read_checkpoint, try_checkpoint
 from ..errors import InputError
 from ..forecast import Paces
 from ..machine import is_out_of_memory
@@ -214,7 +214,11 @@ class Painter:
         self.watcher.said(f"Fetching the run of {path.name} …")
         choices = Choices.of(facts)
         plan = prepare(choices.content, list(choices.styles), **options_of(facts))
-        run = read_checkpoint(plan, self.shelf.checkpoint(path))
+        try:
+            run = read_checkpoint(plan, self.shelf.checkpoint(path))
+        except InputError as error:
+            why = f"belongs to a run with {error.differ}" if isinstance(error, OtherRun) else "was kept with damage"
+            raise InputError(f"{path.name} {why}, so it cannot go on: press Paint to begin it anew") from None
         return Canvas(choices, plan, run, path, choices.evaluations, Pulls(plan))
 
     def stop(self) -> None:
