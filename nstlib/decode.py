@@ -232,6 +232,8 @@ def unreadable(error: Exception, name: str, kind: str | None = None) -> InputErr
         return InputError(f"'{name}' took longer than {SECONDS:g} s to decode: export it again, as PNG")
     if isinstance(error, MemoryError):
         return InputError(f"'{name}' does not fit into memory: make it smaller in a picture editor first")
+    if "MAX_TEXT" in str(error):
+        return InputError(f"'{name}' carries more text than Pillow reads: save it anew without its metadata")
     told = f"'{name}' is cut off or damaged ({one_line(error)}): download or export it again"
     return CutOff(told) if kind in ("JPEG", "MPO") else InputError(told)
 

@@ -47,7 +47,7 @@ NOISE = {"float32": 0.0, "bfloat16": 1e-2, "float16": 1e-3}  # relative error of
 FREE_SHARE = 0.9  # of what is free, what a run may take
 MASK = Maybe(Text("a path, a region, alpha or rest"))
 MASK_PER_STYLE = Maybe(
-    Tuple("one mask per style picture: a picture, a region, alpha, rest or None", (MASK,), sign="\n")
+    Tuple("one mask per style picture (a picture, a region, alpha, rest or None)", (MASK,), sign="\n")
 )
 
 Function = TypeVar("Function", bound=Callable[..., Any])
@@ -113,7 +113,7 @@ class Settings:
         None,
         Maybe(
             Tuple(
-                "for each style picture the names of some style layers, or None",
+                "for each style picture the names of some style layers (or None for all)",
                 (Maybe(Tuple("", (Text("the name of a layer"),))),),
                 sign=";",
             )

@@ -19,6 +19,7 @@ from by_hand import chunk, gif, png, segments, tiff
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from PIL import Image
+from PIL.PngImagePlugin import PngInfo
 from test_image import colour, noted, red_corner, refused
 
 from nstlib import decode, gallery
@@ -245,6 +246,13 @@ def test_rows_that_are_made_up_are_told(missing, options):
     if len(differ):
         told = int(re.search(r"up to (\d+) of its lowest rows are made up", str(cut.notes))[1])
         assert told >= 320 - int(differ[0])
+
+
+def test_a_picture_with_too_much_text_says_so():
+    text = PngInfo()
+    text.add_text("Comment", "a" * 3_000_000, zip=True)
+    with refused("more text", "without its metadata"):
+        load_image(saved(photograph(), "PNG", pnginfo=text))
 
 
 @pytest.mark.parametrize("way", WAYS, ids=str)

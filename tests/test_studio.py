@@ -485,7 +485,7 @@ def test_a_run_is_gone_on_with_after_a_restart(painter):
         ("float32", "bfloat16", "float32"),
         ("mixed", "bfloat16", "mixed"),
         ("bfloat16", "float32", None),
-        *[("float32", "float32", None)],
+        ("float32", "float32", None),
     ],
 )
 def test_a_precision_that_is_finer_than_here_is_kept(monkeypatch, painted, here, kept):
@@ -508,7 +508,7 @@ def test_a_run_that_does_not_fit_its_picture_any_more_is_told(painter):
     )
     next(Path("studio").glob(".*.run")).write_bytes(b"junk")
     again.go_on()
-    assert again.worker.wait(60) and "was kept with damage, so it cannot go on: press Paint" in again.watcher.told[-1]
+    assert again.worker.wait(60) and "was kept with damage, so it cannot go on: press Paint" in str(again.watcher.told)
     Path("studio/cat-brushstrokes.png").unlink()
     assert Painter(Shelf(), Paces(), Watch()).offer is None
 
@@ -799,6 +799,16 @@ def test_what_was_restored_is_said_beside_the_button(studio):
     boxes = studio.finished.boxes
     row = next(place for place, box in enumerate(boxes) if studio.finished.restore in getattr(box, "children", ()))
     assert boxes[row + 1] is studio.finished.note and studio.choices == SMALL
+
+
+def test_of_a_picture_that_was_damaged_while_it_was_shown_that_is_said(studio):
+    studio.take(SMALL)
+    studio.desk.paint.click()
+    assert studio.painter.worker.wait(60)
+    (path,) = Path("studio").glob("*.png")
+    path.write_bytes(path.read_bytes()[:2000])
+    studio.finished.restore.click()
+    assert "is cut off or damaged" in note(studio)
 
 
 def test_continue_is_offered_with_what_it_does_and_after_a_restart(studio):

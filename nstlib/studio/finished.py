@@ -12,7 +12,7 @@ from typing import Any
 from ..errors import InputError
 from ..files import spoken_name
 from ..recipe import Recipe
-from ..result import duration
+from ..result import duration, read_facts
 from ..widget.spoken import spoken
 from . import drawing
 from .choices import Choices
@@ -122,7 +122,7 @@ class Finished:
         if not path.is_file():
             self.pressed()  # which says so
             return
-        choices = Choices.of(self.shelf.facts(path) or {})
+        choices = Choices.of(self.shelf.facts(path) or read_facts(path))  # which says why there are none
         words = f"All controls above are as they were for {path.name}"
         if left := choices.styles[self.take(choices) :]:
             words += f", but for styles that are too many here: {', '.join(map(spoken_name, left))}"

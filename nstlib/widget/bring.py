@@ -26,8 +26,8 @@ PART = 2_000_000
 # Runs when its element gets onto the page; the nearest `.nst-bring` around it hears of all that is pasted or dropped,
 # and of what is chosen by its button. Each part waits until the one before was taken out of the field.
 LISTEN = """
-const box = this.closest('.nst-bring');
-const field = box.querySelector('.nst-address input');
+const box = this.closest('.nst-bring'), field = box?.querySelector('.nst-address input');
+if (!field) return;  // the page has put another in its place meanwhile
 field.setAttribute('aria-label', CALLED);
 const taken = () => new Promise(done => {
   const look = () => field.value ? setTimeout(look, 20) : done();

@@ -19,6 +19,7 @@ __all__ = ["HEARD_RULE", "SPOKEN", "spoken"]
 # after its box, and what it says of its value is otherwise the place in its list of values.
 SPEAK = """
 const box = this.closest('.widget-box');
+if (!box) return;  // the page has put another in its place meanwhile
 const tell = (one, said) => Object.entries(said).forEach(([part, words]) => one.setAttribute(part, words));
 const name = () => {
   for (const slider of box.querySelectorAll('.widget-slider')) {
@@ -40,8 +41,8 @@ const name = () => {
   }
   for (const one of box.querySelectorAll('.nst-region :is(select, input)')) {
     const labels = [one.closest('.jupyter-widgets'), one.closest('.nst-edges')?.parentElement].map(
-      host => host?.querySelector('.widget-label').innerText);
-    const style = one.closest('.nst-region').querySelector('.nst-region-of').innerText.trim();
+      host => host?.querySelector('.widget-label')?.innerText);
+    const style = one.closest('.nst-region').querySelector('.nst-region-of')?.innerText.trim();
     tell(one, {'aria-label': [...labels, style].filter(Boolean).join(', ')});
   }
   for (const place of box.querySelectorAll('.nst-spoken')) tell(place, {role: 'status'});
