@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .about import REPOSITORY, VERSION
-from .errors import InputError, in_words, one_line, one_of
+from .errors import InputError, in_words, nearest, one_line, one_of
 from .files import write_whole
 from .lesson import LESSONS, STUDIO, Lesson
 
@@ -520,7 +520,11 @@ def lessons_in(folder: str | os.PathLike[str]) -> list[tuple[Path, Lesson]]:
     files = [p for p in sorted(Path(folder).glob("*.ipynb")) if p.stem[:2].isdigit() or p.stem in stems]
     if not files:
         raise InputError(f"there are no lessons in '{folder}': give the folder of the notebooks")
-    return [(path, stems[one_of("lesson's file", path.stem, stems)]) for path in files]
+    for path in files:
+        if path.stem not in stems:
+            advice = f"move it away, or let its name not begin with digits; {nearest(path.stem, stems)}".rstrip("; ")
+            raise InputError(f"'{one_line(path.name)}' is no lesson's file: {advice}")
+    return [(path, stems[path.stem]) for path in files]
 
 
 def read(path: Path) -> NotebookNode:

@@ -272,10 +272,20 @@ def test_a_stamp_that_would_break_the_first_cell_is_refused(given, folder):
 
 def test_a_file_that_is_no_lesson_is_named(folder):
     (folder / NAME).rename(folder / "04_gram_matrix.ipynb")
-    with pytest.raises(InputError, match="unknown lesson's file '04_gram_matrix': did you mean '04_gram_matrices'"):
+    with pytest.raises(InputError, match=r"'04_gram_matrix.ipynb' is no lesson's file: .* did you mean '04_gram_matri"):
         course.build_student(folder)
     with pytest.raises(InputError, match="there are no lessons in"):
         course.build_student(folder / "student")
+
+
+@pytest.mark.parametrize("act", [course.build_student, course.stamp])
+def test_a_notebook_of_ones_own_is_told_the_way_out(act, folder):
+    mine = folder / "04_mine.ipynb"
+    mine.write_bytes((folder / NAME).read_bytes())
+    with pytest.raises(InputError, match=r"'04_mine.ipynb' is no .* move it away, or let its name not begin with dig"):
+        act(folder)
+    mine.rename(folder / "mine.ipynb")
+    act(folder)
 
 
 # --- the stamp -----------------------------------------------------------------------------------
