@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import ast
 import hashlib
+import json
 import os
 import re
+import warnings
 from collections.abc import Collection, Iterable, Iterator
 from copy import deepcopy
 from pathlib import Path
@@ -528,14 +530,17 @@ def lessons_in(folder: str | os.PathLike[str]) -> list[tuple[Path, Lesson]]:
 
 
 def read(path: Path) -> NotebookNode:
-    """A notebook.
+    """A notebook, in whatever coding of Unicode an editor saved it.
 
     Raises:
         InputError: there is none in the file.
     """
     reader = nbformat()
     try:
-        return reader.read(path, as_version=4)
+        data = path.read_bytes()
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of names of cells that are twice there or missing: it gives them others
+            return reader.reads(data.decode(json.detect_encoding(data)), as_version=4)
     except Exception as error:  # what is no notebook fails in many ways
         raise InputError(
             f"'{path}' is no notebook that can be read ({in_words(error)}): restore or remove it"
@@ -544,7 +549,10 @@ def read(path: Path) -> NotebookNode:
 
 def written(notebook: NotebookNode) -> str:
     """The text of a notebook's file, the same for the same notebook."""
-    return nbformat().writes(notebook) + "\n"
+    writer = nbformat()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # as in `read`
+        return writer.writes(notebook) + "\n"
 
 
 def new_cell(notebook: NotebookNode) -> NotebookNode:

@@ -1,6 +1,7 @@
 """The first cell, the editions, the stamp and the rules, on notebooks built here."""
 
 import importlib.util
+import json
 import re
 import subprocess
 import sys
@@ -286,6 +287,24 @@ def test_a_notebook_of_ones_own_is_told_the_way_out(act, folder):
         act(folder)
     mine.rename(folder / "mine.ipynb")
     act(folder)
+
+
+@pytest.mark.parametrize("coding", ["utf-8-sig", "utf-16", "utf-16-le"])
+def test_a_notebook_is_read_in_any_coding_of_unicode(coding, folder):
+    before = course.written(course.read(folder / NAME))
+    (folder / NAME).write_bytes(before.encode(coding))
+    assert course.written(course.read(folder / NAME)) == before
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("id", ["twice", None])
+def test_odd_names_of_cells_are_no_matter_of_the_reader(id, folder):
+    notebook = json.loads((folder / NAME).read_text(encoding="utf-8"))
+    for cell in notebook["cells"]:
+        cell.pop("id") if id is None else cell.update(id=id)
+    (folder / NAME).write_text(json.dumps(notebook), encoding="utf-8")
+    cells = json.loads(course.written(course.read(folder / NAME)))["cells"]
+    assert len({cell.get("id") for cell in cells}) == len(notebook["cells"])
 
 
 # --- the stamp -----------------------------------------------------------------------------------
