@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
+from .cells import changes_kit, kit_names, parsed
 from .course import read, written
 from .errors import InputError, in_words, one_line
 from .files import encoded, files_in, write_whole
@@ -24,9 +25,9 @@ if TYPE_CHECKING:
 
 __all__ = ["HandIn", "look_over"]
 
-# What makes a wrong answer count: another check, or none that nbgrader would see.
-TAMPERS = re.compile(r"^[ \t]*(nst|nstlib)(\.\w+)+\s*=[^=]|NBGRADER|sys\.modules", re.MULTILINE)
-MAGIC = re.compile(r"^([ \t]*)[%!].*$", re.MULTILINE)
+# What makes a wrong answer count, beside another check: none that nbgrader would see.
+TAMPERS = re.compile(r"NBGRADER|sys\.modules")
+ENDS = re.compile(r"\b_exit\(|\bos\.(?:abort|exec\w+|kill\w*)\(")
 
 
 class HandIn(NamedTuple):
@@ -221,14 +222,20 @@ def given_back(notebook: NotebookNode, checks: list[NotebookNode]) -> Iterator[s
 
 def oddities(notebook: NotebookNode) -> Iterator[str]:
     """What a teacher should read before believing the marks."""
-    for number, cell in enumerate(notebook.cells, 1):
-        if cell.cell_type != "code":
-            continue
-        if TAMPERS.search(cell.source):
-            yield f"cell {number} changes the kit or its marking: read it"
+    cells = {number: cell.source for number, cell in enumerate(notebook.cells, 1) if cell.cell_type == "code"}
+    trees: dict[int, ast.Module] = {}
+    broken: dict[int, str] = {}
+    for number, source in cells.items():
         try:
-            ast.parse(MAGIC.sub(r"\1pass", cell.source))
-        except (SyntaxError, ValueError, RecursionError, MemoryError) as error:  # the last two: nested too deep
+            trees[number] = parsed(source)
+        except (SyntaxError, ValueError, RuntimeError, MemoryError) as error:
             line = getattr(error, "lineno", None)
-            where = f"cell {number}" + (f", line {line}," if line else "")
-            yield f"{where} is no Python: answers below that need it count 0, too; mend it and mark again"
+            broken[number] = f"cell {number}" + (f", line {line}," if line else "")
+    names = kit_names(trees.values())
+    for number, source in cells.items():
+        if TAMPERS.search(source) or (number in trees and changes_kit(trees[number], names)):
+            yield f"cell {number} changes the kit or its marking: read it"
+        if ENDS.search(source):
+            yield f"cell {number} may end Python, and then nothing in this notebook counts: read it"
+        if number in broken:
+            yield f"{broken[number]} is no Python: answers below that need it count 0, too; mend it and mark again"

@@ -60,10 +60,6 @@ def broken(cells):
     cells[at(cells, "04-gram")]["source"] = "%time 1\n!ls\ndef my_gram(features)\n    return 1"
 
 
-def in_a_block(cells):
-    cells[at(cells, "04-gram")]["source"] = "if True:\n    %time 1"
-
-
 def graded_as(value):
     """A change that puts another thing in the place of a check's metadata."""
 
@@ -144,8 +140,23 @@ def test_blank_lines_without_end_are_soon_read_over(handed_in):
     assert handed_in(written_as("\n" * 300_000)) == "ada 04: ready"
 
 
-def test_a_magic_in_a_block_is_python(handed_in):
-    assert handed_in(in_a_block) == "ada 04: ready"
+@pytest.mark.parametrize("source", ["if True:\n    %time 1", "?nst", "%%bash\nls -l", "    x = 1"])
+def test_what_only_a_notebook_reads_is_python(handed_in, source):
+    assert handed_in(written_as(source)) == "ada 04: ready"
+
+
+def test_a_change_of_the_kit_under_another_cells_name_for_it_is_told(handed_in):
+    def change(cells):
+        cells[1]["source"] += "\nimport nstlib as kit"
+        cells[at(cells, "04-gram")]["source"] = "kit.check = print"
+
+    assert handed_in(change) == "ada 04: cell 10 changes the kit or its marking: read it"
+
+
+@pytest.mark.parametrize("source", ["import os\nos._exit(0)", "os.abort()", "from os import _exit; _exit(1)"])
+def test_an_end_of_python_is_told(handed_in, source):
+    told = "ada 04: cell 10 may end Python, and then nothing in this notebook counts: read it"
+    assert handed_in(written_as(source)) == told
 
 
 @pytest.mark.parametrize("cells", [{}, [{"cell_type": "code", "metadata": {}, "source": 3}], None, [3]], ids=repr)
