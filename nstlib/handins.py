@@ -1,16 +1,17 @@
 """What learners handed in → mended so that nbgrader can mark it, and what a teacher should know of each.
 
 nbgrader finds a file by its name and a check by its cell's metadata. Where these are lost it gives 0 without a word,
-and one cell that was split in two stops it for everybody who comes after.
+and one cell that was split in two, or whose metadata are of another version, stops it for everybody who comes after.
 """
 
 from __future__ import annotations
 
 import ast
+import json
 import os
 import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -98,7 +99,6 @@ def looked_at(place: Path, path: Path, mended: list[str]) -> list[str]:
         path: what its notebook should be called.
         mended: takes what was done.
     """
-    lesson, changes = read(NOTEBOOKS / path.name), list[str]()
     if link := next((file for file in (place.parent, place, path) if file.is_symlink()), None):
         return [f"'{link.name}' is a link, which is not followed: ask for what it leads to"]
     if not path.exists() and (told := renamed(place, path, mended)):
@@ -106,11 +106,23 @@ def looked_at(place: Path, path: Path, mended: list[str]) -> list[str]:
     notebook = notebook_in(path)
     if notebook is None:
         return ["empty, cut off or no notebook: ask for it again"]
-    told = checked(notebook, lesson, changes)
+    changes = list[str]()
+    told = checked(notebook, read(handed_out(place, path.name)), changes)
     if changes:
         write_whole(path, encoded(written(notebook)))
     mended += changes
     return told
+
+
+def handed_out(place: Path, name: str) -> Path:
+    """The lesson's file: nbgrader's, which a teacher may have changed, or the kit's.
+
+    Args:
+        place: a learner's folder for the lesson.
+        name: of the file.
+    """
+    source = Path(os.path.abspath(place)).parents[2] / "source" / place.name / name
+    return source if source.is_file() else NOTEBOOKS / name
 
 
 def notebook_in(path: Path) -> NotebookNode | None:
@@ -159,60 +171,101 @@ def checked(notebook: NotebookNode, lesson: NotebookNode, mended: list[str]) -> 
         lesson: the complete one.
         mended: takes what was done.
     """
-    checks = [cell for cell in lesson.cells if cell.metadata.get("nbgrader", {}).get("grade")]
-    names = [cell.metadata["nbgrader"]["grade_id"] for cell in checks]
-    mended += readable(notebook)
-    mended += single(notebook)
-    mended += given_back(notebook, checks)
-    left = [name for name in names if name not in set(names_in(notebook))]
-    if left == names:
+    own = {name: cell for cell in lesson.cells if (name := name_of(cell))}
+    checks = {name: cell for name, cell in own.items() if cell.metadata["nbgrader"].get("grade")}
+    texts = {text_of(cell) for cell in checks.values()}
+    if not any(name_of(cell) in checks or text_of(cell) in texts for cell in notebook.cells):
         return ["none of this lesson's checks: another lesson, or its cells are gone; ask for it again"]
+    mended += single(notebook, own)
+    mended += restored(notebook, own)
+    mended += given_back(notebook, checks)
+    there = set(map(name_of, notebook.cells))
+    left = [name for name in checks if name not in there]
     gone = [f"without the check of {exercises(left)}, which counts 0"] if left else []
     return [*gone, *oddities(notebook)]
 
 
 def exercises(names: list[str]) -> str:
-    """The exercises of checks, by their own names: "04.gram, 04.e"."""
-    return ", ".join(name.removesuffix("-check").replace("-", ".", 1) for name in names)
+    """The exercises of cells, by their own names: "04.gram, 04.e"."""
+    return ", ".join(dict.fromkeys(name.removesuffix("-check").replace("-", ".", 1) for name in names))
 
 
-def names_in(notebook: NotebookNode) -> Iterator[str]:
-    """The names by which nbgrader knows cells."""
-    yield from (cell.metadata["nbgrader"].get("grade_id", "") for cell in notebook.cells if "nbgrader" in cell.metadata)
+def name_of(cell: NotebookNode) -> str:
+    """The name by which nbgrader knows a cell, or nothing."""
+    grading = cell.metadata.get("nbgrader")
+    name = grading.get("grade_id") if isinstance(grading, dict) else None
+    return name if isinstance(name, str) else ""
 
 
-def readable(notebook: NotebookNode) -> Iterator[str]:
-    """Take off metadata that name no cell, on which nbgrader would stop; what was done."""
+def text_of(cell: NotebookNode) -> str:
+    """What stands in a cell, without the blank lines that an editor adds."""
+    return cell.source.strip()
+
+
+def single(notebook: NotebookNode, own: Collection[str]) -> Iterator[str]:
+    """Take the metadata off each cell that is not called like one of the lesson's, or like one before it.
+
+    nbgrader stops at the former, and at both halves of a split cell, for the whole class.
+
+    Args:
+        notebook: what was handed in.
+        own: the names of the lesson's cells.
+
+    Yields:
+        What was done.
+    """
+    left = set(own)
     for number, cell in enumerate(notebook.cells, 1):
-        grading = cell.metadata.get("nbgrader", {})
-        if not (isinstance(grading, dict) and isinstance(grading.get("grade_id", ""), str)):
-            del cell.metadata["nbgrader"]
-            yield f"cell {number} had metadata that nbgrader cannot read, which are gone"
-
-
-def single(notebook: NotebookNode) -> Iterator[str]:
-    """Take the metadata off each cell that repeats another's, as both halves of a split cell do; what was done."""
-    seen: set[str] = set()
-    for cell in notebook.cells:
-        name = cell.metadata.get("nbgrader", {}).get("grade_id", "")
-        if name in seen:
-            del cell.metadata["nbgrader"]
+        name = name_of(cell)
+        if "nbgrader" not in cell.metadata or name in left:
+            left.discard(name)
+            continue
+        del cell.metadata["nbgrader"]
+        if name in own:
             yield f"'{name}' stood at two cells, and stands at the first now"
         elif name:
-            seen.add(name)
+            yield f"cell {number} was marked as '{name}', which this lesson has not, and is no more"
+        else:
+            yield f"cell {number} had metadata that name no cell, which are gone"
 
 
-def given_back(notebook: NotebookNode, checks: list[NotebookNode]) -> Iterator[str]:
+def restored(notebook: NotebookNode, own: Mapping[str, NotebookNode]) -> Iterator[str]:
+    """Write the lesson's metadata over others that a cell has under its name, on which nbgrader may stop.
+
+    Args:
+        notebook: what was handed in.
+        own: the lesson's cells, by name.
+
+    Yields:
+        What was done.
+    """
+    found = []
+    for cell in notebook.cells:
+        if (name := name_of(cell)) and as_handed_out(cell) != as_handed_out(own[name]):
+            cell.metadata["nbgrader"] = own[name].metadata["nbgrader"]
+            found.append(name)
+    if found:
+        yield f"the metadata of {exercises(found)} were not the lesson's, and are now"
+
+
+def as_handed_out(cell: NotebookNode) -> str:
+    """A cell's metadata for nbgrader, without those that it adds where it hands a lesson out itself."""
+    grading = cell.metadata["nbgrader"].items()
+    kept = {key: value for key, value in grading if key != "checksum" and (key, value) != ("cell_type", "code")}
+    return json.dumps(kept, sort_keys=True)  # a text, because 1 is no true and 3.0 no 3 to nbgrader
+
+
+def given_back(notebook: NotebookNode, checks: Mapping[str, NotebookNode]) -> Iterator[str]:
     """Put the metadata back on the cells of checks that have lost it; what was done.
 
     Args:
         notebook: what was handed in.
-        checks: the lesson's cells.
+        checks: the lesson's cells, by name.
     """
-    there, found = set(names_in(notebook)), []
-    for check in checks:
-        name = check.metadata["nbgrader"]["grade_id"]
-        same = (cell for cell in notebook.cells if cell.source == check.source and "nbgrader" not in cell.metadata)
+    there, found = set(map(name_of, notebook.cells)), []
+    bare = [cell for cell in notebook.cells if "nbgrader" not in cell.metadata]
+    for name, check in checks.items():
+        same = (cell for cell in bare if text_of(cell) == text_of(check))
         if name not in there and (cell := next(same, None)):
             cell.metadata["nbgrader"] = check.metadata["nbgrader"]
             found.append(name)

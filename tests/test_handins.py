@@ -123,8 +123,90 @@ def test_what_a_teacher_should_know_is_told(handed_in, change, told):
 @pytest.mark.parametrize("value", [None, "x", [1], 3, {"grade_id": [5]}, {"grade_id": None}], ids=repr)
 def test_metadata_that_nbgrader_cannot_read_are_mended(handed_in, value):
     told = handed_in(graded_as(value))
-    assert "cell 11 had metadata that nbgrader cannot read, which are gone; the metadata of 04.gram were lost" in told
+    assert "cell 11 had metadata that name no cell, which are gone; the metadata of 04.gram were lost" in told
     assert names(handed_in.file) == names(EDITION / NAME)
+
+
+CHECK = {
+    "schema_version": 3,
+    "grade": True,
+    "solution": False,
+    "locked": True,
+    "grade_id": "04-gram-check",
+    "points": 1,
+}
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        *(CHECK | {"schema_version": version} for version in (0, 1, 99, "3", 3.0)),
+        {"grade_id": "04-gram-check"},
+        CHECK | {"grade": False},
+        CHECK | {"grade": 1},
+        CHECK | {"points": "x"},
+        CHECK | {"mine": 1},
+        CHECK | {"cell_type": "code?"},
+    ],
+    ids=repr,
+)
+def test_metadata_others_than_the_lessons_are_its_own_again(handed_in, value):
+    told = "ada 04: the metadata of 04.gram were not the lesson's, and are now"
+    assert handed_in(graded_as(value)) == told
+    cells = json.loads(handed_in.file.read_text(encoding="utf-8"))["cells"]
+    assert cells[at(cells, "04-gram-check")]["metadata"]["nbgrader"] == CHECK
+    assert str(*look_over(handed_in.file.parents[2])) == "ada 04: ready"
+
+
+def test_metadata_of_a_lesson_that_nbgrader_handed_out_are_the_lessons(handed_in):
+    assert handed_in(graded_as(CHECK | {"checksum": "0" * 32, "cell_type": "code"})) == "ada 04: ready"
+
+
+@pytest.mark.parametrize("value", [CHECK | {"grade_id": "05-mix-check"}, {}, {"schema_version": 3}], ids=repr)
+def test_metadata_of_no_cell_of_the_lesson_are_taken_off(handed_in, value):
+    def change(cells):
+        cells[0]["metadata"]["nbgrader"] = value
+
+    named = "was marked as '05-mix-check', which this lesson has not, and is no more"
+    unread = "had metadata that name no cell, which are gone"
+    assert handed_in(change) == f"ada 04: cell 1 {named if 'grade_id' in value else unread}"
+    assert names(handed_in.file) == names(EDITION / NAME)
+
+
+def test_a_lesson_that_a_teacher_changed_is_the_lesson(handed_in, tmp_path):
+    own = CHECK | {"grade_id": "own-check", "points": 5}
+
+    def change(cells):
+        cells[at(cells, "04-gram-check")]["metadata"]["nbgrader"] = own
+
+    handed_in(lambda cells: None)
+    source = tmp_path / "source" / "04" / NAME
+    source.parent.mkdir(parents=True)
+    notebook = json.loads(handed_in.file.read_text(encoding="utf-8"))
+    change(notebook["cells"])
+    source.write_text(json.dumps(notebook), encoding="utf-8")
+    assert handed_in(change) == "ada 04: ready"
+    assert "was marked as '04-gram-check'" in handed_in(lambda cells: None)
+
+
+def test_another_lesson_stays_as_it_is(handed_in):
+    def change(cells):
+        cells[:] = json.loads((EDITION / "05_losses.ipynb").read_text(encoding="utf-8"))["cells"]
+
+    assert "another lesson" in handed_in(change)
+    assert names(handed_in.file) == names(EDITION / "05_losses.ipynb")
+
+
+def test_a_line_more_makes_no_other_cell_of_a_check(handed_in):
+    def change(cells):
+        bare(cells)
+        for cell in cells:
+            cell["source"] = [*cell["source"], "\n"]
+
+    assert (
+        handed_in(change)
+        == "ada 04: the metadata of 04.pencil, 04.gram, 04.style_gradient, 04.e were lost, and are back"
+    )
 
 
 @pytest.mark.parametrize(
