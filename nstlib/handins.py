@@ -29,6 +29,7 @@ __all__ = ["HandIn", "look_over"]
 # What makes a wrong answer count, beside another check: none that nbgrader would see.
 TAMPERS = re.compile(r"NBGRADER|sys\.modules")
 ENDS = re.compile(r"\b_exit\(|\bos\.(?:abort|exec\w+|kill\w*)\(")
+PACKED = (".zip", ".gz", ".tgz", ".bz2", ".xz", ".tar", ".7z", ".rar")
 
 
 class HandIn(NamedTuple):
@@ -36,7 +37,7 @@ class HandIn(NamedTuple):
 
     Attributes:
         learner: the name of the folder.
-        number: of the lesson.
+        number: of the lesson; empty where it is not clear.
         mended: what was changed in the file, in words.
         told: what stays to be done or read by the teacher.
     """
@@ -48,7 +49,7 @@ class HandIn(NamedTuple):
 
     def __str__(self) -> str:
         words = [*self.mended, *self.told]
-        told = f"{self.learner} {self.number}: {'; '.join(words) or 'ready'}"
+        told = f"{f'{self.learner} {self.number}'.rstrip()}: {'; '.join(words) or 'ready'}"
         return one_line(told, limit=sys.maxsize)  # names are the learners'
 
 
@@ -61,20 +62,99 @@ def look_over(folder: str | os.PathLike[str]) -> list[HandIn]:
     Raises:
         InputError: no such folder, nothing in it, or a file that cannot be written.
     """
-    places = [
-        place
-        for learner in files_in(Path(folder))
-        for place in files_in(learner)
-        if is_lesson(place) and (place.is_dir() or place.is_symlink())
-    ]
-    if not places:
+    if not Path(folder).is_dir():
+        raise InputError(f"there is no folder '{one_line(folder)}': give the one with what was handed in, submitted")
+    learners = {learner: of_learner(learner) for learner in shown(Path(folder))}
+    found = [one for those in learners.values() for one in those]
+    inside = any(map(is_lesson, learners)) and not any(one.number for one in found)  # submitted/anna was given
+    if inside or not found:
         raise InputError(f"'{folder}' holds no folders such as anna/04: give the one in which they are, submitted")
-    return [hand_in(place) for place in places]
+    return [one for learner, those in learners.items() for one in those or nothing_of(learner)]
+
+
+def of_learner(learner: Path) -> list[HandIn]:
+    """What one learner handed in, each lesson's mended, and what lies where nbgrader does not look.
+
+    Args:
+        learner: the folder, or a file in the place of one.
+    """
+    if is_notebook(learner) or is_packed(learner):
+        return [HandIn(learner.name, "", (), ("lies in no learner's folder: move it into one such as anna/04",))]
+    places = shown(learner)
+    astray = [HandIn(learner.name, "", (), (told,)) for place in places if (told := out_of_place(place))]
+    return [hand_in(place) for place in places if is_lesson(place)] + astray
+
+
+def nothing_of(learner: Path) -> list[HandIn]:
+    """A line for a learner's folder in which there is nothing to mark; none for a file that lies there.
+
+    Args:
+        learner: the folder or file.
+    """
+    told = "nothing to mark: expected a folder such as 04"
+    return [HandIn(learner.name, "", (), (told,))] if learner.is_dir() else []
+
+
+def out_of_place(place: Path) -> str:
+    """What to tell of a thing in a learner's folder that should be a lesson's folder, or lie in one; or nothing.
+
+    Args:
+        place: the thing.
+    """
+    number, is_folder = likely(place.name), place.is_dir()
+    meant = (number or within(place)) if is_folder else (is_notebook(place) or is_packed(place))
+    if is_lesson(place) or not meant:
+        return ""
+    if number and place.with_name(number).exists():
+        return f"'{place.name}' is not marked, {number} is: look which is meant"
+    if is_folder:
+        return f"'{place.name}' is no lesson's folder: call it {number or 'by the number of its lesson, such as 04'}"
+    return f"'{place.name}' lies in no lesson's folder: move it into one, {number or 'such as 04'}"
+
+
+def likely(name: str) -> str:
+    """The lesson that a name seems to mean, or nothing.
+
+    Args:
+        name: of a folder or a file.
+
+    >>> likely("Lesson 4"), likely("07b_recipes_and_knobs (1).ipynb"), likely("Clinic"), likely("week 12")
+    ('04', '07b', 'clinic', '')
+    """
+    found = re.search(r"(?<!\d)0?(\d|10)(b?)(?![a-z\d])|(clinic)", name.lower())
+    number = found and (found[3] or f"{found[1]:0>2}{found[2]}")
+    return number if number in LESSONS else ""
 
 
 def is_lesson(place: Path) -> bool:
-    """Whether a folder is called like a lesson."""
-    return place.name in LESSONS
+    """Whether a thing is a folder, or leads to one, that is called like a lesson."""
+    return place.name in LESSONS and (place.is_dir() or place.is_symlink())
+
+
+def shown(folder: Path) -> list[Path]:
+    """What lies in a folder, without what systems keep there for themselves."""
+    return [file for file in files_in(folder) if not file.name.startswith((".", "__MACOSX"))]
+
+
+def is_notebook(path: Path) -> bool:
+    """Whether a file is called like a notebook, if need be with what a browser added."""
+    return path.name.lower().endswith((".ipynb", ".ipynb.txt", ".ipynb.json")) and is_file(path)
+
+
+def is_packed(path: Path) -> bool:
+    """Whether a file is called like an archive."""
+    return path.suffix.lower() in PACKED and is_file(path)
+
+
+def within(place: Path) -> list[Path]:
+    """The notebooks in a folder, and in those that lie in it.
+
+    Args:
+        place: the folder.
+    """
+    there = shown(place)
+    deeper = (file for folder in there if not folder.is_symlink() for file in shown(folder))
+    return [file for file in (*there, *deeper) if is_notebook(file)]
 
 
 def hand_in(place: Path) -> HandIn:
@@ -103,15 +183,19 @@ def looked_at(place: Path, path: Path, mended: list[str]) -> list[str]:
         return [f"'{link.name}' is a link, which is not followed: ask for what it leads to"]
     if not path.exists() and (told := renamed(place, path, mended)):
         return told
+    others = [file.relative_to(place).as_posix() for file in within(place) if file != path]
+    beside = [f"{path.name} is marked, {', '.join(others)} is not: look which is meant"] if others else []
     notebook = notebook_in(path)
     if notebook is None:
-        return ["empty, cut off or no notebook: ask for it again"]
+        return ["empty, cut off or no notebook: ask for it again", *beside]
     changes = list[str]()
+    if (coding := json.detect_encoding(path.read_bytes())) != "utf-8":
+        changes.append(f"was saved as {coding}, and is utf-8 now")
     told = checked(notebook, read(handed_out(place, path.name)), changes)
     if changes:
         write_whole(path, encoded(written(notebook)))
     mended += changes
-    return told
+    return [*told, *beside]
 
 
 def handed_out(place: Path, name: str) -> Path:
@@ -146,14 +230,14 @@ def renamed(place: Path, path: Path, mended: list[str]) -> list[str]:
         path: what its notebook should be called.
         mended: takes what was done.
     """
-    found = [file for file in files_in(place) if file.suffix == ".ipynb" and is_file(file)]
+    found = within(place)
     if len(found) == 1:
         found[0].rename(path)
-        mended.append(f"{found[0].name} is called {path.name} now")
+        mended.append(f"{found[0].relative_to(place).as_posix()} is called {path.name} now")
         return []
     if found:
         return [f"{len(found)} notebooks and none called {path.name}: keep one, under that name"]
-    if any(file.suffix in (".zip", ".gz", ".tar", ".7z", ".rar") for file in files_in(place)):
+    if any(map(is_packed, shown(place))):
         return ["packed: unpack it here"]
     return [f"no notebook: expected {path.name}"]
 

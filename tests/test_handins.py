@@ -318,6 +318,8 @@ def test_another_name_is_mended_where_there_is_one_notebook(handed_in):
     ("file", "told"),
     [
         ("04.zip", "packed: unpack it here"),
+        ("04.ZIP", "packed: unpack it here"),
+        ("04.tgz", "packed: unpack it here"),
         ("note.txt", "no notebook: expected 04_gram_matrices.ipynb"),
         (NAME, "empty, cut"),
     ],
@@ -329,7 +331,81 @@ def test_what_is_no_notebook_is_asked_for(tmp_path, file, told):
     assert f"bo 04: {told}" in str(*look_over(tmp_path))
 
 
-def test_another_folder_is_refused(tmp_path):
-    for folder in (tmp_path, tmp_path / "none"):
+def test_another_folder_is_refused(tmp_path, handed_in):
+    handed_in(lambda cells: None)
+    (tmp_path / "empty").mkdir()
+    for folder in (tmp_path / "empty", handed_in.file.parents[1]):
         with pytest.raises(InputError, match="holds no folders such as anna/04"):
             look_over(folder)
+    for folder in (tmp_path / "none", handed_in.file):
+        with pytest.raises(InputError, match=r"there is no folder .+: give the one with what was handed in, submitted"):
+            look_over(folder)
+
+
+@pytest.mark.parametrize(
+    ("file", "told"),
+    [
+        ("anna/4/x.ipynb", "anna: '4' is no lesson's folder: call it 04"),
+        ("ben/04_gram_matrices/x.ipynb", "ben: '04_gram_matrices' is no lesson's folder: call it 04"),
+        (
+            "dora/04_gram_matrices.ipynb",
+            "dora: '04_gram_matrices.ipynb' lies in no lesson's folder: move it into one, 04",
+        ),
+        ("dora/mine.IPYNB", "dora: 'mine.IPYNB' lies in no lesson's folder: move it into one, such as 04"),
+        ("eva/ 04/x.ipynb", "eva: ' 04' is no lesson's folder: call it 04"),
+        ("fay/Lesson 04/x.ipynb", "fay: 'Lesson 04' is no lesson's folder: call it 04"),
+        ("fay/work/x.ipynb", "fay: 'work' is no lesson's folder: call it by the number of its lesson, such as 04"),
+        ("fay/work/pictures/x.png", "fay: nothing to mark: expected a folder such as 04"),
+        ("gus.ipynb", "gus.ipynb: lies in no learner's folder: move it into one such as anna/04"),
+        ("gus.zip", "gus.zip: lies in no learner's folder: move it into one such as anna/04"),
+        ("hal/04.zip", "hal: '04.zip' lies in no lesson's folder: move it into one, 04"),
+        ("ada/Lesson 04/x.ipynb", "ada: 'Lesson 04' is not marked, 04 is: look which is meant"),
+    ],
+)
+def test_nobody_is_left_out_without_a_word(handed_in, file, told):
+    handed_in(lambda cells: None)
+    submitted = handed_in.file.parents[2]
+    for hidden in (".DS_Store", ".git/x.ipynb", "list.csv", "ada/.ipynb_checkpoints/x.ipynb", "ada/notes.txt", file):
+        (submitted / hidden).parent.mkdir(parents=True, exist_ok=True)
+        (submitted / hidden).touch()
+    assert list(map(str, look_over(submitted))) == ["ada 04: ready", told]
+
+
+def test_all_are_told_where_nobody_called_a_folder_right(tmp_path):
+    place = tmp_path / "anna" / "4"
+    place.mkdir(parents=True)
+    (place / NAME).write_bytes((EDITION / NAME).read_bytes())
+    assert str(*look_over(tmp_path)) == "anna: '4' is no lesson's folder: call it 04"
+    place.rename(place.with_name("04"))
+    assert str(*look_over(tmp_path)) == "anna 04: ready"
+
+
+@pytest.mark.parametrize("name", ["04.IPYNB", "04_gram_matrices.ipynb.txt", "04_gram_matrices/mine.ipynb"])
+def test_a_notebook_is_found_under_any_name(handed_in, name):
+    handed_in(lambda cells: None)
+    place, path = handed_in.file.parent, handed_in.file.parent / name
+    path.parent.mkdir(exist_ok=True)
+    handed_in.file.rename(path)
+    (place / "__MACOSX").mkdir()
+    (place / "__MACOSX" / "._mine.ipynb").touch()
+    assert str(*look_over(place.parents[1])) == f"ada 04: {name} is called {NAME} now"
+    assert handed_in.file.is_file()
+
+
+def test_a_second_notebook_is_told(handed_in):
+    handed_in(lambda cells: None)
+    copy = handed_in.file.with_name("04_gram_matrices-Copy1.ipynb")
+    copy.write_bytes(handed_in.file.read_bytes())
+    told = f"{NAME} is marked, {copy.name} is not: look which is meant"
+    assert str(*look_over(handed_in.file.parents[2])) == f"ada 04: {told}"
+    handed_in.file.write_text("")
+    assert str(*look_over(handed_in.file.parents[2])).endswith(f"ask for it again; {told}")
+
+
+@pytest.mark.parametrize("coding", ["utf-8-sig", "utf-16"])
+def test_another_coding_is_mended(handed_in, coding):
+    handed_in(lambda cells: None)
+    handed_in.file.write_bytes(handed_in.file.read_text(encoding="utf-8").encode(coding))
+    assert str(*look_over(handed_in.file.parents[2])) == f"ada 04: was saved as {coding}, and is utf-8 now"
+    assert json.loads(handed_in.file.read_bytes().decode("utf-8"))
+    assert str(*look_over(handed_in.file.parents[2])) == "ada 04: ready"
