@@ -85,6 +85,7 @@ def changes(*cells):
         ["n = nst", "n.check = f"],
         ["n: object = nst", "n.check = f"],
         ["(n := nst).check = f"],
+        ["print(n := nst)", "n.check = f"],
         ["n = __import__('nstlib')", "n.check = f"],
         ["importlib.import_module('nstlib').check = f"],
         ["class nst:\n    check = print"],
