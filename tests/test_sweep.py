@@ -32,6 +32,7 @@ from nstlib.result import STILL, read_facts
 from nstlib.sweeps import folder, painters, run, sheet
 from nstlib.sweeps.grid import checked_grid, checked_pairs, laid_out
 from nstlib.sweeps.points import TABLE
+from nstlib.transfer import OF_THE_NEWEST
 from nstlib.weights import save_weights
 
 QUICK = {"size": 48, "evaluations": 2, "device": "cpu"}
@@ -371,6 +372,16 @@ def test_what_is_odd_about_the_pictures_is_told(pictures, painted):
     assert [row["remark"] for row in rows_of("still")] == [odd, ""]
     assert still.remarks == (f"{still.points[0].words}: {odd}",)
     assert not nst.sweep({"seed": [0, 1]}, PAIRS, **{**QUICK, "folder": "noise"}, start="noise").remarks
+
+
+@pytest.mark.parametrize("grid", [{"color": ["style", "after"]}, {"average": [0, 0.9]}])
+def test_only_pictures_of_equal_pixels_are_called_the_same(pictures, painted, grid):
+    """What is done to the picture after its last evaluation leaves the loss as it was."""
+    found = nst.sweep(grid, PAIRS, **{**QUICK, "evaluations": 6, "optimizer": "adam"})
+    first, second = (nst.load_image(point.path).pixels for point in found.points)
+    assert len({point.facts["loss"] for point in found.points}) == 1 and not torch.equal(first, second)
+    assert found.remarks == ()
+    assert [row["remark"] for row in found.table] == ["", OF_THE_NEWEST if "average" in grid else ""]
 
 
 def test_frames_of_both_halves_of_a_mixed_run(pictures, painted):

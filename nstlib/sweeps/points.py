@@ -11,8 +11,10 @@ from ..errors import InputError
 from ..files import short_name
 from ..frames import read_way
 from ..image import load_image, to_pil
+from ..plan import digest
 from ..result import Record, read_facts
 from ..show import picture_html
+from ..transfer import OF_THE_NEWEST
 
 TABLE, SHEET = "table.csv", "contact.png"
 HEAD, TAIL = ("picture", "content", "styles"), ("evaluations_made", "seconds", "loss", "stopped", "remark", "failure")
@@ -29,6 +31,7 @@ class Point:
         path: of its picture.
         facts: of its picture; none if there is none.
         failure: why there is no picture, in a line; "" if there is one.
+        pixels: a fingerprint of what is seen on it; "" if there is no picture.
     """
 
     pair: tuple[str, ...]
@@ -36,6 +39,7 @@ class Point:
     path: Path
     facts: Mapping[str, Any] = field(default_factory=dict, repr=False)
     failure: str = NOT_YET
+    pixels: str = field(default="", repr=False)
 
     @property
     def words(self) -> str:
@@ -58,7 +62,9 @@ class Point:
         head = dict(
             zip(HEAD, (self.path.name if self.facts else "", self.pair[0], " ".join(self.pair[1:])), strict=True)
         )
-        facts = {**self.facts, "evaluations_made": self.facts.get("evaluations", ""), "failure": self.failure}
+        averaged = self.facts and self.facts["recipe"].get("average")
+        told = {"evaluations_made": self.facts.get("evaluations", ""), "failure": self.failure}
+        facts = {**({"remark": OF_THE_NEWEST} if averaged else {}), **self.facts, **told}
         return {**head, **self.values, **{name: facts.get(name, "") for name in TAIL}}
 
 
@@ -68,7 +74,7 @@ def looked_up(point: Point) -> Point:
         facts = read_facts(point.path)
         if facts.get("frames") and not all(path.is_file() for path in read_way(point.path)[0].values()):
             return point
-        return replace(point, facts=facts, failure="")
+        return replace(point, facts=facts, failure="", pixels=digest(load_image(point.path).pixels))
     except InputError:
         return point
 
@@ -99,12 +105,11 @@ class Sweep:
     def remarks(self) -> tuple[str, ...]:
         """What is odd about the pictures: each that is its start image still, or the same as another one."""
         said = [f"{point.words}: {point.facts['remark']}" for point in self.points if point.facts.get("remark")]
-        first: dict[tuple[Any, ...], Point] = {}
+        first: dict[str, Point] = {}
         for point in self.points:
             if point.failure or point.facts.get("remark"):
                 continue
-            other = first.setdefault((point.pair, point.facts.get("evaluations"), point.facts.get("loss")), point)
-            if other is not point:
+            if (other := first.setdefault(point.pixels, point)) is not point:
                 said.append(f"{point.words} came to the same picture as {other.words}")
         return tuple(said)
 
