@@ -278,9 +278,13 @@ def elsewhere(
 
     Yields:
         each item, and what came of it, in the order in which they end.
+
+    Raises:
+        InputError: the scheduler is gone.
     """
     from distributed import as_completed
 
+    address = client.scheduler.address
     waiting, asked, ended = deque(items), dict[str, tuple[Any, Item]](), as_completed(loop=client.loop)
 
     def ask() -> None:
@@ -294,13 +298,19 @@ def elsewhere(
     try:
         ask()
         for future in ended:
+            if future.cancelled():  # not by us: the client has given the scheduler up, and with it all that was asked
+                raise ConnectionError
             _, item = asked.pop(future.key)
             outcome = outcome_of(future)
             future.release()
             yield item, outcome
             ask()
+    except OSError:  # each way of transport fails in a kind of its own
+        way = "start another, and the same call with its address goes on"
+        raise InputError(f"the scheduler at {address} is gone: what is finished is kept; {way}") from None
     finally:
-        client.cancel([future for future, _ in asked.values()], force=True)
+        with suppress(OSError):  # of a scheduler that is gone
+            client.cancel([future for future, _ in asked.values()], force=True)
 
 
 def outcome_of(future: Any) -> Outcome:

@@ -706,6 +706,26 @@ def test_a_worker_of_a_cluster_is_killed_and_nothing_is_lost_or_done_twice(pictu
     assert sum(n for name, n in writes.items() if "seed" in name) == count, "nothing is left to do on this machine"
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("count", [2, 6])  # all is asked for at once, or not yet
+def test_a_scheduler_that_dies_is_told_and_what_is_finished_is_kept(pictures, count):
+    distributed = pytest.importorskip("distributed")
+    options = {**QUICK, "evaluations": LONG, "start": "noise", "optimizer": "adam"}
+    with distributed.LocalCluster(1, threads_per_worker=1, dashboard_address=None, silence_logs=50) as cluster:
+
+        def end_in_mid_run():
+            wait_for(lambda: list((pictures / "sweep").glob("*seed*.png")))
+            cluster.close()
+
+        threading.Thread(target=end_in_mid_run, daemon=True).start()
+        with pytest.raises(InputError, match=r"the scheduler at .* is gone: what is finished is kept; start "):
+            nst.sweep({"seed": list(range(count))}, PAIRS, scheduler=cluster.scheduler_address, **options)
+    done = {path: path.stat().st_mtime_ns for path in (pictures / "sweep").glob("*seed*.png")}
+    assert 0 < len(done) < count
+    assert not nst.sweep({"seed": list(range(count))}, PAIRS, processes=1, **options).failures
+    assert all(path.stat().st_mtime_ns == when for path, when in done.items())
+
+
 # --- the command ---------------------------------------------------------------------------------
 
 
