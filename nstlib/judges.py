@@ -9,7 +9,7 @@ painted that learned from it: believe a finding when networks that had no part i
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
 from math import inf, isfinite
@@ -27,6 +27,7 @@ from .architecture import BACKBONES
 from .backbone import Backbone, load_backbone
 from .errors import InputError, one_line, one_of
 from .guidance import MOSTLY, Guidance, guidance_of
+from .files import encoded
 from .image import Picture, load_image, resize, shape_of, stretched
 from .inputs import surroundings_filled
 from .loss import content_loss
@@ -34,6 +35,7 @@ from .machine import choose_device, in_own_precision
 from .onepass import gaussian_of
 from .result import read_facts
 from .show import table_html
+from .rules import brief
 from .style import STATISTICS
 from .weights import look_for_weights
 
@@ -152,7 +154,7 @@ def judge(
     style: Any,
     *pictures: Any,
     networks: Sequence[str] | None = None,
-    names: Sequence[str] | None = None,
+    names: Iterable[Any] | None = None,
     size: int = 512,
     device: str = "cpu",
 ) -> Judgement:
@@ -164,25 +166,23 @@ def judge(
         pictures: to be judged, one or more; likewise, or a `Result`.
         networks: names out of `BACKBONES`, whose weights are downloaded where they are missing; if None, all whose
             weights are on this machine.
-        names: of the pictures; their files' names if None.
+        names: of the pictures, such as a sweep's values; their files' names if None.
         size: their long side while they are judged, where they are larger.
         device: "auto", "cpu", "cuda" or "mps".
 
     Raises:
-        InputError: no picture, one that is too small, an unknown network or one whose weights cannot be had, or names
-            that are not as many as the pictures.
+        InputError: no picture, one that is too small, an unknown network or one whose weights cannot be had, or no list
+            of as many names as pictures.
     """
     if not pictures:
         raise InputError("there is no picture to judge: give the content, the style, and then the pictures")
-    if names is not None and len(names) != len(pictures):
-        raise InputError(f"{len(names)} names for {len(pictures)} pictures: give one for each")
+    labels = labels_of(pictures) if names is None else checked_names(names, len(pictures))
     place = choose_device(device)
     loaded = [load_image(getattr(p, "image", p), size, smallest=TOO_SMALL) for p in pictures]
     photograph, painting = (
         load_image(content, smallest=TOO_SMALL),
         surroundings_filled(load_image(style, smallest=TOO_SMALL)),
     )
-    labels = list(names or map(label, pictures, range(1, len(pictures) + 1)))
     panel, notes = panel_of(networks, place)
     notes += dict.fromkeys(note for p in loaded for note in resized(photograph, painting, p))
     seen = ((picture.source, note) for picture in (photograph, painting) for note in picture.notes)
@@ -252,14 +252,72 @@ def panel_of(names: Sequence[str] | None, device: torch.device) -> tuple[dict[st
     return panel, notes
 
 
-def label(source: Any, number: int) -> str:
-    """A name for a picture.
+def in_digits(number: float | None, places: int) -> str:
+    """A number as the table has it; a dash where there is none.
 
     Args:
-        source: what `load_image` takes; of a file, the name is known.
-        number: its place among the pictures.
+        number: that was found.
+        places: behind the point.
     """
-    return one_line(Path(source).name) if isinstance(source, str | PathLike) else f"picture {number}"
+    return "–" if number is None or not isfinite(number) else f"{number:.{places}f}"
+
+
+def checked_names(names: Any, count: int) -> list[str]:
+    """The pictures' names as texts, whatever they were given as.
+
+    Args:
+        names: as somebody gave them.
+        count: of the pictures.
+
+    Raises:
+        InputError: no list, or not one for each picture.
+    """
+    if isinstance(names, str | bytes) or not hasattr(names, "__iter__"):
+        raise InputError(f"names={brief(names)}: give a list, a name for each picture")
+    texts = list(map(spelt, names))
+    if len(texts) != count:
+        raise InputError(f"{len(texts)} names for {count} pictures: give one for each")
+    return texts
+
+
+def spelt(name: Any) -> str:
+    r"""A name on one line, in letters that can be drawn.
+
+    Args:
+        name: a text, a value, or a path, which may be in another coding than UTF-8.
+
+    >>> spelt("caf\udce9.png")
+    'caf\\udce9.png'
+    """
+    return one_line(encoded(str(name)).decode())
+
+
+def labels_of(pictures: Sequence[Any]) -> list[str]:
+    """A name for each picture.
+
+    Args:
+        pictures: what `load_image` takes, or results; of files, the names are known.
+
+    >>> labels_of(["mine/a.png", "yours/a.png", "mine/b.png", b"..."])
+    ['mine/a.png', 'yours/a.png', 'b.png', 'picture 4']
+    """
+    paths = [Path(source) if isinstance(source, str | PathLike) else None for source in pictures]
+    files = {path.parts for path in paths if path is not None}
+    return [
+        f"picture {number}" if path is None else spelt(shortest_end(path.parts, files))
+        for number, path in enumerate(paths, 1)
+    ]
+
+
+def shortest_end(parts: tuple[str, ...], files: Collection[tuple[str, ...]]) -> Path:
+    """A file's name, with as many of its folders as no other file has, too.
+
+    Args:
+        parts: of its path.
+        files: the parts of all paths.
+    """
+    ends = (parts[-count:] for count in range(1, len(parts)))
+    return Path(*next((end for end in ends if sum(file[-len(end) :] == end for file in files) == 1), parts))
 
 
 def painter(source: Any) -> str | None:

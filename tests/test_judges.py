@@ -1,6 +1,9 @@
 """Judges: each number held to its formula elsewhere; the corners of the scale; what is said beside the numbers."""
 
 import math
+import os
+import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -218,6 +221,36 @@ def test_a_damaged_file_of_weights_keeps_nobody_else_from_judging(tmp_path, monk
     (tmp_path / "squeezenet1_0.safetensors").write_bytes(b"half of a download")
     monkeypatch.setenv("NSTLIB_WEIGHTS", str(tmp_path))
     told = nst.judge("content/harbour", "style/mosaic", "content/harbour", size=64)
+@pytest.mark.parametrize("names", [[0.5, None], (name for name in (0.5, None)), {0.5: "a", None: "b"}])
+def test_names_are_what_their_texts_are(names):
+    """A sweep's values, say."""
+    judged = nst.judge("content/city", "style/mosaic", *["content/city"] * 2, names=names, networks="pocket", size=48)
+    assert [picture.name for picture in judged.pictures] == ["0.5", "None"]
+    assert "0.5" in str(judged) and "None" in judged._repr_html_()
+
+
+def test_pictures_of_one_name_are_told_apart_by_their_folders(tmp_path):
+    """By as few as it takes; one that is given twice is one picture."""
+    parts = ["x/dd/a.png", "x/ee/a.png", "y/ee/a.png", "b.png", "b.png"]
+    for part in parts:
+        (tmp_path / part).parent.mkdir(parents=True, exist_ok=True)
+        nst.save_image(torch.rand(1, 3, 40, 40), tmp_path / part)
+    paths = [tmp_path / part for part in parts]
+    judged = nst.judge("content/city", "style/mosaic", *paths, networks="pocket", size=40)
+    wanted = [str(Path(part)) for part in ("dd/a.png", "x/ee/a.png", "y/ee/a.png", "b.png", "b.png")]
+    assert [picture.name for picture in judged.pictures] == wanted
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere names of files are Unicode")
+def test_a_files_name_that_is_not_utf_8_stands_on_the_chart(tmp_path):
+    paths = [tmp_path / os.fsdecode(name) for name in (b"sur\xe9.png", b"sur\xe8.png")]
+    for path in paths:
+        nst.save_image(torch.rand(1, 3, 40, 40), path)
+    judged = nst.judge("content/city", "style/mosaic", *paths, networks="pocket", size=40)
+    names = [picture.name for picture in judged.pictures]
+    assert names == [r"sur\udce9.png", r"sur\udce8.png"] and encode(nst.plot.judged(judged))[1]
+
+
     assert list(told.pictures[0].opinions) == ["pocket"]
     assert any(n.startswith("squeezenet1_0 does not judge: ") and "squeezenet1_0.safetensors" in n for n in told.notes)
     with pytest.raises(InputError, match=r"squeezenet1_0\.safetensors"):
