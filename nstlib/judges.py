@@ -12,9 +12,10 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
-from math import inf, isfinite
+from math import isfinite, isnan, nan
 from os import PathLike
 from pathlib import Path
+from statistics import fmean
 from types import MappingProxyType
 from typing import Any
 from weakref import WeakKeyDictionary
@@ -26,16 +27,16 @@ from torch.nn import functional as F
 from .architecture import BACKBONES
 from .backbone import Backbone, load_backbone
 from .errors import InputError, one_line, one_of
-from .guidance import MOSTLY, Guidance, guidance_of
 from .files import encoded
+from .guidance import MOSTLY, Guidance, guidance_of
 from .image import Picture, load_image, resize, shape_of, stretched
 from .inputs import surroundings_filled
 from .loss import content_loss
 from .machine import choose_device, in_own_precision
 from .onepass import gaussian_of
 from .result import read_facts
-from .show import table_html
 from .rules import brief
+from .show import table_html
 from .style import STATISTICS
 from .weights import look_for_weights
 
@@ -52,6 +53,11 @@ WORDS = {
 # Yeh, Tang, Bhattad, Zou & Forsyth, "Improving Style Transfer with Calibrated Metrics" (WACV 2020): weights of E₁ to
 # E₃ and the ranks of their projections, as shares of VGG's 64, 128 and 256 channels, so that narrower networks can.
 EFFECT = {"relu1_1": (0.7468, 32 / 64), "relu2_1": (0.2557, 48 / 128), "relu3_1": (2.3768, 128 / 256)}
+LEFT_OUT = {  # why there is no such number
+    "style": "content and style are alike to a judge, so no distance can go",
+    "colour": "content and style have the same colours, so no distance can go",
+    "detail": "the painting has none, it is flat",
+}
 REFERENCES = ("content/city", "content/harbour", "content/mountains", "content/still_life")
 TOO_SMALL = 32  # pixels: below, the deepest maps have a handful of positions
 
@@ -61,7 +67,7 @@ class Opinion:
     """What one network sees of a picture.
 
     Attributes:
-        layers: by style layer, the share of the content's style distance that is gone.
+        layers: by style layer, the share of the content's style distance that is gone; not a number if there was none.
         content: ‖ΔF‖² / ‖F_content‖², mean over the network's content layers.
         effect: E of Yeh et al. 2020; None for a network without VGG's layers, and for a picture that is too small.
     """
@@ -72,8 +78,9 @@ class Opinion:
 
     @property
     def style(self) -> float:
-        """The mean over the layers."""
-        return sum(self.layers.values()) / len(self.layers)
+        """The mean over the layers; not a number where content and style are alike on all."""
+        told = [share for share in self.layers.values() if isfinite(share)]
+        return fmean(told) if told else nan
 
 
 @dataclass(frozen=True)
@@ -84,8 +91,8 @@ class Judged:
         name: of the picture.
         painted_by: the network that painted it, where its file says so.
         opinions: by network.
-        colour: share of the distance between the colours' Gaussians that is gone.
-        detail: strength of its finest detail over that of the style's.
+        colour: share of the distance between the colours' Gaussians that is gone; not a number where there is none.
+        detail: strength of its finest detail over that of the style's; not a number where that has none.
     """
 
     name: str
@@ -113,16 +120,15 @@ class Judgement:
         """A line for each picture and network, as texts under `HEAD`."""
         for picture in self.pictures:
             for number, (network, opinion) in enumerate(picture.opinions.items()):
-                effect = "–" if opinion.effect is None else f"{opinion.effect:.2f}"
                 own = " (painted it)" if network == picture.painted_by else ""
                 yield (
                     "" if number else picture.name,
                     network + own,
-                    f"{opinion.style:.3f}",
-                    f"{opinion.content:.3f}",
-                    effect,
-                    "" if number else f"{picture.colour:.3f}",
-                    "" if number else f"{picture.detail:.2f}",
+                    in_digits(opinion.style, 3),
+                    in_digits(opinion.content, 3),
+                    in_digits(opinion.effect, 2),
+                    "" if number else in_digits(picture.colour, 3),
+                    "" if number else in_digits(picture.detail, 2),
                 )
 
     def layers(self) -> Iterator[tuple[str, str, str, str]]:
@@ -130,7 +136,7 @@ class Judgement:
         for picture in self.pictures:
             for network, opinion in picture.opinions.items():
                 for layer, share in opinion.layers.items():
-                    yield picture.name, network, layer, f"{share:.3f}"
+                    yield picture.name, network, layer, in_digits(share, 3)
 
     def words(self) -> Iterator[str]:
         """What the numbers can tell and what not, a line each."""
@@ -197,6 +203,12 @@ def judge(
         notes.append(
             "E is left out where a map is flat, or has no more places than axes to compare it on: judge larger pictures"
         )
+    dashes = {
+        "style": any(isnan(opinion.style) for p in judged for opinion in p.opinions.values()),
+        "colour": any(isnan(p.colour) for p in judged),
+        "detail": any(isnan(p.detail) for p in judged),
+    }
+    notes += [f"{name} is left out: {LEFT_OUT[name]}" for name, is_left_out in dashes.items() if is_left_out]
     other, place_of_other = look_for_weights("squeezenet1_0")
     if list(panel) == ["pocket"] and other is None:
         notes.append(f"pocket is the only judge here; squeezenet1_0 (5 MB) would be another, {place_of_other}")
@@ -387,13 +399,13 @@ def opinion_of(
 
 
 def gone(left: float, before: float) -> float:
-    """The share of a distance that is gone; of none, nothing can be.
+    """The share of a distance that is gone; not a number where there was none.
 
     Args:
         left: the distance now.
         before: at the start.
     """
-    return 1 - left / before if before > 1e-12 else 0.0
+    return 1 - left / before if before > 1e-12 else nan
 
 
 def knows_effect(network: Backbone) -> bool:
@@ -511,7 +523,7 @@ def colours_gone(picture: Tensor, content: Tensor, style: Tensor, mask: Tensor |
 
 
 def detail(picture: Tensor, style: Tensor, mask: Tensor | None = None) -> float:
-    """The strength (root mean square) of what a blur of 3 × 3 takes away, over the style's; infinite of a flat style.
+    """The strength (root mean square) of what a blur of 3 × 3 takes away, over a style's; not a number if that is flat.
 
     Args:
         picture: (1, 3, H, W).
@@ -522,4 +534,4 @@ def detail(picture: Tensor, style: Tensor, mask: Tensor | None = None) -> float:
     if mask is not None:  # no pixel that the blur mixes with what is no style
         inside = -F.max_pool2d(-mask, 3, 1, 1) > MOSTLY
         of_style = of_style.flatten(2)[..., (inside if inside.any() else mask > MOSTLY).flatten()]
-    return float(fine.std()) / wanted if (wanted := float(of_style.std())) > 1e-6 else inf
+    return float(fine.std()) / wanted if (wanted := float(of_style.std())) > 1e-6 else nan

@@ -157,8 +157,21 @@ def test_of_a_flat_picture_numbers_are_numbers_or_left_out(flat):
     seen = one.opinions["pocket"]
     assert seen.effect is None or math.isfinite(seen.effect)
     assert all(math.isfinite(number) for number in (seen.style, seen.content, one.colour))
-    assert one.detail == (math.inf if flat == "style" else pytest.approx(0, abs=1e-3))
-    assert "nan" not in str(judged)
+    assert math.isnan(one.detail) if flat == "style" else one.detail == pytest.approx(0, abs=1e-3)
+    assert ("detail is left out: the painting has none, it is flat" in judged.notes) == (flat == "style")
+    assert "nan" not in str(judged) and "inf" not in str(judged)
+
+
+def test_of_a_content_and_a_style_that_are_alike_no_share_is_told():
+    """Not 0, which would say that the painting has nothing of its own style."""
+    harbour = "content/harbour"
+    pixels = nst.load_image(harbour, 96).pixels
+    judged = nst.judge(harbour, harbour, harbour, pixels.flip(1), networks=["pocket"], size=96)
+    assert all(math.isnan(p.colour) and math.isnan(p.opinions["pocket"].style) for p in judged.pictures)
+    assert [row[2] + row[5] for row in judged.rows()] == ["––", "––"]
+    assert {row[3] for row in judged.layers()} == {"–"}
+    assert [note.partition(" is left out: content and style")[0] for note in judged.notes[-2:]] == ["style", "colour"]
+    assert "nan" not in str(judged) and nst.plot.judged(judged).get_suptitle() == "Most style: a tie"
 
 
 def test_the_transparent_part_of_a_painting_is_no_style():
