@@ -15,7 +15,7 @@ from scipy.linalg import sqrtm
 import nstlib as nst
 from nstlib import cli
 from nstlib.errors import InputError
-from nstlib.judges import EFFECT, axes, colours_gone, detail, effect, gaussian_kl, opinion_of
+from nstlib.judges import EFFECT, Judged, Opinion, axes, colours_gone, detail, effect, gaussian_kl, opinion_of
 from nstlib.plot.figures import encode
 
 LAYERS = ("relu1_1", "relu2_1", "relu3_1")
@@ -210,6 +210,8 @@ def test_a_saved_picture_tells_who_painted_it(tmp_path):
     [
         ((), {}, "no picture to judge"),
         (("content/city",), {"names": ["a", "b"]}, "2 names for 1 pictures"),
+        (("content/city",) * 2, {"names": "ab"}, "names='ab': give a list, a name for each picture"),
+        (("content/city",), {"names": 5}, "names=5: give a list"),
         (("content/city",), {"networks": []}, "name one judge at least"),
         (("content/city",), {"networks": ["vgg61"]}, "did you mean 'vgg"),
         (("content/city",), {"size": 16}, "32"),
@@ -221,19 +223,6 @@ def test_mistakes_are_told_in_words(pictures, options, words):
         nst.judge("content/harbour", "style/mosaic", *pictures, **options)
 
 
-@pytest.mark.parametrize("small", [0, 1])
-def test_a_content_or_a_style_that_nothing_can_be_seen_of_is_told(small, rng):
-    pair = [torch.rand(1, 3, 40, 40, generator=rng), torch.rand(1, 3, 40, 40, generator=rng)]
-    pair[small] = pair[small][..., :1, :1]
-    with pytest.raises(InputError, match="is 1×1 pixels, but each side needs at least"):
-        nst.judge(*pair, torch.rand(1, 3, 40, 40, generator=rng), networks=["pocket"])
-
-
-def test_a_damaged_file_of_weights_keeps_nobody_else_from_judging(tmp_path, monkeypatch):
-    """It is told, with its name; asked for by name, that network is what the user wants, so there it stops."""
-    (tmp_path / "squeezenet1_0.safetensors").write_bytes(b"half of a download")
-    monkeypatch.setenv("NSTLIB_WEIGHTS", str(tmp_path))
-    told = nst.judge("content/harbour", "style/mosaic", "content/harbour", size=64)
 @pytest.mark.parametrize("names", [[0.5, None], (name for name in (0.5, None)), {0.5: "a", None: "b"}])
 def test_names_are_what_their_texts_are(names):
     """A sweep's values, say."""
@@ -264,6 +253,19 @@ def test_a_files_name_that_is_not_utf_8_stands_on_the_chart(tmp_path):
     assert names == [r"sur\udce9.png", r"sur\udce8.png"] and encode(nst.plot.judged(judged))[1]
 
 
+@pytest.mark.parametrize("small", [0, 1])
+def test_a_content_or_a_style_that_nothing_can_be_seen_of_is_told(small, rng):
+    pair = [torch.rand(1, 3, 40, 40, generator=rng), torch.rand(1, 3, 40, 40, generator=rng)]
+    pair[small] = pair[small][..., :1, :1]
+    with pytest.raises(InputError, match="is 1×1 pixels, but each side needs at least"):
+        nst.judge(*pair, torch.rand(1, 3, 40, 40, generator=rng), networks=["pocket"])
+
+
+def test_a_damaged_file_of_weights_keeps_nobody_else_from_judging(tmp_path, monkeypatch):
+    """It is told, with its name; asked for by name, that network is what the user wants, so there it stops."""
+    (tmp_path / "squeezenet1_0.safetensors").write_bytes(b"half of a download")
+    monkeypatch.setenv("NSTLIB_WEIGHTS", str(tmp_path))
+    told = nst.judge("content/harbour", "style/mosaic", "content/harbour", size=64)
     assert list(told.pictures[0].opinions) == ["pocket"]
     assert any(n.startswith("squeezenet1_0 does not judge: ") and "squeezenet1_0.safetensors" in n for n in told.notes)
     with pytest.raises(InputError, match=r"squeezenet1_0\.safetensors"):
@@ -322,3 +324,30 @@ def test_a_chart_is_never_written_over_a_picture(tmp_path):
     path = str(nst.save_image(torch.rand(1, 3, 64, 64), tmp_path / "ok.png"))
     done = CliRunner().invoke(cli.nst, ["judge", path, path, path, "--chart", path])
     assert "the chart would be written over" in str(done.exception)
+
+
+@pytest.mark.parametrize("share", [0.5, math.nan])
+def test_a_tie_names_no_winner(share):
+    def seen(name, *shares):
+        opinions = {j: Opinion({"relu1_1": s}, 0.4, None) for j, s in zip("xy", shares, strict=True)}
+        return Judged(name, None, opinions, 0.5, 1.0)
+
+    def title(*pictures):
+        return nst.plot.judged(nst.Judgement(pictures, ())).get_suptitle()
+
+    assert title(seen("a", share, share), seen("b", share, share)) == "Most style: a tie, by all 2 judges"
+    assert title(seen("a", 0.7, share), seen("b", 0.5, share)) == "Most style: a by x, a tie by y"
+    assert title(seen("a", 0.7, 0.2), seen("b", share, 0.1)) == "Most style: a, by all 2 judges"
+
+
+def test_the_names_of_a_class_are_all_on_the_chart():
+    """26 learners' pictures, two of them with names that take several lines."""
+    names = [f"learner_{number}" for number in range(24)] + ["a picture of a very long name " * 3, "w" * 100]
+    seen = Opinion({"relu1_1": 0.5}, 0.4, None)
+    figure = nst.plot.judged(nst.Judgement(tuple(Judged(n, None, {"x": seen, "y": seen}, 0.5, 1.0) for n in names), ()))
+    figure.draw_without_rendering()
+    (legend,) = figure.legends
+    inside, drawn = figure.bbox, legend.get_window_extent()
+    assert inside.x0 <= drawn.x0 and drawn.x1 <= inside.x1 and inside.y0 <= drawn.y0 and drawn.y1 <= inside.y1
+    assert not any(drawn.overlaps(axis.get_window_extent()) for axis in figure.axes)
+    assert figure.axes[0].get_window_extent().width > 150
