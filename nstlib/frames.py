@@ -95,7 +95,7 @@ def read_way(picture: Path) -> tuple[dict[int, Path], tuple[Record, ...]]:
     """
     table = picture.with_suffix(TABLE)
     try:
-        with table.open(newline="", encoding="utf-8") as file:
+        with table.open(newline="", encoding="utf-8-sig") as file:
             rows = list(csv.DictReader(file))
         frames = {int(row["frame"]): picture.with_suffix(f".{row['frame']}.png") for row in rows if row["frame"]}
         history = tuple(records(rows))

@@ -194,13 +194,17 @@ def test_the_same_call_paints_nothing_anew(pictures, painted):
     assert [point.path.stat().st_mtime_ns for point in found.points] == times
 
 
-@pytest.mark.parametrize("harm", ["lost", "spreadsheet"])
+@pytest.mark.parametrize("harm", ["lost", "semicolons", "UTF-8 with a mark", "quoted"])
 def test_a_sweep_without_its_table_goes_on(pictures, painted, harm):
     found, table = sweep(), pictures / "sweep" / TABLE
     if harm == "lost":
         table.unlink()
-    else:
+    elif harm == "semicolons":
         table.write_bytes(table.read_bytes().replace(b",", b";"))
+    elif harm == "quoted":
+        table.write_bytes(b'"picture","content","styles"' + table.read_bytes().removeprefix(b"picture,content,styles"))
+    else:  # as Excel's "CSV UTF-8" does
+        table.write_bytes(b"\xef\xbb\xbf" + table.read_bytes())
     assert sweep() == found and len(painted) == 4 and len(rows_of("sweep")) == 4
     table.write_text("my own")
     with pytest.raises(InputError, match="'sweep' holds other files"):

@@ -56,7 +56,8 @@ def is_sweeps(table: Path) -> bool:
     if not table.is_file():
         return False
     with table.open("rb") as file:
-        return re.match("[,;\t]".join(HEAD).encode(), file.read(200)) is not None  # as a spreadsheet saves it, too
+        begun = file.read(200).decode("utf-8-sig", errors="replace")
+    return re.match("[,;\t]".join(f'"?{name}"?' for name in HEAD), begun) is not None  # as a spreadsheet saves it, too
 
 
 def is_own(files: Sequence[Path]) -> bool:
