@@ -346,7 +346,7 @@ def test_pictures_on_the_way_and_losses_are_kept(pictures, painted):
         _ = bare.points[0].frames
 
 
-@pytest.mark.parametrize("harm", ["frame", "table", "junk", "cut"])
+@pytest.mark.parametrize("harm", ["frame", "junk frame", "table", "junk", "cut"])
 def test_frames_that_are_lost_or_damaged_are_made_anew(pictures, painted, harm):
     def call():
         return nst.sweep({"seed": [0]}, PAIRS, frames=[1], **QUICK).points[0]
@@ -356,6 +356,8 @@ def test_frames_that_are_lost_or_damaged_are_made_anew(pictures, painted, harm):
     before = {path: path.read_bytes() for path in point.frames.values()} | {table: table.read_bytes()}
     if harm == "frame":
         next(iter(point.frames.values())).unlink()
+    elif harm == "junk frame":
+        next(iter(point.frames.values())).write_bytes(b"junk")
     elif harm == "table":
         table.unlink()
     else:
@@ -363,7 +365,7 @@ def test_frames_that_are_lost_or_damaged_are_made_anew(pictures, painted, harm):
         with pytest.raises(InputError, match="is damaged: run it again with the same frames"):
             _ = point.frames
     assert call().frames == {int(path.suffixes[-2][1:]): path for path in before if path != table}
-    assert len(painted) == 2 and all(path.is_file() for path in before)
+    assert len(painted) == 2 and all(path.read_bytes() == data for path, data in before.items() if path != table)
 
 
 def test_what_is_odd_about_the_pictures_is_told(pictures, painted):

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from ..decode import identify
 from ..errors import InputError
 from ..files import short_name
 from ..frames import read_way
@@ -72,10 +73,11 @@ def looked_up(point: Point) -> Point:
     """A point as its files say: finished only if that is a whole picture with its facts, and its frames are there."""
     try:
         facts = read_facts(point.path)
-        if facts.get("frames") and not all(path.is_file() for path in read_way(point.path)[0].values()):
-            return point
+        if facts.get("frames"):
+            for path in read_way(point.path)[0].values():
+                identify(path.read_bytes(), path.name)
         return replace(point, facts=facts, failure="", pixels=digest(load_image(point.path).pixels))
-    except InputError:
+    except (InputError, OSError):
         return point
 
 
