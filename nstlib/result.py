@@ -35,6 +35,7 @@ __all__ = [
 
 METADATA_KEY = "nstlib"
 STILL = "the picture is still its start image"
+ALIKE = "content and style are alike, so there is nothing to paint: give another style"
 FORMAT = 1  # of the facts in a picture's metadata
 NAMES, NUMBERS = Maybe(Tuple("texts", (Maybe(Text()),))), Maybe(Tuple("numbers", (Number(0),)))
 FACTS = {  # what stands in a picture's metadata beside its recipe; some of it only in newer ones
@@ -141,6 +142,7 @@ class Result:
         facts: all that is needed to repeat it, as plain data.
         unchanged: whether it still is the start image, to the eye: the weights or the rate were far too small.
         trouble: what went wrong on the side (see `Run.trouble`), which the notes tell too; "" if nothing did.
+        alike: whether it is unchanged since it was its own style from the start.
     """
 
     image: Tensor
@@ -155,6 +157,7 @@ class Result:
     facts: Mapping[str, Any] = field(default_factory=dict, repr=False)
     unchanged: bool = False
     trouble: str = ""
+    alike: bool = False
 
     def __repr__(self) -> str:
         height, width = self.image.shape[2:]
@@ -173,6 +176,8 @@ class Result:
         broken = self.stopped.broken
         if not broken and (not self.unchanged or self.stopped is Stop.INTERRUPTED):
             return ""
+        if self.alike and not broken:
+            return f"{STILL}: {ALIKE}"
         reason, more = (str(self.stopped), "") if broken else (STILL, "more evaluations, ")
         rate = ", and a rate near 0.02" if self.recipe.optimizer == "adam" else ""
         return f"{reason}: give {more}weights near 1 to the terms{rate}"

@@ -477,7 +477,7 @@ def collect(plan: Plan, run: Run, stopped: Stop = Stop.LEFT) -> Result:
     stopped = run.stop or stopped
     painted = run.best.image.detach().float().cpu()
     start = plan.first_image((painted.shape[-2], painted.shape[-1]))
-    unchanged = bool((painted.clamp(0, 1) - start).abs().max() < LEVEL / 2)  # no file shows it
+    unchanged = looks_like(painted.clamp(0, 1), start)
     ended = {"evaluations": evaluations_of(run.history), "stopped": str(stopped), "loss": run.best.loss}
     facts = {**plan.facts, "seconds": round(run.seconds, 2), **ended}
     extended = any(had < stage.evaluations for had, stage in zip(run.budgets, plan.stages, strict=False))
@@ -496,7 +496,26 @@ def collect(plan: Plan, run: Run, stopped: Stop = Stop.LEFT) -> Result:
         facts=facts,
         unchanged=unchanged and plan.recipe.color != "only",
         trouble=run.trouble,
+        alike=unchanged and is_alike(plan, start),
     )
+
+
+def looks_like(one: torch.Tensor, other: torch.Tensor) -> bool:
+    """Whether no file shows how two pictures of one size differ."""
+    return bool((one - other).abs().max() < LEVEL / 2)
+
+
+def is_alike(plan: Plan, start: torch.Tensor) -> bool:
+    """Whether a run has nothing to paint, for its content, its styles and its start are one picture.
+
+    Args:
+        plan: made by `prepare`.
+        start: its first image (1, 3, H, W).
+    """
+    content, size = plan.colors.content, (start.shape[-2], start.shape[-1])
+    if content is None or not plan.styles:
+        return False
+    return all(looks_like(resize(picture, size), start) for picture in (content, *plan.colors.dyed))
 
 
 class Transfer:

@@ -22,7 +22,7 @@ from nstlib.optimizers.evaluator import Evaluator
 from nstlib.optimizers.history import History
 from nstlib.palette import recolor
 from nstlib.plan import Plan, Settings
-from nstlib.result import read_facts
+from nstlib.result import STILL, read_facts
 from nstlib.style import STATISTICS, directions
 from nstlib.transfer import EXTENDED, Transfer
 
@@ -133,6 +133,21 @@ def test_the_result_has_the_contents_colours(content, style):
     for image, other in ((result.image, content),):
         assert (image.mean((2, 3)) - other.mean((2, 3))).abs().max() < 0.02
         assert image.std((2, 3)) == pytest.approx(other.std((2, 3)), abs=0.03)
+
+
+GREY = torch.full((1, 3, 48, 64), 0.5)
+
+
+@pytest.mark.parametrize("options", [{}, {"start": "style"}, {"color": "luminance"}])
+def test_of_a_content_that_is_its_style_already_no_other_weights_are_advised(options, content, style):
+    for one in (GREY, content):
+        result = nst.stylize(one, one, **{**SMALL, **options})
+        assert (
+            result.failure == f"{STILL}: content and style are alike, so there is nothing to paint: give another style"
+        )
+        assert not nst.stylize(one, style, **{**SMALL, **options}).failure, "which helps"
+    slow = nst.stylize(content, style, **{**SMALL, **options}, optimizer="adam", rate=1e-7)
+    assert slow.failure.startswith(f"{STILL}: give more evaluations")
 
 
 def test_colours_only_paint_nothing(content, style):

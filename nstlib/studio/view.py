@@ -276,7 +276,8 @@ class Studio:
         self.easel.tell(title, self.stories[path])
         self.finished.add(path)
         elsewhere = "" if path.parent == self.shelf.folder else f": '{self.shelf.folder}' cannot be written to"
-        hint = ", too little has changed: more strength or evaluations help" if result.unchanged else ""
+        little = "content and style are alike" if result.alike else "more strength or evaluations help"
+        hint = f", too little has changed: {little}" if result.unchanged else ""
         why = "stopped by you" if left else result.stopped
         self.said(f"Kept as {path}{elsewhere} ({why}{hint})")
 
