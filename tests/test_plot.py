@@ -1,6 +1,7 @@
 """Every figure: title, labelled axes, an alt text with the numbers, no trace in pyplot; and mistakes told in words."""
 
 import io
+import itertools
 import re
 import subprocess
 import sys
@@ -237,6 +238,27 @@ def test_coloured_words_can_be_read_on_white(name):
             luminance = np.where(colour > 0.04045, ((colour + 0.055) / 1.055) ** 2.4, colour / 12.92)
             contrast = 1.05 / (luminance @ [0.2126, 0.7152, 0.0722] + 0.05)
             assert np.ptp(colour) == 0 or contrast >= 4.5, text.get_text()
+
+
+def test_the_heads_of_a_networks_columns_stand_apart():
+    figure = plot.network(NETWORK)
+    encode(figure)
+    heads = [t.get_window_extent() for t in figure.axes[0].texts if t.get_weight() == "bold"]
+    space = 0.5 * heads[0].height
+    assert len(heads) == 5 and all(right.x0 - left.x1 > space for left, right in itertools.pairwise(heads))
+
+
+def test_no_line_runs_through_the_name_of_a_mark():
+    (name,) = plot.lines({"a": [1, 2]}, x="step", y="loss", marks={"here": 1.5}).axes[0].texts
+    paper = name.get_bbox_patch()
+    assert to_rgb(paper.get_facecolor()) == (1, 1, 1) and paper.get_alpha() in (None, 1)
+
+
+def test_a_picture_at_the_very_origin_is_drawn_whole():
+    axis = plot.judged(JUDGED).axes[0]
+    points = [line for line in axis.lines if line.get_marker() != "None"]
+    spines = max(spine.get_zorder() for spine in axis.spines.values())
+    assert len(points) == 2 and not any(p.get_clip_on() or p.get_zorder() <= spines for p in points)
 
 
 def test_lines_differ_in_style_as_well_as_colour():

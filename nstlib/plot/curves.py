@@ -86,7 +86,7 @@ def upright(axis: Axes, marks: Mapping[str, float]) -> None:
     for name, place in marks.items():
         axis.axvline(place, color="grey", linewidth=0.8, zorder=0)
         upwards = axis.get_xaxis_transform()
-        paper = {"facecolor": "white", "edgecolor": "none", "alpha": 0.7, "pad": 1}
+        paper = {"facecolor": "white", "edgecolor": "none", "pad": 1}
         look: dict[str, Any] = {"rotation": 90, "fontsize": 8, "color": "0.3", "bbox": paper, "transform": upwards}
         axis.text(place, 0.98, f"{name} ", ha="right", va="top", **look)
 

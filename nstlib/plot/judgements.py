@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import textwrap
 from math import isfinite, nan
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from .figures import COLOURS, finish, listed, new
 
@@ -36,7 +36,8 @@ def judged(judgement: Judgement, *, title: str | None = None) -> Figure:
         for number, (name, picture) in enumerate(zip(names, judgement.pictures, strict=True)):
             seen = picture.opinions[judge]
             colour, mark = COLOURS[number % len(COLOURS)], MARKS[number % len(MARKS)]
-            axis.plot(seen.content, seen.style, mark, color=colour, markersize=9, label=name)
+            look: dict[str, Any] = {"color": colour, "markersize": 9, "clip_on": False, "zorder": 3}  # whole on an axis
+            axis.plot(seen.content, seen.style, mark, label=name, **look)
         axis.annotate("better", (0.03, 0.97), (0.22, 0.8), "axes fraction", arrowprops={"arrowstyle": "->"})
         axis.set(xlabel="content distance ‖ΔF‖² / ‖F‖²", title=f"judged by {judge}")
         axis.set_xlim(0, max(1.0, axis.get_xlim()[1]))

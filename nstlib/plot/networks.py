@@ -72,17 +72,17 @@ def network(backbone: Backbone, *, title: str | None = None) -> Figure:
     figure, axes = new(1.2 + 0.26 * len(rows))
     axis, most = axes[0, 0], max(x.channels for x in rows)
     colours = {"conv": COLOURS[0], "fire": COLOURS[0], "pool": COLOURS[4]}
-    columns = {-0.02: "layer", 1.12: "channels", 1.24: "stride", 1.46: "sees (px)", 1.55: "used for"}
+    columns = {-0.02: "layer", 1.15: "channels", 1.31: "stride", 1.54: "sees (px)", 1.63: "used for"}
     for x, text in columns.items():
-        axis.text(x, -1, text, ha="left" if x == 1.55 else "right", va="center", fontsize=9, weight="bold")
+        axis.text(x, -1, text, ha="left" if x == 1.63 else "right", va="center", fontsize=9, weight="bold")
     for y, layer in enumerate(rows):
         axis.barh(y, layer.channels / most, 0.75, color=colours[layer.kind], hatch="//" if layer.kind == "pool" else "")
         relu = relus.get(layer.name, "")
         name, use = f"{layer.name} → {relu}" if relu else layer.name, used.get(relu) or used.get(layer.name, "")
         cells = (name, layer.channels, layer.stride, layer.receptive_field, use)
         for x, cell in zip(columns, cells, strict=True):
-            axis.text(x, y, cell, ha="left" if x == 1.55 else "right", va="center", fontsize=9)
-    axis.set(xlim=(-0.45, 1.95), ylim=(len(rows) - 0.4, -1.6))
+            axis.text(x, y, cell, ha="left" if x == 1.63 else "right", va="center", fontsize=9)
+    axis.set(xlim=(-0.45, 2.02), ylim=(len(rows) - 0.4, -1.6))
     axis.set_axis_off()
     last = rows[-1]
     seen = f"{last.channels} channels, each seeing {last.receptive_field} pixels"
