@@ -649,6 +649,7 @@ def stepping(handed):
     ("name", "answer", "words"),
     [
         ("07.targets", unfrozen, "under torch.no_grad()"),
+        ("07.targets", torch.inference_mode()(program.targets), "may stand in no loss: compute the targets under"),
         ("07.targets", as_one, "Return two dictionaries, P and A"),
         ("07.targets", by_number, "P has an entry for each of its layers, relu2_2: yours has 0."),
         ("07.targets", lambda net, *others: net(others[0], "relu1_1"), "takes a list of names"),

@@ -145,6 +145,12 @@ def targets_in_turn(*given):
     return program.targets(*given)[::-1]
 
 
+def normed(content, style, eps):
+    """AdaIN by torch's own normalisation."""
+    var, mean = torch.var_mean(style, (2, 3), correction=0, keepdim=True)
+    return F.instance_norm(content, eps=eps) * (var + eps).sqrt() + mean
+
+
 ANSWERS = [  # exercise, answer, what the verdict says
     # Right in unusual ways
     ("00.total", lambda *six: np.dot(six[:3], six[3:]), RIGHT),
@@ -197,7 +203,7 @@ ANSWERS = [  # exercise, answer, what the verdict says
         "autograd found",
     ),
     ("05.tv_l1", lambda x: tv_loss(x, "l1").item(), NO_GRADIENT + "a plain number comes back."),
-    ("08.average_pool", lambda x: F.avg_pool2d(x, 2).detach(), NO_GRADIENT + "detach, no_grad or torch.tensor cuts"),
+    ("08.average_pool", lambda x: F.avg_pool2d(x, 2).detach(), HAS_TO + "detach, no_grad or torch.tensor cuts"),
     (
         "03.content_loss",
         lambda f, t: (F.mse_loss(f, t),),
@@ -296,6 +302,8 @@ ANSWERS = [  # exercise, answer, what the verdict says
     ("09.match", lambda own, wanted: torch.linalg.cholesky(wanted) @ torch.linalg.inv(own), "you have"),
     ("09.carry", lambda m, kernel, stride, padding: F.avg_pool2d(m, kernel, stride), "shape"),
     ("09.guided", lambda f, t: gram(f * t / t.sum()), "Right up to a factor that changes"),
+    ("10.adain", lambda content, style: normed(content, style, 1e-5), RIGHT),
+    ("10.adain", lambda content, style: normed(content, style, 1e-3), "what is added to the variance is 1e-5."),
 ]
 
 
@@ -418,6 +426,7 @@ WAYS = {
     "double": lambda one: torch.as_tensor(one).double(),
     "a row": lambda one: one[None] if np.ndim(one) == 0 and isinstance(one, torch.Tensor | np.ndarray) else [one],
     "attached": lambda one: torch.as_tensor(one, dtype=torch.float32).detach().requires_grad_(),
+    "inferred": torch.inference_mode()(lambda one: torch.as_tensor(one).clone()),
 }
 
 
@@ -432,6 +441,7 @@ def test_what_goes_on_is_like_what_the_librarys_returns(name, capsys):
         for one, wanted in pairs:
             assert np.shape(one) == np.shape(wanted)
             assert not getattr(one, "requires_grad", False)
+            assert not (isinstance(one, torch.Tensor) and one.is_inference())
             if np.ndim(wanted):
                 assert type(one) is type(wanted) and (one.dtype == wanted.dtype or "bytes" in name), one
     assert mine(name, every(lambda one: one)(exercise.solution)) is not exercise.solution
@@ -445,10 +455,13 @@ def test_what_the_cells_below_cannot_use_is_told_with_a_way_out(capsys):
         "04.e": ("a row", "a tensor of shape (1,) comes back where the lesson has a single number: reshape(())"),
         "06.bfgs": ("double", "float64 comes back where the lesson has float32: to(torch.float32) makes it that."),
         "03.climb": ("attached", "what comes back still waits for gradients: detach() makes it plain numbers."),
+        "10.whiten": ("inferred", "what comes back was made in inference_mode(), and may stand in no loss: take"),
     }
     for name, (way, told) in ways.items():
         mine(name, every(WAYS[way])(EXERCISES[name].solution))
         assert f"Right, but not fit to {'paint' if name == '04.e' else 'go on'} with: {told}" in capsys.readouterr().out
+    advised = torch.no_grad()(EXERCISES["10.whiten"].solution)
+    assert mine("10.whiten", advised) is not EXERCISES["10.whiten"].solution
 
 
 def test_an_answers_own_names_do_not_matter():

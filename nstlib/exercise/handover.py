@@ -147,12 +147,20 @@ def unlike(found: Any, ours: Any) -> str:
         return f"{kind_of(found)} comes back where the lesson has an array of NumPy: {way} makes it one."
     elif isinstance(ours, Tensor):
         return unlike_tensor(found, ours) if isinstance(found, Tensor) else what_cuts(found)
-    if isinstance(found, Tensor) and found.requires_grad:
-        return STILL_ATTACHED
+    return unlike_plain(found) if isinstance(found, Tensor) else ""
+
+
+def unlike_plain(found: Tensor) -> str:
+    """What keeps a tensor from standing as plain numbers wherever a cell puts it, or "".
+
+    Args:
+        found: the learner's.
+    """
+    if found.requires_grad:
+        return "what comes back still waits for gradients: detach() makes it plain numbers."
+    if found.is_inference():
+        return "what comes back was made in inference_mode(), and may stand in no loss: take torch.no_grad()."
     return ""
-
-
-STILL_ATTACHED = "what comes back still waits for gradients: detach() makes it plain numbers."
 
 
 def unlike_tensor(found: Tensor, ours: Tensor) -> str:
@@ -162,8 +170,8 @@ def unlike_tensor(found: Tensor, ours: Tensor) -> str:
         found: the learner's.
         ours: the library's.
     """
-    if found.requires_grad:
-        return STILL_ATTACHED
+    if trouble := unlike_plain(found):
+        return trouble
     given, asked = (str(value.dtype).removeprefix("torch.") for value in (found, ours))
     both = found.is_floating_point() and ours.is_floating_point()
     if given != asked and (both or ours.dtype == torch.bool):

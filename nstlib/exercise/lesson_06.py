@@ -146,6 +146,12 @@ def elementwise_bfgs(H: Tensor, s: Tensor, y: Tensor) -> Tensor:
     return factor @ H @ factor + s * s / (s @ y)
 
 
+def same_factor(H: Tensor, s: Tensor, y: Tensor) -> Tensor:
+    """BFGS's update with the left factor on both sides of H."""
+    left = torch.eye(len(s)) - torch.outer(s, y) / (s @ y)
+    return left @ H @ left + torch.outer(s, s) / (s @ y)
+
+
 def curved(seed: int, rows: int, n: int) -> tuple[Tensor, Tensor, Tensor]:
     """g (n,), moves S (rows, n) and changes of gradient Y of a bowl, so that s·y > 0."""
     g, S, A = tensors(seed, (n,), (rows, n), (n, n))
@@ -262,6 +268,11 @@ EXERCISES = (
         tolerance=1e-3,
         mistakes=(
             (partial(bfgs, rank_one=False), "ρ s sᵀ is missing: without it H y = s cannot hold."),
+            (
+                lambda H, s, y: bfgs(H, s, y, rank_one=False) + torch.outer(s, s),
+                "Right but for the last term: it is ρ s sᵀ, and your ρ is missing there.",
+            ),
+            (same_factor, "The right factor is the left one's transpose, I - ρ y sᵀ: left @ H @ left.T."),
             (
                 partial(bfgs, turned=True),
                 "The factor is transposed: I - ρ s yᵀ stands left of H, and I - ρ y sᵀ right.",

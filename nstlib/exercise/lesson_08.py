@@ -10,7 +10,7 @@ from torch.nn import functional as F
 
 from ..architecture import BACKBONES
 from ..backbone import Fire
-from .inputs import VGG, maps, tensors
+from .inputs import VGG, maps, tensors, uniform
 from .lesson_02 import POOLED, STRETCHED
 from .question import Choice, Code, Number
 
@@ -110,7 +110,8 @@ EXERCISES = (
         takes="x",
         solution=average_pool,
         cases=POOLED,
-        painting=((1, 64, 128, 128),),
+        gradient=True,
+        large=lambda: uniform(98, (1, 64, 128, 128)),
         mistakes=(
             (partial(F.max_pool2d, kernel_size=2), "That is max pooling: take the mean of each window."),
             (lambda x: 4 * F.avg_pool2d(x, 2), "You add up: divide by the 4 numbers of a window."),

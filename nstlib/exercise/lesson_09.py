@@ -82,6 +82,14 @@ EXERCISES = (
         why="It is symmetric: of all maps that match, the one that moves the colours least.",
         mistakes=(
             (pca_map, "This is Σ'^½ Σ^-½: it matches, but is not symmetric. Solve A Σ A = Σ' for a symmetric A."),
+            (
+                lambda own, wanted: root(own, -0.5) @ root(wanted),
+                "That is Σ^-½ Σ'^½, which neither matches nor is symmetric: solve A Σ A = Σ' for a symmetric A.",
+            ),
+            (
+                lambda own, wanted: (pca_map(own, wanted) + pca_map(own, wanted).T) / 2,
+                "The mean of a map and its transpose is symmetric, but matches no more: solve A Σ A = Σ' for A itself.",
+            ),
             (cholesky_map, "These are Cholesky's factors: they match, but A is a triangle. Take symmetric roots."),
             (lambda own, wanted: transport_map(wanted, own), "Exchanged: that takes the wanted colours to your own."),
             (

@@ -25,17 +25,19 @@ __all__ = ["EXERCISES", "either", "exchanged", "formula"]
 OVER = (2, 3)  # the positions of a map (1, N, H, W)
 
 
-def moments(x: Tensor, over: Sequence[int] = OVER, correction: int = 0) -> tuple[Tensor, Tensor]:
+def moments(
+    x: Tensor, over: Sequence[int] = OVER, correction: int = 0, added: float = EPSILON
+) -> tuple[Tensor, Tensor]:
     """Mean and deviation of a map over some of its axes, as in `adain`."""
     var, mean = torch.var_mean(x, tuple(over), correction=correction, keepdim=True)
-    return mean, (var + EPSILON).sqrt()
+    return mean, (var + added).sqrt()
 
 
-def exchanged(make: Function, over: Sequence[int] = OVER, correction: int = 0) -> Function:
+def exchanged(make: Function, over: Sequence[int] = OVER, correction: int = 0, added: float = EPSILON) -> Function:
     """AdaIN with one thing changed: `make` takes the content, and mean and deviation of both."""
 
     def run(content: Tensor, style: Tensor) -> Tensor:
-        return make(content, *moments(content, over, correction), *moments(style, over, correction))
+        return make(content, *(m for x in (content, style) for m in moments(x, over, correction, added)))
 
     return run
 
@@ -48,6 +50,19 @@ def either(changes: Iterable[tuple[Function, str]]) -> Iterator[tuple[Function, 
 
 def formula(x: Tensor, mean: Tensor, std: Tensor, wanted_mean: Tensor, wanted_std: Tensor) -> Tensor:
     return (x - mean) / std * wanted_std + wanted_mean
+
+
+def on_the_deviation(correction: int) -> Function:
+    """AdaIN with the small number added after the root."""
+
+    def make(x: Tensor, mean: Tensor, std: Tensor, wanted_mean: Tensor, wanted_std: Tensor) -> Tensor:
+        return formula(x, mean, std + EPSILON, wanted_mean, wanted_std + EPSILON)
+
+    return exchanged(make, correction=correction, added=0.0)
+
+
+# Beside maps of the usual size, 1e-5 cannot be told from 1e-3: it decides where a channel hardly varies.
+EXCHANGES = (*STYLE_MAPS, (0.004 * STYLE_MAPS[1][0], STYLE_MAPS[1][1]))
 
 
 def whiten(features: Tensor) -> Tensor:
@@ -297,8 +312,7 @@ EXERCISES = (
         takes="content style",
         solution=adain,
         also=(exchanged(formula, correction=1),),
-        cases=STYLE_MAPS,
-        slack=4e-3,  # a blank map has the deviation √ε, for ε up to torch's usual 1e-5
+        cases=EXCHANGES,
         why="Nothing of it is learned: the style is two numbers a channel.",
         mistakes=(
             *either(
@@ -331,6 +345,20 @@ EXERCISES = (
                         "You add the style's mean too early: it is scaled, too, so add it last.",
                     ),
                 )
+            ),
+            *(
+                (
+                    exchanged(formula, correction=correction, added=added),
+                    "Right but for channels that hardly vary: what is added to the variance is 1e-5.",
+                )
+                for added, correction in product((1e-3, 1e-4, 1e-6, 1e-8), (0, 1))
+            ),
+            *(
+                (
+                    on_the_deviation(correction),
+                    "1e-5 is added to the deviation: add it to the variance, under the root.",
+                )
+                for correction in (0, 1)
             ),
             (
                 lambda content, style: adain(style, content),

@@ -158,6 +158,8 @@ def use_targets(answer: Function, *pictures_and_layers: Any) -> tuple[Tensor, Te
     rows = [in_a_row(*named) for named in zip("PA", found, (content_layers, style_layers), strict=True)]
     if any(value.requires_grad for one in found for value in one.values()):
         raise Unusable("The targets drag the graph of their pictures along: compute them under torch.no_grad().")
+    if any(value.is_inference() for one in found for value in one.values()):
+        raise Unusable("What inference_mode() made may stand in no loss: compute the targets under torch.no_grad().")
     return rows[0], rows[1]
 
 
