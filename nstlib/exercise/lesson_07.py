@@ -370,16 +370,16 @@ EXERCISES = (
     ),
     Choice(
         name="07.resume",
-        question="Adam was stopped and goes on from the saved PNG. Why is the run not the same as without a stop?",
+        question="Stopped, Adam goes on from the saved PNG. Is the run the same as without a stop, and if not, why?",
         answer="a",
         options={
             "a": (
-                "Adam's memory of its gradients is lost, and the pixels' last bits.",
+                "No: Adam's memory of its gradients is lost, and the pixels' last bits.",
                 "Right. A checkpoint keeps both; a picture does not.",
             ),
-            "b": ("The seed is different.", "After the start nothing is drawn at random."),
-            "c": ("The network has changed.", "Its weights are frozen: only pixels move."),
-            "d": ("It is the same.", "Adam remembers means of its gradients, and a PNG rounds to 8 bits."),
+            "b": ("No: the seed is different.", "After the start nothing is drawn at random."),
+            "c": ("No: the network has changed.", "Its weights are frozen: only pixels move."),
+            "d": ("Yes.", "Adam remembers means of its gradients, and a PNG rounds to 8 bits."),
         },
     ),
     Code(

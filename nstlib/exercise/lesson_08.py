@@ -267,10 +267,10 @@ EXERCISES = (
     ),
     Choice(
         name="08.partner",
-        question="SqueezeNet 1.0 begins with 7×7. Which style layer of VGG-19 has no good partner in it?",
+        question="Which style layer of VGG-19 has no good partner in SqueezeNet 1.0?",
         answer="a",
         options={
-            "a": ("relu1_1", "Right. Nothing in it describes only 3×3 pixels."),
+            "a": ("relu1_1", "Right. It begins with 7×7, so nothing in it describes only 3×3 pixels."),
             "b": ("relu3_1", "fire3 sees 27 pixels, relu3_1 24."),
             "c": ("relu5_1", "fire9 sees 155 pixels, relu5_1 156."),
         },
