@@ -377,7 +377,8 @@ EXERCISES = (
             "a": ("0.02", "It drops to the axis at once, and then creeps along it: x keeps 0.98 of itself a step."),
             "b": (
                 "0.07",
-                "Right. Along y it leaps from wall to wall, 0.75 times as far each time; x is sooner there.",
+                "Right. Along y it leaps from wall to wall, 0.75 times as far each time, "
+                "and x gets there sooner than with 0.02.",
             ),
             "c": ("0.079", "The nearest to the limit leaps longest: |1 - 25 · 0.079| = 0.975 is left of y each time."),
         },

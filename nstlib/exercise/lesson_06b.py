@@ -275,7 +275,7 @@ EXERCISES = (
     ),
     Choice(
         name="06b.way",
-        question="From long waves to short ones, gradient and whole way both get weaker. Which of them faster?",
+        question="In gradient and whole way the shortest waves are weaker than the longest. In which by more?",
         answer="a",
         options={
             "a": ("The way.", "Right. Long waves have farther to go than their gradient says."),

@@ -116,7 +116,7 @@ EXERCISES = (
     ),
     Choice(
         name="09.exact",
-        question="Four ways to keep the photograph's colours. After which has the result the photograph's covariance?",
+        question="Four ways to settle the colours. After which has the result the photograph's covariance?",
         answer="d",
         options={
             "a": (
