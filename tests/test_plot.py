@@ -276,6 +276,17 @@ def test_what_the_losses_show():
     assert style.get_ydata().tolist() == [1, 0.5, 0.25]
 
 
+def test_weights_stand_clear_of_other_lines():
+    x, first, second = [1, 2], [[2, 1, -1], [0, -1, 1]], [[1, -1], [2, -2], [-1, 3]]
+    axis = plot.backpropagation(x, first, second, 0).axes[0]
+    labels = [text.get_position() for text in axis.texts if " | " in text.get_text() and text.get_color() != "black"]
+    edges = [np.array(line.get_xydata()) for line in axis.lines]
+    assert len(edges) == 12
+    for place in labels[:12]:
+        gaps = [abs(np.interp(place[0], *line.T) - place[1]) for line in edges if line[0, 0] <= place[0] <= line[1, 0]]
+        assert sum(gap < 0.3 for gap in gaps) == 1, place
+
+
 def test_a_new_scale_goes_on_from_the_last():
     coarse = [Record((12, 16), i, i, i / 10, 1.0, {}) for i in (1, 2, 3)]
     fine = [Record((24, 32), i, i, 0.3 + i / 10, 1.0, {}) for i in (1, 2)]

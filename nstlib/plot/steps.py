@@ -68,7 +68,7 @@ def backpropagation(
     ):
         for (i, j), w in np.ndenumerate(weights):
             slope = float(known[name][i, j]) if name in known else None
-            edge(axis, (left, height(i, n)), (right, height(j, m)), w, slope, i)
+            edge(axis, (left, height(i, n)), (right, height(j, m)), w, slope, 1 / (m + 1))
     for column, name, count in columns:
         for i in range(count):
             axis.add_patch(circle((column, height(i, count))))
@@ -123,12 +123,26 @@ def inside(known: dict[str, np.ndarray], name: str, i: int) -> str:
 
 
 def edge(
-    axis: Axes, start: tuple[float, float], end: tuple[float, float], weight: float, gradient: float | None, number: int
+    axis: Axes,
+    start: tuple[float, float],
+    end: tuple[float, float],
+    weight: float,
+    gradient: float | None,
+    share: float,
 ) -> None:
-    """A weight as a line, its value on it; crossing lines carry their values at different places."""
+    """A weight as a line, its value on it.
+
+    Args:
+        axis: where to.
+        start: the unit on the left, (x, y).
+        end: the unit on the right.
+        weight: its value.
+        gradient: of the loss to it, if that is known.
+        share: of the way, where the value stands: after 1 / (m + 1) of that to m units all lines are equally far
+            apart, so no value lies on a crossing.
+    """
     (x0, y0), (x1, y1) = start, end
     axis.plot((x0, x1), (y0, y1), color="#bbbbbb", linewidth=1, linestyle="-", zorder=1)
-    share = 0.3 + 0.17 * (number % 3)
     text = f"{weight:g}" if gradient is None else f"{weight:g} | {gradient:g}"
     place, box = (x0 + share * (x1 - x0), y0 + share * (y1 - y0)), {"facecolor": "white", "edgecolor": "none", "pad": 1}
     colour = "#444444" if gradient is None else GRADIENT
