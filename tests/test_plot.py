@@ -276,6 +276,14 @@ def test_what_the_losses_show():
     assert style.get_ydata().tolist() == [1, 0.5, 0.25]
 
 
+def test_a_term_that_begins_at_what_rounding_leaves_is_drawn_from_where_it_has_risen():
+    start, then = {"content relu3_3": 4e-7, "style relu1_1": 0.6}, {"content relu3_3": 3e-3, "style relu1_1": 0.4}
+    run = [Record((24, 32), i, i, i / 4, sum(terms.values()), terms) for i, terms in enumerate((start, then), 1)]
+    axis = plot.losses(run).axes[0]
+    assert np.isnan(axis.lines[1].get_ydata()[0]) and axis.lines[1].get_ydata()[1] == 3e-3
+    assert axis.get_ylim()[0] > 1e-3
+
+
 def test_weights_stand_clear_of_other_lines():
     x, first, second = [1, 2], [[2, 1, -1], [0, -1, 1]], [[1, -1], [2, -2], [-1, 3]]
     axis = plot.backpropagation(x, first, second, 0).axes[0]

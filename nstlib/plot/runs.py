@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 __all__ = ["bars", "clock", "losses", "race", "work"]
 
+NOTHING = 1e-5  # of the loss: the content term of a run that starts from the content is less, and not quite 0
 KINDS = {"total": ("black", "-"), "content": (COLOURS[1], "--"), "style": (COLOURS[0], "-."), "tv": (COLOURS[2], ":")}
 
 
@@ -197,12 +198,13 @@ def clock(run: Line, unit: str) -> np.ndarray:
 
 
 def summands(run: Line, terms: str) -> dict[str, np.ndarray]:
-    """The total and its terms, by kind or by layer; NaN where a logarithm has no place for 0."""
-    found: dict[str, np.ndarray] = {"total": np.array([r.loss for r in run])}
+    """The total and its terms, by kind or by layer; NaN where there is 0, but for rounding."""
+    total = np.array([r.loss for r in run])
+    found: dict[str, np.ndarray] = {"total": total}
     for name in dict.fromkeys(name for r in run for name in r.terms) if terms != "total" else ():
         label = name if terms == "layer" else kind_of(name)
         found[label] = found.get(label, 0) + np.array([r.terms.get(name, 0.0) for r in run])
-    return {name: np.where(values > 0, values, np.nan) for name, values in found.items()}
+    return {name: np.where(values > NOTHING * np.maximum(total, 0), values, np.nan) for name, values in found.items()}
 
 
 def draw_terms(axis: Axes, x: np.ndarray, lines: Mapping[str, np.ndarray]) -> dict[str, Any]:
