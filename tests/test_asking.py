@@ -68,6 +68,12 @@ def test_who_was_right_is_told_why():
     assert told.splitlines() == ["You said a) Nothing.", f"✓ {EXERCISES['04.shuffle'].options['a'][1]}"]
 
 
+def test_an_option_without_a_stop_is_told_with_one():
+    nst.predict("01.step_width", "a")
+    told = repr(nst.found("01.step_width"))
+    assert "You said a) 0.1.\n" in told and "b) 1e-5. Small enough" in told
+
+
 def test_it_is_kept_may_be_changed_before_the_result_and_not_after():
     nst.predict("04.shuffle", "b")
     assert "You said b" in repr(nst.predict("04.shuffle"))

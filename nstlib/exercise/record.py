@@ -108,7 +108,8 @@ class Entry:
             answer: as it is kept.
         """
         options = self.question.options if isinstance(self.question, Choice) else {}
-        return f"{answer}) {options[str(answer)][0]}" if options else f"{shown(answer)}."
+        told = f"{answer}) {options[str(answer)][0]}" if options else shown(answer)
+        return told if told.endswith((".", "?")) else f"{told}."
 
 
 def playback(entries: Iterable[Entry]) -> list[tuple[str, str, str]]:
