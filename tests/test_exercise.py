@@ -519,7 +519,7 @@ ROUNDED = {
 
 
 def test_where_the_number_itself_is_the_point_it_may_not():
-    for name, given in {"00.width": 260, "01.parameters": 2400, "03.shape": (510, 28, 28), "08.fire": 11000}.items():
+    for name, given in {"00.width": 260, "02b.plan": 7700, "03.shape": (510, 28, 28), "08.fire": 11000}.items():
         verdict = check(name, given)
         assert not verdict.passed
         assert name == "03.shape" or verdict.message == "That is rounded: here the exact number is asked for."
@@ -539,6 +539,11 @@ def test_other_wrong_predictions():
     assert told.startswith("This asks for 1 number, and you gave 2. A decimal takes a point: 0.25. ")
     told = check("02b.plan", (7, 738)).message
     assert told.startswith("This asks for 1 number, and you gave 2. A number takes no commas: 7738. ")
+    told = check("02b.plan", "7,738").message
+    assert told == "This asks for a number, not the text '7,738'. Write it as Python does: 7738."
+    assert check("02b.plan", "7 738").message.endswith(" Write it as Python does: 7738.")
+    assert check("01.first_loss", "2,303").message.endswith(" A decimal takes a point: 2.303.")
+    assert " A decimal takes a point: 2.303. " in check("01.first_loss", (2, 303)).message
     told = check("00.ratio", "0,08").message
     assert told == "This asks for a number, not the text '0,08'. A decimal takes a point: 0.08."
     told = check("04.pencil", ("1", "0", "2")).message

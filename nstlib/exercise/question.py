@@ -18,7 +18,7 @@ from ..errors import counted, one_line
 from .diagnoses import DIAGNOSES
 from .patience import TooLong, patience
 from .slips import Unusable, advice
-from .typed import with_point, worked_out
+from .typed import THOUSANDS, with_point, worked_out
 from .values import Answers, Case, Found, Function, copy, kind, numbers, right, rounded, same, short, unchanged
 
 __all__ = [
@@ -140,6 +140,11 @@ class Number:
         """Whether more than one number is asked for."""
         return isinstance(self.answer, tuple)
 
+    @property
+    def counts(self) -> bool:
+        """Whether a whole number is asked for, in which a comma parts thousands; in others it is a decimal's."""
+        return not isinstance(self.answer, tuple) and float(self.answer).is_integer()
+
     def check(self, answer: object) -> Verdict:
         given, wanted = numbers(answer), np.asarray(self.answer, dtype=np.float64)
         if given is None:
@@ -176,6 +181,8 @@ class Number:
 
     def unquoted(self, answer: object) -> str:
         """What to tell of a text that says numbers, or ""."""
+        if self.counts and isinstance(answer, str) and THOUSANDS.fullmatch(answer.strip()):
+            return f" Write it as Python does: {worked_out(answer)}."
         if not self.several and (decimal := with_point(answer)):
             return f" A decimal takes a point: {decimal}."
         if numbers(worked_out(answer, several=self.several)) is None:
@@ -189,10 +196,9 @@ class Number:
         if not all(isinstance(part, int | float) and float(part).is_integer() for part in answer):
             return ""
         first, *rest = map(int, answer)
-        if first and all(99 < part < 1000 for part in rest):
+        if first and (self.counts or len(rest) > 1) and all(99 < part < 1000 for part in rest):
             return f" A number takes no commas: {''.join(map(str, (first, *rest)))}."
-        whole = float(self.answer).is_integer() or len(rest) > 1
-        return "" if whole else f" A decimal takes a point: {first}.{rest[0]}."
+        return "" if self.counts or len(rest) > 1 else f" A decimal takes a point: {first}.{rest[0]}."
 
     def means(self, given: np.ndarray, number: np.ndarray) -> bool:
         """Whether somebody who gave this meant that number, or those numbers."""

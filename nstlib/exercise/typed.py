@@ -8,7 +8,7 @@ import re
 from collections.abc import Callable
 from typing import Any
 
-__all__ = ["with_point", "worked_out"]
+__all__ = ["THOUSANDS", "with_point", "worked_out"]
 
 POWER = 64  # the largest exponent that is worked out
 LETTERS = 200  # of a text that is worked out: a longer one may cost Python's parser all memory
