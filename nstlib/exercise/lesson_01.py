@@ -43,17 +43,37 @@ def overflowing(x: np.ndarray) -> np.ndarray:
     return powers / powers.sum(1, keepdims=True)
 
 
+def shifted_once(x: np.ndarray) -> np.ndarray:
+    """Softmax with one maximum taken off for the whole batch: other rows' powers may all round to 0."""
+    return overflowing(x - x.max())
+
+
+def shifted_once_loss(x: np.ndarray, labels: np.ndarray) -> float:
+    """The same slip in log Σ exp x."""
+    return (np.log(np.exp(x - x.max()).sum(1)) + x.max() - chosen(x, labels)).mean()
+
+
+def capped_loss(x: np.ndarray, labels: np.ndarray, *, least: float) -> float:
+    """Cross-entropy with p kept from 0, by an ε in the logarithm or by np.clip: on the cases the two are the same."""
+    return -np.log(chosen(softmax(x), labels) + least).mean()
+
+
 def overflowing_loss(x: np.ndarray, labels: np.ndarray) -> float:
     return -np.log(chosen(overflowing(x), labels)).mean()
 
 
 def score_gradient(
-    x: np.ndarray, labels: np.ndarray, *, share: bool = True, known: bool = True, stable: bool = True
+    x: np.ndarray, labels: np.ndarray, *, share: bool = True, known: bool = True, chances: Function = softmax
 ) -> np.ndarray:
     """(P - Y) / B, the gradient of the mean cross-entropy to scores x (B, K), and its likely mistakes."""
-    p = softmax(x) if stable else overflowing(x)
+    p = chances(x)
     p[np.arange(len(p)), labels] -= known
     return p / len(p) if share else p
+
+
+def slope_of_relu(Z: np.ndarray, dA: np.ndarray, mask: str) -> np.ndarray | int:
+    """What dA is multiplied by on its way back through ReLU: where Z was positive ("z"), or a likely mistake."""
+    return {"z": Z > 0, "none": 1, "edge": Z >= 0, "da": dA > 0, "a": np.maximum(Z, 0), "sum": Z}[mask]
 
 
 def network_gradient(
@@ -69,14 +89,14 @@ def network_gradient(
     known: bool = True,
     before: bool = False,
     back: bool = True,
-    stable: bool = True,
+    chances: Function = softmax,
 ) -> tuple[np.ndarray, ...]:
     """The gradients of a two-layer network's mean cross-entropy to W1, b1, W2 and b2, and their likely mistakes."""
     Z = X @ W1 + b1
     A = np.maximum(Z, 0)
-    dS = score_gradient(A @ W2 + b2, labels, share=share, known=known, stable=stable)
+    dS = score_gradient(A @ W2 + b2, labels, share=share, known=known, chances=chances)
     dA = dS @ (W2.T if back else np.ones_like(W2.T))
-    dZ = dA * {"z": Z > 0, "none": 1, "da": dA > 0, "a": A}[mask]
+    dZ = dA * slope_of_relu(Z, dA, mask)
     return X.T @ dZ, dZ.sum(0), (Z if before else A).T @ dS, dS.sum(0)
 
 
@@ -88,16 +108,17 @@ def pixel_gradient(
     W2: np.ndarray,
     b2: np.ndarray,
     *,
-    mask: bool = True,
+    mask: str = "z",
     known: bool = True,
     share: bool = False,
     sign: int = 1,
-    stable: bool = True,
+    chances: Function = softmax,
 ) -> np.ndarray:
     """The gradient of the pictures' cross-entropies, added up, to their pixels (B, D), and its likely mistakes."""
     Z = X @ W1 + b1
-    dS = sign * score_gradient(np.maximum(Z, 0) @ W2 + b2, labels, share=share, known=known, stable=stable)
-    return (dS @ W2.T * (Z > 0 if mask else 1)) @ W1.T
+    dS = sign * score_gradient(np.maximum(Z, 0) @ W2 + b2, labels, share=share, known=known, chances=chances)
+    dA = dS @ W2.T
+    return (dA * slope_of_relu(Z, dA, mask)) @ W1.T
 
 
 @dataclass(frozen=True)
@@ -149,6 +170,9 @@ NETWORKS = (
     (*arrays(31, (3, 5)), np.array([1, 0, 3]), *arrays(32, (5, 4), (4,), (4, 4), (4,))),
     (np.eye(2), np.array([1, 0]), np.eye(2), np.zeros(2), np.array([[1000.0, 999.0], [0.0, -900.0]]), np.zeros(2)),
 )
+EDGE = "At Z = 0 ReLU lets nothing through: the mask is Z > 0, without the equals sign."
+TIMES_Z = "You multiply dA by Z: ReLU's slope is 1 where Z was positive, and 0 elsewhere."
+UNDERFLOW = "One maximum for the whole batch: other rows may round to 0, and 0 / 0 is NaN. Take each row's own off."
 OVERFLOW = "Right until scores are large: e to their power overflows. Take each row's own maximum off first."
 SLOPES = (
     *((Curved(), arrays(23, (2, 3))[0], 0.01), (Products(), arrays(24, (3, 2))[0], 0.01)),
@@ -188,6 +212,17 @@ EXERCISES = (
                 rounded_loss,
                 "Right until p rounds to 0, and log 0 is infinite: take x - log Σ exp x, never the log of softmax.",
             ),
+            *(
+                (
+                    partial(capped_loss, least=least),
+                    "A floor under p, or an ε, caps the loss: leave it out, and take log p as x - log Σ exp x.",
+                )
+                for least in (1e-6, 1e-7, 1e-8, 1e-9, 1e-10, 1e-12, 1e-15, 1e-16, np.finfo(float).eps, 1e-20, 1e-300)
+            ),
+            (
+                shifted_once_loss,
+                "One maximum for the whole batch: other rows' powers may all round to 0. Take each row's own off.",
+            ),
             (
                 overflowing_loss,
                 "Right until scores are large: powers overflow, or all round to 0. Take each row's own maximum off.",
@@ -222,7 +257,8 @@ EXERCISES = (
                 lambda x, t: (x - np.eye(x.shape[1])[t]) / len(x),
                 "You subtract Y from the scores: it comes off the probabilities, softmax(x).",
             ),
-            (partial(score_gradient, stable=False), OVERFLOW),
+            (partial(score_gradient, chances=overflowing), OVERFLOW),
+            (partial(score_gradient, chances=shifted_once), UNDERFLOW),
         ),
     ),
     Code(
@@ -255,6 +291,8 @@ EXERCISES = (
                 partial(network_gradient, mask="none"),
                 "ReLU is missing on the way back: dZ is dA where Z was positive, and 0 elsewhere.",
             ),
+            (partial(network_gradient, mask="edge"), EDGE),
+            (partial(network_gradient, mask="sum"), TIMES_Z),
             (partial(network_gradient, mask="da"), "The mask looks at the sign of dA: it comes from Z."),
             (
                 partial(network_gradient, mask="a"),
@@ -264,7 +302,7 @@ EXERCISES = (
             (partial(network_gradient, known=False), "dS is P / B with you: take Y off, the 1 at each right class."),
             (partial(network_gradient, before=True), "dW2 takes what the second layer got: A, after ReLU, not Z."),
             (partial(network_gradient, back=False), "dA goes back through the weights: it is dS W2ᵀ."),
-            (partial(network_gradient, stable=False), OVERFLOW),
+            (partial(network_gradient, chances=overflowing), OVERFLOW),
         ),
     ),
     Code(
@@ -298,6 +336,8 @@ EXERCISES = (
         hint="Each layer has inputs × outputs weights and one bias per output.",
         mistakes=(
             (64 * 32 + 32 * 10, "The biases are missing: 32 and 10 more."),
+            (64 * 32 + 32 + 32 * 10, "The output biases are missing: 10 more."),
+            (64 * 32 + 32 * 10 + 10, "The hidden biases are missing: 32 more."),
             (106, "Those are the units: count the weights between them, and the biases."),
         ),
         exact=True,
@@ -327,10 +367,13 @@ EXERCISES = (
                 partial(pixel_gradient, share=True),
                 "That is the mean's gradient: each picture here gets its own, so do not divide by B.",
             ),
-            (partial(pixel_gradient, mask=False), "ReLU is missing on the way back: dZ is 0 where Z was negative."),
+            (partial(pixel_gradient, mask="none"), "ReLU is missing on the way back: dZ is 0 where Z was negative."),
+            (partial(pixel_gradient, mask="edge"), EDGE),
+            (partial(pixel_gradient, mask="sum"), TIMES_Z),
             (partial(pixel_gradient, known=False), "dS is P with you: take Y off, the 1 at each right class."),
             (partial(pixel_gradient, sign=-1), "The sign: dS is P - Y, and the loop steps against the gradient."),
-            (partial(pixel_gradient, stable=False), OVERFLOW),
+            (partial(pixel_gradient, chances=overflowing), OVERFLOW),
+            (partial(pixel_gradient, chances=shifted_once), UNDERFLOW),
         ),
     ),
     Number(

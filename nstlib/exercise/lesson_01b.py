@@ -123,9 +123,12 @@ EXERCISES = (
             ),
             (lambda w, v, g, rate, mu: (w + rate * (mu * v + g), mu * v + g), "You climb: subtract rate · v from w."),
             (lambda w, v, g, rate, mu: (w - rate * g, mu * v + g), "You move by g alone: the step is v's."),
-            (
-                lambda w, v, g, rate, mu: (w + mu * v - rate * g, mu * v - rate * g),
-                "Another convention: your v holds the rate already. Keep the rate for the step of w.",
+            *(
+                (wrong, "Another convention: your v holds the rate already. Keep the rate for the step of w.")
+                for wrong in (
+                    lambda w, v, g, rate, mu: (w + mu * v - rate * g, mu * v - rate * g),
+                    lambda w, v, g, rate, mu: (w - (mu * v + rate * g), mu * v + rate * g),
+                )
             ),
             (
                 lambda w, v, g, rate, mu: (w - rate * (g + mu * (mu * v + g)), mu * v + g),
@@ -147,7 +150,10 @@ EXERCISES = (
             (partial(rmsprop_step, fresh=False), "g² comes in with weight 1 - ρ: yours is no mean."),
             (partial(rmsprop_step, swap=True), "ρ and 1 - ρ are exchanged: the old v keeps the share ρ."),
             (partial(rmsprop_step, sign=1), "You climb: the step is subtracted from w."),
-            (partial(rmsprop_step, eps=0), "ε is missing: while all gradients are 0, so is √v, and 0 / 0 is NaN."),
+            (
+                partial(rmsprop_step, eps=0),  # so does one with ε outside of the fraction: it shows in no digit
+                "No ε stands beside √v: while all gradients are 0, so is √v, and 0 / 0 is NaN. Divide by √v + ε.",
+            ),
             (partial(rmsprop_step, inside=True), "ε stands outside of the root: √v + ε."),
         ),
     ),

@@ -275,7 +275,7 @@ EXERCISES = (
         mistakes=(
             ((324, 9), "Nine in each row would be 324: at the border a part of the window falls on zeros."),
             ((36, 9), "A row for each output pixel, and up to nine entries in each."),
-            ((324, 324), "The numbers in a row are the kernel's: the same nine in each."),
+            ((324, 324), "The numbers in a row are the kernel's: no row has any others."),
             ((256, 256), "256 is right, and all of them come from one kernel of nine numbers."),
         ),
         exact=True,

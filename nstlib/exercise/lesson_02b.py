@@ -27,15 +27,17 @@ def batch_norm(
     correction: int = 0,
     affine: bool = True,
     epsilon: float = 1e-5,
+    beside: float = 0,
 ) -> Tensor:
     """Batch normalisation (Ioffe & Szegedy 2015, algorithm 1) of x (B, C, H, W), and its likely mistakes."""
     mean, variance = x.mean(over, keepdim=True), x.var(over, correction=correction, keepdim=True)
-    x = (x - mean) / (variance + epsilon) ** root
+    x = (x - mean) / ((variance + epsilon) ** root + beside)
     return x * scale.view(1, -1, 1, 1) + offset.view(1, -1, 1, 1) if affine else x
 
 
 NORMED = tuple(tensors(seed, shape, shape[1:2], shape[1:2]) for seed, shape in ((40, (4, 3, 2, 5)), (41, (2, 4, 3, 3))))
-NORMED[1][0][:, 2] = 0.7  # a blank channel
+NORMED[1][0][:, 2] = 0.5  # a blank channel: its mean is exact, its variance 0
+NORMED[1][0][:, 3] *= 1e-3  # a faint one, where it shows on which side of the root ε stands
 
 EXERCISES = (
     Code(
@@ -124,6 +126,10 @@ EXERCISES = (
             (
                 partial(batch_norm, epsilon=0),
                 "A blank channel has the variance 0: add 10⁻⁵ to it before the root.",
+            ),
+            (
+                partial(batch_norm, epsilon=0, beside=1e-5),
+                "You add 10⁻⁵ to the root, which faint channels show: add it to the variance, before the root.",
             ),
         ),
         gradient=True,
