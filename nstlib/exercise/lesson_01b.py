@@ -159,11 +159,11 @@ EXERCISES = (
     ),
     Choice(
         name="01b.common_rate",
-        question="All four rules at the rate 0.01, 300 steps: who ends with the highest loss, and by how much?",
+        question="All four rules at the rate 0.01, 300 steps: whose loss ends highest, and how far above the lowest?",
         answer="a",
         options={
-            "a": ("SGD, by ten times and more.", "Right. But wait for the sweep before you judge SGD."),
-            "b": ("SGD, by less than twice.", "It is SGD, and by far more: at 0.01 it has hardly begun."),
+            "a": ("SGD, at ten times the lowest and more.", "Right. But wait for the sweep before you judge SGD."),
+            "b": ("SGD, at less than twice the lowest.", "It is SGD, and by far more: at 0.01 it has hardly begun."),
             "c": ("Adam, which is made for images.", "Adam leads here: 0.01 is near a rate that suits it."),
             "d": ("All four end alike.", "At one common rate they do not: their steps differ in length."),
         },
