@@ -19,7 +19,7 @@ from .diagnoses import DIAGNOSES
 from .patience import TooLong, patience
 from .slips import Unusable, advice
 from .typed import THOUSANDS, with_point, worked_out
-from .values import Answers, Case, Found, Function, copy, kind, numbers, right, rounded, same, short, unchanged
+from .values import Answers, Case, Found, Function, copy, due, kind, numbers, right, rounded, same, short, unchanged
 
 __all__ = [
     "NOTHING_BACK",
@@ -362,13 +362,14 @@ class Code:
 
     def unfit(self, value: object) -> str:
         """What to tell of a result that is none."""
-        names, one = self.returns.split(), "a tensor, an array or a number"
+        names = self.returns.split()
         if is_pair(value):
             return f"you return two tensors, {' and '.join(PAIR)}: take the one asked for, as in max(1).values"
         if names and isinstance(value, tuple | list) and len(value) == len(names):
             name, part = next((n, v) for n, v in zip(names, value, strict=True) if numbers(v) is None)
-            return f"your {name} is {kind(part)}, expected {one}"
-        return f"you return {kind(value)}, expected {f'the {len(names)} results ' + ', '.join(names) if names else one}"
+            return f"your {name} is {kind(part)}, expected {due(part)}"
+        expected = f"the {len(names)} results {', '.join(names)}" if names else due(value)
+        return f"you return {kind(value)}, expected {expected}"
 
     def agree(self, given: list[Found], wanted: list[Found]) -> bool:
         return all(all(right(g, w, self.tolerance, self.slack)) for g, w in by_result(given, wanted))

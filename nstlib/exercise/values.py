@@ -15,7 +15,7 @@ from .patience import TooLong
 
 __all__ = [
     *("Answers", "Case", "Found", "Function"),
-    *("copy", "count", "kind", "numbers", "ratio", "right", "rounded", "same", "short", "unchanged"),
+    *("copy", "count", "due", "kind", "numbers", "ratio", "right", "rounded", "same", "short", "unchanged"),
 ]
 
 MOST = 5e7  # numbers of a result that are looked at: no exercise asks for so many
@@ -36,7 +36,7 @@ def numbers(value: object) -> np.ndarray | None:
             return None
         if isinstance(value, Tensor):
             value = value.detach().cpu()
-            value = value.to(torch.complex128 if value.is_complex() else torch.float64).numpy()
+            value = value.numpy() if value.is_complex() else value.to(torch.float64).numpy()
         if isinstance(value, list | tuple | Iterator):  # reversed(…), map(…)
             value = [numbers(v) for v in value]
             if any(v is None for v in value):
@@ -44,9 +44,7 @@ def numbers(value: object) -> np.ndarray | None:
         if isinstance(value, str | type(None)):
             return None
         array = np.asarray(value)
-        if np.iscomplexobj(array):  # of an inverse transform, say
-            return array.real.astype(np.float64) if np.allclose(array.imag, 0, atol=1e-6) else None
-        return np.asarray(array, dtype=np.float64)
+        return None if np.iscomplexobj(array) else np.asarray(array, dtype=np.float64)
     except TooLong:
         raise
     except Exception:  # an object of somebody's own may raise anything
@@ -156,6 +154,19 @@ def kind(value: object) -> str:
     if np.prod(value.shape, dtype=float) > MOST:
         return f"an array {shape}, too large to compare"
     return f"an array {shape} that holds no plain numbers" if numbers(value) is None else "one array"
+
+
+def due(value: object) -> str:
+    """What was expected in place of a value, in words.
+
+    >>> due(torch.tensor([1 + 0j])), due(np.array([2j]))
+    ('real ones, as result.real gives them', 'a tensor, an array or a number')
+    """
+    if isinstance(value, Tensor) and value.is_complex():
+        value = value.detach().cpu().numpy()
+    if isinstance(value, np.ndarray) and np.iscomplexobj(value) and np.allclose(value.imag, 0, atol=1e-6):
+        return "real ones, as result.real gives them"  # those of eig, say, or of an inverse transform
+    return "a tensor, an array or a number"
 
 
 def ratio(factor: float) -> str:
