@@ -13,6 +13,7 @@ import torch
 from IPython.core.formatters import DisplayFormatter
 from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
+from matplotlib.offsetbox import AnnotationBbox
 from PIL import Image
 
 import nstlib as nst
@@ -365,6 +366,21 @@ def test_the_strongest_channel_comes_first():
     assert [a.get_title() for a in plot.feature_maps(maps).axes] == [
         f"channel {c}" for c in ("1: max 9", "2: max 4", "0: max 1")
     ]
+
+
+def test_numbers_at_an_axis_are_those_of_channels():
+    axis = plot.gram_matrix(MATRIX, order="similar").axes[0]
+    assert not axis.get_xticks().size and "similar" in axis.get_xlabel()
+    assert plot.gram_matrix(MATRIX).axes[0].get_xticks().size
+
+
+def test_no_name_of_a_placed_picture_lies_on_another():
+    points = torch.rand(22, 2, generator=torch.Generator().manual_seed(0))
+    figure = plot.placed(list(points), [PICTURE] * 22, ["houses_at_auvers"] * 22)
+    encode(figure)
+    framed = [a for a in figure.axes[0].get_children() if isinstance(a, AnnotationBbox)]
+    boxes = [a.get_window_extent() for a in (*framed, *figure.axes[0].texts)]
+    assert len(boxes) == 44 and not any(a.shrunk(0.9, 0.9).overlaps(b) for a, b in itertools.combinations(boxes, 2))
 
 
 def test_gram_orders_channels():

@@ -312,7 +312,10 @@ EXERCISES = (
         options={
             "a": ("From 4 pixels on.", "Of 24 × 24 pixels nearly all lie in other tiles then."),
             "b": ("From 8 pixels on.", "A position still sees nine tiles and more, thrown together."),
-            "c": ("From about 24 pixels on.", "Right. Then most positions see one tile, or the seam of two."),
+            "c": (
+                "From about 24 pixels on.",
+                "Right. Then a position sees four tiles at most, and one of them fills over half its field on average.",
+            ),
             "d": ("From 128 pixels on.", "That is far more than it sees: nothing is left to notice long before."),
         },
     ),

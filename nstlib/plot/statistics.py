@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 
 __all__ = ["gram_matrix", "ordering", "placed", "spectrum"]
 
+ZOOM = 0.36  # points that a pixel of a small picture takes
+LETTER = 5.0  # and a letter of its name
+UNIT = np.array([440, 260])  # and the range of the places, across and up
 FEW = 8  # channels up to which the numbers stand in the cells
 ORDERS = {  # of channels: what is written along the axes
     "given": "channel",
@@ -51,7 +54,8 @@ def gram_matrix(
     names = [str(i if labels is None else labels[i]) for i in places] if labels is not None or few else None
     columns = min(3, len(found))
     rows, width = math.ceil(len(found) / columns), WIDTH if columns > 1 else 4.8 if few else 6.5
-    figure, axes = new(rows * 0.8 * width / columns + 0.6, rows, columns, width=width)
+    room = 0.6 if order == "given" else 0.7  # for titles and labels: without numbers the squares grow towards these
+    figure, axes = new(rows * 0.8 * width / columns + room, rows, columns, width=width)
     for axis in axes.flat[len(found) :]:
         axis.set_visible(False)
     for axis, (name, m) in zip(axes.flat, found.items(), strict=False):
@@ -59,8 +63,8 @@ def gram_matrix(
         axis.set(title=name, xlabel="channel", ylabel="channel")
         if names:
             name_channels(axis, names, rotation=90 if sum(map(len, names)) > 40 / columns else 0)
-        elif order != "given":
-            axis.set(xlabel=ORDERS[order], ylabel="channels")
+        elif order != "given":  # numbers at the axes would be places in that order, and be read as channels
+            axis.set(xlabel=ORDERS[order], ylabel="channels", xticks=[], yticks=[])
         if few:
             write_cells(axis, m[np.ix_(places, places)], most, signed=low < 0)
     extend: Any = "neither" if few else "both" if low < 0 else "max"
@@ -163,10 +167,12 @@ def placed(
     need(names is None or len(names) == len(flat), f"{len(flat)} pictures need as many names, or None")
     where, shares = components(np.stack(flat))
     span = np.ptp(where, axis=0).clip(1e-3 * np.ptp(where) + 1e-12)
-    shown = apart((where - where.min(0)) / span, 0.11, 0.23 if names else 0.17) * span + where.min(0)
+    names, thumbnails = names or [""] * len(images), [thumbnail(image) for image in images]
+    boxes = np.array([box(t, name) for t, name in zip(thumbnails, names, strict=True)]) / UNIT
+    shown = apart((where - where.min(0)) / span, boxes) * span + where.min(0)
     figure, axes = new(6.0)
     axis = axes[0, 0]
-    for true, place, image, name in zip(where, shown, images, names or [""] * len(images), strict=True):
+    for true, place, image, name in zip(where, shown, thumbnails, names, strict=True):
         if (np.abs(true - place) > 0.01 * span).any():
             axis.plot(*zip(true, place, strict=True), color="#444444", linewidth=0.8)
             axis.plot(*true, "o", color=COLOURS[1], markersize=4, zorder=5)
@@ -176,7 +182,7 @@ def placed(
     axis.set(xlim=(low[0], high[0]), ylim=(low[1], high[1]))
     axis.set(xlabel=f"first component, {shares[0]:.0%}", ylabel=f"second component, {shares[1]:.0%}")
     finding = f"Two directions hold {shares[:2].sum():.0%} of the differences between {len(images)} pictures"
-    ends = [names[i] if names else f"picture {i}" for i in (int(where[:, 0].argmin()), int(where[:, 0].argmax()))]
+    ends = [names[i] or f"picture {i}" for i in (int(where[:, 0].argmin()), int(where[:, 0].argmax()))]
     return finish(figure, title or finding, f"{finding}; along the first, {ends[0]} and {ends[1]} lie farthest apart.")
 
 
@@ -188,25 +194,37 @@ def components(rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return where * signs, s**2 / max((s**2).sum(), 1e-30)
 
 
-def put_picture(axis: Axes, place: np.ndarray, image: Any, name: str) -> None:
-    """A small picture at a place, its name under it."""
+def thumbnail(image: Any) -> Image.Image:
+    """A picture, small."""
+    small = Image.fromarray(pixels(image))
+    small.thumbnail((128, 128))
+    return small
+
+
+def box(small: Image.Image, name: str) -> tuple[float, float]:
+    """Width and height in points that a small picture takes, its frame and its name included."""
+    return max(ZOOM * small.width + 4, LETTER * len(name)), ZOOM * small.height + 6 + (12 if name else 0)
+
+
+def put_picture(axis: Axes, place: np.ndarray, small: Image.Image, name: str) -> None:
+    """A small picture at a place, its name under it, legible over whatever lies there."""
     from matplotlib.offsetbox import AnnotationBbox, OffsetImage
+    from matplotlib.patheffects import withStroke
 
-    thumbnail = Image.fromarray(pixels(image))
-    thumbnail.thumbnail((128, 128))
-    axis.add_artist(AnnotationBbox(OffsetImage(np.asarray(thumbnail), zoom=0.36), tuple(place), pad=0.1))
-    under = (0, -0.18 * thumbnail.height - 3)
-    axis.annotate(name, tuple(place), under, textcoords="offset points", ha="center", va="top", fontsize=8, zorder=6)
+    axis.add_artist(AnnotationBbox(OffsetImage(np.asarray(small), zoom=ZOOM), tuple(place), pad=0.1))
+    under = (0, -ZOOM * small.height / 2 - 3)
+    put: Any = {"textcoords": "offset points", "ha": "center", "va": "top", "fontsize": 8, "zorder": 6}
+    axis.annotate(name, tuple(place), under, path_effects=[withStroke(linewidth=3, foreground="white")], **put)
 
 
-def apart(points: np.ndarray, width: float, height: float) -> np.ndarray:
-    """Points (n, 2) of the unit square, moved until boxes around them do not overlap, or nearly so."""
-    size, points = np.array([width, height]), points.copy()
+def apart(points: np.ndarray, boxes: np.ndarray) -> np.ndarray:
+    """Points (n, 2) of the unit square, moved until boxes (n, 2) around them do not overlap, or nearly so."""
+    size, points = (boxes[:, None] + boxes[None]) / 2, points.copy()
     for _ in range(300):
         delta = (points[:, None] - points[None]) / size
         delta += 1e-3 * np.sign(np.arange(len(points))[:, None] - np.arange(len(points)))[..., None]
         overlap = (1 - np.abs(delta)).clip(0)
         both = (overlap > 0).all(-1) & ~np.eye(len(points), dtype=bool)
         along = overlap.argmin(-1)[..., None] == np.arange(2)  # the shorter way out
-        points += 0.25 * (np.sign(delta) * overlap * along * both[..., None]).sum(1) * size
+        points += 0.25 * (np.sign(delta) * overlap * along * both[..., None] * size).sum(1)
     return points
