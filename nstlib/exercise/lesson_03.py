@@ -312,12 +312,12 @@ EXERCISES = (
     ),
     Choice(
         name="03.room",
-        question="A picture of 224 × 224 has 150 528 numbers. Which of VGG-19's layers hold fewer, N · M?",
+        question="A picture of 224 × 224 has 150 528 numbers. Which of VGG-19's convolutions give fewer, N · M?",
         answer="c",
         options={
             "a": (
                 "All behind the first pooling.",
-                "A pooling quarters M, but block 2 doubles N: half as many as before, not fewer.",
+                "A pooling quarters M, but block 2 doubles N: half as many as before, far more than the picture's.",
             ),
             "b": (
                 "Those of blocks 4 and 5.",
@@ -325,7 +325,7 @@ EXERCISES = (
             ),
             "c": (
                 "Those of block 5 alone.",
-                "Right. 512 · 14 · 14 = 100 352. All others have room for more than the picture.",
+                "Right. 512 · 14 · 14 = 100 352. All others give more numbers than the picture has.",
             ),
             "d": ("None.", "512 · 14 · 14 = 100 352: block 5 holds fewer."),
         },

@@ -169,8 +169,7 @@ EXERCISES = (
         question="The share of rows (n, d) whose nearest other row has the same owner (n,).",
         takes="lines owner",
         solution=hits,
-        cases=LINES,
-        large=lambda: (CROWD, CLANS),
+        cases=(*LINES, (CROWD, CLANS)),
         mistakes=(
             (
                 lambda lines, owner: hits(lines, owner, itself=True),

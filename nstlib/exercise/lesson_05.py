@@ -334,7 +334,7 @@ EXERCISES = (
             ),
             "d": (
                 "Both along the photograph's outlines only.",
-                "Outlines are the content's wish: style forgets place.",
+                "Only total variation follows them so closely: style forgets place.",
             ),
         },
     ),
@@ -358,7 +358,7 @@ EXERCISES = (
         answer="c",
         options={
             "a": ("Yes, about a fifth each.", "That would be so if a loss's size told how steep it is."),
-            "b": ("No, the two shallow ones pull most.", "Those shares of the pull are the smallest of all."),
+            "b": ("No, the two shallow ones pull most.", "Their shares of the pull are among the small ones."),
             "c": (
                 "No, the deepest pulls about as much as all others.",
                 "Right. Level in the loss is not level in the pull: a loss does not tell how steep it is.",
@@ -403,7 +403,7 @@ EXERCISES = (
     ),
     Choice(
         name="05.gamma",
-        question="From noise, with γ = 0, 1 and 100: which picture has about the total variation of the artwork?",
+        question="From noise, with γ = 0, 1 and 100: which picture is nearest to the artwork in total variation?",
         answer="b",
         options={
             "a": ("γ = 0.", "Nothing asks the noise to go there, and it stays."),
