@@ -187,6 +187,8 @@ class Number:
             return f" A decimal takes a point: {decimal}."
         if numbers(worked_out(answer, several=self.several)) is None:
             return ""
+        if "%" in str(answer) and "in %" in self.question:
+            return " Leave out the quotes and the sign."
         return " Leave out the quotes" + (", and write 20 per cent as 0.2." if "%" in str(answer) else ".")
 
     def commas(self, answer: object) -> str:
