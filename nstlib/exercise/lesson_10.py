@@ -123,7 +123,7 @@ def either_way(changes: Iterable[tuple[dict[str, Any], str]]) -> Iterator[tuple[
         yield whitened(**change, matrix=matrix), tell
     for added, matrix in product(ADDED, (covariance, unbiased)):
         yield (
-            whitened(least=0.0, added=added, matrix=matrix),
+            whitened(added=added, matrix=matrix),
             "You add a number to the eigenvalues: divided by its root, small ones are loud still. Leave them out.",
         )
     for added, matrix in product(ADDED, (covariance, unbiased)):
@@ -273,19 +273,11 @@ def restarted(content: Tensor, style: Tensor, layers: Sequence[str], *parts: Any
     return cascade(content, style, layers[-1:], *parts)
 
 
-def repainted_style(
-    content: Tensor,
-    style: Tensor,
-    layers: Sequence[str],
-    network: Function,
-    exchange: Function,
-    decoders: Mapping[str, Function],
-) -> Tensor:
+def repainted_style(content: Tensor, style: Tensor, layers: Sequence[str], *parts: Any) -> Tensor:
     """Every layer takes the style from what came out of the last one."""
     image = content
     for layer in layers:
-        own, wanted = network(image, [layer])[layer], network(style, [layer])[layer]
-        image = style = decoders[layer](exchange(own, wanted))
+        image = style = cascade(image, style, [layer], *parts)
     return image
 
 
