@@ -137,7 +137,7 @@ def quiet(show: bool | None) -> bool:
     return show is False or not (show or terminal)
 
 
-def tell(show: bool | None, words: str) -> None:
+def announce(show: bool | None, words: str) -> None:
     """Say a line where `watching` would show a run.
 
     Args:

@@ -124,8 +124,8 @@ def free_memory(device: torch.device) -> int:
 def kept_by_torch(device: torch.device) -> int:
     """Bytes that torch keeps on a GPU for what comes next.
 
-    What it keeps for a graph serves that graph alone, until the graph is gone: its results are, too, and torch gives
-    all of it to whoever asks for more than there is.
+    What it keeps for a graph serves that graph alone. A graph that is gone has no results any more, and its memory goes
+    to whoever asks for more than there is.
     """
     here = torch.cuda.current_device() if device.index is None else device.index
     common, total, taken = (0, 0), Counter[tuple[int, int]](), Counter[tuple[int, int]]()

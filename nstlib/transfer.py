@@ -26,7 +26,7 @@ from .checkpoint import Run, checked, damaged, read_checkpoint, try_checkpoint
 from .errors import InputError
 from .image import resize
 from .interrupts import Stopped
-from .live import one_line_for_an_interrupt, remember, tell, watching
+from .live import announce, one_line_for_an_interrupt, remember, watching
 from .loss import Objective
 from .machine import allocator, is_out_of_memory
 from .optimizers import NoState, Step, Stop, optimize
@@ -558,7 +558,8 @@ class Transfer:
             before.close()  # an iterator that still waits somewhere hands over where it is
         if self.run.stop:
             made = evaluations_of(self.run.history)
-            tell(self.show, f"this run has ended after {made} evaluations ({self.run.stop}): result() has the picture")
+            why = f"this run has ended after {made} evaluations ({self.run.stop})"
+            announce(self.show, f"{why}: result() has the picture")
         loop = shown(self.plan, self.run, self.checkpoint, self.show)
         self.loop = weakref.ref(loop)  # so that a `break` ends it at once: a later interrupt is none of this run's
         return loop
