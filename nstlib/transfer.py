@@ -30,10 +30,11 @@ from .live import announce, one_line_for_an_interrupt, remember, watching
 from .loss import Objective
 from .machine import allocator, is_out_of_memory
 from .optimizers import NoState, Step, Stop, optimize
-from .plan import Plan, Stage, prepare, takes_options
+from .plan import Plan, Stage, prepare
 from .recipe import LEVEL, PIXELS, Recipe
 from .result import Progress, Record, Result, evaluations_of
 from .rules import Tuple, brief, judged
+from .settings import takes_options
 from .threads import Threads
 
 __all__ = ["Transfer", "carry_out", "paint", "reconstruct_content", "reconstruct_style", "shown", "stylize", "texture"]

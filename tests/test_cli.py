@@ -27,9 +27,10 @@ from nstlib.cli.options import parse, parsed, values_of
 from nstlib.cli.painting import dragged
 from nstlib.forecast import Paces
 from nstlib.machine import choose_precision
-from nstlib.plan import FREE_SHARE, Settings
+from nstlib.plan import FREE_SHARE
 from nstlib.recipe import WORDS
 from nstlib.result import read_facts
+from nstlib.settings import Settings
 from nstlib.terminal import PER_STYLE, say
 
 QUICK = ["--size", "48", "--evaluations", "4", "--device", "cpu"]

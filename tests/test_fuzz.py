@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 import nstlib as nst
 from nstlib.cli.options import parsed
-from nstlib.plan import Settings, prepare, settle
+from nstlib.plan import prepare
+from nstlib.settings import Settings, settle
 
 FIELDS = [one.name for record in (nst.Recipe, Settings) for one in dataclasses.fields(record)]
 SMALL = {"size": 40, "evaluations": 2, "device": "cpu"}

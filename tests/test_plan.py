@@ -16,7 +16,8 @@ from torch.nn import functional as F
 
 import nstlib as nst
 from nstlib.guidance import Guidance
-from nstlib.plan import Settings, prepare
+from nstlib.plan import prepare
+from nstlib.settings import Settings
 from nstlib.transfer import Transfer, paint
 
 MEAN, STD = torch.tensor([0.485, 0.456, 0.406]).view(1, 3, 1, 1), torch.tensor([0.229, 0.224, 0.225]).view(1, 3, 1, 1)

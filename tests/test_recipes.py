@@ -17,9 +17,9 @@ from nstlib.backbone import Backbone
 from nstlib.errors import InputError
 from nstlib.lesson import NOTEBOOKS
 from nstlib.loss import CONTENT_REDUCTIONS, TV_KINDS, Objective, content_terms, style_terms, tv_term
-from nstlib.plan import settle
 from nstlib.recipe import Recipe
 from nstlib.recipes import DEFAULT_RECIPE, RECIPES, convert
+from nstlib.settings import settle
 from nstlib.style import STATISTICS
 
 

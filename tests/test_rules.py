@@ -10,8 +10,8 @@ import torch
 from odd_options import REFUSED, TAKEN
 
 import nstlib as nst
-from nstlib.plan import Settings
 from nstlib.rules import Choice, Either, Flag, Maybe, Number, Text, Tuple, Unfit, Weighted, judged
+from nstlib.settings import Settings
 
 SMALL = {"size": 64, "evaluations": 2, "device": "cpu"}
 

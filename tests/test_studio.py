@@ -151,7 +151,7 @@ def test_a_recipe_is_taken_as_it_is(name):
 def test_every_field_of_a_recipe_that_has_no_control_is_kept():
     odd = nst.RECIPES["gatys2016"].changed(name="mine", size=96, tv_weight=0.25, pooling="max")
     back = Choices.of({"content": "a", "styles": ["b"], "recipe": odd.to_dict()})
-    from nstlib.plan import settle
+    from nstlib.settings import settle
 
     given = back.options()
     found, _ = settle(given.pop("recipe", "kit"), given)

@@ -21,8 +21,9 @@ from nstlib.optimizers import Stop, loop
 from nstlib.optimizers.evaluator import Evaluator
 from nstlib.optimizers.history import History
 from nstlib.palette import recolor
-from nstlib.plan import Plan, Settings
+from nstlib.plan import Plan
 from nstlib.result import STILL, read_facts
+from nstlib.settings import Settings
 from nstlib.style import STATISTICS, directions
 from nstlib.transfer import EXTENDED, Transfer
 

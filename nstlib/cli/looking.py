@@ -137,11 +137,11 @@ def story_of(facts: Mapping[str, Any]) -> Iterable[tuple[str, str]]:
     Args:
         facts: as `read_facts` reads them.
     """
-    from ..plan import RULES
     from ..recipe import Recipe
     from ..recipes import DEFAULT_RECIPE, RECIPES
     from ..regions import MASKS
     from ..result import duration
+    from ..settings import RULES
 
     if "recipe" not in facts:
         yield from ((name, str(value)) for name, value in facts.items() if value is not None)

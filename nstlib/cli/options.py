@@ -80,9 +80,9 @@ def field_options(own: Mapping[str, Any]) -> list[FieldOption]:
     Args:
         own: values by name that the command puts before every recipe's.
     """
-    from ..plan import Settings
     from ..recipe import WORDS
     from ..recipes import DEFAULT_RECIPE, RECIPES
+    from ..settings import Settings
 
     made = [FieldOption(one, base, own) for base in (RECIPES[DEFAULT_RECIPE], Settings()) for one in fields(base)]
     return [option for option in made if option.name not in (*WORDS, *PER_STYLE, "memory")]
@@ -168,8 +168,8 @@ def rule_for(name: str) -> Any:
     Raises:
         InputError: there is no such field (names the nearest).
     """
-    from ..plan import RULES
     from ..rules import Text
+    from ..settings import RULES
 
     rules = {**RULES, "recipe": Text("a name")}
     return rules[one_of("option", name, rules)]

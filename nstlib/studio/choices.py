@@ -13,11 +13,11 @@ from typing import Any
 from ..errors import InputError
 from ..files import short_name, spoken_name
 from ..machine import choose_device, choose_precision
-from ..plan import RULES, Settings
 from ..recipe import WORDS, Recipe
 from ..recipes import DEFAULT_RECIPE, RECIPES
 from ..regions import MASKS
 from ..result import painted_from
+from ..settings import RULES, Settings
 from ..terminal import PER_STYLE
 
 __all__ = ["FORMS", "STROKES", "Choices"]

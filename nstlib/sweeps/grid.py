@@ -12,11 +12,11 @@ from typing import Any
 
 from ..errors import InputError, one_of
 from ..inputs import alone, is_name
-from ..plan import RULES, check_pictures, settle
 from ..recipe import WORDS
 from ..recipes import DEFAULT_RECIPE, RECIPES
 from ..regions import MASKS
 from ..rules import Choice, Rule, brief, judged
+from ..settings import RULES, check_pictures, settle
 from .points import Point, looked_up
 from .tasks import HOW, Source, Task, told_at
 

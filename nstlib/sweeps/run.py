@@ -13,8 +13,8 @@ from ..errors import InputError
 from ..frames import checked_frames
 from ..interrupts import Stopped
 from ..live import counting
-from ..plan import takes_options
 from ..pool import Outcome
+from ..settings import takes_options
 from .folder import checked_folder, keep, keep_table
 from .grid import checked_grid, checked_pairs, laid_out
 from .painters import painters

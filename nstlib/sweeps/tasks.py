@@ -17,8 +17,9 @@ from ..files import encoded
 from ..gallery import is_address, read_picture
 from ..image import Picture, load_image
 from ..inputs import is_file, is_name
-from ..plan import Plan, Settings, digest, prepare
+from ..plan import Plan, digest, prepare
 from ..recipe import STARTS, WORDS, Recipe
+from ..settings import Settings
 
 HOW = ("device", "memory")  # the settings that make no other picture
 
