@@ -7,8 +7,9 @@ Nothing here computes. A network is one entry of `BACKBONES`; all else reads it 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
-from .errors import one_of
+from .errors import InputError, one_of
 
 __all__ = ["BACKBONES", "Architecture", "Layer", "Spec", "Weights", "squeezenet", "vgg"]
 
@@ -93,6 +94,19 @@ class Architecture:
 
     def __repr__(self) -> str:
         return f"{self.name}: {len(self.specs)} layers, {self.specs[0].name} to {self.specs[-1].name}"
+
+    @classmethod
+    def check(cls, given: Any) -> Architecture:
+        """What should be an architecture, if it is one.
+
+        Raises:
+            InputError: it is something else, a network's name say; says where to find one.
+        """
+        if not isinstance(given, cls):
+            name = given if isinstance(given, str) and given in BACKBONES else "pocket"
+            ways = f"BACKBONES['{name}'] is one, and load_backbone('{name}') a network with its weights"
+            raise InputError(f"an architecture is wanted, not a {type(given).__name__}: {ways}")
+        return given
 
     @property
     def layers(self) -> dict[str, Layer]:

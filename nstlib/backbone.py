@@ -63,6 +63,19 @@ def bias_of(convolution: nn.Conv2d) -> Tensor:
     return convolution.bias
 
 
+def no_backbone(given: Any, what_for: str, more: str = "") -> InputError:
+    """What to tell somebody who gave something else, a network's name say.
+
+    Args:
+        given: in place of a `Backbone`.
+        what_for: one is wanted, as a clause.
+        more: advice.
+    """
+    name = given if isinstance(given, str) and given in BACKBONES else "vgg19"
+    one = f"give one, such as nst.load_backbone('{name}')"
+    return InputError(f"a {type(given).__name__} is no Backbone, {what_for}: {one}{more}")
+
+
 class Backbone(nn.Module):
     """A frozen network that maps an image to named feature maps.
 
@@ -75,7 +88,7 @@ class Backbone(nn.Module):
         padding_mode: of the first convolution, "zeros" or "replicate".
 
     Raises:
-        InputError: an unknown option, or weights that do not fit.
+        InputError: no architecture, an unknown option, or weights that do not fit.
     """
 
     mean: Tensor
@@ -94,7 +107,7 @@ class Backbone(nn.Module):
         one_of("pooling", pooling, POOLINGS)
         one_of("pixel convention", pixels, PIXELS_AS)
         one_of("padding mode", padding_mode, PADDINGS)
-        self.architecture = architecture
+        self.architecture = Architecture.check(architecture)
         self.pooling, self.pixels, self.padding_mode = pooling, pixels, padding_mode
         modules: list[nn.Module] = []
         channels = 3
@@ -313,7 +326,12 @@ def normalize_activations(backbone: Backbone, images: Iterable[Tensor]) -> Backb
     Args:
         backbone: the network, which is changed.
         images: pictures (1, 3, H, W) in [0, 1] to average over; a few dozen varied ones do.
+
+    Raises:
+        InputError: no backbone.
     """
+    if not isinstance(backbone, Backbone):
+        raise no_backbone(backbone, "whose weights are scaled")
     convolutions = [m for m in backbone.modules() if isinstance(m, nn.Conv2d)]
     totals = {c: torch.zeros(c.out_channels, device=c.weight.device) for c in convolutions}
 

@@ -43,8 +43,9 @@ def carried(mask: Tensor, architecture: Architecture, layers: Iterable[str]) -> 
         T (1, 1, h, w) in [0, 1], by layer, in the network's order.
 
     Raises:
-        InputError: a layer that the network lacks.
+        InputError: no architecture, or a layer that the network lacks.
     """
+    Architecture.check(architecture)
     names = [layers] if isinstance(layers, str) else layers
     wanted, t = {one_of("layer", name, architecture.layers) for name in names}, mask
     found: dict[str, Tensor] = {}

@@ -18,14 +18,14 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from .architecture import Architecture
-from .backbone import Backbone
+from .backbone import Backbone, no_backbone
 from .cuda import captured
 from .engine import Engine, one_number
 from .errors import InputError, counted, one_of
 from .guidance import Guidance, guidance_of
 from .image import Picture, floats_of
 from .machine import PRECISIONS, in_own_precision
-from .style import SAMPLE, STATISTICS, Statistic, directed, positions, sample
+from .style import SAMPLE, STATISTICS, Statistic, directed, map_of, positions, sample
 
 __all__ = [
     "CONTENT_REDUCTIONS",
@@ -96,10 +96,10 @@ def content_loss(features: Tensor, target: Tensor, reduction: str = "mean") -> T
             ‖F - P‖² / ‖P‖², which means the same on every layer and network; "similarity", see `self_similarity`.
 
     Raises:
-        InputError: another reduction, or maps of two shapes.
+        InputError: another reduction, no maps, or maps of two shapes.
     """
     one_of("reduction", reduction, CONTENT_REDUCTIONS)
-    if features.shape != target.shape:
+    if map_of(features).shape != map_of(target).shape:
         shapes = " and ".join("×".join(map(str, each.shape)) for each in (features, target))
         raise InputError(f"maps of {shapes} cannot be compared: give pictures of one size, and maps of one layer")
     dtype = torch.promote_types(features.dtype, torch.float32)
@@ -249,8 +249,10 @@ def content_terms(
         reduction: as in `content_loss`.
 
     Raises:
-        InputError: another reduction, a layer that the network lacks, or an image too small for the deepest one.
+        InputError: no backbone, another reduction, a layer that the network lacks, or an image too small for the
+            deepest one.
     """
+    check_features(backbone)
     one_of("reduction", reduction, CONTENT_REDUCTIONS)
     layers = shared_by(layers)
     targets = backbone(content, layers)
@@ -314,10 +316,11 @@ def style_terms(
         guidance: how a region's style is compared: "gram", by its guided Gram matrix, or "sum", by its guided sum.
 
     Raises:
-        InputError: another statistic or guidance, guided sums without regions, shares, masks, regions or parts that do
-            not fit, a mask that leaves nothing of a layer's map, a layer that the network lacks or on which no style
-            counts, or an image too small for the deepest one, or none at all.
+        InputError: no backbone, another statistic or guidance, guided sums without regions, shares, masks, regions or
+            parts that do not fit, a mask that leaves nothing of a layer's map, a layer that the network lacks or on
+            which no style counts, or an image too small for the deepest one, or none at all.
     """
+    check_features(backbone)
     kind = STATISTICS[one_of("style statistic", statistic, STATISTICS)]
     kind = kind.summed() if one_of("guidance", guidance, GUIDANCE) == "sum" else kind
     layers = shared_by(layers)
@@ -423,6 +426,16 @@ def check_mask(name: str, mask: Tensor | None, size: Sequence[int], whose: str) 
     """
     if mask is not None and tuple(mask.shape) != (1, 1, *size):
         raise InputError(f"a {name} of shape {tuple(mask.shape)}: give (1, 1, {', '.join(map(str, size))}), as {whose}")
+
+
+def check_features(given: Any) -> None:
+    """Refuse what cannot be called for maps, a network's name say.
+
+    Raises:
+        InputError: it cannot.
+    """
+    if not callable(given):
+        raise no_backbone(given, "which makes maps of an image")
 
 
 def shared_by(layers: Mapping[str, float] | Iterable[str]) -> Mapping[str, float]:
@@ -562,8 +575,7 @@ class Objective:
         self, backbone: Backbone, terms: Iterable[Term], precision: str = "float32", memory: int | None = None
     ):
         if not isinstance(backbone, Backbone):
-            given = f"a {type(backbone).__name__} is no Backbone, whose layers the engine runs through"
-            raise InputError(f"{given}: give one, such as nst.load_backbone('vgg19'), or write a function of your own")
+            raise no_backbone(backbone, "whose layers the engine runs through", ", or write a function of your own")
         self.backbone, self.memory = backbone, memory
         self.precision = one_of("precision", precision, PRECISIONS)
         self.terms = [term for term in checked_terms(terms) if term.weight]

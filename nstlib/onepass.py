@@ -29,7 +29,7 @@ from .machine import in_own_precision
 from .palette import power
 from .plan import Plan, prepare
 from .rules import brief
-from .style import positions
+from .style import map_of, positions
 
 __all__ = ["METHODS", "adain", "one_pass", "wct"]
 
@@ -109,7 +109,7 @@ def adain(content: Tensor, style: Tensor) -> Tensor:
         style: (1, N, h, w).
 
     Raises:
-        InputError: they have not as many channels.
+        InputError: no maps, or not of as many channels.
     """
     return exchanged(content, style, METHODS["adain"])
 
@@ -124,14 +124,14 @@ def wct(content: Tensor, style: Tensor) -> Tensor:
         style: (1, N, h, w).
 
     Raises:
-        InputError: they have not as many channels.
+        InputError: no maps, or not of as many channels.
     """
     return exchanged(content, style, METHODS["wct"])
 
 
 def exchanged(content: Tensor, style: Tensor, method: Method) -> Tensor:
     """The content's map with the style's statistics, for `adain` and `wct`."""
-    if content.ndim != 4 or style.ndim != 4 or content.shape[1] != style.shape[1]:
+    if map_of(content).ndim != 4 or map_of(style).ndim != 4 or content.shape[1] != style.shape[1]:
         shapes = f"{tuple(content.shape)} and {tuple(style.shape)}"
         raise InputError(f"maps of shapes {shapes} have not the same channels: give one layer's maps, (1, N, H, W)")
     return moved(content, method.move(gaussian_of(content), gaussian_of(style)))

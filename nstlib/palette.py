@@ -66,9 +66,12 @@ def colors_of(image: Tensor, mask: Tensor | None = None) -> tuple[Tensor, Tensor
         mask: (1, 1, H, W), how much each pixel counts, not all 0; None for 1 each.
 
     Raises:
-        InputError: the mask is 0 everywhere.
+        InputError: several pictures, or a mask that is 0 everywhere.
     """
-    x = floats_of(image).detach().cpu().double().flatten(2)[0]  # (C, M)
+    pixels = floats_of(image)
+    if pixels.ndim != 4 or len(pixels) != 1:
+        raise InputError(f"one picture is (1, C, H, W), not {tuple(pixels.shape)}: give one at a time")
+    x = pixels.detach().cpu().double().flatten(2)[0]  # (C, M)
     weights = torch.ones_like(x[:1]) if mask is None else mask.detach().cpu().double().flatten(2)[0]  # (1, M)
     if not weights.any():
         raise InputError("a mask is 0 everywhere, so there are no colours: give one that shows something, or none")
@@ -155,7 +158,7 @@ def recolor(
         like_mask: (1, 1, h, w), which part of the other it is made like; likewise.
 
     Raises:
-        InputError: another name, or a mask that shows nothing.
+        InputError: another name, several pictures at once, or a mask that shows nothing.
     """
     make = COLOR_MAPS[one_of("colour map", by, COLOR_MAPS)]
     (mean, covariance), (wanted, target) = colors_of(image, mask), colors_of(like, like_mask)

@@ -6,6 +6,7 @@ it. What a recipe does not name is the default of `Recipe`. Adding one is one en
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from math import prod
 from typing import Any
 
@@ -427,8 +428,19 @@ FAST_NEURAL_STYLE = published(
 )
 
 
+def recipe_of(given: str | Recipe) -> Recipe:
+    """A recipe by its name, or as it is.
+
+    Raises:
+        InputError: an unknown name, or a recipe as plain data.
+    """
+    if isinstance(given, Mapping):
+        raise InputError("recipe is given as plain data: Recipe.from_dict makes a recipe of it")
+    return given if isinstance(given, Recipe) else RECIPES[one_of("recipe", given, RECIPES)]
+
+
 def convert(
-    recipe: Recipe,
+    recipe: str | Recipe,
     *,
     statistic: str | None = None,
     content_reduction: str | None = None,
@@ -444,7 +456,7 @@ def convert(
     another.
 
     Args:
-        recipe: a transfer with its own weights.
+        recipe: a name in `RECIPES`, or a `Recipe`.
         statistic: "gram-e", "gram-4e" or "gram-4e/n2"; exact, layer by layer.
         content_reduction: "mean" or "sum"; exact for pictures of the given `size`, and only for those.
         pixels: "imagenet" or "255". Features grow by s = 255 · mean(std) = 57.63, content terms by s², Gram terms by
@@ -453,8 +465,9 @@ def convert(
         size: (height, width) of the result, in pixels.
 
     Raises:
-        InputError: no conversion exists, or it needs the size.
+        InputError: no such recipe, no conversion exists, or it needs the size.
     """
+    recipe = recipe_of(recipe)
     architecture = BACKBONES[recipe.backbone]
     if statistic is not None and statistic != recipe.statistic:
         recipe = convert_statistic(recipe, statistic, architecture)

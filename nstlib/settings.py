@@ -9,12 +9,12 @@ from typing import Any, TypeVar
 
 import torch
 
-from .errors import InputError, counted, nearest, one_of
+from .errors import InputError, counted, nearest
 from .inputs import alone
 from .loss import divide_shares
 from .machine import PRECISIONS
 from .recipe import WORDS, Recipe
-from .recipes import DEFAULT_RECIPE, RECIPES
+from .recipes import DEFAULT_RECIPE, recipe_of
 from .regions import MASKS
 from .rules import Choice, Maybe, Number, Rule, Text, Tuple, accept, default_of, field
 from .style import STATISTICS
@@ -116,10 +116,7 @@ def settle(recipe: str | Recipe, options: Mapping[str, Any]) -> tuple[Recipe, Se
     Raises:
         InputError: an unknown recipe or field, a value that breaks a rule, or one that has no effect.
     """
-    if isinstance(recipe, Mapping):
-        raise InputError("recipe is given as plain data: Recipe.from_dict makes a recipe of it")
-    if not isinstance(recipe, Recipe):
-        recipe = RECIPES[one_of("recipe", recipe, RECIPES)]
+    recipe = recipe_of(recipe)
     own = {one.name for one in fields(Settings)}
     for name in options:
         if name not in FIELDS:

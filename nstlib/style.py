@@ -20,10 +20,12 @@ A region of the picture has a style of its own: the positions of a map count as 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import cache
+from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 from torch.autograd.function import BackwardCFunction, FunctionCtx
@@ -53,6 +55,23 @@ PAIRS = 2**22  # of patches that are compared at once
 COLUMNS = 4096  # positions that are compared with all others at once
 
 
+def map_of(given: Any) -> Tensor:
+    """What should be a feature map, if it is a tensor.
+
+    Raises:
+        InputError: it is something else; says how a map is made of it.
+    """
+    if isinstance(given, Tensor):
+        return given
+    if isinstance(given, Mapping) and given:
+        way = f"take one layer's from it, maps[{next(iter(given))!r}]"
+    elif isinstance(given, np.ndarray):
+        way = "torch.from_numpy makes one of it"
+    else:
+        way = "a backbone makes maps of a picture, backbone(picture, ['relu3_1'])['relu3_1']"
+    raise InputError(f"a feature map is a tensor (1, N, H, W), not a {type(given).__name__}: {way}")
+
+
 def positions(features: Tensor, dtype: torch.dtype | None = None) -> Tensor:
     """A feature map as the matrix F (N, M), in float32 at least: half precision overflows in a sum.
 
@@ -61,9 +80,9 @@ def positions(features: Tensor, dtype: torch.dtype | None = None) -> Tensor:
         dtype: of F; float32, or float64 where the features have it, if None.
 
     Raises:
-        InputError: another shape.
+        InputError: no tensor, or one of another shape.
     """
-    if features.ndim != 4 or features.shape[0] != 1:
+    if map_of(features).ndim != 4 or features.shape[0] != 1:
         raise InputError(f"a style statistic takes one feature map (1, N, H, W), not {tuple(features.shape)}")
     # squeeze, not [0]: the way back through an index would fill and copy a whole map
     return features.squeeze(0).flatten(1).to(dtype or torch.promote_types(features.dtype, torch.float32))
@@ -130,7 +149,7 @@ def gram(features: Tensor) -> Tensor:
     tensor([[1., 1.],
             [1., 1.]])
     """
-    return MeanOuterProduct.apply(positions(features, torch.promote_types(features.dtype, torch.bfloat16)))
+    return MeanOuterProduct.apply(positions(features, torch.promote_types(map_of(features).dtype, torch.bfloat16)))
 
 
 def covariance(features: Tensor) -> Tensor:
@@ -429,14 +448,14 @@ def guided_gram(features: Tensor, t: Tensor) -> Tensor:
         t: T (1, 1, H, W), how far each position belongs to the region, in [0, 1]: `carried` makes it of a mask.
 
     Raises:
-        InputError: T of another height or width, or 0 everywhere.
+        InputError: no map, or T of another height or width, or 0 everywhere.
 
     >>> features = torch.tensor([[[[1.0, 9.0]], [[2.0, 9.0]]]])
     >>> guided_gram(features, torch.tensor([[[[1.0, 0.0]]]]))
     tensor([[1., 2.],
             [2., 4.]])
     """
-    if t.shape != (1, 1, *features.shape[2:]) or not t.any():
+    if map_of(t).shape != (1, 1, *map_of(features).shape[2:]) or not t.any():
         said = f"is {tuple(t.shape)} for a map {tuple(features.shape)}" if t.any() else "is 0 everywhere"
         raise InputError(f"the region {said}: carry a mask of the picture down to it, nst.carried(mask, …)")
     weights = t.square() / t.square().sum()

@@ -11,6 +11,7 @@ from torch.nn import functional as F
 from nstlib.architecture import BACKBONES, IMAGENET_MEAN, IMAGENET_STD, Architecture, vgg
 from nstlib.backbone import Backbone, Fire, load_backbone, normalize_activations
 from nstlib.errors import InputError
+from nstlib.guidance import carried
 from nstlib.weights import read_weights, save_weights
 
 EVERY = pytest.mark.parametrize("name", BACKBONES)
@@ -470,3 +471,11 @@ def test_a_picture_that_fails_leaves_no_hook_behind():
     with pytest.raises(InputError, match=r"an image of shape \(1, 4, 32, 32\): give \(B, 3, height, width\)"):
         normalize_activations(backbone, [torch.rand(1, 3, 32, 32), torch.rand(1, 4, 32, 32)])
     assert not any(module._forward_hooks for module in backbone.modules())
+
+
+def test_the_name_of_a_network_is_no_architecture():
+    for take in (Backbone, lambda given: carried(torch.ones(1, 1, 8, 8), given, ["relu1_1"])):
+        with pytest.raises(InputError, match=r"not a str: BACKBONES\['vgg16'\] is one, and load_backbone\('vgg16'\)"):
+            take("vgg16")
+        with pytest.raises(InputError, match=r"not a Backbone: BACKBONES\['pocket'\] is one"):
+            take(load_backbone("pocket"))

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from nstlib.architecture import Architecture, vgg
-from nstlib.backbone import Backbone
+from nstlib.backbone import Backbone, normalize_activations
 from nstlib.errors import InputError
 from nstlib.feedforward import StyleNetwork
 from nstlib.image import Picture, resize
@@ -590,6 +590,14 @@ def test_a_term_has_a_kind_of_one_word():
 def test_an_objective_is_of_a_backbone(tiny):
     with pytest.raises(InputError, match="a Sequential is no Backbone"):
         Objective(torch.nn.Sequential(tiny), [tv_term(1.0)])
+
+
+@pytest.mark.parametrize(
+    "make", [content_terms, style_terms, lambda given, image, _: normalize_activations(given, [image])]
+)
+def test_the_name_of_a_network_is_no_backbone(make, rng):
+    with pytest.raises(InputError, match=r"a str is no Backbone, .*such as nst.load_backbone\('pocket'\)"):
+        make("pocket", picture(rng), ["relu1_1"])
 
 
 def test_pictures_serve_as_their_pixels_and_one_style_as_a_list_of_one(tiny, rng):

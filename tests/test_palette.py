@@ -235,3 +235,11 @@ def test_pictures_without_colours_break_nothing(color, kind, photograph):
 def test_a_mask_of_nothing_has_no_colours(which):
     with pytest.raises(InputError, match="a mask is 0 everywhere, so there are no colours"):
         recolor(torch.rand(1, 3, 8, 8), torch.rand(1, 3, 8, 8), **{which: torch.zeros(1, 1, 8, 8)})
+
+
+@pytest.mark.parametrize("shape", [(3, 8, 8), (2, 3, 8, 8)])
+def test_colours_are_those_of_one_picture(shape):
+    several, one = torch.rand(shape), torch.rand(1, 3, 8, 8)
+    for image, like in ((several, one), (one, several)):
+        with pytest.raises(InputError, match="one picture is"):
+            recolor(image, like)

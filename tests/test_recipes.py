@@ -332,3 +332,11 @@ def test_another_network_in_a_recipe_says_how_to_move_there():
         Recipe("mine", backbone="squeezenet1_0")
     with pytest.raises(InputError, match="from_dict makes a recipe of it"):
         settle(Recipe("mine").to_dict(), {})
+
+
+def test_a_recipe_is_converted_by_its_name_too():
+    assert convert("gatys2016", statistic="gram-4e") == convert(RECIPES["gatys2016"], statistic="gram-4e")
+    with pytest.raises(InputError, match="unknown recipe 'gatys2106': did you mean 'gatys2016'"):
+        convert("gatys2106")
+    with pytest.raises(InputError, match=r"Recipe\.from_dict makes a recipe of it"):
+        convert(RECIPES["kit"].to_dict())

@@ -7,7 +7,11 @@ import pytest
 import torch
 from scipy.linalg import sqrtm
 
+from nstlib.backbone import load_backbone
 from nstlib.errors import InputError
+from nstlib.image import Picture
+from nstlib.loss import content_loss
+from nstlib.onepass import adain, wct
 from nstlib.style import (
     SAMPLE,
     STATISTICS,
@@ -466,3 +470,24 @@ def test_a_region_of_another_shape_is_refused(rng):
     for t in (torch.ones(1, 1, 6, 4), torch.ones(4, 6), torch.zeros(1, 1, 4, 6)):
         with pytest.raises(InputError, match=r"the region is .*: carry a mask of the picture down to it, nst.carried"):
             guided_gram(features, t)
+
+
+@pytest.mark.parametrize("take", [*(s.describe for s in STATISTICS.values()), content_loss, adain, wct, guided_gram])
+def test_what_is_no_map_is_told_how_to_become_one(take, rng):
+    pocket = load_backbone("pocket")
+
+    def refused(given, advice):
+        with pytest.raises(InputError, match=rf"a feature map is a tensor \(1, N, H, W\), not .*: .*{advice}"):
+            take(given, given) if take in (content_loss, adain, wct, guided_gram) else take(given)
+
+    picture = Picture(torch.rand(1, 3, 16, 16, generator=rng))
+    maps = pocket(picture, ["relu1_1", "relu2_1"])
+    refused(maps, r"maps\['relu1_1'\]")
+    refused(maps["relu1_1"].numpy(), "torch.from_numpy")
+    refused(picture, "a backbone makes maps")
+    both = maps["relu1_1"], torch.from_numpy(maps["relu1_1"].numpy())
+    for there in (*both, pocket(picture, ["relu1_1"])["relu1_1"]):  # as advised
+        if take is guided_gram:
+            assert take(there, torch.ones(1, 1, *there.shape[2:])).shape == (there.shape[1],) * 2
+        else:
+            assert torch.isfinite(take(there, there) if take in (content_loss, adain, wct) else take(there)).all()
