@@ -80,8 +80,11 @@ def of_learner(learner: Path) -> list[HandIn]:
     """
     if is_notebook(learner) or is_packed(learner):
         return [HandIn(learner.name, "", (), ("lies in no learner's folder: move it into one such as anna/04",))]
-    places = shown(learner)
-    astray = [HandIn(learner.name, "", (), (told,)) for place in places if (told := out_of_place(place))]
+    try:
+        places = shown(learner)
+        astray = [HandIn(learner.name, "", (), (told,)) for place in places if (told := out_of_place(place))]
+    except (InputError, OSError):  # somebody else's, who keeps nobody else from being marked
+        return [HandIn(learner.name, "", (), ("may not be read: make its folders readable to you, and look again",))]
     return [hand_in(place) for place in places if is_lesson(place)] + astray
 
 

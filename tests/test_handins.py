@@ -259,6 +259,23 @@ def test_a_file_that_cannot_be_written_is_told(handed_in, monkeypatch):
     assert handed_in(bare) == "ada 04: left as it is (OSError: [Errno 28] No space left on device): look at it yourself"
 
 
+@pytest.mark.parametrize("shut", ["bob", "bob/04b", "bob/week 12"])
+def test_a_folder_that_may_not_be_read_keeps_nobody_else_from_being_marked(handed_in, monkeypatch, shut):
+    handed_in(lambda cells: None)
+    submitted = handed_in.file.parents[2]
+    (submitted / shut).mkdir(parents=True)
+    iterdir = type(submitted).iterdir
+
+    def refuse(folder):
+        if folder == submitted / shut:
+            raise PermissionError(13, "Permission denied", str(folder))
+        return iterdir(folder)
+
+    monkeypatch.setattr(type(submitted), "iterdir", refuse)
+    ada, bob = map(str, look_over(submitted))
+    assert ada == "ada 04: ready" and "may not be read" in bob
+
+
 def test_half_a_letter_is_written_as_it_was(handed_in):
     def change(cells):
         bare(cells)
