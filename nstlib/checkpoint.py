@@ -34,7 +34,7 @@ class Run:
         budgets: the evaluations that each stage before it had.
         state: the optimiser's in it; None before its first step, and while it goes on from there.
         best: the best step of this stage, or of the one before; None before there was any.
-        history: a line for each step.
+        history: a line for each iteration.
         seconds: of work so far.
         stop: why the run ended; None if it did not.
         trouble: what went wrong on the side, in words, while the run went on; "" if nothing did.
@@ -221,7 +221,7 @@ def run_of(data: Mapping[str, Any], plan: Plan) -> Run:
         return Step(moves, evaluations, seconds, loss, terms(told["terms"]), image)
 
     best, stop, state = data["best"], data["stop"], data["state"]
-    if (best is None) != (not data["history"]) or not isinstance(state, Mapping | None):
+    if (best is None) != (not data["history"]) or not isinstance(state, Mapping | None) or (state and best is None):
         raise ValueError("its parts do not go together")
     if state:
         count(state["evaluations"])

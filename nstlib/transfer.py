@@ -329,7 +329,9 @@ def going_on(steps: Iterator[Step], checkpoint: Path) -> Iterator[Step]:
 
 
 def record(run: Run, step: Step, stage: Stage, recipe: Recipe, *, first: bool) -> None:
-    """Write history; remember the best step of this stage (a running mean of images is best at its end).
+    """Write history, a line for each iteration; remember the best step of this stage.
+
+    A running mean of images is best at its end. L-BFGS that finds no further move reports its last iteration once more.
 
     Args:
         run: is changed.
@@ -349,9 +351,9 @@ def record(run: Run, step: Step, stage: Stage, recipe: Recipe, *, first: bool) -
             f"the loss of the very first image cannot be used ({step.stop}): check the weights' file and "
             f"the term weights of recipe {recipe.name}"
         )
-    line = Record.of(step, stage.size, run.seconds)
-    if not run.history or run.history[-1] != line:
-        run.history.append(line)
+    if not first and run.history[-1].iteration == step.iteration:
+        run.history.pop()  # the search for another move found none, or there was nothing left to do
+    run.history.append(Record.of(step, stage.size, run.seconds))
 
 
 def write_down(plan: Plan, run: Run, step: Step, checkpoint: Path) -> None:
@@ -593,7 +595,7 @@ class Transfer:
 
     @property
     def history(self) -> list[Record]:
-        """A line for each step so far."""
+        """A line for each iteration so far."""
         return self.run.history
 
     def objective(self, size: tuple[int, int] | None = None, precision: str | None = None) -> Objective:

@@ -235,6 +235,40 @@ def test_break_stops_and_nothing_before_the_first_step_has_no_result(content, st
     assert transfer.result().stopped is Stop.LEFT
 
 
+SMOOTH = {"content_weight": 0, "style_weight": 0, "tv_weight": 1.0, "tv_kind": "l2", "start": "content"}
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {**SMOOTH, "evaluations": 400},
+        {**SMOOTH, "evaluations": 400, "pyramid": ((32, 400),)},
+        {"optimizer": "adam", "evaluations": 4},
+        {"evaluations": 7, "pyramid": ((40, 5),)},
+    ],
+    ids=["converges", "converges at two scales", "breaks down", "ends"],
+)
+def test_evaluations_are_those_that_were_made(content, style, monkeypatch, tmp_path, options):
+    """However a scale ends: also where L-BFGS looks in vain for another move from its last iteration."""
+    evaluate, calls = nst.Objective.value_and_gradient, []
+
+    def counted(objective, image):
+        calls.append(image)
+        total, *others = evaluate(objective, image)
+        return total * (float("nan") if "optimizer" in options and len(calls) == 3 else 1), *others
+
+    monkeypatch.setattr(nst.Objective, "value_and_gradient", counted)
+    result = nst.stylize(content, style, **{**SMALL, "precision": "float32", "pyramid": (), **options})
+    assert (result.stopped is Stop.CONVERGED) == ("tv_weight" in options)
+    assert result.evaluations == result.facts["evaluations"] == len(calls)
+    moves = [(line.size, line.iteration) for line in result.history]
+    assert len(set(moves)) == len(moves)
+
+
+def test_a_picture_of_which_nothing_is_to_be_painted_takes_one_evaluation(content):
+    assert nst.stylize(content, content, precision="float32", **SMALL).evaluations == 1
+
+
 def test_progress_grows_to_one_over_all_scales(content, style):
     options = {**SMALL, "pyramid": ((32, 6),)}
     seen = list(Transfer(content, [style], **options))
