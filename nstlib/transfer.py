@@ -243,25 +243,41 @@ def carry_out(
     Args:
         plan: made by `prepare`.
         checkpoint: a file for the state; if it exists, the run goes on from it.
-        on_progress: called after each iteration.
+        on_progress: called after each iteration; an error of its own ends the run and is the caller's.
         steps: what carries it out: `paint`, or `shown`, in which an interrupt of a notebook ends more than the run.
     """
     if on_progress is not None and not callable(on_progress):
         raise InputError(f"on_progress={brief(on_progress)} is no function: give one that takes a `Progress`")
     run = Run() if checkpoint is None else read_checkpoint(plan, checkpoint)
     try:
-        with closing(steps(plan, run, checkpoint)) as made:
+        with closing(while_memory_lasts(steps(plan, run, checkpoint), run)) as made:
             for progress in made:
                 if on_progress:
                     on_progress(progress)
-        return collect(plan, run)
     except Stopped:
         raise
-    except (KeyboardInterrupt, MemoryError, RuntimeError) as error:
-        interrupted = isinstance(error, KeyboardInterrupt)
-        if run.best is None or not (interrupted or is_out_of_memory(error)):
+    except KeyboardInterrupt:
+        if run.best is None:
             raise
-        return collect(plan, run, Stop.INTERRUPTED if interrupted else Stop.MEMORY)
+        return collect(plan, run, Stop.INTERRUPTED)
+    return collect(plan, run)
+
+
+def while_memory_lasts(steps: Generator[Progress, None, None], run: Run) -> Generator[Progress, None, None]:
+    """The steps of a run, which stops where the memory runs out for them after there was a picture.
+
+    Whoever takes the steps may run out of memory too: that is no matter of the run.
+
+    Args:
+        steps: of the run.
+        run: is told to have stopped.
+    """
+    try:
+        yield from steps
+    except (MemoryError, RuntimeError) as error:
+        if run.best is None or not is_out_of_memory(error):
+            raise
+        run.stop = run.stop or Stop.MEMORY
 
 
 def paint_stage(plan: Plan, run: Run, threads: Threads, checkpoint: Path | None) -> Iterator[Progress]:

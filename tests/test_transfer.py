@@ -941,6 +941,33 @@ def test_memory_that_runs_out_at_once_is_told_in_a_line(content, style, monkeypa
         next(iter(Transfer(content, [style], **SMALL)))
 
 
+def test_memory_that_runs_out_on_the_way_keeps_the_picture(content, style, monkeypatch):
+    evaluate, calls = nst.Objective.value_and_gradient, []
+
+    def full(objective, image):
+        calls.append(image)
+        if len(calls) == 4:
+            raise RuntimeError("DefaultCPUAllocator: can't allocate memory")
+        return evaluate(objective, image)
+
+    monkeypatch.setattr(nst.Objective, "value_and_gradient", full)
+    result = nst.stylize(content, style, **SMALL)
+    assert result.stopped is Stop.MEMORY and result.evaluations == 3
+
+
+@pytest.mark.parametrize("error", [MemoryError("mine"), RuntimeError("mine: out of memory"), ValueError("mine")])
+def test_an_error_of_ones_own_function_is_ones_own(content, style, error):
+    """It may be about a file, a message or a plot: nothing of the run's memory."""
+
+    def fails(progress):
+        if progress.step.iteration == 2:
+            raise error
+
+    with pytest.raises(type(error), match="mine"):
+        nst.stylize(content, style, on_progress=fails, **SMALL)
+    assert len(nst.last().history) == 3
+
+
 def test_what_a_stage_computed_with_is_gone_when_the_next_begins(content, style, monkeypatch):
     """A graph of CUDA's and its maps hang on the objective, the moves of L-BFGS on its last step."""
     made, real = [], Plan.objective
