@@ -104,6 +104,12 @@ class Plan:
         """How much each style picture counts; they add up to 1."""
         return divide_shares(len(self.styles), self.settings.shares) if self.styles else None
 
+    @property
+    def that_count(self) -> list[int]:
+        """The numbers, from 0, of the style pictures by which something is painted; those of the others may be lost."""
+        paints = self.recipe.style_weight and self.recipe.color != "only"
+        return [i for i, share in enumerate(self.shares or ()) if share and paints]
+
     @cached_property
     def colors(self) -> Colors:
         """The pictures in the colours in which they enter the run, and the way back for its result."""
@@ -208,7 +214,7 @@ class Plan:
             terms += content_terms(
                 in_bands, content, r.content_layers, weight=r.content_weight, reduction=r.content_reduction
             )
-        if self.styles and r.style_weight and r.color != "only":
+        if self.that_count:
             styles, masks = zip(*(self.shrunk(i, size) for i in range(len(self.styles))), strict=True)
             terms += style_terms(
                 in_bands if STATISTICS[r.statistic].is_mean else self.backbone,
@@ -259,7 +265,7 @@ class Plan:
         return True
 
     def check_masks(self, size: tuple[int, int]) -> None:
-        """Refuse a mask of which nothing is left on a map.
+        """Refuse a mask of which nothing is left on a map on which it has a part.
 
         Args:
             size: (height, width) of the picture that is painted.
@@ -267,7 +273,8 @@ class Plan:
         Raises:
             InputError: there is one; says which, and where.
         """
-        for i, (mask, style) in enumerate(zip(self.masks, self.styles, strict=True)):
+        for i in self.that_count:
+            mask, style = self.masks[i], self.styles[i]
             layers = (self.settings.own_layers and self.settings.own_layers[i]) or self.recipe.style_layers
             own = None if style.mask is None else self.shrunk(i, size)[1]
             where = None if mask is None else resize(mask, size)

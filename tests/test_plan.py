@@ -556,6 +556,30 @@ def test_a_coarse_scale_that_loses_a_mask_is_left_out(pictures):
         prepare(*split(pictures), **SHALLOW, masks=patch, pyramid=((44, 2),))
 
 
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"color": "only"},
+        {"style_weight": 0, "content_weight": 1.0},
+        {"shares": [1, 0], "masks": [None, "rectangle 0 0 20 20"]},
+        {"shares": [1, 0], "masks": None, "style_masks": [None, "rectangle 0 0 12 12"]},
+    ],
+    ids=["colours only", "no style", "no share", "no share of a part"],
+)
+def test_a_mask_by_which_nothing_is_painted_may_be_lost_on_a_map(pictures, options):
+    """Colours are taken where it says, and there it is no map that it must be seen on."""
+    content, *styles = pictures
+    small = {"masks": ["rectangle 0 0 20 20"] * 2, **SMALL, "style_layers": "relu4_1"}
+    if "style_weight" in options:
+        del small["style_layers"]
+    plan = prepare(content, styles, **(small | options))
+    assert nst.Objective(plan.backbone, plan.terms(plan.stages[-1].size))
+    for _ in paint(plan):
+        pass
+    with pytest.raises(nst.InputError, match="is lost at relu4_1"):
+        prepare(content, styles, **(SMALL | {"style_layers": "relu4_1", "masks": ["rectangle 0 0 20 20"] * 2}))
+
+
 def test_masks_shrink_with_the_result(pictures):
     plan = prepare(*split(pictures), **SHALLOW, masks=LEFT, pyramid=((48, 2),))
     guides = [plan.terms(stage.size)[-1].regions.weights for stage in plan.stages]
