@@ -92,7 +92,7 @@ def load_image(
     Files are PNG, JPEG, WebP, GIF, TIFF or BMP, of at most `MAX_PIXELS` pixels and `MAX_FILE_BYTES` (a download:
     `MAX_BYTES`), and decoded within `SECONDS`; of an animation the first frame counts. Colours of 16 bits per channel
     are reduced to 8; grey of 16 or 32 bits keeps its depth. All are resized by Pillow's Lanczos filter, files in 8
-    bits, arrays, tensors and `Picture`s in float.
+    bits, arrays, tensors and `Picture`s in float. None of it is kept: what comes back is a copy.
 
     Args:
         source: a path, an http(s) URL, a name out of `assets()`, bytes of a picture file, a PIL image, an array (H, W)
@@ -115,8 +115,8 @@ def load_image(
         source = from_array(source, background)
     if isinstance(source, Picture):
         shape, resized = shaped(shape_of(source.pixels), source.source)
-        mask = None if source.mask is None else ordinary(resampled(source.mask, shape))
-        pixels = ordinary(resampled(source.pixels, shape))
+        mask = None if source.mask is None else resampled(source.mask, shape)
+        pixels = resampled(source.pixels, shape)
         return replace(source, pixels=pixels, mask=mask, notes=(*source.notes, *resized))
     image, name, notes = read(source)
     image, alpha = flatten(image, name, background, notes)
@@ -368,9 +368,9 @@ def to_tensor(image: Image.Image, shape: tuple[int, int]) -> Tensor:
 
 
 def resampled(planes: Tensor, shape: tuple[int, int]) -> Tensor:
-    """(1, C, H, W) in [0, 1] → (1, C, *shape), by the filter by which files are resized; itself if it has the shape."""
+    """(1, C, H, W) in [0, 1] → (1, C, *shape), by the filter by which files are resized; a copy if it has the shape."""
     if shape_of(planes) == shape:
-        return planes
+        return planes.detach().clone()  # so nothing that is done to the caller's reaches what was made of it
     return torch.cat([to_tensor(Image.fromarray(plane), shape) for plane in numbers(planes)[0]], dim=1)
 
 
@@ -419,11 +419,6 @@ def numbers(tensor: Tensor) -> np.ndarray:
         return (held.float() if held.is_floating_point() else held).numpy()
     except (RuntimeError, TypeError, NotImplementedError) as error:  # sparse, quantised, nested, without data …
         raise InputError(f"the tensor holds no pixels as they are ({one_line(error)}): give a dense one") from error
-
-
-def ordinary(tensor: Tensor) -> Tensor:
-    """A tensor that autograd may use, even if it was made in inference mode."""
-    return tensor.clone() if tensor.is_inference() else tensor
 
 
 def unit(array: np.ndarray, kind: str) -> np.ndarray:

@@ -92,6 +92,20 @@ def test_a_picture_passes_through_and_can_be_resized():
     assert small.notes == ("first", "resized from 8×6 to 4×3") and small.source == "mine"
 
 
+@pytest.mark.parametrize("kind", [Picture, SimpleNamespace, torch.Tensor, np.ndarray])
+def test_what_is_done_to_the_callers_picture_is_not_done_to_what_was_loaded(kind):
+    pixels, mask = gradient(), torch.ones(1, 1, 6, 8)
+    made_of = {
+        Picture: lambda: Picture(pixels, mask=mask),
+        SimpleNamespace: lambda: SimpleNamespace(image=pixels),
+        torch.Tensor: lambda: pixels,
+        np.ndarray: lambda: pixels[0].permute(1, 2, 0).numpy(),
+    }
+    loaded, before = load_image(made_of[kind]()), gradient()
+    pixels.mul_(0.2), mask.mul_(0)
+    assert torch.equal(loaded.pixels, before) and (loaded.mask is None or bool((loaded.mask == 1).all()))
+
+
 @pytest.mark.parametrize("source", [3, None, ["a.png"]])
 def test_other_types_are_refused(source):
     with refused(type(source).__name__, "a path, a URL"):

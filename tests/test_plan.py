@@ -419,6 +419,16 @@ def test_a_plan_is_frozen_and_a_transfer_holds_one(pictures):
     assert transfer.recipe is transfer.plan.recipe
 
 
+def test_what_is_done_to_the_pictures_afterwards_is_not_done_to_the_run(pictures):
+    content, style, start, mask = (nst.Picture(p.clone()) for p in (*pictures, LEFT.expand(1, 3, -1, -1)))
+    start = nst.Picture(start.pixels[..., :48, :].contiguous())
+    plan = prepare(content, style, **SHALLOW, start=start, masks=mask)
+    before = plan.identity
+    for picture in (content, style, start, mask):
+        picture.pixels.mul_(0.2)
+    assert dataclasses.replace(plan).identity == before
+
+
 def test_numbers_of_numpy_are_numbers(pictures):
     plan = prepare(*split(pictures), **{**SMALL, "size": np.int64(64)}, content_weight=np.float32(0.5))
     assert plan.recipe.size == 64 and type(plan.recipe.size) is int
