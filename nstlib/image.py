@@ -172,9 +172,13 @@ def floats_of(picture: Any) -> Tensor:
     """
     held = pixels_of(picture)
     if not held.is_floating_point():
-        kind = str(held.dtype).removeprefix("torch.")
-        raise InputError(f"pixels of {kind} are not in [0, 1]: give load_image(tensor).pixels, which are")
+        raise InputError(f"pixels of {kind_of(held)} are not in [0, 1]: give load_image(tensor).pixels, which are")
     return held
+
+
+def kind_of(tensor: Tensor) -> str:
+    """What kind of numbers a tensor holds, in a word."""
+    return str(tensor.dtype).removeprefix("torch.")
 
 
 def resize(tensor: Tensor | Picture, shape: tuple[int, int]) -> Tensor:
@@ -200,12 +204,15 @@ def to_pil(tensor: Tensor | Picture) -> Image.Image:
     """An RGB image of 8 bits: clamped to [0, 1] and rounded.
 
     Args:
-        tensor: (1, 3, H, W) or (3, H, W), sRGB; of uint8, in [0, 255]; or a `Picture`, or a result, which hold one.
+        tensor: (1, 3, H, W) or (3, H, W), sRGB; of uint8, in [0, 255]; of bool, black and white; or a `Picture`, or a
+            result, which hold one.
 
     Raises:
-        InputError: there is no tensor, another shape, or NaN.
+        InputError: there is no tensor, another shape, numbers of another kind, or NaN.
     """
     tensor = pixels_of(tensor)
+    if not (tensor.is_floating_point() or tensor.dtype in (torch.uint8, torch.bool)):
+        raise InputError(f"the tensor holds {kind_of(tensor)}: give uint8 (0 to 255), bool or float in [0, 1]")
     shape = tuple(tensor.shape)
     if shape[-3:-2] != (3,) or len(shape) not in (3, 4) or (len(shape) == 4 and shape[0] != 1) or 0 in shape:
         raise InputError(f"a tensor of shape {shape} is no picture: give (1, 3, height, width) or (3, height, width)")

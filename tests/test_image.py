@@ -760,6 +760,19 @@ def test_to_pil_refuses_other_shapes(shape):
         to_pil(torch.zeros(shape))
 
 
+@pytest.mark.parametrize("kind", ["int8", "int16", "int32", "int64", "uint16", "complex64"])
+def test_to_pil_refuses_numbers_of_which_nobody_says_where_white_is(kind, tmp_path):
+    tensor = torch.full((3, 2, 2), 100).to(getattr(torch, kind))
+    for refusing in (to_pil, lambda tensor: save_image(tensor, tmp_path / "a.png")):
+        with refused(f"the tensor holds {kind}: give uint8 (0 to 255), bool or float in [0, 1]"):
+            refusing(tensor)
+    assert not any(tmp_path.iterdir())
+    advised = tensor.real if kind == "complex64" else tensor
+    assert to_pil(advised.to(torch.uint8)).getextrema() == ((100, 100),) * 3
+    assert to_pil(advised.to(torch.float32) / 255).getextrema() == ((100, 100),) * 3
+    assert to_pil(advised.to(torch.bool)).getextrema() == ((255, 255),) * 3
+
+
 def test_to_pil_refuses_nan():
     tensor = torch.full((3, 2, 2), torch.nan)
     with refused("NaN", "torch.nan_to_num"):
