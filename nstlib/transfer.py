@@ -12,7 +12,7 @@ from __future__ import annotations
 import os
 import time
 import weakref
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import replace
 from functools import partial
@@ -79,20 +79,20 @@ def stylize(
 
 
 TEXTURE: dict[str, Any] = {"size": 256, "start": "noise", "content_weight": 0.0}
-
-
+RECONSTRUCTION: dict[str, Any] = {"start": "noise", "content_weight": 1.0}
 NO_MEMORY = "the memory ran out before there was a picture: give a smaller size, or end what else takes memory"
 
 
-def for_texture(recipe: str | Recipe | None) -> dict[str, Any]:
-    """What a texture is painted with where nobody asks for something else.
+def usual(task: Mapping[str, Any], recipe: str | Recipe | None, **useless: Any) -> dict[str, Any]:
+    """What a task is done with where nobody asks for something else.
 
     Args:
-        recipe: as it was given; a `Recipe` has a size and a start of its own.
+        task: its own options.
+        recipe: as it was given; a `Recipe` keeps what it says itself.
+        useless: those of which it does, each with the value by which the task would come to nothing.
     """
-    if not isinstance(recipe, Recipe):
-        return TEXTURE
-    return TEXTURE | {"size": recipe.size, "start": "noise" if recipe.start == "content" else recipe.start}
+    own = [name for name in useless if isinstance(recipe, Recipe) and getattr(recipe, name) != useless[name]]
+    return {name: value for name, value in task.items() if name not in own}
 
 
 @takes_options(**TEXTURE)
@@ -115,11 +115,12 @@ def texture(
         options: as for `stylize`; a `Recipe` keeps its own size, and its start, unless that is the content.
     """
     path = checked(checkpoint)
-    plan = prepare(None, (style, *more), **(for_texture(options.get("recipe")) | options))
+    options = usual(TEXTURE, options.get("recipe"), size=None, start="content") | options
+    plan = prepare(None, (style, *more), **options)
     return carry_out(plan, path, on_progress, partial(shown, show=show))
 
 
-@takes_options(start="noise", content_weight=1.0)
+@takes_options(**RECONSTRUCTION)
 def reconstruct_content(
     content: Any,
     layer: str,
@@ -135,11 +136,13 @@ def reconstruct_content(
         layer: the layer's name.
         on_progress: called after each iteration.
         show: as for `stylize`.
-        options: as for `stylize`.
+        options: as for `stylize`; a `Recipe` keeps its own content weight, unless that is 0, and its start, unless
+            that is the content.
     """
     if not isinstance(layer, str) or "content_layers" in options:
         raise InputError(f"layer={brief(layer)}: give the name of one layer, and no content_layers beside it")
-    options = {"start": "noise", "content_weight": 1.0, "content_layers": {layer: 1.0}, **options}
+    own = usual(RECONSTRUCTION, options.get("recipe"), content_weight=0, start="content")
+    options = {**own, "content_layers": {layer: 1.0}, **options}
     return carry_out(prepare(content, (), **options), None, on_progress, partial(shown, show=show))
 
 
@@ -159,7 +162,7 @@ def reconstruct_style(
         layers: names, which share a weight of 1.
         on_progress: called after each iteration.
         show: as for `stylize`.
-        options: as for `stylize`.
+        options: as for `texture`.
     """
     if "style_layers" in options:
         raise InputError(f"layers={brief(layers)} says which: give no style_layers beside them")

@@ -336,6 +336,21 @@ def test_a_texture_keeps_what_ones_own_recipe_says(style):
     assert nst.texture(style, recipe=own, size=48, start="noise", device="cpu").recipe.size == 48
 
 
+def test_a_reconstruction_keeps_what_ones_own_recipe_says(content, tmp_path):
+    path = nst.save_image(content.flip(3), tmp_path / "mine.png")
+    own = nst.Recipe("own", size=40, start=str(path), evaluations=1, pyramid=(), content_weight=3.0)
+
+    def said(recipe, **options):
+        made = nst.reconstruct_content(content, "relu1_1", recipe=recipe, device="cpu", **options)
+        return made.recipe.start, made.recipe.content_weight, made.image.shape[-1]
+
+    assert said(own) == (str(path), 3.0, 40)
+    assert said(own.changed(start="content")) == ("noise", 3.0, 40)  # nothing would be to reconstruct
+    assert said(own.changed(content_weight=0)) == (str(path), 1.0, 40)
+    assert said(own, start="noise", content_weight=2.0, size=32) == ("noise", 2.0, 32)
+    assert said("kit", size=32, evaluations=1)[:2] == ("noise", 1.0)
+
+
 def test_a_start_that_was_an_array_is_to_be_given_anew(content, style):
     recipe = nst.stylize(content, style, start=content, **{**SMALL, "evaluations": 1}).recipe
     with pytest.raises(InputError, match="the start was a picture from memory, which no file names: give the start"):
