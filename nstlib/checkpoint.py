@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -50,6 +50,10 @@ class Run:
     stop: Stop | None = None
     trouble: str = ""
     note: str = ""
+
+    def __copy__(self) -> Run:
+        """Another run that stands at the same place; no state and no picture is ever written to, so both have them."""
+        return replace(self, budgets=[*self.budgets], history=[*self.history])
 
 
 class OtherRun(InputError):

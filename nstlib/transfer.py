@@ -14,6 +14,7 @@ import time
 import weakref
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import closing
+from copy import copy
 from dataclasses import replace
 from functools import partial
 from inspect import GEN_CLOSED, getgeneratorstate
@@ -587,7 +588,7 @@ class Transfer:
         return loop
 
     def __getstate__(self) -> dict[str, Any]:
-        """What a copy takes along, to a file or to another process.
+        """What a copy takes along, to a file or to another process: it goes on by itself from where this run stands.
 
         Raises:
             InputError: a loop over it is under way, and only that knows where it is.
@@ -597,7 +598,7 @@ class Transfer:
             raise InputError(
                 "this run is in the middle of a loop: leave that by break, or let it end, and then copy it"
             )
-        return {**vars(self), "loop": None}
+        return {**vars(self), "run": copy(self.run), "loop": None}
 
     def __repr__(self) -> str:
         if self.run.best is None:

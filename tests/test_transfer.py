@@ -1003,17 +1003,23 @@ def test_what_a_stage_computed_with_is_gone_when_the_next_begins(content, style,
     assert len(made) == 4
 
 
-def test_a_transfer_is_copied_between_its_loops_only(content, style):
-    transfer = nst.Transfer(content, [style], **SMALL)
+@pytest.mark.parametrize("optimizer", ["lbfgs", "adam"])
+def test_a_transfer_is_copied_between_its_loops_only(content, style, optimizer):
+    options = {**SMALL, "optimizer": optimizer, "pyramid": ((40, 5),)}
+    whole, transfer = nst.stylize(content, style, **options), nst.Transfer(content, [style], **options)
     steps = iter(transfer)
     next(steps), next(steps)
     with pytest.raises(nst.InputError, match="in the middle of a loop: leave that by break"):
         copy.deepcopy(transfer)
     next(steps)  # goes on
     steps.close()
-    made = copy.deepcopy(transfer), pickle.loads(pickle.dumps(transfer))
-    ends = []
-    for one in (transfer, *made):
-        list(one)
-        ends.append(one.result().image)
-    assert torch.equal(ends[0], ends[1]) and torch.equal(ends[0], ends[2])
+    for one in (copy.copy(transfer), transfer, copy.deepcopy(transfer), pickle.loads(pickle.dumps(transfer))):
+        for _ in one:
+            if len(one.history) == 8:
+                break
+        again = copy.copy(one)
+        for _ in zip(one, again, strict=True):  # in turn
+            pass
+        for run in (one, again):
+            assert torch.equal(run.result().image, whole.image)
+            assert [line.loss for line in run.history] == [line.loss for line in whole.history]
