@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -18,42 +17,12 @@ from .plan import Plan, plain
 from .recipe import Recipe
 from .result import Record, evaluations_of
 from .rules import Number, brief
+from .run import Run
 
-__all__ = ["Run", "checked", "damaged", "read_checkpoint", "try_checkpoint", "write_checkpoint"]
+__all__ = ["checked", "damaged", "read_checkpoint", "try_checkpoint", "write_checkpoint"]
 
 FORMAT = 1
 BEST = (*STEP, "seconds")  # what is kept of the best step
-
-
-@dataclass
-class Run:
-    """Where a run stands: all that is needed to go on from here, or to end here.
-
-    Attributes:
-        stage: the number of the stage at work.
-        budgets: the evaluations that each stage before it had.
-        state: the optimiser's in it; None before its first step, and while it goes on from there.
-        best: the best step of this stage, or of the one before; None before there was any.
-        history: a line for each iteration.
-        seconds: of work so far.
-        stop: why the run ended; None if it did not.
-        trouble: what went wrong on the side, in words, while the run went on; "" if nothing did.
-        note: what else is to be known of how it went, in words; "" if nothing is.
-    """
-
-    stage: int = 0
-    budgets: list[int] = field(default_factory=list)
-    state: Mapping[str, Any] | None = None
-    best: Step | None = None
-    history: list[Record] = field(default_factory=list)
-    seconds: float = 0.0
-    stop: Stop | None = None
-    trouble: str = ""
-    note: str = ""
-
-    def __copy__(self) -> Run:
-        """Another run that stands at the same place; no state and no picture is ever written to, so both have them."""
-        return replace(self, budgets=[*self.budgets], history=[*self.history])
 
 
 class OtherRun(InputError):

@@ -23,7 +23,7 @@ from typing import Any
 
 import torch
 
-from .checkpoint import Run, checked, damaged, read_checkpoint, try_checkpoint
+from .checkpoint import checked, damaged, read_checkpoint, try_checkpoint
 from .errors import InputError
 from .image import resize
 from .interrupts import Stopped
@@ -32,9 +32,10 @@ from .loss import Objective
 from .machine import allocator, is_out_of_memory
 from .optimizers import NoState, Step, Stop, optimize
 from .plan import Plan, Stage, prepare
-from .recipe import LEVEL, PIXELS, Recipe
+from .recipe import PIXELS, Recipe
 from .result import Progress, Record, Result, evaluations_of
 from .rules import Tuple, brief, judged
+from .run import Run, collect
 from .settings import takes_options
 from .threads import Threads
 
@@ -42,8 +43,6 @@ __all__ = ["Transfer", "carry_out", "paint", "reconstruct_content", "reconstruct
 
 CHECKPOINT_SECONDS = 30.0
 SIZE = Tuple("(height, width) in pixels", (PIXELS, PIXELS))
-OF_THE_NEWEST = "the loss that is told is of the newest image; the picture is a running mean of all"
-EXTENDED = "it was given more evaluations after its coarser scales: a run that has them from the start ends elsewhere"
 Path_ = str | os.PathLike[str]
 
 
@@ -186,8 +185,8 @@ def paint(plan: Plan, run: Run | None = None, checkpoint: Path | None = None) ->
         InputError: memory ran out before there was a picture.
     """
     run = run or Run()
-    plan = with_the_rest(plan, run)
-    go_on_with_more(plan, run)
+    plan = run.with_the_rest(plan)
+    run.go_on_with_more(plan)
     threads = Threads(plan.device)
     with allocator(keep=plan.budget.ample):
         while run.stop is None:
@@ -311,19 +310,20 @@ def paint_stage(plan: Plan, run: Run, threads: Threads, checkpoint: Path | None)
             now = time.perf_counter()
             run.state = None  # the optimiser goes on from its own, and what it began with may be large
             run.seconds, run.note = before + now - began, threads.note or run.note
-            record(run, step, stage, plan.recipe, first=first)
+            run.record(step, stage, plan.recipe, first=first)
             first = False
-            progress = report(plan, run, step)
+            progress = run.report(plan, step)
             if step.stop:
-                close_stage(plan, run, step)
+                run.close_stage(plan, step)
                 progress = progress if run.stop else replace(progress, step=step.alone())
             if checkpoint and (step.stop or now - saved > CHECKPOINT_SECONDS):
                 write_down(plan, run, step, checkpoint)
                 saved = now
             yield progress
     finally:
-        if step is not None and not step.stop:  # left before its end
-            leave(plan, run, step, checkpoint)
+        left = step is not None and not step.stop and run.leave(plan, step)  # before its end
+        if left and checkpoint:
+            run.trouble = try_checkpoint(run, plan, checkpoint)
         # What goes on does so from `run.state`; the loop, with all that it minimises, is over.
         run.best = run.best and run.best.alone()
 
@@ -348,34 +348,6 @@ def going_on(steps: Iterator[Step], checkpoint: Path) -> Iterator[Step]:
     yield from steps
 
 
-def record(run: Run, step: Step, stage: Stage, recipe: Recipe, *, first: bool) -> None:
-    """Write history, a line for each iteration; remember the best step of this stage.
-
-    A running mean of images is best at its end. L-BFGS that finds no further move reports its last iteration once more.
-
-    Args:
-        run: is changed.
-        step: the optimiser's report.
-        stage: where it was made.
-        recipe: says whether images are averaged.
-        first: whether it is the first step of this stage.
-
-    Raises:
-        InputError: the very first image has no usable loss.
-    """
-    better = first or recipe.average or run.best is None or step.loss <= run.best.loss
-    if better and not step.broken:
-        run.best = step
-    elif run.best is None:
-        raise InputError(
-            f"the loss of the very first image cannot be used ({step.stop}): check the weights' file and "
-            f"the term weights of recipe {recipe.name}"
-        )
-    if not first and run.history[-1].iteration == step.iteration:
-        run.history.pop()  # the search for another move found none, or there was nothing left to do
-    run.history.append(Record.of(step, stage.size, run.seconds))
-
-
 def write_down(plan: Plan, run: Run, step: Step, checkpoint: Path) -> None:
     """Write where a run stands; of a stage that goes on, its state is held no longer than that takes.
 
@@ -386,159 +358,6 @@ def write_down(plan: Plan, run: Run, step: Step, checkpoint: Path) -> None:
         checkpoint: the file.
     """
     run.trouble = try_checkpoint(run if step.stop else replace(run, state=step.state()), plan, checkpoint)
-
-
-def close_stage(plan: Plan, run: Run, step: Step) -> None:
-    """Stand at the next stage; or, after the last and where numbers broke down, at the run's end.
-
-    Args:
-        plan: knows the stages.
-        run: is changed.
-        step: the last one of its stage.
-    """
-    if step.broken or run.stage == len(plan.stages) - 1:
-        run.stop = step.stop
-        run.state = None if step.broken else step.state()
-    else:
-        run.budgets.append(plan.stages[run.stage].evaluations)
-        run.stage, run.state = run.stage + 1, None
-
-
-def leave(plan: Plan, run: Run, step: Step, checkpoint: Path | None) -> None:
-    """Remember where a run was left, in a file too; nothing without memory, or where its last step is gone.
-
-    Args:
-        plan: what is carried out.
-        run: is changed.
-        step: the last report.
-        checkpoint: the file; None for none.
-    """
-    if (newest := step.newest()).evaluations != step.evaluations:  # the interrupt fell before it was handed out
-        record(run, newest, plan.stages[run.stage], plan.recipe, first=False)
-    try:
-        run.state = newest.state()
-    except InputError:
-        return
-    except (MemoryError, RuntimeError) as error:
-        if not is_out_of_memory(error):
-            raise
-        return
-    if checkpoint:
-        run.trouble = try_checkpoint(run, plan, checkpoint)
-
-
-def with_the_rest(plan: Plan, run: Run) -> Plan:
-    """The plan, whose last stage gets what earlier ones would have of it, had they not ended before it had more.
-
-    Args:
-        plan: whose stages share its evaluations.
-        run: knows what its finished stages had.
-    """
-    had = run.budgets[: len(plan.stages) - 1]
-    stages = [*(replace(stage, evaluations=n) for stage, n in zip(plan.stages, had, strict=False))]
-    rest = sum(stage.evaluations for stage in plan.stages[: len(had)]) - sum(had)
-    if rest <= 0:
-        return plan
-    stages += plan.stages[len(had) : -1]
-    last = replace(plan.stages[-1], evaluations=plan.stages[-1].evaluations + rest)
-    return replace(plan, stages=(*stages, last))
-
-
-def go_on_with_more(plan: Plan, run: Run) -> None:
-    """Let a run that has spent its evaluations go on, where the plan now has more.
-
-    Args:
-        plan: whose last stage says how many there are.
-        run: is changed.
-    """
-    if run.stop is Stop.BUDGET and run.state and run.state["evaluations"] < plan.stages[-1].evaluations:
-        run.stop = None
-
-
-def report(plan: Plan, run: Run, step: Step) -> Progress:
-    """How far the whole run is.
-
-    Args:
-        plan: knows how much work each stage is.
-        run: where it stands.
-        step: the optimiser's report.
-    """
-    work = [stage.work for stage in plan.stages]
-    total, stage, first = sum(work), plan.stages[run.stage], run.history[0]
-    share = 1.0 if step.stop else min(1.0, step.evaluations / stage.evaluations)
-    done = (sum(work[: run.stage]) + share * work[run.stage]) / total
-    # The first evaluation makes the targets too, and warms up, so it foretells nothing.
-    since = done - work[0] / plan.stages[0].evaluations / total
-    left = (1 - done) * (run.seconds - first.seconds) / since if since > 0 and len(run.history) > 1 else None
-    budgets = [stage.evaluations for stage in plan.stages]
-    return Progress(
-        step=step,
-        size=stage.size,
-        done=done,
-        seconds=run.seconds,
-        seconds_left=0.0 if done == 1 else left,
-        evaluations=sum(budgets[: run.stage]) + step.evaluations,
-        total=sum(budgets),
-        trouble=run.trouble,
-        finish=plan.colors.finish,
-    )
-
-
-def collect(plan: Plan, run: Run, stopped: Stop = Stop.LEFT) -> Result:
-    """The best picture of a run, with its history.
-
-    Args:
-        plan: made by `prepare`.
-        run: where it stands.
-        stopped: why it ended, where it did not by itself.
-
-    Raises:
-        InputError: no step was taken yet.
-    """
-    if run.best is None:
-        raise InputError("no step was taken yet: loop over the transfer first, `for progress in transfer: ...`")
-    stopped = run.stop or stopped
-    painted = run.best.image.detach().float().cpu()
-    start = plan.first_image((painted.shape[-2], painted.shape[-1]))
-    unchanged = looks_like(painted.clamp(0, 1), start)
-    ended = {"evaluations": evaluations_of(run.history), "stopped": str(stopped), "loss": run.best.loss}
-    facts = {**plan.facts, "seconds": round(run.seconds, 2), **ended}
-    extended = any(had < stage.evaluations for had, stage in zip(run.budgets, plan.stages, strict=False))
-    told = (OF_THE_NEWEST if plan.recipe.average else "", EXTENDED if extended else "", run.trouble)
-    remarks = tuple(filter(None, told))
-    return Result(
-        image=plan.colors.finish(painted).clamp(0, 1),
-        history=tuple(run.history),
-        recipe=plan.recipe,
-        seed=plan.settings.seed,
-        seconds=run.seconds,
-        device=str(plan.device),
-        stopped=stopped,
-        notes=(*plan.notes, *remarks, *filter(None, [run.note])),
-        remarks=(*plan.remarks, *remarks),
-        facts=facts,
-        unchanged=unchanged and plan.recipe.color != "only",
-        trouble=run.trouble,
-        alike=unchanged and is_alike(plan, start),
-    )
-
-
-def looks_like(one: torch.Tensor, other: torch.Tensor) -> bool:
-    """Whether no file shows how two pictures of one size differ."""
-    return bool((one - other).abs().max() < LEVEL / 2)
-
-
-def is_alike(plan: Plan, start: torch.Tensor) -> bool:
-    """Whether a run has nothing to paint, for its content, its styles and its start are one picture.
-
-    Args:
-        plan: made by `prepare`.
-        start: its first image (1, 3, H, W).
-    """
-    content, size = plan.colors.content, (start.shape[-2], start.shape[-1])
-    if content is None or not plan.styles:
-        return False
-    return all(looks_like(resize(picture, size), start) for picture in (content, *plan.colors.dyed))
 
 
 class Transfer:

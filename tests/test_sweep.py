@@ -29,10 +29,10 @@ from nstlib.forecast import Paces
 from nstlib.interrupts import Stopped
 from nstlib.pool import Outcome, abreast, here
 from nstlib.result import STILL, read_facts
+from nstlib.run import OF_THE_NEWEST
 from nstlib.sweeps import folder, painters, run, sheet
 from nstlib.sweeps.grid import checked_grid, checked_pairs, laid_out
 from nstlib.sweeps.points import TABLE
-from nstlib.transfer import OF_THE_NEWEST
 from nstlib.weights import save_weights
 
 QUICK = {"size": 48, "evaluations": 2, "device": "cpu"}

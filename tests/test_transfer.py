@@ -13,7 +13,6 @@ import torch
 
 import nstlib as nst
 from nstlib.backbone import Backbone
-from nstlib.checkpoint import Run
 from nstlib.engine import Engine
 from nstlib.errors import InputError
 from nstlib.machine import PRECISIONS
@@ -23,9 +22,10 @@ from nstlib.optimizers.history import History
 from nstlib.palette import recolor
 from nstlib.plan import Plan
 from nstlib.result import STILL, read_facts
+from nstlib.run import EXTENDED, Run
 from nstlib.settings import Settings
 from nstlib.style import STATISTICS, directions
-from nstlib.transfer import EXTENDED, Transfer
+from nstlib.transfer import Transfer
 
 SMALL = {"size": 48, "evaluations": 12, "device": "cpu"}
 

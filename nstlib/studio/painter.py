@@ -12,7 +12,7 @@ from typing import Protocol
 from torch import Tensor
 
 from ..architecture import BACKBONES
-from ..checkpoint import OtherRun, Run, read_checkpoint, try_checkpoint
+from ..checkpoint import OtherRun, read_checkpoint, try_checkpoint
 from ..errors import InputError
 from ..forecast import Paces
 from ..machine import is_out_of_memory
@@ -20,7 +20,8 @@ from ..onepass import one_pass
 from ..optimizers import Stop
 from ..plan import Plan, options_of, prepare
 from ..result import Progress, Result, evaluations_of
-from ..transfer import collect, paint
+from ..run import Run, collect
+from ..transfer import paint
 from ..weights import find_weights
 from ..worker import Worker
 from .choices import Choices

@@ -14,8 +14,8 @@ from ..frames import read_way
 from ..image import load_image, to_pil
 from ..plan import digest
 from ..result import Record, read_facts
+from ..run import OF_THE_NEWEST
 from ..show import picture_html
-from ..transfer import OF_THE_NEWEST
 
 TABLE, SHEET = "table.csv", "contact.png"
 HEAD, TAIL = ("picture", "content", "styles"), ("evaluations_made", "seconds", "loss", "stopped", "remark", "failure")
