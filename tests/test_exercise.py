@@ -533,6 +533,7 @@ def test_other_wrong_predictions():
     told = check("07.coarse_work", "20%").message
     assert told == "This asks for a number, not the text '20%'. Leave out the quotes, and write 20 per cent as 0.2."
     assert check("05.first_share", "5 %").message.endswith("Leave out the quotes and the sign.")
+    assert check("02b.doubt", "0.47 %").message.endswith("Leave out the quotes and the sign.")
     assert check("02.stacked", "6").message == "This asks for a number, not the text '6'. Leave out the quotes."
     told = check("02.stacked", (0, 25)).message
     assert told.startswith("This asks for 1 number, and you gave 2. ") and "point" not in told

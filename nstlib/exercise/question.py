@@ -142,8 +142,18 @@ class Number:
 
     @property
     def counts(self) -> bool:
-        """Whether a whole number is asked for, in which a comma parts thousands; in others it is a decimal's."""
-        return not isinstance(self.answer, tuple) and float(self.answer).is_integer()
+        """Whether a comma parts thousands: in a whole number, and in a large one; in others it is a decimal's."""
+        return self.large or (not isinstance(self.answer, tuple) and float(self.answer).is_integer())
+
+    @property
+    def large(self) -> bool:
+        """Whether the number that is asked for has thousands."""
+        return not isinstance(self.answer, tuple) and abs(self.answer) >= 1000
+
+    @property
+    def share(self) -> bool:
+        """Whether the question is for a share, which some give in per cent."""
+        return "what share" in self.question.lower()
 
     def check(self, answer: object) -> Verdict:
         given, wanted = numbers(answer), np.asarray(self.answer, dtype=np.float64)
@@ -166,11 +176,13 @@ class Number:
             return Verdict(False, "That is rounded: here the exact number is asked for.")
         if all(g == float(f"{w:.1g}") for g, w in zip(given.ravel(), wanted.ravel(), strict=True)):
             return Verdict(False, "That is rounded to one digit, which could be chance: give two at least.")
-        if not wanted.ndim and abs(wanted) < 1 and self.means(given / 100, wanted):
+        if self.share and self.means(given / 100, wanted):
             return Verdict(False, "That is 100 times as much: if you gave per cent, 20 per cent are 0.2 here.")
         if not wanted.ndim:
             how = "too large" if given.item() > wanted else "too small" if given.item() < wanted else "not a number"
             return Verdict(False, f"{given.item():g} is {how}. {self.hint}")
+        if self.means(np.sort(given), np.sort(wanted)):
+            return Verdict(False, f"The numbers are right, and stand in another order than asked. {self.hint}")
         right = [f"{w:g}" for g, w in zip(given.ravel(), wanted, strict=True) if math.isclose(g, w)]
         told = (
             f"Of your numbers {' and '.join(right)} {'is' if len(right) == 1 else 'are'}"
@@ -187,7 +199,7 @@ class Number:
             return f" A decimal takes a point: {decimal}."
         if numbers(worked_out(answer, several=self.several)) is None:
             return ""
-        if "%" in str(answer) and "in %" in self.question:
+        if "%" in str(answer) and re.search("in %|percentage", self.question):
             return " Leave out the quotes and the sign."
         return " Leave out the quotes" + (", and write 20 per cent as 0.2." if "%" in str(answer) else ".")
 
@@ -198,8 +210,9 @@ class Number:
         if not all(isinstance(part, int | float) and float(part).is_integer() for part in answer):
             return ""
         first, *rest = map(int, answer)
-        if first and (self.counts or len(rest) > 1) and all(99 < part < 1000 for part in rest):
-            return f" A number takes no commas: {''.join(map(str, (first, *rest)))}."
+        whole = all(99 < part < 1000 or (self.large and part == 0) for part in rest)  # Python reads 10,000 as (10, 0)
+        if 0 < first < 1000 and (self.counts or len(rest) > 1) and whole:
+            return f" A number takes no commas: {first}{''.join(f'{part:03}' for part in rest)}."
         return "" if self.counts or len(rest) > 1 else f" A decimal takes a point: {first}.{rest[0]}."
 
     def means(self, given: np.ndarray, number: np.ndarray) -> bool:
