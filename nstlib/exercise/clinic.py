@@ -136,6 +136,10 @@ MENDED = (
                 "R is not divided by its positions: divide by H·W.",
             ),
             (
+                lambda f, t: (gram(f) - t).square().sum() / t.square().sum(),
+                "That is the healthy program's relative term: here the weight was made for a mean over N².",
+            ),
+            (
                 lambda f, t: (gram(f) / f.shape[1] - t).square().mean(),
                 "R/M is divided by N, and A is not: compare two of one kind.",
             ),
@@ -205,7 +209,10 @@ MENDED = (
                 lambda loss, start, rate, steps: start - steps * rate * (start - descend(loss, start, 1.0, 1)),
                 "The gradient is taken once, at the start: it changes with every step.",
             ),
-            (lambda loss, start, rate, steps: start, "Nothing moves: is the picture that you return the one you move?"),
+            (
+                lambda loss, start, rate, steps: start,
+                "Nothing moves: do you return what you move, and set the gradient to zero before backward, not after?",
+            ),
         ),
     ),
 )
