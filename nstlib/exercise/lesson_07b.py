@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -38,9 +39,16 @@ def match_colours(image: Tensor, target: Tensor) -> Tensor:
     return recoloured(image, target, lambda own, wanted, x: wanted @ torch.linalg.solve(own, x))
 
 
-def recoloured(image: Tensor, target: Tensor, move: Callable[[Tensor, Tensor, Tensor], Tensor]) -> Tensor:
+def match_biased(image: Tensor, target: Tensor) -> Tensor:
+    """The same by covariances that divide by the number of pixels."""
+    return recoloured(image, target, lambda own, wanted, x: wanted @ torch.linalg.solve(own, x), correction=0)
+
+
+def recoloured(
+    image: Tensor, target: Tensor, move: Callable[[Tensor, Tensor, Tensor], Tensor], correction: int = 1
+) -> Tensor:
     x, t = (picture[0].flatten(1).double() for picture in (image, target))
-    own, wanted = (torch.linalg.cholesky(torch.cov(v) + 1e-6 * torch.eye(3)) for v in (x, t))
+    own, wanted = (torch.linalg.cholesky(torch.cov(v, correction=correction) + 1e-6 * torch.eye(3)) for v in (x, t))
     y = move(own, wanted, x - x.mean(1, keepdim=True)) + t.mean(1, keepdim=True)
     return y.view(image.shape).float()
 
@@ -50,6 +58,8 @@ def use_colours(answer: Function, image: Tensor, target: Tensor) -> tuple[Tensor
     found = answer(image, target)
     if unanswered(found):
         return None
+    if isinstance(found, np.ndarray) and found.shape == image.shape:
+        raise Unusable("Return the picture as a tensor: torch.from_numpy(picture).float() makes one of your array.")
     if not isinstance(found, Tensor) or found.shape != image.shape:
         raise Unusable(f"Return the picture, of the shape {tuple(image.shape)}.")
     flat = found[0].flatten(1).double()
@@ -91,7 +101,10 @@ EXERCISES = (
                 "tensorflow-tutorial",
                 "Right. A content weight made for relu5_2 now defends every detail of relu3_3.",
             ),
-            "d": ("crowsonkb", "Its terms are relative, and so are the kit's: little changes on the way."),
+            "d": (
+                "crowsonkb",
+                "Content, style and total variation all have their share of the pull: it paints, smoothly.",
+            ),
         },
     ),
     Code(
@@ -227,6 +240,7 @@ EXERCISES = (
         takes="image target",
         returns="mean covariance",
         solution=match_colours,
+        also=(match_biased,),
         use=use_colours,
         cases=COVARIANCES,
         tolerance=1e-3,
@@ -245,6 +259,16 @@ EXERCISES = (
             (
                 lambda image, target: recoloured(image, target, lambda own, wanted, x: torch.linalg.solve(own, x)),
                 "Its covariance is the identity: multiply by the target's factor.",
+            ),
+            (
+                lambda image, target: match_colours(image, target).clamp(0, 1),
+                "A clamp moves mean and covariance again: leave it to the program that shows the picture.",
+            ),
+            (
+                lambda image, target: (
+                    match_colours(image, target) - target.mean((2, 3), keepdim=True) + image.mean((2, 3), keepdim=True)
+                ),
+                "The mean is still the picture's own: add the target's at the end.",
             ),
             (
                 lambda image, target: colours(image, target),
