@@ -122,6 +122,14 @@ EXERCISES = (
             (partial(batch_norm, over=(1,)), "You take the mean over channels: it runs over batch and positions."),
             (partial(batch_norm, root=1), "You divide by the variance: divide by its root."),
             (partial(batch_norm, affine=False), "Scale and offset are missing: multiply and add them last."),
+            (
+                lambda x, scale, offset: batch_norm(x, scale, 0 * offset),
+                "The offset is missing: add it last, one number to each channel.",
+            ),
+            (
+                lambda x, scale, offset: batch_norm(x, scale.new_ones(scale.shape), offset),
+                "The scale is missing: multiply each channel by its number before you add the offset.",
+            ),
             (partial(batch_norm, correction=1), "Divide the variance by the number of values: correction=0."),
             (
                 partial(batch_norm, epsilon=0),
@@ -130,6 +138,10 @@ EXERCISES = (
             (
                 partial(batch_norm, epsilon=0, beside=1e-5),
                 "You add 10⁻⁵ to the root, which faint channels show: add it to the variance, before the root.",
+            ),
+            (
+                partial(batch_norm, epsilon=0, beside=1e-5, correction=1),
+                "As std has it by default, over n - 1: correction=0, and add 10⁻⁵ to the variance, before the root.",
             ),
         ),
         gradient=True,
@@ -146,7 +158,7 @@ EXERCISES = (
             (7690, "Batch norm learns two numbers for a channel: a scale and an offset."),
             (7728, "The dense layer's biases are missing: one for each class."),
             (7786, "Its convolutions have no biases: batch norm has a shift of its own."),
-            (3274, "The second layer's kernels have 16 slices each: 16 · 32 · 9."),
+            (3418, "The second layer's kernels have 16 slices each: 16 · 32 · 9."),
         ),
         exact=True,
     ),
