@@ -19,6 +19,7 @@ from nstlib.errors import InputError
 from nstlib.exercise import EXERCISES, Code, check, mine, program
 from nstlib.exercise.handover import too_slow
 from nstlib.exercise.lesson_07b import match_colours
+from nstlib.exercise.lesson_10 import whitened
 from nstlib.exercise.program import relative
 from nstlib.exercise.values import copy
 
@@ -228,7 +229,7 @@ ANSWERS = [  # exercise, answer, what the verdict says
     ("06b.held", lambda x, g, low, high: (x <= low & (g > 0)) | (x >= high & (g < 0)), "it raises"),
     ("06b.held", lambda x, g, low, high: ((x == low) & (g > 0)) | ((x == high) & (g < 0)), RIGHT),
     ("07b.start", lambda c, n, share: torch.relu((1 - share) * c + share * n), "For content"),
-    ("07b.bug_colours", lambda x, t: match_colours(x, t).clamp(0, 1), "ean"),
+    ("07b.bug_colours", lambda x, t: match_colours(x, t).numpy(), "torch.from_numpy(picture).float()"),
     ("07.closure", clamping, "Your closure moves the picture"),
     ("07.closure", lambda x, optimizer, loss: (program.closure(x, optimizer, loss), x.grad), "Return the loss alone"),
     (
@@ -265,6 +266,7 @@ ANSWERS = [  # exercise, answer, what the verdict says
     ("02b.doubt", 46.9, "46.9 is too large. "),
     ("05.exchange", 5, "5 is too large. "),
     ("06.bowl_rate", 8, "8 is too large. "),
+    ("10.whiten", whitened(least=1e-3), "only eigenvalues below 1e-5"),
     (
         "02.convolve",
         off_by_one,
@@ -330,7 +332,7 @@ ANSWERS = [  # exercise, answer, what the verdict says
         "autograd found them",
     ),
     ("05.content_gradient", lambda f, p: 2 * (f.detach() - p).requires_grad_() / f.numel(), RIGHT),
-    ("05.tv_l1", lambda x: x.diff(dim=2).sum().abs() + x.diff(dim=3).sum().abs(), "For image (1, 3, 5, 5) you have"),
+    ("05.tv_l1", lambda x: x.diff(dim=2).sum().abs() + x.diff(dim=3).sum().abs(), "You take abs of the sums"),
     ("05.tv_l2", lambda x: tv_loss(x, "l2") / 2, "Right up to a factor of 1/2"),
     ("06.adam", lambda *step: efficient_adam(*step)[0], "you return one array, expected the 3 results w, m, v."),
     ("06.armijo", lambda loss, new, slope, t: new <= loss + 0.1 * t * slope, "you have False, expected True."),

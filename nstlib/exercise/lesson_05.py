@@ -56,6 +56,10 @@ def raised_differences(x: Tensor, power: int, after: int) -> Tensor:
     return torch.stack([x.diff(dim=axis).pow(power).sum() ** after for axis in (2, 3)]).sum()
 
 
+def absolute_sums(x: Tensor) -> Tensor:
+    return torch.stack([x.diff(dim=axis).sum().abs() for axis in (2, 3)]).sum()
+
+
 PICTURES = (*((p,) for p in uniform(50, (1, 3, 5, 5), (1, 3, 4, 7), (1, 3, 6, 2))), (torch.full((1, 3, 3, 4), 0.5),))
 TV_MISTAKES = (
     (
@@ -122,6 +126,7 @@ EXERCISES = (
                 (partial(tv_loss, kind=f"l{3 - power}"), other),
                 (partial(raised_differences, power=1, after=1), "Differences cancel, some are negative: " + first),
                 (partial(raised_differences, power=1, after=2), "You add up first, and differences cancel: " + first),
+                (absolute_sums, "You take abs of the sums, in which differences have cancelled: " + first),
                 *((partial(wrong, power=power), tell) for wrong, tell in TV_MISTAKES),
             ),
         )
@@ -290,7 +295,18 @@ EXERCISES = (
             (off_by(lambda f, t: t.norm()), "You divide by ‖T‖: take its square, the plain sum of squares."),
             (off_by(lambda f, t: 0.25), "The 4 is missing: 2 from the square, and 2 from both places of F in F Fᵀ."),
             (off_by(lambda f, t: 0.5), "Half of it: F stands in F Fᵀ twice."),
-            (off_by(lambda f, t: f.shape[2] * f.shape[3]), "The 1/M of R/M is missing: divide by the positions, once."),
+            (
+                off_by(lambda f, t: f.shape[2] * f.shape[3]),
+                "A factor 1/M is missing: R/M has it, and its derivative brings it once more.",
+            ),
+            (
+                lambda f, t: relative_gradient(f, t / f[0, 0].numel()) / f[0, 0].numel(),
+                "R is compared with T: divide it by the positions, as T is; its derivative brings 1/M once more.",
+            ),
+            (
+                lambda f, t: relative_gradient(f, t / f[0, 0].numel()),
+                "R is compared with T: divide it by the positions, as T is; its derivative brings 1/M once more.",
+            ),
             (off_by(lambda f, t: -1), "The sign: R/M - T, not T - R/M."),
             (
                 lambda f, t: relative_gradient(f, t) * t.square().sum() / gram(f).square().sum().clamp_min(1e-12),
