@@ -52,7 +52,7 @@ def carried(mask: Tensor, architecture: Architecture, layers: Iterable[str]) -> 
     for spec in architecture.specs:
         if wanted <= found.keys():
             break
-        if spec.kernel > 1:
+        if spec.kernel > 1 or spec.stride > 1:
             t = F.avg_pool2d(t, spec.kernel, spec.stride, spec.padding, spec.ceil_mode, count_include_pad=False)
         if spec.name in wanted:
             found[spec.name] = t
@@ -211,16 +211,13 @@ class GuidedOuterProducts(torch.autograd.Function):
     """F → F diag(g) Fᵀ / M of each region, summed in float32 at least; as `MeanOuterProduct`, which is g = 1."""
 
     @staticmethod
-    def forward(ctx: FunctionCtx, f: Tensor, regions: Guidance) -> Tensor:
+    def forward(f: Tensor, regions: Guidance) -> Tensor:
         """F diag(g) Fᵀ / M (R, N, N).
 
         Args:
-            ctx: keeps F and the regions for the way back.
             f: F (N, M).
             regions: R of them, over M positions.
         """
-        ctx.save_for_backward(f)
-        ctx.regions = regions  # type: ignore[attr-defined]  # what is no tensor is kept so
         exact, most = torch.promote_types(f.dtype, torch.float32), max(1, PART // len(f))
         r = f.new_zeros(len(regions.flat), len(f), len(f), dtype=exact)
         for group in regions.groups:
@@ -231,6 +228,19 @@ class GuidedOuterProducts(torch.autograd.Function):
                 for number, weights in group.uneven.items():
                     r[number].addmm_((x * weights[i : i + most].to(exact)).T, x)
         return r / f.shape[1]
+
+    @staticmethod
+    def setup_context(ctx: FunctionCtx, inputs: tuple[Tensor, Guidance], output: Tensor) -> None:
+        """Keep F and the regions for the way back.
+
+        Args:
+            ctx: keeps them.
+            inputs: F (N, M), and the regions.
+            output: F diag(g) Fᵀ / M, which is not needed.
+        """
+        f, regions = inputs
+        ctx.save_for_backward(f)
+        ctx.regions = regions  # type: ignore[attr-defined]  # what is no tensor is kept so
 
     @staticmethod
     def backward(ctx: BackwardCFunction, d: Tensor) -> tuple[Tensor, None]:

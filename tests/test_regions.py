@@ -8,7 +8,7 @@ import torch
 from plain import both_kinds, error, network, picture
 from test_engine import check
 
-from nstlib.architecture import BACKBONES, Architecture, vgg
+from nstlib.architecture import BACKBONES, Architecture, Spec, vgg
 from nstlib.backbone import Backbone
 from nstlib.engine import FeaturesInBands
 from nstlib.errors import InputError
@@ -35,7 +35,7 @@ def half(size, left=True):
 
 def seen(spec, mask):
     """A mask (H, W) one layer further down: the mean of each window, as far as it lies in the picture."""
-    if spec.kernel == 1:
+    if spec.kernel == spec.stride == 1:
         return mask
     h, w = (spec.outputs(side) for side in mask.shape)
     found = np.empty((h, w))
@@ -85,6 +85,29 @@ def test_masks_that_fill_a_picture_fill_its_maps(name, rng):
     for layer in architecture.style_layers:
         np.testing.assert_allclose(one[layer] + other[layer], 1, atol=1e-6)
         np.testing.assert_array_equal(whole[layer], 1)
+
+
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+def test_a_layer_of_one_pixel_that_takes_every_other_one_takes_so_of_a_mask(precision, rng):
+    specs = (Spec("conv", "conv", 4, 3, 1, 1), Spec("down", "conv", 8, 1, 2, 0), Spec("relu", "relu", 8))
+    backbone, image = Backbone(Architecture("odd", specs, ("relu",), ("relu",))), torch.rand(1, 3, 17, 22)
+    mask = torch.rand(1, 1, 17, 22, generator=rng)
+    t = carried(mask, backbone.architecture, ["conv", "down"])
+    assert torch.equal(t["down"], t["conv"][..., ::2, ::2])
+    terms = style_terms(backbone, [image.flip(2)], ["relu"], masks=[mask], regions=[mask])
+    assert Objective(backbone, terms, precision).value_and_gradient(image)[0] > 0
+
+
+@pytest.mark.parametrize("statistic", ["gram-relative", "mean-std", "mmd"])
+def test_torch_func_goes_back_through_regions(statistic, rng):
+    backbone, image = Backbone(TINY).double(), picture(rng, (18, 22))
+    regions = [half((18, 22)), half((18, 22), left=False)]
+    styles = [image.flip(2) ** 2, image.flip(3)]
+    objective = Objective(
+        backbone, style_terms(backbone, styles, ["relu1_1", "relu2_1"], statistic=statistic, regions=regions)
+    )
+    found = torch.func.grad(lambda x: objective(x)[0])(image)
+    assert error(found, objective.value_and_gradient(image)[2]) < 1e-10
 
 
 def test_a_guide_weighs_by_the_square(rng):
