@@ -1009,8 +1009,34 @@ def test_a_bowl_is_followed_to_its_very_bottom(n):
     ],
 )
 def test_what_an_optimiser_cannot_take_is_refused_before_any_work(name, options, says, rng):
-    with pytest.raises(InputError, match=says):
-        list(optimize(lambda image: pytest.fail("it was evaluated"), start(rng), name, **options))
+    for method in (partial(optimize, optimizer=name), OPTIMIZERS[name]):
+        with pytest.raises(InputError, match=says):
+            list(method(lambda image: pytest.fail("it was evaluated"), start(rng), **options))
+
+
+def test_an_optimiser_alone_is_as_careful_as_the_loop(rng):
+    never = function_of(lambda image: pytest.fail("it was evaluated"))
+    for method, options in ((adam, {"rate": -0.02}), (lbfgs, {"bounds": (1, 0)}), (adam, {"bounds": ((0, 0), 1)})):
+        with pytest.raises(InputError, match=r"expected|give"):
+            method(never, start(rng), **options)
+    for method in (adam, lbfgs, lambda *given: list(optimize(*given))):
+        with pytest.raises(InputError, match="a NoneType is no objective"):
+            method(None, start(rng))
+        with pytest.raises(InputError, match="not str: give load_image"):
+            method(never, "content/harbour")
+        with pytest.raises(InputError, match=r"\(3, 2, 2\) is no image to start from: give \(1, 3, height, width\)"):
+            method(never, start(rng)[0])
+    picture = load_image("content/harbour", 32)
+    assert next(lbfgs(function_of(lambda image: image.sum()), picture)).image.shape == picture.pixels.shape
+
+
+@BOTH
+def test_an_optimiser_alone_works_in_inference_mode(name, rng):
+    image, method = start(rng), OPTIMIZERS[name]
+    expected = list(islice(method(function_of(rosenbrock), image), 3))
+    with torch.inference_mode():
+        found = list(islice(method(function_of(rosenbrock), image.clone()), 3))
+    assert all(torch.equal(a.image, b.image) and a.loss == b.loss for a, b in zip(found, expected, strict=True))
 
 
 def test_the_state_of_another_optimiser_is_refused(rng):

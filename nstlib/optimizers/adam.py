@@ -10,9 +10,11 @@ import torch
 from torch import Tensor
 
 from .evaluator import Bounds, Evaluator, Iterate, to_host
+from .options import checked
 from .steps import State, Step, Stop
 
 
+@checked
 def adam(
     objective: Callable[..., Any],
     image: Tensor,
@@ -37,6 +39,9 @@ def adam(
         average: decay of a running mean of the images, which is then what steps carry; 0 for none.
         bounds: of the pixels, numbers or one number per channel; None for none.
         state: `Step.state()` of an earlier step, to go on from there.
+
+    Raises:
+        InputError: no objective, no pixels, or an option out of its range.
     """
     image = image.detach()
     evaluate = Evaluator(objective, image, bounds, state)

@@ -17,9 +17,11 @@ from ..spectrum import Smoothing
 from .evaluator import Bounds, Evaluator, Iterate, to_host
 from .history import History
 from .line_search import wolfe
+from .options import checked
 from .steps import State, Step, Stop
 
 
+@checked
 def lbfgs(
     objective: Callable[..., Any],
     image: Tensor,
@@ -51,7 +53,7 @@ def lbfgs(
         state: as for `adam`.
 
     Raises:
-        InputError: a history that is no number of moves.
+        InputError: as `adam`.
     """
     image = image.detach()
     evaluate = Evaluator(objective, image, bounds, state)

@@ -6,17 +6,14 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Any
 
-import torch
 from torch import Tensor
 
-from ..errors import InputError, one_of
-from ..image import floats_of
+from ..errors import one_of
 from ..rules import judged
-from .options import OPTIMIZERS, TAKES, check_fit, checked_options
+from .options import OPTIMIZERS, TAKES
 from .steps import STEP, Step, Stop
 
 
-@torch.inference_mode(False)  # nothing that is made in it can be optimised
 def optimize(
     objective: Callable[..., Any],
     image: Tensor,
@@ -45,22 +42,15 @@ def optimize(
         InputError: no objective, no pixels, an unknown optimiser or option, or one out of its range.
     """
     method = OPTIMIZERS[one_of("optimizer", optimizer, OPTIMIZERS)]
-    if not callable(objective) and not hasattr(objective, "value_and_gradient"):
-        raise InputError(
-            f"a {type(objective).__name__} is no objective: give an `Objective`, or image → (total, terms)"
-        )
     limits = {"evaluations": evaluations, "seconds": seconds, "plateau": plateau, "window": window}
     evaluations, seconds, plateau, window = (judged(name, value, TAKES[name]) for name, value in limits.items())
-    options = checked_options(optimizer, options)
-    image = floats_of(image)
-    check_fit(image, options)
-    image = image.clone() if image.is_inference() else image
+    steps = method(objective, image, **options)  # which refuses what it cannot take
     state = options.get("state")
     if state and evaluations is not None and state["evaluations"] >= evaluations:
         yield Step(**{name: state[name] for name in STEP}, seconds=0.0, memory=lambda: state, stop=Stop.BUDGET)
         return
     losses: list[float] = []
-    for step in method(objective, image, **options):
+    for step in steps:
         losses = [*losses, step.loss][-window - 1 :]
         stop = step.stop
         if not stop and evaluations is not None and step.evaluations >= evaluations:

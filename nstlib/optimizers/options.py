@@ -3,22 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from functools import wraps
 from inspect import signature
 from itertools import pairwise
-from typing import Any
+from typing import Any, TypeVar, cast
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from ..errors import InputError, one_of
+from ..image import floats_of
 from ..rules import Maybe, Number, Rule, Tuple, judged
-from .adam import adam
 from .history import MOVES
-from .lbfgs import lbfgs
 from .steps import STEP, Step
 
-OPTIMIZERS: dict[str, Callable[..., Iterator[Step]]] = {"adam": adam, "lbfgs": lbfgs}
+Method = TypeVar("Method", bound=Callable[..., Iterator[Step]])
+
+OPTIMIZERS: dict[str, Callable[..., Iterator[Step]]] = {}  # those that are `checked`, by name
 EVALUATIONS = Number(1, 10**6, whole=True)
 RATE, DECAY = Number(0, 10, above=True), Number(0, 1, below=True)
 TAKES: dict[str, Rule] = {  # of what is one number, or a row of them
@@ -40,6 +42,30 @@ OWN = {"adam": "m", "lbfgs": "sy"}  # what a state of each optimiser has and oth
 
 class NoState(InputError):
     """What is no state that an optimiser can go on from."""
+
+
+def checked(method: Method) -> Method:
+    """An optimiser that refuses what it cannot take when it is called, before anything is evaluated.
+
+    Args:
+        method: objective, image and options → steps; its name becomes one of `OPTIMIZERS`.
+    """
+    stepping = torch.inference_mode(False)(method)  # nothing that is made in it can be optimised
+
+    @wraps(method)
+    @torch.inference_mode(False)
+    def begin(objective: Any, image: Any, **options: Any) -> Iterator[Step]:
+        if not callable(objective) and not hasattr(objective, "value_and_gradient"):
+            raise InputError(
+                f"a {type(objective).__name__} is no objective: give an `Objective`, or image → (total, terms)"
+            )
+        options = checked_options(method.__name__, options)
+        image = floats_of(image)
+        check_fit(image, options)
+        return stepping(objective, image.clone() if image.is_inference() else image, **options)
+
+    OPTIMIZERS[method.__name__] = begin
+    return cast(Method, begin)
 
 
 def checked_options(optimizer: str, options: Mapping[str, Any]) -> dict[str, Any]:
@@ -90,15 +116,20 @@ def rises(schedule: Any) -> bool:
 
 
 def check_fit(image: Tensor, options: Mapping[str, Any]) -> None:
-    """Refuse bounds and a state that are not those of such an image.
+    """Refuse what is no image, and bounds and a state that are not those of such a one.
 
     Args:
         image: where to start.
         options: of the optimiser, each in its range.
 
     Raises:
-        InputError: bounds for another number of channels, or a state of an image of another shape.
+        InputError: another number of dimensions, bounds for another number of channels, or a state of an image of
+            another shape.
     """
+    if image.ndim != 4:
+        raise InputError(
+            f"a tensor of shape {tuple(image.shape)} is no image to start from: give (1, 3, height, width)"
+        )
     for bound in map(torch.as_tensor, options.get("bounds") or ()):
         if bound.numel() not in (1, image.shape[1]):
             raise InputError(f"{bound.numel()} bounds for {image.shape[1]} channels: give one, or one for each channel")
