@@ -216,8 +216,10 @@ class Plan:
             )
         if self.that_count:
             styles, masks = zip(*(self.shrunk(i, size) for i in range(len(self.styles))), strict=True)
+            kind = STATISTICS[r.statistic]  # a mean that knows no regions cuts them out of the whole map
+            by_parts = kind.is_mean and (kind.regional is not None or all(mask is None for mask in masks))
             terms += style_terms(
-                in_bands if STATISTICS[r.statistic].is_mean else self.backbone,
+                in_bands if by_parts else self.backbone,
                 styles,
                 r.style_layers,
                 weight=r.style_weight,

@@ -15,9 +15,10 @@ from formulas import FORMULAS
 from torch.nn import functional as F
 
 import nstlib as nst
-from nstlib.guidance import Guidance
+from nstlib.guidance import Guidance, guidance_of
 from nstlib.plan import prepare
 from nstlib.settings import Settings
+from nstlib.style import STATISTICS, Statistic, positions, relative
 from nstlib.transfer import Transfer, paint
 
 MEAN, STD = torch.tensor([0.485, 0.456, 0.406]).view(1, 3, 1, 1), torch.tensor([0.229, 0.224, 0.225]).view(1, 3, 1, 1)
@@ -278,6 +279,26 @@ SETTINGS = {
         True,
     ),
 }
+
+
+@pytest.mark.parametrize("words", ["rectangle 0 0 40 30", "ellipse 0 0 100 100"])
+def test_a_mean_that_knows_no_regions_describes_what_a_mask_leaves_of_the_whole_map(words, monkeypatch):
+    def means(features):
+        return positions(features).mean(1, keepdim=True)
+
+    monkeypatch.setitem(STATISTICS, "means", Statistic("means", means, relative, "", power=0, is_mean=True))
+    options = {"size": 64, "style_size": 640, "statistic": "means", "style_masks": [words]}
+    plan = prepare("content/harbour", ["style/mosaic"], **options)
+    size = plan.stages[-1].size
+    pixels, mask = plan.shrunk(0, size)
+    terms = {term.layer: term for term in plan.terms(size) if term.kind == "style"}
+    own = guidance_of(plan.backbone.architecture, terms, mask)
+    for layer, features in plan.backbone(pixels, terms).items():
+        expected = means(own[layer].cut_out(features, 0))
+        zero = terms[layer].judge(expected)
+        assert float(zero) < 1e-9, layer
+
+
 PER_STYLE = ("shares", "style_scales", "masks", "style_masks", "own_layers")
 
 
