@@ -72,6 +72,10 @@ class LayerTerm(Protocol):
     def judge(self) -> Callable[[Tensor], Tensor]:
         """What `describe` returned, or the map → a number."""
 
+    @property
+    def trusted(self) -> bool:
+        """Whether it takes maps in half precision as they are, and nothing else holds the gradients that it gives."""
+
 
 @dataclass(frozen=True)
 class View:
@@ -81,6 +85,7 @@ class View:
     describe: Describe | None
     regions: Region | None = None
     slope: Slope | None = None
+    trusted: bool = True
 
 
 class Description(NamedTuple):
@@ -400,6 +405,8 @@ def descriptions(
 
 def described(view: View, features: Tensor, step: Slice) -> Tensor:
     """What a view says of a band's own rows (1, N, owns, w) of a map: its share of a mean, or the rows themselves."""
+    if not view.trusted:
+        features = features.to(torch.promote_types(features.dtype, torch.float32))
     if view.describe is None:
         return features
     regions = () if view.regions is None else (view.regions.rows(step.owns),)
@@ -411,7 +418,7 @@ def walk_back(
 ) -> Tensor:
     """A band backwards: from the gradient of its rows of the last map to that of the input rows that it takes.
 
-    `slopes`: of what the views said. All gradients are written to: nobody else has them. The tape is empty in the end.
+    `slopes`: of what the views said. All gradients are written to: none is another's. The tape is empty in the end.
     In float16 the gradients are multiplied with the `scale`, which changes on the way.
     """
     g, rows, relu_undone = gradient, band[-1].owns, False
@@ -444,6 +451,7 @@ def with_slopes(
         (deepest, *made), features = made, made[0].rows
         own = from_view(deepest, slopes)  # (1, N, owns, w)
         g = scale.begin(own) if scale else own.to(features.dtype).contiguous(memory_format=torch.channels_last)
+        g = g.clone() if g is own and not deepest.view.trusted else g
     for each in made:
         if last is None and scale is None and (slope := last_slope(each.view, step, g, each.rows)):
             last = each.rows, slope(slopes[each.number], each.rows)

@@ -24,8 +24,9 @@ from .engine import Engine, one_number
 from .errors import InputError, counted, one_of
 from .guidance import Guidance, guidance_of
 from .image import Picture, floats_of
+from .layers import unknown
 from .machine import PRECISIONS, in_own_precision
-from .style import SAMPLE, STATISTICS, Statistic, directed, map_of, positions, sample
+from .style import OF_THE_KIT, SAMPLE, STATISTICS, Statistic, directed, map_of, positions, sample
 
 __all__ = [
     "CONTENT_REDUCTIONS",
@@ -173,6 +174,11 @@ class Term:
         describe: a map (1, N, H, W) → a mean over its positions, which can be taken of a part of the map at a time.
         regions: of the map, which `describe` is called with beside it; None for none.
         slope: of a `describe` that multiplies the map with itself, see `Statistic.slope`; only the engine needs it.
+        trusted: the kit's own alone: it takes maps in half precision as they are, and nothing else holds the gradients
+            that it gives. What is not trusted is given float32 at least, and its gradients are copied.
+
+    On CUDA, what a judge computes is recorded once and played again: a weight that a program changes from step to step,
+    or a crop that it draws, stays as it was then. `value_and_gradient(image, again=False)` computes it anew.
 
     Raises:
         InputError: a kind of no word, or of several.
@@ -185,6 +191,7 @@ class Term:
     describe: Callable[..., Tensor] | None = None
     regions: Guidance | None = None
     slope: Callable[[Tensor, Tensor], Tensor] | None = None
+    trusted: bool = False
 
     def __post_init__(self) -> None:
         if not isinstance(self.kind, str):
@@ -259,7 +266,7 @@ def content_terms(
 
     def term(layer: str, target: Tensor) -> Term:
         share = weight * layers[layer]
-        return Term("content", share, layer, lambda f: content_loss(f, target, reduction))
+        return Term("content", share, layer, lambda f: content_loss(f, target, reduction), trusted=True)
 
     return [term(layer, target) for layer, target in targets.items()]
 
@@ -350,7 +357,8 @@ def style_terms(
         if made:
             return regional_term(kind, weight * layers[layer], layer, targets, strengths, made[layer])
         judge = comparison(kind, targets, strengths)
-        return Term("style", weight * layers[layer], layer, judge, kind.mean, slope=kind.slope)
+        own = kind.name in OF_THE_KIT
+        return Term("style", weight * layers[layer], layer, judge, kind.mean, slope=kind.slope, trusted=own)
 
     known = dict.fromkeys(name for one in described for name in one)
     if silent := [name for name in layers if name not in known]:
@@ -505,7 +513,8 @@ def regional_term(
         values = seen if kind.regional else map(kind.describe, parts)
         return total(*(s * kind.distance(v, t) for s, v, t in zip(strengths, values, targets, strict=True)))
 
-    return Term("style", weight, layer, judge, *((kind.regional, regions) if kind.regional else ()))
+    beside, own = regions if kind.regional else None, kind.name in OF_THE_KIT
+    return Term("style", weight, layer, judge, kind.regional, beside, trusted=own)
 
 
 def tv_term(
@@ -578,11 +587,11 @@ class Objective:
             raise no_backbone(backbone, "whose layers the engine runs through", ", or write a function of your own")
         self.backbone, self.memory = backbone, memory
         self.precision = one_of("precision", precision, PRECISIONS)
-        self.terms = [term for term in checked_terms(terms) if term.weight]
+        self.terms = tuple(term for term in checked_terms(terms) if term.weight)
         if not self.terms:
             raise InputError("an objective needs at least one term whose weight is not 0: nothing would be optimised")
         wanted = [term.layer for term in self.terms if term.layer]
-        self.layers = backbone.check_layers(wanted) if wanted else []
+        self.layers = tuple(backbone.check_layers(wanted)) if wanted else ()
 
     @in_own_precision
     def __repr__(self) -> str:
@@ -615,7 +624,12 @@ class Objective:
 
         Args:
             image: (1, 3, H, W), sRGB, usually in [0, 1].
-            again: whether images of this shape will follow, for which CUDA's kernels are worth recording.
+            again: whether images of this shape will follow, for which CUDA's kernels are worth recording. What a term
+                of your own keeps in Python, a weight that grows say, stands still in such a record.
+
+        Raises:
+            InputError: the formula is another one than the engine knows: `__call__`, or the `loss` of a term that looks
+                at a map, is a subclass's own.
         """
         evaluate, image = self._replayed if again else self._by_engine, floats_of(image)
         return evaluate(image.clone() if image.is_inference() else image.detach())
@@ -651,7 +665,12 @@ class Objective:
 
         It does not hold the objective, which would then live, with a graph and its memory, until the next collection.
         """
+        own, mine = type(self), (Objective.__call__, Objective.value_and_gradient)
+        if own.__call__ is not mine[0] and own.value_and_gradient is mine[1]:
+            raise unknown(own.__name__, "has a __call__ of its own")
         of_maps = [term for term in self.terms if term.layer]
+        if odd := next((term for term in of_maps if type(term).loss is not Term.loss), None):
+            raise unknown(f"the term {odd.name}", "has a loss of its own")
         of_pixels = [term for term in self.terms if not term.layer]
         engine = Engine(self.backbone, of_maps, self.precision, self.memory) if of_maps else None
 

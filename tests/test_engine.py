@@ -587,3 +587,71 @@ def test_a_pooling_with_padding_is_refused_where_it_is_built():
 def test_a_kind_of_layer_that_there_is_not_is_refused():
     with pytest.raises(InputError, match="unknown kind of layer 'tanh'"):
         Backbone(Architecture("odd", (Spec("t", "tanh", 4),), ("t",), ("t",)))
+
+
+# --- terms and objectives of one's own -----------------------------------------------------------
+
+
+class More(Objective):
+    def __call__(self, image):
+        total, parts = super().__call__(image)
+        return total + image.square().mean(), parts
+
+
+class Hundredfold(Term):
+    def loss(self, x):
+        return 100 * super().loss(x)
+
+
+def test_a_formula_of_ones_own_is_no_work_for_the_engine(pocket, pictures):
+    image = pictures[0]
+    terms = content_terms(pocket, image.flip(2), ["relu2_1"])
+    odd = Hundredfold("mine", 1.0, "relu2_1", lambda f: f.square().mean())
+    for objective in (More(pocket, terms), Objective(pocket, [odd])):
+        with pytest.raises(InputError, match=r"has a (__call__|loss) of its own, .*call the objective itself"):
+            objective.value_and_gradient(image)
+        (step,) = optimize(objective.__call__, image, evaluations=1)  # as the message advises
+        assert step.loss == pytest.approx(float(objective(image)[0]))
+
+
+def test_the_terms_of_an_objective_stay_as_they_are(pocket, pictures):
+    objective = Objective(pocket, content_terms(pocket, pictures[0], ["relu2_1"]))
+    assert not hasattr(objective.terms, "append") and not hasattr(objective.layers, "append")
+
+
+@pytest.mark.parametrize("precision", PRECISIONS)
+@pytest.mark.parametrize("describe", [None, lambda f: f.square().mean((2, 3))], ids=["map", "mean"])
+def test_terms_of_ones_own_compute_in_single_precision(pocket, pictures, precision, describe):
+    seen = []
+    judge = (lambda f: f.square().mean()) if describe is None else torch.mean
+    term = Term("mine", 1.0, "relu2_1", lambda x: seen.append(x.dtype) or judge(x), describe)
+    expected, _, slope = Objective(pocket, [term]).value_and_gradient(pictures[0])
+    found, _, gradient = Objective(pocket, [term], precision).value_and_gradient(pictures[0])
+    assert {*seen} == {torch.float32} and found.dtype == torch.float32
+    assert found == pytest.approx(float(expected), rel=2e-3)
+    assert torch.cosine_similarity(gradient.flatten(), slope.flatten(), dim=0) > 0.95
+
+
+class Kept(torch.autograd.Function):
+    """Half of the sum of squares, whose slope is what it saved: the gradient itself is somebody else's."""
+
+    @staticmethod
+    def forward(ctx, x, slope):
+        ctx.save_for_backward(slope)
+        return (x * slope).sum()
+
+    @staticmethod
+    def backward(ctx, d):
+        return ctx.saved_tensors[0], None
+
+
+@pytest.mark.parametrize("layer", ["relu1_1", "relu1_2", "pool1"])
+def test_a_gradient_that_somebody_keeps_is_never_overwritten(pocket, pictures, layer):
+    image = pictures[0]
+    features = pocket(image, [layer])[layer]
+    slope = torch.randn(features.shape, generator=torch.Generator().manual_seed(0))
+    slope = slope.contiguous(memory_format=torch.channels_last)
+    before = slope.clone()
+    objective = Objective(pocket, [Term("mine", 1.0, layer, lambda f: Kept.apply(f, slope))])
+    objective.value_and_gradient(image)
+    assert torch.equal(slope, before)
