@@ -196,8 +196,9 @@ def resize(tensor: Tensor | Picture, shape: tuple[int, int]) -> Tensor:
         return tensor
     # Not every version of torch has the antialiased kernel on Apple's MPS.
     on = torch.device("cpu") if tensor.device.type == "mps" else tensor.device
-    resized = F.interpolate(tensor.to(on), tuple(shape), mode="bicubic", align_corners=False, antialias=True)
-    return resized.clamp(0, 1).to(tensor.device)
+    exact = tensor.to(on, torch.promote_types(tensor.dtype, torch.float32))  # half precision has no such kernel
+    resized = F.interpolate(exact, tuple(shape), mode="bicubic", align_corners=False, antialias=True)
+    return resized.clamp(0, 1).to(tensor)
 
 
 def to_pil(tensor: Tensor | Picture) -> Image.Image:

@@ -22,7 +22,7 @@ from .backbone import Backbone, no_backbone
 from .cuda import captured
 from .engine import Engine, one_number
 from .errors import InputError, counted, one_of
-from .guidance import Guidance, guidance_of
+from .guidance import Guidance, guidance_of, mask_of
 from .image import Picture, floats_of
 from .layers import unknown
 from .machine import PRECISIONS, in_own_precision
@@ -331,7 +331,7 @@ def style_terms(
     kind = STATISTICS[one_of("style statistic", statistic, STATISTICS)]
     kind = kind.summed() if one_of("guidance", guidance, GUIDANCE) == "sum" else kind
     layers = shared_by(layers)
-    given = [styles] if isinstance(styles, Tensor | Picture | str) else styles
+    given = styles if isinstance(styles, Iterable) and not isinstance(styles, Tensor | Picture | str) else [styles]
     sources = sources_of([floats_of(style) for style in given], shares, masks, regions, parts, layers)
     everywhere = next((torch.ones_like(one.region) for one in sources if one.region is not None), None)
     if guidance == "sum" and everywhere is None:
@@ -406,6 +406,10 @@ def sources_of(
             images = counted(len(styles), "style image")
             told = "a tensor" if isinstance(values, Tensor) else len(given[name])
             raise InputError(f"{images} and {told} for {name}: give a list of one for each, None for none")
+    for name in ("masks", "regions"):
+        given[name] = [None if one is None else mask_of(name[:-1], one) for one in given[name]]
+    if odd := next((part for part in given["parts"] if isinstance(part, str)), None):
+        raise InputError(f"{odd!r} alone among the parts: give a list of names for each style image, as [{odd!r}]")
     for image, mask in zip(styles, given["masks"], strict=True):
         check_mask("mask", mask, image.shape[2:], "its style image")
     first = next((region for region in given["regions"] if region is not None), None)

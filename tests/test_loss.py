@@ -3,6 +3,7 @@
 import copy
 import math
 from itertools import product
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -501,6 +502,33 @@ def test_a_direction_without_neighbours_adds_nothing(kind, shape, rng):
 def test_what_does_not_fit_the_styles_is_told(tiny, rng, options, words):
     with pytest.raises(InputError, match=words):
         style_terms(tiny, [picture(rng, 9, 8), picture(rng, 9, 8)], STYLE, **options)
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"regions": [torch.ones(1, 9, 8)]}, r"a region of shape \(1, 9, 8\): give \(1, 1, height, width\)"),
+        ({"regions": ["ellipse 0 0 9 9"]}, r"a str is no region: give a tensor \(1, 1, height, width\) in \[0, 1\]"),
+        ({"masks": [np.ones((9, 8))]}, "a ndarray is no mask: give a tensor"),
+        ({"masks": [torch.ones(1, 1, 9, 8).byte()]}, "a mask of uint8 is not in .*: give mask > 0, or mask / 255"),
+        ({"parts": ["relu1_1"]}, r"'relu1_1' alone among the parts: give a list of names .*, as \['relu1_1'\]"),
+    ],
+    ids=range(5),
+)
+def test_what_is_no_mask_and_no_list_of_names_is_told(tiny, rng, options, words):
+    with pytest.raises(InputError, match=words):
+        style_terms(tiny, picture(rng, 9, 8), STYLE, **options)
+
+
+def test_a_mask_may_be_of_truth_values_and_a_style_a_result(tiny, rng):
+    mask, result = torch.rand(1, 1, 9, 8, generator=rng) > 0.3, SimpleNamespace(image=picture(rng, 9, 8))
+    image = picture(rng, 9, 8)
+    found, expected = (
+        Objective(tiny, style_terms(tiny, style, STYLE, masks=[m], regions=[m])).value_and_gradient(image)[0]
+        for style, m in ((result, mask), ([result.image], mask.float()))
+    )
+    assert found == expected
+    assert resize(image.bfloat16(), (4, 4)).dtype == torch.bfloat16
 
 
 def test_layers_by_name_alone_share_a_weight_of_one(tiny, rng):
