@@ -132,7 +132,10 @@ TARGETS = (
 
 
 SLIPS_OF_TARGETS = {
-    "'dict' object has no attribute": "The network returns maps by name: go through them, and take gram of each.",
+    **dict.fromkeys(
+        ("'dict' object has no attribute", "not a dict"),
+        "The network returns maps by name: go through them, and take gram of each.",
+    ),
     "to unpack": "Going through a dictionary gives its names alone: .items() gives names and maps.",
 }
 
