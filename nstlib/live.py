@@ -310,7 +310,7 @@ def remember(result: Callable[[], Result]) -> None:
 
 
 def last() -> Result:
-    """The picture of the newest run, whole or as far as it came before an interrupt.
+    """The picture of the newest run of a cell, whole or as far as it came before an interrupt; no panel's.
 
     Raises:
         InputError: nothing was painted yet.

@@ -10,6 +10,7 @@ loop again to go on. Where somebody is watching, in a notebook or a terminal, a 
 from __future__ import annotations
 
 import os
+import threading
 import time
 import weakref
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
@@ -203,6 +204,8 @@ def shown(
 ) -> Generator[Progress, None, None]:
     """`paint`, shown to whoever is watching, remembered for `last`, and stopped by an interrupt in one line.
 
+    `last` is of the cells alone: what a panel's button runs in a thread beside them is not remembered.
+
     Args:
         plan: made by `prepare`.
         run: as for `paint`.
@@ -219,7 +222,9 @@ def shown(
             return "stopped before the first evaluation: there is no picture yet"
         return f"stopped after {evaluations_of(run.history)} of {total} evaluations; the picture so far: nst.last()"
 
-    remember(partial(collect, plan, run, Stop.INTERRUPTED))
+    of_a_cell = threading.current_thread() is threading.main_thread()
+    if of_a_cell:
+        remember(partial(collect, plan, run, Stop.INTERRUPTED))
     try:
         with (
             one_line_for_an_interrupt(where),
@@ -230,7 +235,7 @@ def shown(
                 tell(progress)
                 yield progress
     finally:
-        if run.best:
+        if of_a_cell and run.best:
             done = collect(plan, run, Stop.INTERRUPTED)
             remember(lambda: done)  # without the plan and the optimiser's memory, which are fifty times as large
 

@@ -208,6 +208,17 @@ def test_a_run_is_labelled_with_the_settings_of_the_moment_and_stays(calls):
     assert not made.run.start.disabled and made.run.stop.disabled and made.run.status.value == ""
 
 
+def test_a_run_leaves_the_last_picture_of_a_cell_alone(calls):
+    painted = nst.stylize("content/city", "style/cubist", evaluations=2, **SMALL)
+    made = panel(drawing(calls), run=transfer(), weight=(1, 2))
+    made.run.start.click()
+    assert made.run.worker.wait(20) and "harbour" in made.run.picture.value
+    assert torch.equal(nst.last().image, painted.image)
+    for _ in transfer()():
+        break
+    assert nst.last().image.shape != painted.image.shape, "a loop of a cell is one of its runs"
+
+
 def test_a_run_shows_itself_cannot_start_twice_and_stops(calls):
     started = []
 
