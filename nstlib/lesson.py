@@ -29,6 +29,8 @@ STRICT = "NSTLIB_CLAIMS"  # where it is set a claim that does not hold is an err
 NOTEBOOKS = shipped("notebooks")
 FOLDER = "lessons"  # where an installed package puts them
 STUDIO = "studio.ipynb"
+# A page that is left ends its kernel; where it could not say so, half an hour that nobody sees and no work fills does.
+UNSEEN = tuple(f"--MappingKernelManager.cull_{name}" for name in ("idle_timeout=1800", "interval=300"))
 
 PACKAGES = {  # module: name on the package index
     "matplotlib": "matplotlib",
@@ -214,7 +216,9 @@ def open_studio(folder: str | os.PathLike[str] | None = None, *arguments: str, v
         os.environ["JUPYTER_PATH"] = os.pathsep.join(filter(None, paths))  # where the page's template is found
         from voila.app import main
 
-        arguments = ("--template=nst-studio", *arguments)
+        given = {one.partition("=")[0] for one in arguments}  # an option that is given twice is none
+        unseen = (one for one in UNSEEN if one.partition("=")[0] not in given)
+        arguments = ("--template=nst-studio", *unseen, *arguments)
     else:
         from jupyterlab.labapp import main
     main([str(notebook), *arguments])

@@ -8,6 +8,7 @@ import time
 import ipywidgets
 import nbformat
 import numpy as np
+import psutil
 import pytest
 from alone import ROOT
 from browser import SCROLLS, TOKEN, Voila, browser, lab, studio_runs  # noqa: F401  # fixtures
@@ -765,7 +766,44 @@ def test_it_paints_under_voila_and_calls_nobody(browser, tmp_path):  # noqa: F81
         wait_for(made, "words", "camera.png is kept", timeout=60_000)
         paint(made)
         stop(made)
+        made.locator(".nst-gallery button").first.click()
+        with made.expect_download():  # which leaves no page
+            made.locator(".nst-download").click()
+        paint(made)
+        stop(made)
         assert made.width_beyond(".nst-studio") <= 0
         assert made.evaluate("document.documentElement.scrollWidth - window.innerWidth") <= 0
         assert made.outside == []
-        assert len(list((tmp_path / "studio").glob("*.png"))) == 1
+        assert len(list((tmp_path / "studio").glob("*.png"))) == 2
+
+
+def until(gone, what, seconds=30):
+    """Wait until something is no longer there."""
+    end = time.monotonic() + seconds
+    while not gone():
+        assert time.monotonic() < end, f"{what} is still there"
+        time.sleep(0.1)
+
+
+@pytest.mark.skipif(ipywidgets.__version__ < "8", reason="this Voila is JupyterLab 4's")
+def test_under_voila_no_kernel_outlives_its_page(browser, tmp_path):  # noqa: F811
+    soon = [f"--MappingKernelManager.{name}=1" for name in ("cull_idle_timeout", "cull_interval")]
+    with Voila(tmp_path, browser, *soon) as voila:
+
+        def kernels():
+            return {one.pid for one in psutil.Process(voila.process.pid).children()}
+
+        made = voila.open()
+        studio_runs(made)
+        before = kernels()
+        made.reload()
+        studio_runs(made)
+        until(lambda: len(kernels()) == 1, "the kernel of the page that was loaded again")
+        assert kernels() != before
+        made.close(run_before_unload=True)
+        until(lambda: not kernels(), "the kernel of the page that was closed")
+        lost = voila.open()
+        studio_runs(lost)
+        lost.close()  # as when a browser dies: nothing is said
+        until(lambda: not kernels(), "the kernel that nobody sees")
+        assert "403 POST" not in (tmp_path / ".log").read_text()

@@ -26,6 +26,7 @@ import nstlib as nst
 from nstlib import cli
 from nstlib.errors import InputError
 from nstlib.forecast import Paces
+from nstlib.lesson import UNSEEN
 from nstlib.optimizers import Step, Stop
 from nstlib.result import Record, read_facts
 from nstlib.studio import controls, drawing, pulls, view
@@ -1266,7 +1267,7 @@ def test_names_cannot_break_the_page():
 
 @pytest.mark.parametrize(
     ("option", "module", "own"),
-    [([], "jupyterlab.labapp", []), (["--voila"], "voila.app", ["--template=nst-studio"])],
+    [([], "jupyterlab.labapp", []), (["--voila"], "voila.app", ["--template=nst-studio", *UNSEEN])],
 )
 def test_the_command_opens_the_notebook(option, module, own, folder, monkeypatch):
     heard = []
