@@ -7,6 +7,7 @@ import json
 import os
 import re
 import shlex
+import shutil
 import subprocess
 import sys
 import threading
@@ -411,6 +412,29 @@ def test_a_picture_that_grows_is_written_now_and_then(painter, monkeypatch):
     assert len(list(Path("studio").glob("*.png"))) == 1
 
 
+def test_after_a_lost_kernel_a_run_goes_on_from_its_newest_picture(painter, monkeypatch):
+    monkeypatch.setattr(painter_module, "SAVE_SECONDS", 0.0)
+    chosen = replace(TWO, evaluations=12)
+    painter.watcher.at = lambda number: number == 6 and shutil.copytree("studio", "lost")
+    painter.paint(chosen)
+    assert painter.worker.wait(60)
+    again = Painter(Shelf("lost"), Paces(), Watch())
+    assert again.offer == "harbour × mosaic + cubist"
+    again.go_on()
+    assert again.worker.wait(60) and not again.watcher.results[0][1].trouble
+    path, _ = again.watcher.results[0]
+    assert len(again.watcher.images) < len(painter.watcher.images), "it begins where it was"
+    whole = nst.stylize(chosen.content, *chosen.styles, **chosen.options())
+    assert np.abs(pixels(path) - np.array(nst.to_pil(whole.image))).max() <= 1
+
+
+def test_a_folder_that_was_taken_away_meanwhile_is_made_again(painter):
+    painter.watcher.at = lambda number: number == 2 and shutil.rmtree("studio")
+    painter.paint(SMALL)
+    assert painter.worker.wait(60) and painter.watcher.results[0][0] == Path("studio/harbour-brushstrokes.png")
+    assert painter.shelf.unfinished() == painter.watcher.results[0][0]
+
+
 def test_a_folder_that_may_not_be_written_to_costs_no_picture(painter, monkeypatch, folder):
     from nstlib.result import Result
 
@@ -470,7 +494,7 @@ def test_a_run_is_gone_on_with_after_a_restart(painter):
     painter.paint(chosen)
     assert painter.worker.wait(60) and watch.results[0][1].stopped is Stop.LEFT
     again = Painter(Shelf(), Paces(), Watch())
-    assert again.canvas is None and again.offer == "last run"
+    assert again.canvas is None and again.offer == "harbour × mosaic + cubist"
     again.go_on()
     assert again.worker.wait(60)
     (path, result), *_ = again.watcher.results
@@ -819,7 +843,7 @@ def test_continue_is_offered_with_what_it_does_and_after_a_restart(studio):
     assert studio.painter.worker.wait(60)
     assert not studio.desk.go_on.disabled and studio.desk.go_on.description == "Continue (4 more)"
     again = restarted()
-    assert not again.desk.go_on.disabled and again.desk.go_on.description == "Continue (last run)"
+    assert not again.desk.go_on.disabled and again.desk.go_on.description == "Continue (harbour × brushstrokes)"
 
 
 def test_a_cell_that_is_run_again_goes_on_with_what_is_painted(studio):

@@ -50,7 +50,7 @@ html[theme="dark"] .nst-studio {--nst-ink: #e8e8e8; --nst-ground: #383838; --nst
 .nst-studio .nst-row .jupyter-button {margin: 0; width: auto; min-width: 92px; height: 34px; font-size: 14px;
   color: var(--nst-ink); background: var(--nst-field); border: 1px solid var(--nst-edge); border-radius: 4px}
 .nst-studio .nst-row .nst-upload.jupyter-button {line-height: 32px; text-align: left}
-.nst-studio .nst-row .nst-continue.jupyter-button {width: 190px}
+.nst-studio .nst-row .nst-continue.jupyter-button {width: auto; min-width: 190px}
 .nst-studio .nst-row .nst-paint.jupyter-button {background: #0b57d0; color: #fff; font-weight: bold}
 .nst-studio .nst-row .nst-stop.jupyter-button:enabled {background: #a50e0e; color: #fff}
 .nst-studio .nst-row .jupyter-button:disabled {opacity: .55}

@@ -17,11 +17,11 @@ from ..errors import InputError
 from ..forecast import Paces
 from ..machine import is_out_of_memory
 from ..onepass import one_pass
-from ..optimizers import Stop
+from ..optimizers import Step, Stop
 from ..plan import Plan, options_of, prepare
 from ..result import Progress, Result, evaluations_of
 from ..run import Run, collect
-from ..transfer import paint
+from ..transfer import paint, write_down
 from ..weights import find_weights
 from ..worker import Worker
 from .choices import Choices
@@ -30,7 +30,7 @@ from .shelf import Shelf
 
 __all__ = ["Canvas", "Painter", "Watcher"]
 
-SAVE_SECONDS = 20.0  # after which a picture that still grows is written too: a lost kernel costs no more than that
+SAVE_SECONDS = 20.0  # after which what still grows is written, picture and run: a lost kernel costs no more than that
 # Of a sketch: to the eye nearest to what a run comes to, on four pairs; at 1 the content falls to pieces.
 STRENGTH = 0.6
 MOST_BYTES = 300_000_000  # of a run that is kept: what takes more is not worth its place
@@ -166,9 +166,11 @@ class Painter:
 
     @property
     def offer(self) -> str | None:
-        """What Continue would do, in a word or two; None if there is nothing to go on with."""
+        """What Continue would do, in a few words, or the picture that it would go on with from before a restart;
+        None if there is nothing to go on with.
+        """
         if self.canvas is None:
-            return "last run" if self.left else None
+            return self.shelf.title(self.left, brief=True) if self.left else None
         if self.canvas.done:
             return None
         return f"{self.canvas.to_come} {'more' if self.canvas.run.stop else 'to go'}"
@@ -268,6 +270,7 @@ class Painter:
         self.canvas = canvas
         self.watcher.began(canvas)
         why, loop, saved = Stop.LEFT, paint(plan, run), time.monotonic()
+                    self.keep_run(canvas, progress.step)
         try:
             for progress in loop:
                 canvas.pulls.look(progress)
@@ -297,19 +300,42 @@ class Painter:
         Args:
             canvas: the run; its path becomes that of the file.
             result: of it.
+            step: the last one of a run that goes on, which knows more of it than the run does; None where it was left.
         """
         canvas.path, canvas.saved = self.shelf.save(result, canvas.path, own=canvas.saved), True
 
-    def keep_run(self, canvas: Canvas) -> None:
+    def keep_run(self, canvas: Canvas, step: Step | None = None) -> None:
         """Write where a run stands beside its picture, so that Continue goes on with it after a restart too.
 
         Args:
             canvas: the run, in place of the one that this studio kept, or began with; others are another's.
         """
-        self.shelf.forget_run(self.left)
-        self.left = canvas.path
+        before, self.left = self.left, canvas.path
         if canvas.plan.budget.written(canvas.plan.stages[-1].size) <= MOST_BYTES:
-            canvas.run.trouble = try_checkpoint(canvas.run, canvas.plan, self.shelf.checkpoint(canvas.path))
+            file = self.shelf.checkpoint(canvas.path)
+            if step:
+                write_down(canvas.plan, canvas.run, step, file)
+            else:
+                canvas.run.trouble = try_checkpoint(canvas.run, canvas.plan, file)
+        self.shelf.forget_run(before if before != canvas.path else None)  # there is one at any moment
+
+
+def known_to_one_pass(choices: Choices) -> dict[str, Any]:
+    """What a sketch shows of what is chosen, as `one_pass` takes it.
+
+    Args:
+        choices: what to paint.
+    """
+    return {
+        "content": choices.content,
+        "style": list(choices.styles),
+        "strength": STRENGTH,
+        "shares": choices.shares,
+        "masks": choices.masks or None,
+        "style_masks": choices.style_masks or None,
+        "color": choices.color,
+        "size": choices.size,
+    }
 
 
 def longer(canvas: Canvas) -> Canvas:
