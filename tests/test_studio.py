@@ -713,6 +713,21 @@ def test_a_sketch_is_seen_at_once_and_kept_nowhere(studio):
     )
 
 
+def test_a_sketch_of_what_is_chosen_no_longer_is_not_shown(studio, monkeypatch):
+    def slow(*given, **named):
+        studio.take(replace(SMALL, content="content/city", evaluations=7))
+        return nst.one_pass(*given, **named)
+
+    monkeypatch.setattr(painter_module, "one_pass", slow)
+    studio.take(SMALL)
+    studio.desk.sketch.click()
+    assert studio.painter.sketcher.wait(60) and "Something else is chosen by now: press Sketch" in words(studio)
+    assert "sketch" not in studio.easel.right[1]
+    studio.take(replace(SMALL, content="content/city"))  # as many evaluations as there may be: a sketch has none
+    studio.desk.sketch.click()
+    assert studio.painter.sketcher.wait(60) and studio.easel.right[1] == "city × brushstrokes, a sketch"
+
+
 def test_a_sketch_leaves_a_run_alone_and_its_errors_are_words(painter, monkeypatch):
     told = []
     painter.watcher.at = lambda number: told.append(painter.sketch(SMALL)) if number == 1 else None
@@ -725,6 +740,7 @@ def test_a_sketch_leaves_a_run_alone_and_its_errors_are_words(painter, monkeypat
         "ended",
     ]
     painter.sketch(replace(SMALL, content="content/nowhere"))
+    assert "Sketching nowhere × brushstrokes …" in painter.watcher.told
     assert painter.sketcher.wait(60) and "content/nowhere" in painter.watcher.told[-1]
 
     def overtaken(*given, **named):

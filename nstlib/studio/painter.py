@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from threading import Event
-from typing import Protocol
+from typing import Any, Protocol
 
 from torch import Tensor
 
@@ -28,7 +28,7 @@ from .choices import Choices
 from .pulls import Pulls
 from .shelf import Shelf
 
-__all__ = ["Canvas", "Painter", "Watcher"]
+__all__ = ["Canvas", "Painter", "Watcher", "known_to_one_pass"]
 
 SAVE_SECONDS = 20.0  # after which what still grows is written, picture and run: a lost kernel costs no more than that
 # Of a sketch: to the eye nearest to what a run comes to, on four pairs; at 1 the content falls to pieces.
@@ -142,6 +142,7 @@ class Painter:
         if self.busy:
             self.watcher.said("A picture is being painted: stop it first, then sketch another")
             return
+        self.watcher.said(f"Sketching {choices.title} …")
         self.sketcher.start(lambda stop: self.pass_once(choices), failed=lambda words: self.watcher.failed(words))
 
     def pass_once(self, choices: Choices) -> None:
@@ -151,16 +152,7 @@ class Painter:
             choices: what to paint.
         """
         began = time.monotonic()
-        made = one_pass(
-            choices.content,
-            list(choices.styles),
-            strength=STRENGTH,
-            shares=choices.shares,
-            masks=choices.masks or None,
-            style_masks=choices.style_masks or None,
-            color=choices.color,
-            size=choices.size,
-        )
+        made = one_pass(**known_to_one_pass(choices))
         if not self.busy:  # else a picture has begun, and the easel is its own
             self.watcher.sketched(choices, made.pixels, time.monotonic() - began)
 
@@ -270,7 +262,6 @@ class Painter:
         self.canvas = canvas
         self.watcher.began(canvas)
         why, loop, saved = Stop.LEFT, paint(plan, run), time.monotonic()
-                    self.keep_run(canvas, progress.step)
         try:
             for progress in loop:
                 canvas.pulls.look(progress)
@@ -279,6 +270,7 @@ class Painter:
                     break
                 if time.monotonic() - saved > SAVE_SECONDS:
                     self.save(canvas, collect(plan, run))
+                    self.keep_run(canvas, progress.step)
                     saved = time.monotonic()
             canvas.pulls.settle()
         except (MemoryError, RuntimeError) as error:
@@ -300,7 +292,6 @@ class Painter:
         Args:
             canvas: the run; its path becomes that of the file.
             result: of it.
-            step: the last one of a run that goes on, which knows more of it than the run does; None where it was left.
         """
         canvas.path, canvas.saved = self.shelf.save(result, canvas.path, own=canvas.saved), True
 
@@ -309,6 +300,7 @@ class Painter:
 
         Args:
             canvas: the run, in place of the one that this studio kept, or began with; others are another's.
+            step: the last one of a run that goes on, which knows more of it than the run does; None where it was left.
         """
         before, self.left = self.left, canvas.path
         if canvas.plan.budget.written(canvas.plan.stages[-1].size) <= MOST_BYTES:

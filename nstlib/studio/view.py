@@ -26,7 +26,7 @@ from .desk import Desk
 from .easel import Easel, Story, picture, side_of
 from .finished import Finished
 from .looks import STYLE
-from .painter import Canvas, Painter
+from .painter import Canvas, Painter, known_to_one_pass
 from .parts import close_all, guarded, marked
 from .shelf import Shelf
 
@@ -285,6 +285,9 @@ class Studio:
         """See `Watcher`."""
         content = picture(choices.content), spoken_name(choices.content)
         self.easel.show(content, (drawing.small(to_pil(image)), f"{choices.brief}, a sketch"))
+        if known_to_one_pass(choices) != known_to_one_pass(self.choices):
+            self.said("Something else is chosen by now: press Sketch again")
+            return
         self.easel.tell("", Story())
         self.said(
             f"Sketched in one pass, {seconds:.1f} s, by pictures, shares, regions and colours alone; it is not kept "
