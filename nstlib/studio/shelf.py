@@ -98,6 +98,8 @@ class Shelf:
             Where it is.
         """
         try:
+            if path.parent == self.folder:
+                made(self.folder)  # a person may have taken it away meanwhile
             return result.save(path) if own else save_anew(result, path)
         except InputError:
             return save_anew(result, Path(tempfile.gettempdir(), path.name))
