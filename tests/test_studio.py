@@ -882,6 +882,39 @@ def test_a_cell_that_is_run_again_goes_on_with_what_is_painted(studio):
     assert nst.Studio("elsewhere").painter is not third.painter
 
 
+def test_a_cell_that_is_run_again_keeps_what_was_chosen(studio, folder):
+    own = keep_upload("cat.png", png())
+    chosen = replace(TWO, content=own, more={"tv_weight": 0.5}, masks=("rectangle 0 0 100 50", "rest"))
+    studio.take(chosen)
+    again = nst.Studio()
+    again.scout.stop()
+    assert again.choices == chosen and again.easel.right[1] == "cat, where each style paints"
+    (folder / own).unlink()
+    third = nst.Studio()
+    third.scout.stop()
+    assert third.choices == Choices() and own in words(third), "one that cannot be read is named"
+
+
+def test_pictures_of_one_name_are_told_apart_by_their_endings(studio):
+    for number, ending in enumerate(("bmp", "png")):
+        with Image.open(io.BytesIO(png(seed=number))) as image:
+            file = io.BytesIO()
+            image.save(file, ending)
+        give(studio.controls.bring_content.upload, f"x.{ending}", file.getvalue())
+    called = [studio.controls.contents.buttons[f"own/x.{one}"].description for one in ("bmp", "png")]
+    assert called == ["x.bmp", "✓ x.png"]
+    assert studio.controls.contents.buttons["content/harbour"].description == "harbour"
+
+
+def test_a_name_of_the_kit_that_is_pasted_is_the_kits_own_picture(studio, folder):
+    before = list(studio.controls.contents.buttons)
+    bring = studio.controls.bring_content
+    bring.address.value = "content/mountains"
+    assert bring.fetcher.wait(20) and studio.choices.content == "content/mountains"
+    assert list(studio.controls.contents.buttons) == before and not (folder / "own").exists()
+    assert "content/mountains is a picture of the kit, and chosen" in words(studio)
+
+
 def test_a_studio_whose_place_another_took_is_gone(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     first = nst.Studio()

@@ -83,8 +83,10 @@ class Studio:
         self.finished = Finished(self.shelf, self.compared, self.take, lambda path: path in self.easel.files)
         self.shown = self.choices.content, self.choices.masks  # what the easel shows while nothing is painted
         self.page = self.lay_out()
+        if before:
+            guarded(lambda: self.take(before.choices), self.failed)()  # a picture may be gone by now
         self.follow()
-        self.preview()
+        guarded(self.preview, self.failed)()
         self.desk.rest(self.painter.offer)
         if before:
             self.take_over(before)
@@ -283,11 +285,11 @@ class Studio:
 
     def sketched(self, choices: Choices, image: Tensor, seconds: float) -> None:
         """See `Watcher`."""
-        content = picture(choices.content), spoken_name(choices.content)
-        self.easel.show(content, (drawing.small(to_pil(image)), f"{choices.brief}, a sketch"))
         if known_to_one_pass(choices) != known_to_one_pass(self.choices):
             self.said("Something else is chosen by now: press Sketch again")
             return
+        content = picture(choices.content), spoken_name(choices.content)
+        self.easel.show(content, (drawing.small(to_pil(image)), f"{choices.brief}, a sketch"))
         self.easel.tell("", Story())
         self.said(
             f"Sketched in one pass, {seconds:.1f} s, by pictures, shares, regions and colours alone; it is not kept "
