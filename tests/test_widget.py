@@ -241,6 +241,19 @@ def test_a_run_shows_itself_cannot_start_twice_and_stops(calls):
     assert "Run with weight 1." in made.run.words.value and made.run.result.evaluations < 100_000
 
 
+def test_a_panel_that_is_made_again_stops_the_run_of_the_one_before(calls):
+    def draw(weight):
+        return drawing(calls)(weight=weight)
+
+    make = transfer(evaluations=100_000)
+    first = panel(draw, run=make, weight=(1, 2))
+    first.run.start.click()
+    other = panel(drawing(calls), run=make, angle=(1, 2))
+    assert first.run.worker.busy and not first.run.worker.running.stop.is_set(), "another panel is none of its business"
+    again = panel(draw, run=make, weight=(1, 2, 3))
+    assert first.run.worker.wait(10) and not again.run.worker.busy and other.run is not None
+
+
 def test_an_error_of_a_run_becomes_words_and_the_last_picture_stays(calls):
     broken = threading.Event()
 

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from html import escape
 from types import FunctionType
 from typing import Any
+from weakref import WeakValueDictionary
 
 from PIL import Image
 
@@ -23,6 +24,8 @@ from .still import lay_over
 
 __all__ = ["Panel", "panel"]
 
+# By what a panel draws, runs and asks, the run of the one that was made last.
+RUNS: WeakValueDictionary[tuple[str, ...], Run] = WeakValueDictionary()
 KEPT = 100  # drawings of a panel; enough for all settings of most
 
 
@@ -79,6 +82,8 @@ class Panel:
         for one in self.controls.values():
             one.observe(self.redraw, "value")
         self.run = Run(as_it_is(run), self.settings) if run else None
+        if run and self.run:
+            take_place((name_of(function), name_of(run), *choices), self.run)
         row = HBox(list(self.controls.values()), layout={"flex_flow": "row wrap"})
         below = [self.run.box] if self.run else []
         self.box = VBox([row, self.words, self.heard, self.figure, *below])
@@ -125,6 +130,28 @@ def as_it_is(function: Callable[..., Any]) -> Callable[..., Any]:
     made = FunctionType(function.__code__, names, function.__name__, function.__defaults__, function.__closure__)
     made.__kwdefaults__ = function.__kwdefaults__
     return made
+
+
+def name_of(function: Callable[..., Any]) -> str:
+    """What a function is called, with where it stands.
+
+    Args:
+        function: any; one without a name of its own goes by that of its type.
+    """
+    named = function if hasattr(function, "__qualname__") else type(function)
+    return f"{named.__module__}.{named.__qualname__}"
+
+
+def take_place(panel: tuple[str, ...], run: Run) -> None:
+    """Stop what runs below an earlier panel of the same kind: a cell that is run again takes it off the page.
+
+    Args:
+        panel: what it draws, runs and asks.
+        run: of the new one.
+    """
+    if before := RUNS.get(panel):
+        before.worker.stop()
+    RUNS[panel] = run
 
 
 @contextmanager
