@@ -482,4 +482,37 @@ def test_a_broken_upload_is_told_and_nothing_changes(yours, tmp_path):
 def test_a_picture_that_cannot_be_had_is_told_and_the_one_before_stays(yours, monkeypatch):
     monkeypatch.setattr(chooser, "load_image", lambda *_: (_ for _ in ()).throw(InputError("no network")))
     yours.slots["style"].menu.value = "painting/great_wave"
-    assert "no network" in yours.slots["style"].words.value and yours["style"] == "style/mosaic"
+    slot = yours.slots["style"]
+    assert "no network" in slot.words.value and yours["style"] == slot.menu.value == "style/mosaic"
+
+
+def test_after_a_picture_that_cannot_be_had_what_is_said_to_be_chosen_is(yours, monkeypatch):
+    slot, look = yours.slots["style"], chooser.load_image
+
+    def some(name, side):
+        if name == "style/cubist":
+            raise InputError("no network")
+        return look(name, side)
+
+    monkeypatch.setattr(chooser, "load_image", some)
+    slot.menu.value = "style/cubist"
+    assert "no network. style/mosaic is still chosen" in slot.words.value and slot.menu.value == "style/mosaic"
+    slot.menu.value = "style/marbled"
+    assert slot.words.value == "" and yours["style"] == "style/marbled"
+
+
+def test_two_choosers_of_one_call_each_say_what_their_menus_do(yours):
+    again = choose(content="content/harbour", style="style/mosaic")
+    again.slots["style"].menu.value = "style/cubist"
+    assert (yours["style"], again["style"]) == ("style/mosaic", "style/cubist")
+    yours.slots["content"].menu.value = "content/city"
+    assert again["content"] == "content/harbour"
+    assert choose(content="content/harbour", style="style/mosaic")["content"] == "content/city", "the last choice"
+
+
+def test_a_name_of_the_kit_that_is_pasted_is_the_menus_entry(yours, tmp_path):
+    slot = yours.slots["content"]
+    offered = set(slot.menu.options)
+    slot.bring.address.value = "content/mountains"
+    assert slot.bring.fetcher.wait(20) and yours["content"] == slot.menu.value == "content/mountains"
+    assert set(slot.menu.options) == offered and not list(tmp_path.iterdir())

@@ -57,7 +57,8 @@ class Chooser:
     def __init__(self, first: Mapping[str, str]) -> None:
         from ipywidgets import HBox
 
-        self.chosen = chosen_before.setdefault(tuple(first.items()), dict(first))
+        self.call = tuple(first.items())
+        self.chosen = dict(chosen_before.get(self.call, first))  # its own: another cell's menus say something else
         self.slots = {name: self.slot(name, value) for name, value in first.items()}
         thumbnails = "".join(slot.thumbnail.value for slot in self.slots.values())
         self.still = f'<div style="display: flex; flex-wrap: wrap; gap: 8px">{thumbnails}</div>'
@@ -72,10 +73,20 @@ class Chooser:
             first: what stood there at first.
         """
         try:
-            return Slot(name, first, self.chosen[name], partial(self.chosen.__setitem__, name))
+            return Slot(name, first, self.chosen[name], partial(self.take, name))
         except InputError:
-            self.chosen[name] = first
-            return Slot(name, first, first, partial(self.chosen.__setitem__, name))
+            self.take(name, first)
+            return Slot(name, first, first, partial(self.take, name))
+
+    def take(self, name: str, value: str) -> None:
+        """Keep what was chosen, for the cells below and for the same call when it is made again.
+
+        Args:
+            name: of the slot.
+            value: what `load_image` takes.
+        """
+        self.chosen[name] = value
+        chosen_before[self.call] = dict(self.chosen)
 
     def __getitem__(self, name: str) -> str:
         return self.chosen[name]
@@ -104,7 +115,7 @@ class Slot:
     def __init__(self, name: str, first: str, value: str, chosen: Callable[[str], None]) -> None:
         from ipywidgets import HTML, Dropdown, VBox
 
-        self.name, self.chosen = name, chosen
+        self.name, self.value, self.chosen = name, value, chosen
         names = list(dict.fromkeys([value, first, *own_pictures(), *assets()]))
         self.menu = Dropdown(options=names, value=value, description=label(name).text, layout=WIDE)
         self.bring = Bring(f"Upload your own {label(name).text}", self.receive, self.refuse)
@@ -130,14 +141,15 @@ class Slot:
         return picture_html(to_pil(picture.pixels), f"{self.name}: {picture.source}", spoken_name(value))
 
     def pick(self, _: object = None) -> None:
-        """Take what the menu says; if it cannot be read, what was chosen before stays, and words say why."""
+        """Take what the menu says; if it cannot be read, what was chosen before comes back, and words say why."""
         try:
             shown = self.look(self.menu.value)
         except InputError as error:
-            self.words.value = words_html(str(error), wrong=True)
+            self.menu.value = self.value  # which is taken again, without a word
+            self.refuse(str(error))
             return
-        self.thumbnail.value, self.words.value = shown, ""
-        self.chosen(self.menu.value)
+        self.thumbnail.value, self.words.value, self.value = shown, "", self.menu.value
+        self.chosen(self.value)
 
     def receive(self, kept: Mapping[str, str]) -> str:
         """Let pictures that a person brought along be entries of the menu, and choose the last.
@@ -154,9 +166,9 @@ class Slot:
         return ""
 
     def refuse(self, words: str) -> None:
-        """Say why a picture that was brought along is not taken.
+        """Say why a picture is not taken, and which one stays.
 
         Args:
             words: the reason.
         """
-        self.words.value = words_html(f"{words}. {self.menu.value} is still chosen", wrong=True)
+        self.words.value = words_html(f"{words}. {self.value} is still chosen", wrong=True)
