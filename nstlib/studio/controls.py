@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
@@ -188,10 +188,10 @@ class Controls:
         """
         picker.add(list(kept))
         self.touched()
-        names = ", ".join(kept.values())
-        chosen = ", ".join(name for own, name in kept.items() if own in picker.chosen)
-        told = f"{names} is kept as a picture" if len(kept) == 1 else f"{names} are kept as pictures"
-        return f"{told} of your own, and {'' if chosen == names else f'{chosen} '}chosen"
+        kit = [name for name in kept if name in assets()]
+        own = {name: called for name, called in kept.items() if name not in kit}
+        told = [f"{name} is a picture of the kit{', and chosen' * (name in picker.chosen)}" for name in kit]
+        return ". ".join([*told, *([told_of(own, picker.chosen)] if own else [])])
 
     def painting_chosen(self) -> None:
         """Fetch a painting in the background, and choose it."""
@@ -274,6 +274,20 @@ class Controls:
             there = number < len(styles) and len(styles) > 1
             control.layout.display = "flex" if there else "none"
             control.description = f"share of {spoken_name(styles[number])}" if there else f"share {number + 1}"
+
+
+def told_of(own: Mapping[str, str], chosen: Collection[str]) -> str:
+    """What there is to say of pictures that a person brought along.
+
+    Args:
+        own: as `load_image` takes them, and what their owner calls them.
+        chosen: those that are chosen by now, of others too.
+    """
+    names = ", ".join(own.values())
+    taken = ", ".join(called for name, called in own.items() if name in chosen)
+    told = f"{names} is kept as a picture" if len(own) == 1 else f"{names} are kept as pictures"
+    also = f", and {'' if taken == names else f'{taken} '}chosen" if taken else ""
+    return f"{told} of your own{also}"
 
 
 def times(factor: float) -> str:

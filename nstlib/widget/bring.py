@@ -15,6 +15,7 @@ from html import escape
 from typing import Any
 
 from ..errors import InputError, in_words
+from ..gallery import assets
 from ..uploads import addresses, keep_upload, pasted, uploads
 from ..worker import Worker
 
@@ -166,24 +167,29 @@ class Bring:
         Args:
             words: the addresses, or names and paths.
         """
-        files, wrong = [], []
+        files, wrong, ours = [], [], []
         for word in words:
             if not word.startswith("data:"):
                 self.said("Fetching the picture …")
             try:
-                files.append(pasted(word))
+                file = pasted(word)  # which fetches a painting
+                if self.keep is keep_upload and word in assets():
+                    ours.append(word)
+                else:
+                    files.append(file)
             except InputError as error:
                 wrong.append(in_words(error))
-        self.take(files, wrong)
+        self.take(files, wrong, ours)
 
-    def take(self, files: Iterable[tuple[str, bytes]], wrong: Sequence[str] = ()) -> None:
+    def take(self, files: Iterable[tuple[str, bytes]], wrong: Sequence[str] = (), ours: Sequence[str] = ()) -> None:
         """Keep pictures and hand them on together; what there is to say of them is said at once.
 
         Args:
             files: each as its owner calls it, and its bytes.
             wrong: what went wrong with others, in words.
+            ours: names of the kit's own pictures, of which no copy is made.
         """
-        kept: dict[str, str] = {}
+        kept = dict(zip(ours, ours, strict=True))
         told, wrong = [], list(wrong)
         for name, data in files:
             try:
