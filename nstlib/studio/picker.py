@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from PIL import Image
@@ -97,6 +98,16 @@ class Picker:
         made.on_click(guarded(partial(self.press, name), self.failed))
         return made
 
+    def called(self, name: str) -> str:
+        """What a picture is called among those that are shown: with its file's ending, where another is called so too.
+
+        Args:
+            name: of the picture.
+        """
+        words = self.words(name)
+        alone = [self.words(other) for other in self.buttons].count(words) < 2
+        return words if alone else f"{words}{Path(name).suffix}"
+
     def cover(self, masks: Mapping[str, Sequence[str | None]]) -> None:
         """Show where styles paint on some pictures, and all others as they are.
 
@@ -167,7 +178,7 @@ class Picker:
             self.show([*missing, *self.buttons])
         self.chosen = wanted
         for name, button in self.buttons.items():
-            mark, words = name in wanted, self.words(name)
+            mark, words = name in wanted, self.called(name)
             button.description = f"✓ {words}" if mark else words
             (button.add_class if mark else button.remove_class)("nst-chosen")
 
