@@ -6,6 +6,7 @@ so its weights load as they are.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import nullcontext
 from pathlib import Path
@@ -16,7 +17,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from .architecture import BACKBONES, Architecture, Spec
-from .errors import InputError, nearest, one_of
+from .errors import InputError, nearest, one_line, one_of
 from .image import floats_of, shape_of
 from .machine import choose_device, seeded
 from .weights import load_weights
@@ -26,6 +27,7 @@ __all__ = ["Backbone", "Fire", "load_backbone", "normalize_activations"]
 POOLINGS = ("max", "average")  # as trained, or as in Gatys et al.
 PIXELS_AS = ("imagenet", "255")  # what enters the network: of mean 0 and deviation 1, or in Caffe's range
 PADDINGS = ("zeros", "replicate")  # of the first convolution
+PLACE = re.compile(r"features\.(\d{1,4})\.")  # of a layer, in the names of its parameters
 
 
 class Fire(nn.Module):
@@ -81,8 +83,9 @@ class Backbone(nn.Module):
 
     Args:
         architecture: the network's facts, such as one of `BACKBONES`.
-        weights: parameters by torchvision's names (`features.0.weight`); extra ones (a classifier's) are ignored,
-            and layers after the last one that has weights are left out. None leaves PyTorch's random start.
+        weights: parameters by torchvision's names (`features.0.weight`); those after the last layer (a classifier's)
+            are ignored, and layers after the last one that has weights are left out. None leaves PyTorch's random
+            start.
         pooling: "max" as trained, or "average" as in Gatys et al. (2016, section 2).
         pixels: "imagenet" feeds (image - mean) / std; "255" feeds 255 (image - mean), as Caffe-lineage projects do.
         padding_mode: of the first convolution, "zeros" or "replicate".
@@ -267,8 +270,11 @@ class Backbone(nn.Module):
         depth = max((int(k.split(".")[1]) for k in given), default=-1)
         needed = {k for k in own if int(k.split(".")[1]) <= depth}
         wrong = sorted(needed - given.keys()) or [k for k in needed if given[k].shape != own[k].shape]
-        if depth < 0 or wrong:
-            what = f"'{wrong[0]}' is missing or has another shape" if wrong else "none of its parameters is there"
+        places = {k: int(found[1]) for k in weights.keys() - own.keys() if (found := PLACE.match(k))}
+        foreign = sorted(k for k, place in places.items() if place < len(self.features))
+        if depth < 0 or wrong or foreign:
+            lacking = [f"'{k}' is missing or has another shape" for k in wrong]
+            what = [*lacking, *(f"it has no '{one_line(k)}'" for k in foreign), "none of its parameters is there"][0]
             raise InputError(f"these weights are not those of {self.name}: {what}; check the file's name")
         for name in sorted(needed):
             if not is_plain(given[name]):

@@ -164,17 +164,34 @@ def load_weights(name: str, path: str | Path | None = None) -> dict[str, Tensor]
         path: of their file; wherever they are found if None.
 
     Raises:
-        InputError: an unknown network, an unreadable file, or a download that fails (with the ways out).
+        InputError: an unknown network, an unreadable file, another network's export, or a download that fails (with
+            the ways out).
     """
     weights = BACKBONES[one_of("backbone", name, BACKBONES)].weights
-    found = find_weights(name) if path is None else Path(path)
+    found = find_weights(name) if path is None else Path(os.path.expanduser(path))
     if found:
+        check_network(found, name)
         return read_weights(found)
     if not weights.published:
         if name not in OF_THE_KIT:
             raise InputError(f"no weights of {name} are known: give their file, weights=, or weights='random'")
         raise InputError(f"the package's own {name}.safetensors is missing: install nstlib again")
     return fetch_weights(name)
+
+
+def check_network(path: Path, name: str) -> None:
+    """Refuse an export that says that it is another network's: its first layers may have the same shapes.
+
+    Args:
+        path: of a file that need not be there.
+        name: of the network that takes the weights; one that somebody added may take another's.
+
+    Raises:
+        InputError: it is; says whose.
+    """
+    held = metadata_of(path).get("network", name)
+    if name in OF_THE_KIT and held != name:
+        raise InputError(f"'{path}' holds {one_line(held)}, not {name}: take that network, or a file of {name}")
 
 
 def fetch_weights(name: str) -> dict[str, Tensor]:
@@ -271,10 +288,20 @@ def is_export(path: Path) -> bool:
     Args:
         path: of a file.
     """
+    return {"network", "until"} <= metadata_of(path).keys()
+
+
+def metadata_of(path: Path) -> dict[str, str]:
+    """What a safetensors file says of itself; nothing where there is no such file, or none that can be read.
+
+    Args:
+        path: of a file.
+    """
     try:
+        if not path.is_file():  # a pipe would be waited for
+            return {}
         with path.open("rb") as file:
             length = int.from_bytes(file.read(8), "little")
-            facts = json.loads(file.read(min(length, MOST_HEADER)))["__metadata__"]
-        return {"network", "until"} <= facts.keys()
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
-        return False
+            return dict(json.loads(file.read(min(length, MOST_HEADER)))["__metadata__"])
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
+        return {}

@@ -296,6 +296,16 @@ def test_trimmed_weights_give_the_same_maps_and_fewer_layers(rng):
         part(image, ["conv2_1"])
 
 
+@pytest.mark.parametrize(("held", "taken"), [("vgg16", "vgg19"), ("vgg19", "vgg16")])
+def test_the_weights_of_a_network_that_begins_alike_are_refused(held, taken):
+    """VGG-16 and VGG-19 differ first by the fourth convolution of their third block."""
+    whole = {name: torch.ones(()).expand(own.shape) for name, own in Backbone(BACKBONES[held]).state_dict().items()}
+    until = {k: v for k, v in whole.items() if int(k.split(".")[1]) <= 16}
+    for weights in (whole, until) if held == "vgg19" else (whole,):
+        with pytest.raises(InputError, match=f"these weights are not those of {taken}"):
+            Backbone(BACKBONES[taken], weights)
+
+
 def test_half_precision_weights_compute_in_single(rng, tmp_path):
     whole, image = tiny(), picture(rng)
     save_weights(whole.trimmed("pool2"), tmp_path / "net.safetensors")
@@ -321,8 +331,9 @@ def test_weights_are_copied(rng):
         (lambda w: w.pop("features.5.bias"), "'features.5.bias' is missing"),
         (lambda w: w.update({"features.2.weight": torch.zeros(4, 4, 1, 1)}), "'features.2.weight' is missing or has"),
         (lambda w: w.clear(), "none of its parameters is there"),
+        (lambda w: w.update({"features.4.weight": torch.ones(8, 8, 3, 3)}), "it has no 'features.4.weight'"),
     ],
-    ids=["a hole", "no bias", "half of the last", "another shape", "nothing"],
+    ids=["a hole", "no bias", "half of the last", "another shape", "nothing", "one too many"],
 )
 def test_weights_that_do_not_fit_are_refused(change, words):
     given = weights_of(tiny())

@@ -161,6 +161,27 @@ def test_a_missing_file_is_told(tmp_path):
         read_weights(tmp_path)
 
 
+def test_an_export_of_another_network_is_refused_by_its_name(places, tmp_path):
+    """VGG-16 and VGG-19 have the same shapes up to relu3_3."""
+    path, told = (
+        tmp_path / "s.safetensors",
+        r"s\.safetensors' holds vgg16, not vgg19: take that network, or a file of v",
+    )
+    save_weights(state(), path, network="vgg16", until="relu3_3")
+    assert load_weights("vgg16", path).keys() == state().keys()
+    with pytest.raises(InputError, match=told):
+        load_weights("vgg19", path)
+    path.rename(places[1] / "vgg19.safetensors")
+    with pytest.raises(InputError, match=r"vgg19\.safetensors' holds vgg16, not vgg19"):
+        load_weights("vgg19")
+
+
+def test_a_network_of_ones_own_may_take_the_weights_of_another(tmp_path, monkeypatch):
+    save_weights(state(), tmp_path / "s.safetensors", network="vgg16", until="relu3_3")
+    monkeypatch.setitem(BACKBONES, "mine", BACKBONES["vgg16"])
+    assert load_weights("mine", tmp_path / "s.safetensors").keys() == state().keys()
+
+
 class Trap:
     """Unpickled, it would make a folder."""
 
