@@ -19,7 +19,7 @@ from torch.nn import functional as F
 from .architecture import BACKBONES, Architecture, Spec
 from .errors import InputError, nearest, one_line, one_of
 from .image import floats_of, shape_of
-from .machine import choose_device, seeded
+from .machine import choose_device, in_own_precision, seeded
 from .weights import load_weights
 
 __all__ = ["Backbone", "Fire", "load_backbone", "normalize_activations"]
@@ -322,6 +322,7 @@ def load_backbone(
     return backbone.to(where)
 
 
+@in_own_precision
 @torch.no_grad()
 def normalize_activations(backbone: Backbone, images: Iterable[Tensor]) -> Backbone:
     """Scale the weights in place so that each channel's mean activation over `images` and positions is 1.

@@ -19,6 +19,7 @@ from torch.nn import functional as F
 from .architecture import Architecture
 from .cuda import PART
 from .errors import InputError, one_of
+from .machine import in_own_precision
 
 __all__ = ["Guidance", "GuidedOuterProducts", "carried", "guidance_of", "guides", "mask_of"]
 
@@ -233,6 +234,7 @@ class GuidedOuterProducts(torch.autograd.Function):
     """F → F diag(g) Fᵀ / M of each region, summed in float32 at least; as `MeanOuterProduct`, which is g = 1."""
 
     @staticmethod
+    @in_own_precision
     def forward(f: Tensor, regions: Guidance) -> Tensor:
         """F diag(g) Fᵀ / M (R, N, N).
 
@@ -265,6 +267,7 @@ class GuidedOuterProducts(torch.autograd.Function):
         ctx.regions = regions  # type: ignore[attr-defined]  # what is no tensor is kept so
 
     @staticmethod
+    @in_own_precision
     def backward(ctx: BackwardCFunction, d: Tensor) -> tuple[Tensor, None]:
         """The gradient (N, M) with respect to F.
 

@@ -87,6 +87,7 @@ def total(first: Tensor, *more: Tensor) -> Tensor:
     return sum(more, first)
 
 
+@in_own_precision
 def content_loss(features: Tensor, target: Tensor, reduction: str = "mean") -> Tensor:
     """Distance of two feature maps; squared, but for "similarity".
 
@@ -112,6 +113,7 @@ def content_loss(features: Tensor, target: Tensor, reduction: str = "mean") -> T
     return F.mse_loss(features, target, reduction=reduction)
 
 
+@in_own_precision
 def self_similarity(features: Tensor) -> Tensor:
     """How far some positions of a map are from all of them by cosine (K, M), each row adding up to 1.
 
@@ -597,11 +599,11 @@ class Objective:
         wanted = [term.layer for term in self.terms if term.layer]
         self.layers = tuple(backbone.check_layers(wanted)) if wanted else ()
 
-    @in_own_precision
     def __repr__(self) -> str:
         terms = ", ".join(dict.fromkeys(" ".join(filter(None, (term.kind, term.layer))) for term in self.terms))
         return f"Objective on {self.backbone.name}: {terms}"
 
+    @in_own_precision
     def __call__(self, image: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
         """Total (a scalar with a gradient) and each term by name, weighted, without one: they add up to the total.
 

@@ -7,7 +7,7 @@ import os
 import re
 from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from functools import wraps
 from pathlib import Path
 from typing import Any, ParamSpec, TypeVar
@@ -193,16 +193,17 @@ def in_own_precision(compute: Callable[P, R]) -> Callable[P, R]:
     """A function in which a caller's `torch.autocast` does not count, so that it computes in the precision it says.
 
     Autocast would take Gram matrices and the moves of L-BFGS in half precision, where sums of squares end at 65,504 or
-    have three digits.
+    have three digits. The way back is not the function's: where `backward` is called inside autocast, which torch warns
+    of, torch takes the products of its own formulas as autocast says.
     """
 
     @wraps(compute)
     def plainly(*args: P.args, **options: P.kwargs) -> R:
-        with ExitStack() as off:
-            for kind in ("cpu", "cuda", "mps"):
-                if torch.is_autocast_enabled(kind):
-                    off.enter_context(torch.autocast(kind, enabled=False))
-            return compute(*args, **options)
+        for kind in ("cpu", "cuda", "mps"):  # in a microsecond, where there is none
+            if torch.is_autocast_enabled(kind):
+                with torch.autocast(kind, enabled=False):  # what torch.compile knows, as it knows no ExitStack
+                    return plainly(*args, **options)
+        return compute(*args, **options)
 
     return plainly
 

@@ -99,6 +99,7 @@ class Method:
 METHODS = {"wct": Method(recolouring), "adain": Method(rescaling)}
 
 
+@in_own_precision
 def adain(content: Tensor, style: Tensor) -> Tensor:
     """The content's map with the style's mean and deviation in each channel (Huang & Belongie 2017, equation 8).
 
@@ -114,6 +115,7 @@ def adain(content: Tensor, style: Tensor) -> Tensor:
     return exchanged(content, style, METHODS["adain"])
 
 
+@in_own_precision
 def wct(content: Tensor, style: Tensor) -> Tensor:
     """The content's map with the style's mean and covariance (Li et al. 2017, equations 2 and 3).
 

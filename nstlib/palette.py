@@ -18,6 +18,7 @@ from torch import Tensor
 
 from .errors import InputError, one_of
 from .image import Picture, floats_of, resize
+from .machine import in_own_precision
 
 __all__ = [
     "COLORS",
@@ -93,6 +94,7 @@ def power(covariance: Tensor, exponent: float, floor: float = 0.0) -> Tensor:
     return axes * roots.clamp_min(floor) ** exponent @ axes.T
 
 
+@in_own_precision
 def cholesky_map(source: Tensor, target: Tensor) -> Tensor:
     """A = L' L⁻¹ (C, C), with Σ = L Lᵀ and Σ' = L' L'ᵀ, both lower triangular.
 
@@ -107,6 +109,7 @@ def cholesky_map(source: Tensor, target: Tensor) -> Tensor:
     return torch.linalg.solve_triangular(lower, wanted, upper=False, left=False)
 
 
+@in_own_precision
 def pca_map(source: Tensor, target: Tensor) -> Tensor:
     """A = Σ'^½ Σ^-½ (C, C): along the principal axes, shrink to a ball, then stretch to the target's shape.
 
@@ -117,6 +120,7 @@ def pca_map(source: Tensor, target: Tensor) -> Tensor:
     return power(target, 0.5) @ power(source, -0.5, FLOOR)
 
 
+@in_own_precision
 def transport_map(source: Tensor, target: Tensor) -> Tensor:
     """A = Σ^-½ (Σ^½ Σ' Σ^½)^½ Σ^-½ (C, C), the optimal transport between Gaussians.
 
@@ -141,6 +145,7 @@ COLOR_MAPS: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
 COLORS = ("style", "luminance", *COLOR_MAPS, "after", "only")
 
 
+@in_own_precision
 def recolor(
     image: Tensor, like: Tensor, by: str = "transport", mask: Tensor | None = None, like_mask: Tensor | None = None
 ) -> Tensor:

@@ -34,6 +34,7 @@ from torch.nn import functional as F
 from .cuda import outer_product
 from .errors import InputError
 from .guidance import Guidance, GuidedOuterProducts
+from .machine import in_own_precision
 
 __all__ = [
     "STATISTICS",
@@ -117,6 +118,7 @@ class MeanOuterProduct(torch.autograd.Function):
         ctx.save_for_backward(*inputs)
 
     @staticmethod
+    @in_own_precision
     def backward(ctx: BackwardCFunction, d: Tensor) -> Tensor:
         """The gradient (N, M) with respect to F.
 
@@ -139,6 +141,7 @@ def gram_slope(d: Tensor, features: Tensor) -> Tensor:
     return ((d + d.T) * (len(d) / features.numel())).to(features.dtype)
 
 
+@in_own_precision
 def gram(features: Tensor) -> Tensor:
     """The Gram matrix R / M (N, N) of a feature map (1, N, H, W) (Gatys et al. 2016, equation 3).
 
@@ -152,6 +155,7 @@ def gram(features: Tensor) -> Tensor:
     return MeanOuterProduct.apply(positions(features, torch.promote_types(map_of(features).dtype, torch.bfloat16)))
 
 
+@in_own_precision
 def covariance(features: Tensor) -> Tensor:
     """The centred Gram matrix (N, N): the mean of each channel is taken off first.
 
@@ -208,6 +212,7 @@ def directions(channels: int, dtype: torch.dtype, device: torch.device) -> Tenso
     return F.normalize(made, dim=1).to(device, dtype)
 
 
+@in_own_precision
 def sliced(features: Tensor) -> Tensor:
     """Features projected on fixed random directions, each projection sorted (N, M) (Heitz et al. 2021, section 3).
 
@@ -323,6 +328,7 @@ def quantile_square(value: Tensor, target: Tensor) -> Tensor:
     return (value - target).square().mean()
 
 
+@in_own_precision
 def nearest_patch(value: Tensor, target: Tensor, rows: int | None = None) -> Tensor:
     """Mean square distance of each patch to its best match by cosine in the style (Li & Wand 2016, equations 2, 3).
 
@@ -397,6 +403,7 @@ def nearest(here: Tensor, there: Tensor, columns: int, on_gpu: bool | None = Non
     return torch.cat(forth), back
 
 
+@in_own_precision
 def relaxed_transport(value: Tensor, target: Tensor, columns: int = COLUMNS) -> Tensor:
     """Relaxed earth mover's distance by cosine, and what it cannot see (Kolkin et al. 2019, "STROTSS").
 
@@ -421,6 +428,7 @@ def relaxed_transport(value: Tensor, target: Tensor, columns: int = COLUMNS) -> 
     return torch.maximum(*costs) + relative(mean, mean_t) + relative(spread, spread_t)
 
 
+@in_own_precision
 def neighbour_distance(value: Tensor, target: Tensor) -> Tensor:
     """How far each position is from its nearest in the style, by cosine (Kolkin et al. 2022, "NNST").
 
@@ -440,6 +448,7 @@ def neighbour_distance(value: Tensor, target: Tensor) -> Tensor:
     return (directed(value, scale) - directed(wanted, scale)[:, forth]).square().sum(0).mean() / 2
 
 
+@in_own_precision
 def guided_gram(features: Tensor, t: Tensor) -> Tensor:
     """A region's Gram matrix (N, N): Σ T_i² F_i F_iᵀ / Σ T_i² (Gatys et al. 2017, "Controlling Perceptual Factors").
 
@@ -473,6 +482,7 @@ def region_grams(features: Tensor, regions: Guidance) -> Tensor:
     return GuidedOuterProducts.apply(positions(features, torch.promote_types(features.dtype, torch.bfloat16)), regions)
 
 
+@in_own_precision
 def region_means(features: Tensor, regions: Guidance) -> Tensor:
     """The mean of each channel in each region (R, N, 1).
 

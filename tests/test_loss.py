@@ -459,6 +459,28 @@ def test_gradient_shares_are_those_of_autograd(tiny, terms, rng):
     assert min(shares.values()) > 0
 
 
+@pytest.mark.parametrize("reduction", CONTENT_REDUCTIONS)
+@pytest.mark.parametrize("statistic", STATISTICS)
+def test_a_call_is_in_the_backbones_own_precision_under_autocast_too(statistic, reduction, rng):
+    tiny, image = Backbone(TINY), picture(rng, 12, 14).float()
+    content, style = picture(rng, 12, 14).float(), picture(rng, 13, 15).float()
+    objective = Objective(
+        tiny,
+        [
+            *content_terms(tiny, content, CONTENT, reduction=reduction),
+            *style_terms(tiny, [style], STYLE, statistic=statistic),
+            tv_term(0.01),
+        ],
+    )
+
+    leaf = image.requires_grad_()
+    plain, _ = objective(leaf)
+    with torch.autocast("cpu", torch.bfloat16):
+        under, _ = objective(leaf)
+    slopes = [torch.autograd.grad(total, leaf)[0] for total in (plain, under)]
+    assert torch.equal(under, plain) and torch.equal(*slopes)
+
+
 def test_shares_that_add_up_to_1_stay_as_they_are():
     for given in ((0.2, 0.3, 0.5), (0.1,) * 10, (0.7, 0.1, 0.2)):
         divided = divide_shares(len(given), given)

@@ -121,6 +121,15 @@ def test_noise_in_a_grey_picture_is_not_taken_for_colour(by, photograph, paintin
     assert gain < np.trace(cloud(painting)[1]) ** 0.5 / FLOOR**0.5
 
 
+@pytest.mark.parametrize("by", COLOR_MAPS)
+def test_a_callers_autocast_changes_no_colour(by, photograph, painting):
+    kinds = {name: image.float() for name, image in (("image", photograph), ("like", painting))}
+    sums = [colors_of(image)[1].float() for image in kinds.values()]
+    plain = recolor(**kinds, by=by), COLOR_MAPS[by](*sums)
+    with torch.autocast("cpu", torch.bfloat16):
+        assert all(map(torch.equal, (recolor(**kinds, by=by), COLOR_MAPS[by](*sums)), plain))
+
+
 def test_another_map_is_refused(photograph):
     with pytest.raises(InputError, match="did you mean 'cholesky'"):
         recolor(photograph, photograph, "cholesk")

@@ -192,6 +192,30 @@ def test_the_gradients_of_regional_statistics(rng, check_gradient):
     check_gradient(lambda f: guided_gram(f, t[:, :1]).square().sum(), features)
 
 
+@pytest.mark.parametrize("describe", [region_grams, STATISTICS["mmd"].regional, guided_sums])
+def test_a_callers_autocast_does_not_count(describe, rng):
+    features, regions = torch.randn(1, 8, 9, 7, generator=rng), Guidance(torch.rand(1, 2, 9, 7, generator=rng))
+
+    leaf = features.requires_grad_()
+    plain = describe(leaf, regions)
+    with torch.autocast("cpu", torch.bfloat16):
+        under = describe(leaf, regions)
+    slopes = [torch.autograd.grad(one.square().sum(), leaf)[0] for one in (plain, under)]
+    assert torch.equal(under, plain) and torch.equal(*slopes)
+
+
+def test_nor_does_it_count_on_the_way_back_from_a_guided_gram_matrix(rng):
+    features, regions = torch.randn(1, 8, 9, 7, generator=rng), Guidance(torch.rand(1, 2, 9, 7, generator=rng))
+
+    def slope():
+        leaf = features.clone().requires_grad_()
+        return torch.autograd.grad(region_grams(leaf, regions).square().sum(), leaf)[0]
+
+    plain = slope()
+    with torch.autocast("cpu", torch.bfloat16):
+        assert torch.equal(slope(), plain)
+
+
 def test_half_precision_sums_in_single(rng):
     features = torch.randn(1, 24, 200, 200, generator=rng).bfloat16()
     weights = torch.rand(1, 2, 200, 200, generator=rng)

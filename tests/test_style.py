@@ -465,6 +465,50 @@ def test_functions_of_functions_know_a_statistic(name, rng):
     assert torch.allclose(torch.func.vmap(torch.func.grad(size))(maps)[0], wanted)
 
 
+def under_autocast(take):
+    """What a function makes, and what it makes under a caller's autocast."""
+    plain = take()
+    with torch.autocast("cpu", torch.bfloat16):
+        return plain, take()
+
+
+@EVERY
+def test_a_callers_autocast_does_not_count(name, rng):
+    """The way back is taken outside of autocast, as torch asks for."""
+    target, statistic = STATISTICS[name].describe(feature_map(rng, dtype=torch.float32)), STATISTICS[name]
+    features = feature_map(rng, height=7, dtype=torch.float32)
+
+    def take():
+        described = statistic.describe(leaf)
+        return described, statistic.distance(described, target)
+
+    leaf = features.clone().requires_grad_()
+    plain, under = under_autocast(take)
+    for one, other in zip(plain, under, strict=True):
+        assert other.dtype == torch.float32 and torch.equal(other, one)
+    slopes = [torch.autograd.grad(distance, leaf)[0] for _, distance in (plain, under)]
+    assert torch.equal(*slopes)
+
+
+def test_nor_does_it_count_on_the_way_back_from_a_gram_matrix(rng):
+    leaf = feature_map(rng, dtype=torch.float32).requires_grad_()
+    plain, under = under_autocast(lambda: torch.autograd.grad(gram(leaf).square().sum(), leaf)[0])
+    assert torch.equal(under, plain)
+
+
+@pytest.mark.parametrize("take", [adain, wct, guided_gram, content_loss])
+def test_nor_does_it_count_in_what_is_made_of_two_maps(take, rng):
+    own, other = (feature_map(rng, 1 if take is guided_gram else 5, dtype=torch.float32) for _ in range(2))
+    plain, under = under_autocast(lambda: take(own, other))
+    assert under.dtype == torch.float32 and torch.equal(under, plain)
+
+
+def test_it_does_not_count_in_what_is_compiled(rng):
+    features, compiled = feature_map(rng, dtype=torch.float32), torch.compile(gram, backend="eager", fullgraph=True)
+    plain, under = under_autocast(lambda: compiled(features))
+    assert torch.equal(plain, gram(features)) and torch.equal(under, plain)
+
+
 def test_a_region_of_another_shape_is_refused(rng):
     features = torch.rand(1, 3, 4, 6, generator=rng)
     for t in (torch.ones(1, 1, 6, 4), torch.ones(4, 6), torch.zeros(1, 1, 4, 6)):

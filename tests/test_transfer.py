@@ -7,6 +7,7 @@ import inspect
 import pickle
 import weakref
 from contextlib import contextmanager
+from functools import partial
 
 import pytest
 import torch
@@ -19,7 +20,7 @@ from nstlib.machine import PRECISIONS
 from nstlib.optimizers import Stop, loop
 from nstlib.optimizers.evaluator import Evaluator
 from nstlib.optimizers.history import History
-from nstlib.palette import recolor
+from nstlib.palette import COLORS, recolor
 from nstlib.plan import Plan
 from nstlib.result import STILL, read_facts
 from nstlib.run import EXTENDED, Run
@@ -819,9 +820,23 @@ def halves():
     return torch.autocast("cpu", torch.bfloat16)
 
 
-SMALL_RUN = {"size": 40, "evaluations": 6, "device": "cpu", "show": False}
+SMALL_RUN = {"size": 40, "evaluations": 6, "device": "cpu", "precision": "float32", "show": False}
+
+
+def stylized(**options):
+    """A short run's picture."""
+    return nst.stylize(*pair(), **SMALL_RUN, **options).image
+
+
 WORKS = {
-    "stylize": lambda: nst.stylize(*pair(), **SMALL_RUN).image,
+    "stylize": stylized,
+    **{f"color={color}": partial(stylized, color=color) for color in COLORS if color != "style"},
+    "normalized": partial(stylized, normalized=True),
+    "from noise": partial(stylized, start="noise"),
+    "adam": partial(stylized, optimizer="adam"),
+    "likeness": partial(stylized, content_reduction="similarity"),
+    "regions": partial(stylized, masks=["ellipse 20 20 80 80"], style_layers=["relu1_1", "relu2_1"]),
+    "texture": lambda: nst.texture(pair()[1], **SMALL_RUN).image,
     "random weights": lambda: nst.stylize(*pair(), **SMALL_RUN, weights="random").image,
     "one pass": lambda: nst.one_pass(*pair(), size=40).pixels,
     "training": trained,
@@ -836,7 +851,13 @@ def test_it_works_the_same_whatever_torch_is_set_to(work, mode):
         inside = WORKS[work]()
     outside = WORKS[work]()
     assert inside.dtype == outside.dtype and inside.isfinite().all()
-    drawn = mode is doubles and work in ("random weights", "training")  # torch draws other numbers in float64
+    drawn = mode is doubles and work in (
+        "random weights",
+        "training",
+        "normalized",
+        "from noise",
+        "texture",
+    )  # torch draws other numbers in float64
     assert drawn or torch.equal(inside, outside)
 
 
