@@ -35,9 +35,9 @@ class Fire(nn.Module):
 
     def __init__(self, channels: int, squeeze: int, width: int):
         super().__init__()
-        self.squeeze = nn.Conv2d(channels, squeeze, 1)
-        self.expand1x1 = nn.Conv2d(squeeze, width // 2, 1)
-        self.expand3x3 = nn.Conv2d(squeeze, width // 2, 3, padding=1)
+        self.squeeze = nn.Conv2d(channels, squeeze, 1, dtype=torch.float32)
+        self.expand1x1 = nn.Conv2d(squeeze, width // 2, 1, dtype=torch.float32)
+        self.expand3x3 = nn.Conv2d(squeeze, width // 2, 3, padding=1, dtype=torch.float32)
 
     def forward(self, x: Tensor) -> Tensor:
         x = F.relu(self.squeeze(x))
@@ -47,7 +47,7 @@ class Fire(nn.Module):
 def build(spec: Spec, channels: int, pooling: str) -> nn.Module:
     """The module of one layer that takes `channels` channels."""
     if spec.kind == "conv":
-        return nn.Conv2d(channels, spec.channels, spec.kernel, spec.stride, spec.padding)
+        return nn.Conv2d(channels, spec.channels, spec.kernel, spec.stride, spec.padding, dtype=torch.float32)
     if spec.kind == "relu":
         return nn.ReLU()  # never in place: it would overwrite the convolution's map, which may have been asked for
     if spec.kind == "fire":
@@ -124,9 +124,10 @@ class Backbone(nn.Module):
         if weights is not None:
             self._load(weights)
         std = architecture.std if pixels == "imagenet" else (1 / 255,) * 3
-        self.register_buffer("mean", torch.tensor(architecture.mean).view(1, 3, 1, 1), persistent=False)
-        self.register_buffer("std", torch.tensor(std).view(1, 3, 1, 1), persistent=False)
-        self.float().requires_grad_(False).eval()  # whatever torch's default is
+        for name, numbers in (("mean", architecture.mean), ("std", std)):
+            made = torch.tensor(numbers, dtype=torch.float32).view(1, 3, 1, 1)
+            self.register_buffer(name, made, persistent=False)
+        self.requires_grad_(False).eval()
 
     @property
     def name(self) -> str:
@@ -340,7 +341,7 @@ def normalize_activations(backbone: Backbone, images: Iterable[Tensor]) -> Backb
     if not isinstance(backbone, Backbone):
         raise no_backbone(backbone, "whose weights are scaled")
     convolutions = [m for m in backbone.modules() if isinstance(m, nn.Conv2d)]
-    totals = {c: torch.zeros(c.out_channels, device=c.weight.device) for c in convolutions}
+    totals = {c: c.weight.new_zeros(c.out_channels) for c in convolutions}
 
     def add(module: nn.Conv2d, _: object, output: Tensor) -> None:
         totals[module] += F.relu(output).mean(dim=(0, 2, 3))
@@ -362,7 +363,7 @@ def normalize_activations(backbone: Backbone, images: Iterable[Tensor]) -> Backb
         bias_of(conv).div_(outgoing)
         return outgoing
 
-    scale = torch.ones(3, device=backbone.mean.device)
+    scale = torch.ones_like(backbone.mean).view(3)
     for module in backbone.features:
         if isinstance(module, nn.Conv2d):
             scale = rescale(module, scale)

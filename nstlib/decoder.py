@@ -57,13 +57,12 @@ class Decoder(nn.Sequential):
             if spec.kind == "conv":
                 kind = Doubling if doubles else nn.Conv2d
                 modules += [
-                    kind(widths.pop(), widths[-1], 3, padding=1, padding_mode="replicate"),
+                    kind(widths.pop(), widths[-1], 3, padding=1, padding_mode="replicate", dtype=torch.float32),
                     nn.ReLU(inplace=True),
                 ]
                 doubles = False
         super().__init__(*modules[:-1])  # an image may have any value before it is clipped
         self.layer = layer
-        self.float()  # whatever torch's default is
 
 
 def load_decoders(device: torch.device | str = "cpu") -> dict[str, Decoder]:

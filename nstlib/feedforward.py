@@ -45,8 +45,8 @@ SMOOTH = 1e-6  # weight of the total variation, per pixel value: no more than ke
 def convolution(channels: int, made: int, kernel: int, step: int = 1) -> list[nn.Module]:
     """A convolution whose channels are normalised for each picture by itself (Ulyanov et al. 2017)."""
     return [
-        nn.Conv2d(channels, made, kernel, step, kernel // 2, padding_mode="replicate"),
-        nn.InstanceNorm2d(made, affine=True),
+        nn.Conv2d(channels, made, kernel, step, kernel // 2, padding_mode="replicate", dtype=torch.float32),
+        nn.InstanceNorm2d(made, affine=True, dtype=torch.float32),
     ]
 
 
@@ -77,9 +77,8 @@ class StyleNetwork(nn.Module):
         up: list[nn.Module] = []
         for factor in (4, 2):
             up += [nn.Upsample(scale_factor=2), *convolution(factor * width, factor * width // 2, 3), nn.ReLU()]
-        last = nn.Conv2d(width, 3, 9, padding=4, padding_mode="replicate")
+        last = nn.Conv2d(width, 3, 9, padding=4, padding_mode="replicate", dtype=torch.float32)
         self.layers = nn.Sequential(*down, *(Residual(4 * width) for _ in range(blocks)), *up, last)
-        self.float()  # whatever torch's default is
 
     def forward(self, image: Tensor) -> Tensor:
         """The painted picture.

@@ -129,7 +129,7 @@ def load_pictures(
     own = load_masks(sources["style_masks"], looks)
     cut = tuple(cut_out(masked(look, mask), recipe) for look, mask in zip(looks, own, strict=True))
     names = tuple(name_of(given, made) for given, made in zip((content, *styles), (painted, *cut), strict=True))
-    canvas = painted or Picture(torch.zeros(1, 3, recipe.size, recipe.size), source="the canvas")
+    canvas = painted or Picture(torch.zeros(1, 3, recipe.size, recipe.size, device="cpu"), source="the canvas")
     masks = load_masks(sources["masks"], [canvas] * len(styles))
     if any(mask is not None for mask in masks) and STATISTICS[recipe.statistic].knows_neighbours:
         raise InputError(f"{recipe.statistic} compares neighbours, so it knows no masks: choose another statistic")
@@ -265,7 +265,7 @@ def masked(picture: Picture, mask: Tensor | None) -> Picture:
 
 def ground_of(picture: Picture) -> Tensor:
     """The colour (1, 3, 1, 1) on which a picture's transparent parts lie."""
-    return torch.tensor(picture.background).view(1, 3, 1, 1)
+    return picture.pixels.new_tensor(picture.background).view(1, 3, 1, 1)
 
 
 def cut_out(style: Picture, recipe: Recipe) -> Picture:

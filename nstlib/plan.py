@@ -193,7 +193,8 @@ class Plan:
         """
         start = self.recipe.start
         if start == "noise":
-            noise = torch.randn(1, 3, *size, generator=torch.Generator().manual_seed(self.settings.seed), device="cpu")
+            made = torch.Generator().manual_seed(self.settings.seed)
+            noise = torch.randn(1, 3, *size, generator=made, dtype=torch.float32, device="cpu")
             return (self.backbone.get_buffer("mean").cpu() + self.recipe.noise * noise).clamp(0, 1)
         if self.start is not None:
             return resize(self.colors.enter(self.start.pixels), size)

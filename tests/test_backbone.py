@@ -1,6 +1,7 @@
 """Feature maps against torchvision's, the geometry of every layer measured, and what is refused."""
 
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 import pytest
@@ -11,6 +12,7 @@ from torch.nn import functional as F
 from nstlib.architecture import BACKBONES, IMAGENET_MEAN, IMAGENET_STD, Architecture, vgg
 from nstlib.backbone import Backbone, Fire, load_backbone, normalize_activations
 from nstlib.errors import InputError
+from nstlib.feedforward import StyleNetwork
 from nstlib.guidance import carried
 from nstlib.weights import read_weights, save_weights
 
@@ -247,6 +249,23 @@ def test_an_option_that_no_network_has_is_told_before_its_weights_are_fetched():
     with pytest.raises(InputError, match="unknown device 'gpu'"):
         load_backbone("vgg19", device="gpu")
     assert next(load_backbone("pocket", device="auto").parameters()).device.type in ("cpu", "cuda", "mps")
+
+
+@pytest.mark.parametrize("default", [torch.float64, torch.bfloat16])
+@pytest.mark.parametrize("make", [load_backbone, partial(load_backbone, weights="random"), StyleNetwork, Backbone])
+def test_a_network_is_the_same_whatever_kind_of_number_is_torchs_default(make, default):
+    def numbers():
+        torch.manual_seed(0)
+        made = make(narrow("vgg19", 8)) if make is Backbone else make()
+        return [*made.parameters(), *made.buffers()]
+
+    before = numbers()
+    torch.set_default_dtype(default)
+    try:
+        found = numbers()
+    finally:
+        torch.set_default_dtype(torch.float32)
+    assert all(one.dtype == torch.float32 and torch.equal(one, other) for one, other in zip(found, before, strict=True))
 
 
 def test_an_unknown_backbone_suggests_the_nearest():
