@@ -97,6 +97,7 @@ class Backbone(nn.Module):
     mean: Tensor
     std: Tensor
 
+    @torch.inference_mode(False)  # parameters that are made in it can stand in no objective
     def __init__(
         self,
         architecture: Architecture,
@@ -293,6 +294,7 @@ def is_plain(weights: Tensor) -> bool:
     return weights.is_floating_point() and weights.layout is torch.strided and not weights.is_meta
 
 
+@torch.inference_mode(False)  # moving it to a device makes parameters anew
 def load_backbone(
     name: str = "pocket", weights: str | Path | None = None, *, device: str | torch.device = "cpu", **options: str
 ) -> Backbone:

@@ -65,6 +65,7 @@ class Decoder(nn.Sequential):
         self.layer = layer
 
 
+@torch.inference_mode(False)  # what is made in it can stand in no gradient
 def load_decoders(device: torch.device | str = "cpu") -> dict[str, Decoder]:
     """The trained mirrors of `pocket`, by the layer whose map they take, the finest first.
 

@@ -69,6 +69,7 @@ class StyleNetwork(nn.Module):
         blocks: residual blocks.
     """
 
+    @torch.inference_mode(False)  # what is made in it cannot learn
     def __init__(self, width: int = 16, blocks: int = 4):
         super().__init__()
         down = [*convolution(3, width, 9), nn.ReLU()]

@@ -11,6 +11,7 @@ from torch.nn import functional as F
 
 from nstlib.architecture import BACKBONES, IMAGENET_MEAN, IMAGENET_STD, Architecture, vgg
 from nstlib.backbone import Backbone, Fire, load_backbone, normalize_activations
+from nstlib.decoder import load_decoders
 from nstlib.errors import InputError
 from nstlib.feedforward import StyleNetwork
 from nstlib.guidance import carried
@@ -266,6 +267,17 @@ def test_a_network_is_the_same_whatever_kind_of_number_is_torchs_default(make, d
     finally:
         torch.set_default_dtype(torch.float32)
     assert all(one.dtype == torch.float32 and torch.equal(one, other) for one, other in zip(found, before, strict=True))
+
+
+def networks():
+    """One of each kind."""
+    return [load_backbone(), load_backbone("pocket", "random"), tiny(), StyleNetwork(), *load_decoders().values()]
+
+
+def test_networks_that_are_made_in_inference_mode_serve_outside_of_it():
+    with torch.inference_mode():
+        made = networks()
+    assert not any(one.is_inference() for network in made for one in [*network.parameters(), *network.buffers()])
 
 
 def test_an_unknown_backbone_suggests_the_nearest():
