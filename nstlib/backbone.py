@@ -335,29 +335,32 @@ def normalize_activations(backbone: Backbone, images: Iterable[Tensor]) -> Backb
 
     Args:
         backbone: the network, which is changed.
-        images: pictures (1, 3, H, W) in [0, 1] to average over; a few dozen varied ones do.
+        images: pictures (1, 3, H, W) in [0, 1] to average over, of any sizes; a few dozen varied ones do.
 
     Raises:
-        InputError: no backbone.
+        InputError: no backbone, or no picture.
     """
     if not isinstance(backbone, Backbone):
         raise no_backbone(backbone, "whose weights are scaled")
     convolutions = [m for m in backbone.modules() if isinstance(m, nn.Conv2d)]
     totals = {c: c.weight.new_zeros(c.out_channels) for c in convolutions}
+    counts = dict.fromkeys(convolutions, 0)  # of positions
 
     def add(module: nn.Conv2d, _: object, output: Tensor) -> None:
-        totals[module] += F.relu(output).mean(dim=(0, 2, 3))
+        totals[module] += F.relu(output).sum(dim=(0, 2, 3))
+        counts[module] += output[:, 0].numel()
 
-    hooks, count = [c.register_forward_hook(add) for c in convolutions], 0
+    hooks = [c.register_forward_hook(add) for c in convolutions]
     try:
         for image in images:
             for _ in backbone.iterate(image, list(backbone.layers)[-1]):
                 pass
-            count += 1
     finally:
         for hook in hooks:
             hook.remove()
-    means = {c: torch.where(total > 0, total / max(count, 1), 1.0) for c, total in totals.items()}
+    if not all(counts.values()):
+        raise InputError("there is no picture to average activations over: give some, a few dozen varied ones do")
+    means = {c: torch.where(total > 0, total / counts[c], 1.0) for c, total in totals.items()}
 
     def rescale(conv: nn.Conv2d, incoming: Tensor) -> Tensor:
         outgoing = means[conv]

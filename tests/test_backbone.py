@@ -424,7 +424,7 @@ def fired(backbone, images):
     """Mean of each channel over pictures and positions, of each ReLU and fire module, and whether it ever fires."""
     names = [n for n, layer in backbone.layers.items() if layer.kind in ("relu", "fire")]
     maps = [{n: x.double().numpy() for n, x in backbone(image, names).items()} for image in images]
-    return {n: np.mean([m[n].mean((0, 2, 3)) for m in maps], axis=0) for n in names}
+    return {n: np.concatenate([m[n][0].reshape(m[n].shape[1], -1) for m in maps], 1).mean(1) for n in names}
 
 
 @pytest.mark.parametrize("pooling", ["max", "average"])
@@ -462,17 +462,19 @@ def test_normalised_channels_fire_at_1_on_average_and_see_the_same(name, pooling
     assert not any(m._forward_hooks for m in backbone.modules())
 
 
-def test_normalising_counts_every_picture_once(rng):
-    """Pictures of different sizes weigh the same."""
+def test_normalising_counts_every_position_once(rng):
+    """A large picture weighs more than a small one."""
     small, large = picture(rng, 4, 4), picture(rng, 30, 30) ** 4
     backbone = normalize_activations(tiny(), [small, large])
-    means = [backbone(x, ["relu1_1"])["relu1_1"].mean((0, 2, 3)) for x in (small, large)]
-    np.testing.assert_allclose((means[0] + means[1]) / 2, np.ones(4), rtol=1e-4)
-    assert (means[0] - means[1]).abs().max() > 0.1
+    sums = [backbone(x, ["relu1_1"])["relu1_1"].sum((0, 2, 3)) for x in (small, large)]
+    np.testing.assert_allclose((sums[0] + sums[1]) / (4 * 4 + 30 * 30), np.ones(4), rtol=1e-4)
+    assert (sums[0] / 16 - sums[1] / 900).abs().max() > 0.1
 
 
-def test_normalising_over_no_picture_changes_nothing():
-    backbone = normalize_activations(tiny(), [])
+def test_normalising_over_no_picture_is_refused_and_changes_nothing():
+    backbone = tiny()
+    with pytest.raises(InputError, match="there is no picture to average activations over: give some"):
+        normalize_activations(backbone, [])
     assert all(torch.equal(a, b) for a, b in zip(backbone.parameters(), tiny().parameters(), strict=True))
 
 
