@@ -126,7 +126,7 @@ class Backbone(nn.Module):
             self._load(weights)
         std = architecture.std if pixels == "imagenet" else (1 / 255,) * 3
         for name, numbers in (("mean", architecture.mean), ("std", std)):
-            made = torch.tensor(numbers, dtype=torch.float32).view(1, 3, 1, 1)
+            made = next(self.parameters()).new_tensor(numbers).view(1, 3, 1, 1)
             self.register_buffer(name, made, persistent=False)
         self.requires_grad_(False).eval()
 
@@ -315,7 +315,8 @@ def load_backbone(
     for option in options:
         one_of("option of a network", option, ("pooling", "pixels", "padding_mode"))
     if weights == "random":
-        backbone = Backbone(architecture, None, **options)
+        with torch.device("cpu"):  # whose numbers follow the seed, whatever torch's default is
+            backbone = Backbone(architecture, None, **options)
         for module in backbone.modules():
             if isinstance(module, nn.Conv2d):
                 nn.init.kaiming_normal_(module.weight)

@@ -264,7 +264,7 @@ def crop(pictures: Sequence[Tensor], size: int, made: torch.Generator) -> Tensor
     """A square out of one of the pictures, half of the time mirrored (1, 3, size, size)."""
 
     def draw(count: int) -> int:
-        return int(torch.randint(count, (), generator=made))
+        return int(torch.randint(count, (), generator=made, device="cpu"))
 
     image = pictures[draw(len(pictures))]
     top, left = draw(image.shape[2] - size + 1), draw(image.shape[3] - size + 1)

@@ -223,7 +223,9 @@ def measure(plan: Plan, paces: Paces, stop: Event | None = None) -> None:
     weights = "random" if plan.settings.weights == "random" else None
     for size in TRIALS:
         recipe = plan.recipe.changed(start="content", size=size, **TRIAL)
-        pixels = torch.rand(1, 3, size, size, generator=torch.Generator().manual_seed(0))
+        pixels = torch.rand(
+            1, 3, size, size, generator=torch.Generator().manual_seed(0), dtype=torch.float32, device="cpu"
+        )
         options = {"weights": weights, "precision": plan.settings.precision, "device": plan.settings.device}
         trial = prepare(pixels, [pixels.flip(3)], recipe=recipe, **options)
         history = []

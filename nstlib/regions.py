@@ -99,7 +99,7 @@ class Region:
         """
         height, width = size
         ramp = max(1.0, self.soft / 100 * min(size))
-        x, y = (torch.arange(n, dtype=torch.float32) + 0.5 for n in (width, height))
+        x, y = (torch.arange(n, dtype=torch.float32, device="cpu") + 0.5 for n in (width, height))
         within = self.across(x, self.left, self.right, width), self.across(y, self.top, self.bottom, height)
         if self.shape == "rectangle":
             inside = torch.minimum(within[0][None, :], within[1][:, None])

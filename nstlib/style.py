@@ -208,7 +208,8 @@ def directions(channels: int, dtype: torch.dtype, device: torch.device) -> Tenso
         dtype: of the result.
         device: of the result.
     """
-    made = torch.randn(channels, channels, generator=torch.Generator().manual_seed(channels), dtype=torch.float64)
+    drawn = torch.Generator().manual_seed(channels)  # on the CPU, whatever torch's default is
+    made = torch.randn(channels, channels, generator=drawn, dtype=torch.float64, device="cpu")
     return F.normalize(made, dim=1).to(device, dtype)
 
 
@@ -356,7 +357,8 @@ def sample(count: int, device: torch.device, size: int = SAMPLE) -> Tensor:
     """
     if count <= size:
         return torch.arange(count, device=device)
-    return torch.randperm(count, generator=torch.Generator().manual_seed(count))[:size].sort().values.to(device)
+    drawn = torch.randperm(count, generator=torch.Generator().manual_seed(count), device="cpu")
+    return drawn[:size].sort().values.to(device)
 
 
 def directed(features: Tensor, scale: Tensor | None = None) -> Tensor:

@@ -17,6 +17,7 @@ from nstlib.backbone import Backbone
 from nstlib.engine import Engine
 from nstlib.errors import InputError
 from nstlib.machine import PRECISIONS
+from nstlib.onepass import mirrors
 from nstlib.optimizers import Stop, loop
 from nstlib.optimizers.evaluator import Evaluator
 from nstlib.optimizers.history import History
@@ -25,7 +26,7 @@ from nstlib.plan import Plan
 from nstlib.result import STILL, read_facts
 from nstlib.run import EXTENDED, Run
 from nstlib.settings import Settings
-from nstlib.style import STATISTICS, directions
+from nstlib.style import STATISTICS, directions, sample
 from nstlib.transfer import Transfer
 
 SMALL = {"size": 48, "evaluations": 12, "device": "cpu"}
@@ -808,7 +809,7 @@ def rounded():
 def pair():
     """A content and a style (1, 3, 40, 40)."""
     made = torch.Generator().manual_seed(0)
-    return [torch.rand(1, 3, 40, 40, generator=made, dtype=torch.float32) for _ in range(2)]
+    return [torch.rand(1, 3, 40, 40, generator=made, dtype=torch.float32, device="cpu") for _ in range(2)]
 
 
 def trained():
@@ -822,6 +823,16 @@ def judged_row():
     """What `pocket` says of a mirrored content."""
     content, style = pair()
     return next(nst.judge(content, style, content.flip(3), networks=["pocket"], size=40).rows())
+
+
+@contextmanager
+def elsewhere():
+    """Where a new tensor is on another device, and has no numbers."""
+    directions.cache_clear()
+    sample.cache_clear()
+    mirrors.cache_clear()
+    with torch.device("meta"):
+        yield
 
 
 def halves():
@@ -840,6 +851,7 @@ WORKS = {
     "stylize": stylized,
     **{f"color={color}": partial(stylized, color=color) for color in COLORS if color != "style"},
     "normalized": partial(stylized, normalized=True),
+    **{name: partial(stylized, statistic=name, style_layers=["relu1_1", "relu3_1"]) for name in STATISTICS},
     "from noise": partial(stylized, start="noise"),
     "adam": partial(stylized, optimizer="adam"),
     "likeness": partial(stylized, content_reduction="similarity"),
@@ -848,11 +860,13 @@ WORKS = {
     "random weights": lambda: nst.stylize(*pair(), **SMALL_RUN, weights="random").image,
     "one pass": lambda: nst.one_pass(*pair(), size=40).pixels,
     "training": trained,
-    "judge": lambda: torch.tensor([float(cell) for cell in judged_row()[2:4]], dtype=torch.float32),
+    "judge": lambda: torch.tensor([float(cell) for cell in judged_row()[2:4]], dtype=torch.float32, device="cpu"),
 }
 
 
-@pytest.mark.parametrize("mode", [torch.inference_mode, torch.no_grad, torch.enable_grad, doubles, rounded, halves])
+@pytest.mark.parametrize(
+    "mode", [torch.inference_mode, torch.no_grad, torch.enable_grad, doubles, rounded, elsewhere, halves]
+)
 @pytest.mark.parametrize("work", WORKS)
 def test_it_works_the_same_whatever_torch_is_set_to(work, mode):
     with mode():

@@ -286,7 +286,7 @@ def seconds_foretold(recipe: Recipe, device: str) -> str:
     from ..plan import prepare
     from ..weights import look_for_weights
 
-    pixels, paces = torch.rand(1, 3, recipe.size, recipe.size), Paces()
+    pixels, paces = torch.rand(1, 3, recipe.size, recipe.size, device="cpu"), Paces()
     here, _ = look_for_weights(recipe.backbone)
     weights = None if here else "random"  # of the same size: nothing is downloaded here
     try:

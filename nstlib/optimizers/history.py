@@ -129,7 +129,7 @@ class History:
         used = max(self.order) + 1
         weights = np.zeros((2, used))
         weights[:, rows] = beta - alpha, gamma * alpha
-        of_s, of_y = torch.tensor(weights, dtype=smooth.dtype).to(smooth.device)  # (used,) each
+        of_s, of_y = torch.tensor(weights, dtype=smooth.dtype, device=smooth.device)  # (used,) each
         return (of_s @ self.S[:used]).add_(of_y @ self.Y[:used]).sub_(smooth, alpha=float(gamma)), float(slope)
 
     def state(self) -> State:

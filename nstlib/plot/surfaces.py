@@ -44,7 +44,7 @@ def contours(
     axis = axes[0, 0]
     axis.contourf(x, y, above, 18, cmap="cividis", alpha=0.35)
     axis.contour(x, y, above, 18, colors="grey", linewidths=0.5)
-    ends = {name: float(function(*torch.tensor(p[-1], dtype=torch.float64))) for name, p in found.items()}
+    ends = {name: float(function(*torch.tensor(p[-1], dtype=torch.float64, device="cpu"))) for name, p in found.items()}
     for number, (name, p) in enumerate(found.items()):
         label, mark = f"{name}: {len(p) - 1} steps to {ends[name]:.2g}", "osD^vP"[number % 6]
         axis.plot(*p.T, label=label, marker=mark, markersize=3.5, linewidth=1.6, **pen(number))
@@ -69,7 +69,8 @@ def survey(
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """x, y and the function's heights there, each (SIDE, SIDE)."""
     left, right, bottom, top = span
-    x, y = torch.meshgrid(torch.linspace(left, right, SIDE), torch.linspace(bottom, top, SIDE), indexing="xy")
+    sides = (torch.linspace(*ends, SIDE, device="cpu") for ends in ((left, right), (bottom, top)))
+    x, y = torch.meshgrid(*sides, indexing="xy")
     heights = array(function(x, y))
     need(heights.shape == tuple(x.shape), f"the function turned {tuple(x.shape)} into {heights.shape}: keep the shape")
     return x.numpy(), y.numpy(), heights

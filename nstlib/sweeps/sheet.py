@@ -105,4 +105,8 @@ def thumbnail(point: Point) -> torch.Tensor:
     Args:
         point: of a sweep.
     """
-    return torch.full((1, 3, 240, 320), 0.8) if point.failure else load_image(point.path, THUMBNAIL).pixels
+    return (
+        torch.full((1, 3, 240, 320), 0.8, dtype=torch.float32, device="cpu")
+        if point.failure
+        else load_image(point.path, THUMBNAIL).pixels
+    )
