@@ -688,7 +688,7 @@ def test_a_worker_of_a_cluster_is_killed_and_nothing_is_lost_or_done_twice(pictu
     write_by(monkeypatch, lambda path, data: (writes.update([path.name]), real(path, data)))
     monkeypatch.chdir(pictures)
     count = 6
-    with distributed.LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None, silence_logs=50) as cluster:
+    with distributed.LocalCluster(None, 2, threads_per_worker=1, dashboard_address=None, silence_logs=50) as cluster:
         with distributed.Client(cluster, set_as_default=False) as client:
             victim, survivor = client.run(os.getpid).values()
 
@@ -717,7 +717,7 @@ def test_a_worker_of_a_cluster_is_killed_and_nothing_is_lost_or_done_twice(pictu
 def test_a_scheduler_that_dies_is_told_and_what_is_finished_is_kept(pictures, count):
     distributed = pytest.importorskip("distributed")
     options = {**QUICK, "evaluations": LONG, "start": "noise", "optimizer": "adam"}
-    with distributed.LocalCluster(n_workers=1, threads_per_worker=1, dashboard_address=None, silence_logs=50) as cluster:
+    with distributed.LocalCluster(None, 1, threads_per_worker=1, dashboard_address=None, silence_logs=50) as cluster:
 
         def end_in_mid_run():
             wait_for(lambda: list((pictures / "sweep").glob("*seed*.png")))
