@@ -473,9 +473,8 @@ def gaussian_kl(mean: Tensor, cov: Tensor, mean_t: Tensor, cov_t: Tensor) -> Ten
         mean_t: μt (r,).
         cov_t: Σt (r, r).
     """
-    tiny = (
-        1e-9 * cov_t.diagonal().mean() * torch.eye(len(cov), dtype=cov.dtype, device=cov.device)
-    )  # keeps a flat picture's invertible
+    # What keeps a flat picture's covariance invertible.
+    tiny = 1e-9 * cov_t.diagonal().mean() * torch.eye(len(cov), dtype=cov.dtype, device=cov.device)
     cov, cov_t, off = cov + tiny, cov_t + tiny, mean_t - mean
     both = torch.linalg.solve(cov_t, torch.cat([cov, off[:, None]], 1))
     return (both[:, :-1].trace() + off @ both[:, -1] - len(off) + torch.logdet(cov_t) - torch.logdet(cov)) / 2

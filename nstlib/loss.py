@@ -671,8 +671,8 @@ class Objective:
 
         It does not hold the objective, which would then live, with a graph and its memory, until the next collection.
         """
-        own, mine = type(self), (Objective.__call__, Objective.value_and_gradient)
-        if own.__call__ is not mine[0] and own.value_and_gradient is mine[1]:
+        own = type(self)
+        if own.__call__ is not Objective.__call__ and own.value_and_gradient is Objective.value_and_gradient:
             raise unknown(own.__name__, "has a __call__ of its own")
         of_maps = [term for term in self.terms if term.layer]
         if odd := next((term for term in of_maps if type(term).loss is not Term.loss), None):

@@ -105,8 +105,6 @@ def thumbnail(point: Point) -> torch.Tensor:
     Args:
         point: of a sweep.
     """
-    return (
-        torch.full((1, 3, 240, 320), 0.8, dtype=torch.float32, device="cpu")
-        if point.failure
-        else load_image(point.path, THUMBNAIL).pixels
-    )
+    if point.failure:
+        return torch.full((1, 3, 240, 320), 0.8, dtype=torch.float32, device="cpu")
+    return load_image(point.path, THUMBNAIL).pixels
