@@ -786,7 +786,8 @@ def until(gone, what, seconds=30):
 
 @pytest.mark.skipif(ipywidgets.__version__ < "8", reason="this Voila is JupyterLab 4's")
 def test_under_voila_no_kernel_outlives_its_page(browser, tmp_path):  # noqa: F811
-    soon = [f"--MappingKernelManager.{name}=1" for name in ("cull_idle_timeout", "cull_interval")]
+    # Longer than a busy machine's page takes to load: a kernel has no page until then.
+    soon = ["--MappingKernelManager.cull_idle_timeout=20", "--MappingKernelManager.cull_interval=1"]
     with Voila(tmp_path, browser, *soon) as voila:
 
         def kernels():
@@ -804,5 +805,5 @@ def test_under_voila_no_kernel_outlives_its_page(browser, tmp_path):  # noqa: F8
         lost = voila.open()
         studio_runs(lost)
         lost.close()  # as when a browser dies: nothing is said
-        until(lambda: not kernels(), "the kernel that nobody sees")
+        until(lambda: not kernels(), "the kernel that nobody sees", seconds=60)
         assert "403 POST" not in (tmp_path / ".log").read_text()
