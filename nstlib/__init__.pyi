@@ -35,14 +35,13 @@ from .lesson import claim as claim
 from .lesson import routes as routes
 from .lesson import setup as setup
 from .live import last as last
-from .loss import Objective as Objective
-from .loss import Term as Term
 from .loss import content_loss as content_loss
 from .loss import content_terms as content_terms
 from .loss import style_terms as style_terms
 from .loss import tv_loss as tv_loss
 from .loss import tv_term as tv_term
 from .machine import choose_device as choose_device
+from .objective import Objective as Objective
 from .onepass import adain as adain
 from .onepass import one_pass as one_pass
 from .onepass import wct as wct
@@ -81,6 +80,7 @@ from .style import guided_gram as guided_gram
 from .style import mean_std as mean_std
 from .sweeps import Sweep as Sweep
 from .sweeps import sweep as sweep
+from .term import Term as Term
 from .transfer import Transfer as Transfer
 from .transfer import reconstruct_content as reconstruct_content
 from .transfer import reconstruct_style as reconstruct_style

@@ -16,12 +16,13 @@ import torch
 
 from .backbone import Backbone
 from .decode import SMALLEST
-from .engine import Engine, View
+from .engine import Engine
 from .errors import InputError
 from .image import length
 from .loss import LOOKED_AT
 from .recipe import Recipe
 from .style import STATISTICS
+from .term import View
 
 __all__ = ["Budget", "Needs"]
 

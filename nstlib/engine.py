@@ -9,8 +9,7 @@ What is around the blocks is left to autograd: how the image enters, and what be
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple, Protocol
 
 import torch
@@ -21,71 +20,13 @@ from .backbone import Backbone
 from .cuda import add_product, set_aside
 from .errors import InputError
 from .float16 import Scale, check, shrink, widen
+from .guidance import Guidance
 from .image import shape_of
 from .layers import Rows, Saved, Slice, cut, divide, embed, select
 from .memory import Cost, Way, costs_of, peak, peak_to_describe, ways, ways_to_describe
+from .term import Describe, Slope, Term, View
 
-__all__ = ["Engine", "FeaturesInBands", "View", "one_number"]
-
-# Of a map (1, N, h, w), and of what is to be known of its rows where there is anything.
-Describe = Callable[..., Tensor]
-Slope = Callable[[Tensor, Tensor], Tensor]  # see `LayerTerm`
-
-
-class Region(Protocol):
-    """What is to be known of a map's positions, for any rows of it."""
-
-    def rows(self, rows: Rows) -> Region:
-        """The same for some rows of the map."""
-
-
-class LayerTerm(Protocol):
-    """What the engine asks of a term, whose value is weight · judge(describe(map))."""
-
-    @property
-    def weight(self) -> float:
-        """What the value is multiplied with."""
-
-    @property
-    def layer(self) -> str | None:
-        """Whose map it looks at; a term of the image itself, which has none, is not for the engine."""
-
-    @property
-    def describe(self) -> Describe | None:
-        """A map (1, N, h, w) → a mean over its positions, so that those of bands can be averaged.
-
-        None if the term has to see the map whole; then `judge` takes the map itself.
-        """
-
-    @property
-    def regions(self) -> Region | None:
-        """Of the map: what `describe` takes beside it, of a band those of its rows; None for nothing."""
-
-    @property
-    def slope(self) -> Slope | None:
-        """Where `describe` is a product of the map F (N, M) with itself, the way back; else None.
-
-        The gradient of what `describe` returned, and the map → D (N, N), symmetric: that of the map is D F.
-        """
-
-    @property
-    def judge(self) -> Callable[[Tensor], Tensor]:
-        """What `describe` returned, or the map → a number."""
-
-    @property
-    def trusted(self) -> bool:
-        """Whether it takes maps in half precision as they are, and nothing else holds the gradients that it gives."""
-
-
-@dataclass(frozen=True)
-class View:
-    """A layer, and what is to be said of its map, with which regions beside it; None for the map itself."""
-
-    layer: str
-    describe: Describe | None
-    regions: Region | None = None
-    slope: Slope | None = None
-    trusted: bool = True
+__all__ = ["Engine", "FeaturesInBands"]
 
 
 class Description(NamedTuple):
@@ -127,7 +68,7 @@ class Engine:
     def __init__(
         self,
         backbone: Backbone,
-        terms: Sequence[LayerTerm | View],
+        terms: Sequence[Term | View],
         precision: str = "float32",
         memory: int | None = None,
         *,
@@ -135,8 +76,9 @@ class Engine:
     ):
         self.at_once = backbone.mean.is_cuda if at_once is None else at_once
         self.backbone, self.terms, self.memory = backbone, list(terms), memory
+        self.views = [each if isinstance(each, View) else each.view for each in terms]
         self.dtype = torch.float64 if backbone.mean.dtype == torch.float64 else getattr(torch, precision)
-        self.blocks = divide(backbone, names(terms), self.dtype)
+        self.blocks = divide(backbone, names(self.views), self.dtype)
         self.map_scale = shrink(backbone.std) if self.dtype == torch.float16 else None
         if self.map_scale is not None:
             check(backbone, backbone.name)
@@ -182,11 +124,11 @@ class Engine:
         x = self.enter(image)
         seen: dict[int, Tensor] = {}
         for block, way in zip(self.blocks, chosen, strict=True):
-            here = {i: term for i, term in enumerate(self.terms) if term.layer in block}
+            here = {i: view for i, view in enumerate(self.views) if view.layer in block}
             bands = cut(block, x.shape[-2], way.bands)
             x, *made = Through.apply(x, bands, list(here.values()), way.keep, self.map_scale, scale)
             seen.update(zip(here, made, strict=True))
-        return [seen[i] for i in range(len(self.terms))]
+        return [seen[i] for i in range(len(self.views))]
 
     def enter(self, image: Tensor) -> Tensor:
         """The image as the first convolution takes it."""
@@ -219,8 +161,8 @@ class Engine:
     def costs(self, size: tuple[int, int]) -> list[Cost]:
         """What each block takes for an image of `size`, (height, width) in pixels."""
         height, width = (side + 2 * self.margin for side in size)
-        whole = names(term for term in self.terms if term.describe is None)
-        seen = names(self.terms) if self.map_scale else set()
+        whole = names(view for view in self.views if view.describe is None)
+        seen = names(self.views) if self.map_scale else set()
         return costs_of(self.blocks, (height, width), self.dtype.itemsize, whole, seen)
 
     def bytes(self, size: tuple[int, int]) -> int:
@@ -238,9 +180,9 @@ class Engine:
         return peak_to_describe(self.costs(size), at_once=self.at_once) + weights * self.dtype.itemsize
 
 
-def names(terms: Iterable[LayerTerm | View]) -> set[str]:
-    """Of the layers that terms look at."""
-    return {term.layer for term in terms if term.layer is not None}
+def names(views: Iterable[View]) -> set[str]:
+    """Of the layers that are looked at."""
+    return {view.layer for view in views if view.layer is not None}
 
 
 class Context(Protocol):
@@ -262,36 +204,16 @@ class WeightedTerm(torch.autograd.Function):
     """
 
     @staticmethod
-    def forward(ctx: Context, seen: Tensor, term: LayerTerm) -> Tensor:
+    def forward(ctx: Context, seen: Tensor, term: Term) -> Tensor:
         with torch.enable_grad():
             leaf = seen.detach().requires_grad_()
-            value = term.weight * one_number(term.judge(leaf), f"of {term.layer}")
+            value = term.weighted(term.judge(leaf))
         ctx.save_for_backward(*torch.autograd.grad(value, leaf))
         return value.detach()
 
     @staticmethod
     def backward(ctx: Context, one: Tensor) -> tuple[Tensor | None, ...]:
         return *ctx.saved_tensors, None
-
-
-def one_number(value: object, whose: str, *, slope: bool = True) -> Tensor:
-    """What a term made of a map or an image, as a scalar with a gradient.
-
-    Args:
-        value: what its judge returned.
-        whose: the term's layer or kind, for messages.
-        slope: whether a gradient is needed.
-
-    Raises:
-        InputError: it is none.
-    """
-    if not isinstance(value, Tensor):
-        raise InputError(f"the term {whose} made a {type(value).__name__}: return a tensor, without item() or float()")
-    if value.numel() != 1:
-        raise InputError(f"the term {whose} made {tuple(value.shape)} numbers: add them up, or take their mean")
-    if slope and not value.requires_grad:
-        raise InputError(f"the term {whose} has no gradient: compute it from what it is given, by torch alone")
-    return value.reshape(())
 
 
 class BlockContext(Context, Protocol):
@@ -407,10 +329,8 @@ def described(view: View, features: Tensor, step: Slice) -> Tensor:
     """What a view says of a band's own rows (1, N, owns, w) of a map: its share of a mean, or the rows themselves."""
     if not view.trusted:
         features = features.to(torch.promote_types(features.dtype, torch.float32))
-    if view.describe is None:
-        return features
-    regions = () if view.regions is None else (view.regions.rows(step.owns),)
-    return step.share * view.describe(features, *regions)
+    seen = view.of(features, step.owns)
+    return seen if view.describe is None else step.share * seen
 
 
 def walk_back(
@@ -508,7 +428,7 @@ class FeaturesInBands:
         image: Tensor,
         layers: Iterable[str],
         describe: Describe | None = None,
-        regions: Mapping[str, Region] | None = None,
+        regions: Mapping[str, Guidance] | None = None,
     ) -> dict[str, Tensor]:
         """Maps by layer, or what `describe`, a mean over positions, says of each; as `Backbone.forward`.
 

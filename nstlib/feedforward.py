@@ -20,12 +20,14 @@ from .errors import InputError
 from .image import Picture, floats_of, load_image
 from .inputs import alone, surroundings_filled
 from .live import one_line_for_an_interrupt
-from .loss import Objective, Term, content_terms, style_terms, tv_term
+from .loss import content_terms, style_terms, tv_term
 from .machine import choose_device, in_own_precision, seeded
+from .objective import Objective
 from .optimizers import RATE
 from .recipe import PIXELS, WEIGHT
 from .recipes import DEFAULT_RECIPE, RECIPES
 from .rules import Number, judged
+from .term import Term
 
 __all__ = ["StyleNetwork", "Training", "train_style_network"]
 

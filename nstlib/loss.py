@@ -1,15 +1,12 @@
-"""Features, statistics and targets → content, style and total-variation terms, joined by an `Objective`.
+"""Features, statistics and targets → the content, style and total-variation terms that an `Objective` adds up.
 
-    total = α · content + β · style + γ · TV        (Gatys et al. 2016, equation 7, and a smoothness prior)
-
-Nothing is woven into the network: the objective runs it once, hands each term its feature map and adds up.
+total = α · content + β · style + γ · TV        (Gatys et al. 2016, equation 7, and a smoothness prior)
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from math import inf, isclose
 from typing import Any, Protocol
 
@@ -18,24 +15,20 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from .architecture import Architecture
-from .backbone import Backbone, no_backbone
-from .cuda import captured
-from .engine import Engine, one_number
+from .backbone import no_backbone
 from .errors import InputError, counted, one_of
 from .guidance import Guidance, guidance_of, mask_of
 from .image import Picture, floats_of
-from .layers import unknown
-from .machine import PRECISIONS, in_own_precision
+from .machine import in_own_precision
 from .style import OF_THE_KIT, SAMPLE, STATISTICS, Statistic, directed, map_of, positions, sample
+from .term import Describe, Term, total
 
 __all__ = [
     "CONTENT_REDUCTIONS",
     "GUIDANCE",
     "TV_KINDS",
     "TV_REDUCTIONS",
-    "Objective",
-    "Term",
-    "by_kind",
+    "Features",
     "content_loss",
     "content_terms",
     "divide_shares",
@@ -52,8 +45,6 @@ TV_KINDS = {"l1": 1, "l2": 2, "isotropic": 1, "nine-point": 2}
 TV_REDUCTIONS = ("sum", "mean")
 GUIDANCE = ("gram", "sum")  # how the style of a region is compared
 
-Evaluation = tuple[Tensor, dict[str, Tensor], Tensor]  # total, terms by name, gradient (1, 3, H, W)
-
 
 class Features(Protocol):
     """What targets are made with: a `Backbone`, or anything that is called like one."""
@@ -64,7 +55,7 @@ class Features(Protocol):
         self,
         image: Tensor,
         layers: Iterable[str],
-        describe: Callable[..., Tensor] | None = None,
+        describe: Describe | None = None,
         regions: Mapping[str, Guidance] | None = None,
     ) -> dict[str, Tensor]:
         """The map of each layer, or what `describe` says of it, as `Backbone.forward`.
@@ -75,16 +66,6 @@ class Features(Protocol):
             describe: a map (1, N, h, w), and its regions if there are any → its description; None for the map itself.
             regions: of each map, by layer.
         """
-
-
-def total(first: Tensor, *more: Tensor) -> Tensor:
-    """The sum of scalars, from left to right.
-
-    Args:
-        first: a scalar.
-        more: others.
-    """
-    return sum(more, first)
 
 
 @in_own_precision
@@ -162,79 +143,6 @@ def tv_loss(image: Tensor, kind: str = "l2", reduction: str = "sum") -> Tensor:
         return reduce((dx**2 + dy**2 + 1e-12).sqrt())
     power = torch.abs if kind == "l1" else torch.square
     return reduce(power(dx)) + reduce(power(dy))
-
-
-@dataclass(frozen=True)
-class Term:
-    """One summand of an objective.
-
-    Attributes:
-        kind: "content", "style" or "tv"; one's own word for a loss of one's own.
-        weight: what the summand is multiplied with.
-        layer: whose map it looks at; None for the image itself.
-        judge: what it looks at → a number; or, if `describe` is given, the description of it → a number.
-        describe: a map (1, N, H, W) → a mean over its positions, which can be taken of a part of the map at a time.
-        regions: of the map, which `describe` is called with beside it; None for none.
-        slope: of a `describe` that multiplies the map with itself, see `Statistic.slope`; only the engine needs it.
-        trusted: the kit's own alone: it takes maps in half precision as they are, and nothing else holds the gradients
-            that it gives. What is not trusted is given float32 at least, and its gradients are copied.
-
-    On CUDA, what a judge computes is recorded once and played again: a weight that a program changes from step to step,
-    or a crop that it draws, stays as it was then. `value_and_gradient(image, again=False)` computes it anew.
-
-    Raises:
-        InputError: a kind of no word, or of several.
-    """
-
-    kind: str
-    weight: float
-    layer: str | None
-    judge: Callable[[Tensor], Tensor]
-    describe: Callable[..., Tensor] | None = None
-    regions: Guidance | None = None
-    slope: Callable[[Tensor, Tensor], Tensor] | None = None
-    trusted: bool = False
-
-    def __post_init__(self) -> None:
-        if not isinstance(self.kind, str):
-            raise InputError(f"a {type(self.kind).__name__} is no kind of term: give a word, such as 'style'")
-        if not self.kind or " " in self.kind:
-            mended = "-".join(self.kind.split()) or "mine"
-            raise InputError(f"'{self.kind}' is no kind of term: give one word, by which reports add up, '{mended}'")
-
-    @property
-    def name(self) -> str:
-        """How reports call it: "content relu4_2", "style relu1_1", "tv"."""
-        return f"{self.kind} {self.layer}" if self.layer else self.kind
-
-    def loss(self, x: Tensor) -> Tensor:
-        """The summand without its weight.
-
-        Args:
-            x: the map (1, N, H, W), or the image (1, 3, H, W).
-        """
-        regions = () if self.regions is None else (self.regions,)
-        return self.judge(self.describe(x, *regions) if self.describe else x)
-
-
-def by_kind(terms: Mapping[str, float]) -> dict[str, float]:
-    """The terms of a report, added up by kind.
-
-    Args:
-        terms: value by `Term.name`.
-
-    >>> by_kind({"style relu1_1": 1.0, "style relu2_1": 2.0, "tv": 0.5})
-    {'style': 3.0, 'tv': 0.5}
-    """
-    totals: dict[str, float] = {}
-    for name, value in terms.items():
-        totals[kind_of(name)] = totals.get(kind_of(name), 0.0) + value
-    return totals
-
-
-def kind_of(name: str) -> str:
-    """The kind in a `Term.name`."""
-    return name.partition(" ")[0]
 
 
 @in_own_precision
@@ -356,11 +264,7 @@ def style_terms(
         where = [everywhere if source.region is None else source.region for source in here]
         made = guidance_of(backbone.architecture, [layer], *where)  # first: it tells of a region that is lost
         strengths = divide_strength([source.share for source in here], [source.region for source in here])
-        if made:
-            return regional_term(kind, weight * layers[layer], layer, targets, strengths, made[layer])
-        judge = comparison(kind, targets, strengths)
-        own = kind.name in OF_THE_KIT
-        return Term("style", weight * layers[layer], layer, judge, kind.mean, slope=kind.slope, trusted=own)
+        return style_term(kind, weight * layers[layer], layer, targets, strengths, made.get(layer))
 
     known = dict.fromkeys(name for one in described for name in one)
     if silent := [name for name in layers if name not in known]:
@@ -484,43 +388,41 @@ def divide_strength(shares: Sequence[float], regions: Sequence[Tensor | None]) -
     return [covered * one / sum(weighed) for one in weighed]
 
 
-def comparison(kind: Statistic, targets: Sequence[Tensor], strengths: Sequence[float]) -> Callable[[Tensor], Tensor]:
-    """What is seen of a map → its distance to some styles.
-
-    Args:
-        kind: of the statistic.
-        targets: the styles' descriptions.
-        strengths: one for each.
-    """
-
-    def judge(seen: Tensor) -> Tensor:
-        value = kind.complete(seen)
-        return total(*(s * kind.distance(value, target) for s, target in zip(strengths, targets, strict=True)))
-
-    return judge
-
-
-def regional_term(
-    kind: Statistic, weight: float, layer: str, targets: Sequence[Tensor], strengths: Sequence[float], regions: Guidance
+def style_term(
+    kind: Statistic,
+    weight: float,
+    layer: str,
+    targets: Sequence[Tensor],
+    strengths: Sequence[float],
+    regions: Guidance | None,
 ) -> Term:
-    """A layer's style, each region's compared with its own target.
+    """A layer's style: the distances to some targets, added up.
 
     Args:
         kind: of the statistic.
         weight: of the term.
         layer: its name.
-        targets: the description of each region's style.
-        strengths: what each region's distance is multiplied with.
-        regions: as many, of the layer's map.
+        targets: the description of each style.
+        strengths: what each distance is multiplied with.
+        regions: of the layer's map, one for each target, which is compared with that alone; None for all of the map.
     """
 
-    def judge(seen: Tensor) -> Tensor:
-        parts = (regions.cut_out(seen, number) for number in range(len(targets)))
-        values = seen if kind.regional else map(kind.describe, parts)
-        return total(*(s * kind.distance(v, t) for s, v, t in zip(strengths, values, targets, strict=True)))
+    def compared(seen: Tensor) -> Iterable[Tensor]:
+        """What is compared with each target."""
+        if regions is None:
+            return [kind.complete(seen)] * len(targets)
+        if kind.regional:
+            return seen
+        return (kind.describe(regions.cut_out(seen, number)) for number in range(len(targets)))
 
-    beside, own = regions if kind.regional else None, kind.name in OF_THE_KIT
-    return Term("style", weight, layer, judge, kind.regional, beside, trusted=own)
+    def judge(seen: Tensor) -> Tensor:
+        each = zip(strengths, compared(seen), targets, strict=True)
+        return total(*(strength * kind.distance(value, target) for strength, value, target in each))
+
+    own = kind.name in OF_THE_KIT
+    if regions is None:
+        return Term("style", weight, layer, judge, kind.mean, slope=kind.slope, trusted=own)
+    return Term("style", weight, layer, judge, kind.regional, regions if kind.regional else None, trusted=own)
 
 
 def tv_term(
@@ -540,155 +442,3 @@ def tv_term(
     one_of("total variation", kind, TV_KINDS)
     one_of("reduction", reduction, TV_REDUCTIONS)
     return Term("tv", weight, None, lambda image: tv_loss(space(image) if space else image, kind, reduction))
-
-
-def by_name(values: Iterable[Tensor], terms: Iterable[Term]) -> dict[str, Tensor]:
-    """Values without a gradient, by name; terms of one name, two sets of styles say, share an entry."""
-    parts: dict[str, Tensor] = {}
-    for term, value in zip(terms, values, strict=True):
-        parts[term.name] = parts.get(term.name, 0) + value.detach()
-    return parts
-
-
-def checked_terms(terms: Any) -> list[Term]:
-    """Terms as a list.
-
-    Args:
-        terms: what somebody gave an `Objective`.
-
-    Raises:
-        InputError: something among them is none.
-    """
-    made = list(terms) if isinstance(terms, Iterable) else [terms]
-    for one in made:
-        if not isinstance(one, Term):
-            advice = (
-                "join lists by +, or write *style_terms(…) in one" if isinstance(one, list) else "give a list of terms"
-            )
-            raise InputError(f"a {type(one).__name__} among the terms is none: {advice}")
-    return made
-
-
-class Objective:
-    """A sum of terms, of an image.
-
-    Called, it is plain autograd in the backbone's own precision: the formula, as one would write it down.
-    `value_and_gradient` is the same by the engine, several times faster, and what optimisers use. The engine copies the
-    backbone's weights when it is first asked: make another objective after a change of them.
-
-    Args:
-        backbone: runs once per call, to the deepest layer that a term with a weight asks for.
-        terms: those of weight 0 are left out.
-        precision: the engine's, one of `machine.PRECISIONS`.
-        memory: bytes that the engine may use for maps; None for no limit.
-
-    Raises:
-        InputError: no term with a weight, a layer that the network lacks, another precision, or no `Backbone`.
-    """
-
-    def __init__(
-        self, backbone: Backbone, terms: Iterable[Term], precision: str = "float32", memory: int | None = None
-    ):
-        if not isinstance(backbone, Backbone):
-            raise no_backbone(backbone, "whose layers the engine runs through", ", or write a function of your own")
-        self.backbone, self.memory = backbone, memory
-        self.precision = one_of("precision", precision, PRECISIONS)
-        self.terms = tuple(term for term in checked_terms(terms) if term.weight)
-        if not self.terms:
-            raise InputError("an objective needs at least one term whose weight is not 0: nothing would be optimised")
-        wanted = [term.layer for term in self.terms if term.layer]
-        self.layers = tuple(backbone.check_layers(wanted)) if wanted else ()
-
-    def __repr__(self) -> str:
-        terms = ", ".join(dict.fromkeys(" ".join(filter(None, (term.kind, term.layer))) for term in self.terms))
-        return f"Objective on {self.backbone.name}: {terms}"
-
-    @in_own_precision
-    def __call__(self, image: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
-        """Total (a scalar with a gradient) and each term by name, weighted, without one: they add up to the total.
-
-        Args:
-            image: (1, 3, H, W), sRGB, usually in [0, 1]; values outside are not cut off here, which would hide their
-                slope from the optimiser.
-        """
-        image = floats_of(image)
-        features = self.backbone(image, self.layers) if self.layers else {}
-        made = [(t, t.loss(features[t.layer] if t.layer else image)) for t in self.terms]
-        values = [t.weight * one_number(value, t.name, slope=False) for t, value in made]
-        return total(*values), by_name(values, self.terms)
-
-    def __getstate__(self) -> dict[str, Any]:
-        """What a copy takes along: not the engine, which belongs to this backbone."""
-        return {name: value for name, value in vars(self).items() if name not in ("_replayed", "_by_engine")}
-
-    @in_own_precision
-    @torch.inference_mode(False)
-    def value_and_gradient(self, image: Tensor, *, again: bool = True) -> Evaluation:
-        """Total, terms by name, and the gradient (1, 3, H, W) of the total, all without a graph.
-
-        On CUDA the three lie in buffers that the next call for an image of this shape writes to again.
-
-        Args:
-            image: (1, 3, H, W), sRGB, usually in [0, 1].
-            again: whether images of this shape will follow, for which CUDA's kernels are worth recording. What a term
-                of your own keeps in Python, a weight that grows say, stands still in such a record.
-
-        Raises:
-            InputError: the formula is another one than the engine knows: `__call__`, or the `loss` of a term that looks
-                at a map, is a subclass's own.
-        """
-        evaluate, image = self._replayed if again else self._by_engine, floats_of(image)
-        return evaluate(image.clone() if image.is_inference() else image.detach())
-
-    @in_own_precision
-    @torch.inference_mode(False)
-    def gradient_shares(self, image: Tensor) -> dict[str, float]:
-        """Who pulls the pixels: the length of each kind's own gradient, as a share of the sum of these lengths.
-
-        Takes about as long as an evaluation for the style and half of one for the content.
-
-        Args:
-            image: (1, 3, H, W), sRGB, usually in [0, 1].
-        """
-        image = floats_of(image)
-        image = image.clone() if image.is_inference() else image
-        kinds: dict[str, list[Term]] = {}
-        for term in self.terms:
-            kinds.setdefault(term.kind, []).append(term)
-        alone = {kind: Objective(self.backbone, terms, self.precision, self.memory) for kind, terms in kinds.items()}
-        lengths = {kind: float(one._by_engine(image.detach())[2].norm()) for kind, one in alone.items()}
-        whole = sum(lengths.values()) or 1.0
-        return {kind: length / whole for kind, length in lengths.items()}
-
-    @cached_property
-    def _replayed(self) -> Callable[[Tensor], Evaluation]:
-        """`value_and_gradient` of an image without a graph, on CUDA as a graph of kernels that is played again."""
-        return captured(self._by_engine, tune=self.precision != "float32")
-
-    @cached_property
-    def _by_engine(self) -> Callable[[Tensor], Evaluation]:
-        """`value_and_gradient` of an image without a graph; its engine is built when first asked for.
-
-        It does not hold the objective, which would then live, with a graph and its memory, until the next collection.
-        """
-        own = type(self)
-        if own.__call__ is not Objective.__call__ and own.value_and_gradient is Objective.value_and_gradient:
-            raise unknown(own.__name__, "has a __call__ of its own")
-        of_maps = [term for term in self.terms if term.layer]
-        if odd := next((term for term in of_maps if type(term).loss is not Term.loss), None):
-            raise unknown(f"the term {odd.name}", "has a loss of its own")
-        of_pixels = [term for term in self.terms if not term.layer]
-        engine = Engine(self.backbone, of_maps, self.precision, self.memory) if of_maps else None
-
-        def evaluate(image: Tensor) -> Evaluation:
-            values, gradient = engine(image) if engine else ([], torch.zeros_like(image))
-            if of_pixels:
-                with torch.enable_grad():
-                    leaf = image.clone().requires_grad_()
-                    own = [term.weight * one_number(term.loss(leaf), term.kind) for term in of_pixels]
-                    gradient += torch.autograd.grad(total(*own), leaf)[0]
-                values += own
-            parts = by_name(values, [*of_maps, *of_pixels])
-            return total(*parts.values()), parts, gradient.contiguous()
-
-        return evaluate

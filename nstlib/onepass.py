@@ -20,7 +20,7 @@ from torch.nn import functional as F
 
 from .architecture import BACKBONES
 from .decoder import DECODED, Decoder, load_decoders
-from .engine import Engine, View
+from .engine import Engine
 from .errors import InputError, one_of
 from .guidance import Guidance, added_up, carried, guidance_of
 from .image import Picture, load_image, shape_of
@@ -30,6 +30,7 @@ from .palette import power
 from .plan import Plan, prepare
 from .rules import brief
 from .style import map_of, positions
+from .term import View
 
 __all__ = ["METHODS", "adain", "one_pass", "wct"]
 

@@ -21,8 +21,9 @@ from .errors import InputError
 from .guidance import guides
 from .image import Picture, fit, length, resize, shape_of, stretched
 from .inputs import Pictures, alone, load_pictures, named
-from .loss import Features, Objective, Term, content_terms, divide_shares, style_terms, tv_term
+from .loss import Features, content_terms, divide_shares, style_terms, tv_term
 from .machine import choose_device, choose_precision, describe_device, free_memory, half_precision, seeded
+from .objective import Objective
 from .palette import Colors
 from .recipe import WORDS, Recipe
 from .recipes import DEFAULT_RECIPE
@@ -30,6 +31,7 @@ from .regions import MASKS
 from .result import FORMAT
 from .settings import Settings, check_pictures, check_together, settle
 from .style import STATISTICS
+from .term import Term
 
 __all__ = ["Plan", "Stage", "options_of", "prepare"]
 

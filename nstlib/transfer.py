@@ -29,8 +29,8 @@ from .errors import InputError
 from .image import resize
 from .interrupts import Stopped
 from .live import announce, one_line_for_an_interrupt, remember, watching
-from .loss import Objective
 from .machine import allocator, is_out_of_memory
+from .objective import Objective
 from .optimizers import NoState, Step, Stop, optimize
 from .plan import Plan, Stage, prepare
 from .recipe import PIXELS, Recipe

@@ -16,16 +16,18 @@ from nstlib.architecture import BACKBONES, Spec
 from nstlib.backbone import load_backbone
 from nstlib.budget import Needs
 from nstlib.cuda import PART, FasterWay, autotuned, captured, convolve_relu, never_waits, outer_product, set_aside
-from nstlib.engine import Engine, View
+from nstlib.engine import Engine
 from nstlib.gallery import asset
 from nstlib.image import load_image
 from nstlib.layers import Convolution
-from nstlib.loss import Objective, content_terms, style_terms, tv_term
+from nstlib.loss import content_terms, style_terms, tv_term
 from nstlib.machine import PRECISIONS
 from nstlib.memory import Way, peak
+from nstlib.objective import Objective
 from nstlib.plan import prepare
 from nstlib.recipe import Recipe
 from nstlib.style import STATISTICS, gram
+from nstlib.term import View
 from nstlib.transfer import paint
 
 
@@ -316,7 +318,7 @@ def test_a_piece_that_does_not_fit_is_not_set_aside(monkeypatch):
 def test_ways_to_convolve_are_tried_in_half_precision_only(monkeypatch, precision, tried):
     """In float32 a trial takes all memory that there is, which a neighbour on the same card may need."""
     seen = []
-    monkeypatch.setattr("nstlib.loss.captured", lambda evaluate, tune: seen.append(tune))
+    monkeypatch.setattr("nstlib.objective.captured", lambda evaluate, tune: seen.append(tune))
     _ = Objective(load_backbone(), [tv_term(1.0)], precision)._replayed
     assert seen == [tried]
 

@@ -15,11 +15,13 @@ from nstlib.backbone import Backbone, Fire, load_backbone
 from nstlib.engine import Engine, FeaturesInBands
 from nstlib.errors import InputError
 from nstlib.image import load_image
-from nstlib.loss import TV_KINDS, Objective, Term, content_terms, style_terms, tv_term
+from nstlib.loss import TV_KINDS, content_terms, style_terms, tv_term
 from nstlib.machine import PRECISIONS
 from nstlib.memory import Way
+from nstlib.objective import Objective
 from nstlib.optimizers import optimize
 from nstlib.style import STATISTICS, gram
+from nstlib.term import Term
 
 DATA = Path(__file__).parents[1] / "data"
 DEEPEST = {name: "fire9" if "fire9" in architecture.layers else "relu5_1" for name, architecture in BACKBONES.items()}
@@ -432,7 +434,8 @@ def test_a_stop_half_way_comes_through_and_leaves_no_map_behind(bands, call, kee
 NOTHING_SLOW = """
 import sys, torch
 from nstlib.backbone import load_backbone
-from nstlib.loss import Objective, content_terms, style_terms, tv_term
+from nstlib.loss import content_terms, style_terms, tv_term
+from nstlib.objective import Objective
 from nstlib.style import STATISTICS
 torch.set_num_threads(1)
 backbone, image = load_backbone("pocket", "random", padding_mode="replicate"), torch.rand(1, 3, 48, 48)
@@ -610,6 +613,8 @@ def test_a_formula_of_ones_own_is_no_work_for_the_engine(pocket, pictures):
     for objective in (More(pocket, terms), Objective(pocket, [odd])):
         with pytest.raises(InputError, match=r"has a (__call__|loss) of its own, .*call the objective itself"):
             objective.value_and_gradient(image)
+        with pytest.raises(InputError, match=r"has a (__call__|loss) of its own"):
+            objective.gradient_shares(image)
         (step,) = optimize(objective.__call__, image, evaluations=1)  # as the message advises
         assert step.loss == pytest.approx(float(objective(image)[0]))
 

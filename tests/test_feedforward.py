@@ -14,7 +14,7 @@ from nstlib.errors import InputError
 from nstlib.feedforward import StyleNetwork, Training, content_of, fresh, style_of, train_style_network
 from nstlib.image import load_image
 from nstlib.interrupts import Stopped
-from nstlib.loss import Objective
+from nstlib.objective import Objective
 
 STYLE, PHOTOGRAPHS = "style/mosaic", ["content/tubingen"]
 SMALL = {"batch": 2, "size": 64, "rate": 1e-2}
@@ -74,7 +74,7 @@ def test_every_convolution_but_the_last_is_normalised():
 
 
 def test_no_kernels_are_recorded_for_objectives_that_are_asked_once(monkeypatch):
-    monkeypatch.setattr("nstlib.loss.captured", lambda *given, **more: pytest.fail("it was captured"))
+    monkeypatch.setattr("nstlib.objective.captured", lambda *given, **more: pytest.fail("it was captured"))
     assert next(train_style_network(STYLE, PHOTOGRAPHS, steps=1, **SMALL)).loss > 0
 
 

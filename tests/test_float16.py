@@ -16,8 +16,10 @@ from nstlib.engine import Engine
 from nstlib.errors import InputError
 from nstlib.float16 import LARGEST, TOP, Scale, power_of_two, shrink
 from nstlib.layers import Convolution, FireModule
-from nstlib.loss import Objective, Term, content_terms, style_terms, tv_term
+from nstlib.loss import content_terms, style_terms, tv_term
+from nstlib.objective import Objective
 from nstlib.style import STATISTICS
+from nstlib.term import Term
 from nstlib.weights import find_weights
 
 SIZE = 64

@@ -16,7 +16,8 @@ from nstlib.architecture import BACKBONES, Architecture, Spec
 from nstlib.backbone import Backbone
 from nstlib.errors import InputError
 from nstlib.lesson import NOTEBOOKS
-from nstlib.loss import CONTENT_REDUCTIONS, TV_KINDS, Objective, content_terms, style_terms, tv_term
+from nstlib.loss import CONTENT_REDUCTIONS, TV_KINDS, content_terms, style_terms, tv_term
+from nstlib.objective import Objective
 from nstlib.recipe import Recipe
 from nstlib.recipes import DEFAULT_RECIPE, RECIPES, convert
 from nstlib.settings import settle

@@ -14,7 +14,8 @@ from nstlib.engine import FeaturesInBands
 from nstlib.errors import InputError
 from nstlib.guidance import Guidance, carried, guides
 from nstlib.image import save_image
-from nstlib.loss import Objective, divide_strength, style_terms
+from nstlib.loss import divide_strength, style_terms
+from nstlib.objective import Objective
 from nstlib.plan import prepare
 from nstlib.regions import Region, is_region
 from nstlib.style import STATISTICS, gram, guided_gram, guided_sums, region_grams

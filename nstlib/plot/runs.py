@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import numpy as np
 
 from ..errors import one_of
-from ..loss import kind_of
+from ..term import kind_of
 from .figures import COLOURS, LINES, by_name, finish, listed, need, new, pen
 
 if TYPE_CHECKING:

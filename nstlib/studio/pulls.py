@@ -5,8 +5,8 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping
 
-from ..loss import Objective
 from ..machine import free_memory
+from ..objective import Objective
 from ..plan import Plan, Stage
 from ..result import Progress
 

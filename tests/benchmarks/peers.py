@@ -23,7 +23,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from nstlib.image import resize
-from nstlib.loss import Objective, by_kind
+from nstlib.objective import Objective
+from nstlib.term import by_kind
 from nstlib.transfer import Transfer
 
 from .problem import CONTENT_LAYER, STYLE_LAYERS, Problem
