@@ -6,13 +6,15 @@ unpacked and put on `sys.path` has the file beside it.
 
 from __future__ import annotations
 
+import functools
+import warnings
 from contextlib import suppress
 from importlib.metadata import PackageNotFoundError, metadata
 from pathlib import Path
 
 from .files import read_toml
 
-__all__ = ["HOUSE", "REPOSITORY", "VERSION", "cache", "shipped"]
+__all__ = ["HOUSE", "REPOSITORY", "VERSION", "cache", "degraded", "shipped"]
 
 HOUSE = Path(__file__).parent
 PYPROJECT = HOUSE.parent / "pyproject.toml"
@@ -48,6 +50,17 @@ def cache() -> Path | None:
     except ImportError:
         return None
     return Path(user_cache_dir("nstlib"))
+
+
+@functools.cache
+def degraded(library: str, loss: str) -> None:
+    """Warn, once, that the kit goes on with less.
+
+    Args:
+        library: which is not installed.
+        loss: what is not there, or not as good, without it.
+    """
+    warnings.warn(f"{loss}: for more, pip install {library}", stacklevel=3)
 
 
 VERSION, REPOSITORY = find()

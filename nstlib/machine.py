@@ -15,6 +15,7 @@ from typing import Any, ParamSpec, TypeVar
 import torch
 from torch.overrides import TorchFunctionMode
 
+from .about import degraded
 from .errors import InputError, counted, one_of
 
 try:
@@ -144,6 +145,7 @@ def free_on_machine() -> int:
     try:
         return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_AVPHYS_PAGES")
     except (AttributeError, OSError, ValueError):  # neither Windows nor macOS tells it so
+        degraded("psutil", "nobody tells how much memory is free here, so 4 GB are reckoned with")
         return 4 * 10**9
 
 

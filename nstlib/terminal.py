@@ -10,6 +10,7 @@ import sys
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
+from .about import degraded
 from .errors import CONTROLS
 
 if TYPE_CHECKING:
@@ -86,6 +87,7 @@ def tqdm_bar(quiet: bool, **options: Any) -> Any | None:
     try:
         from tqdm import tqdm
     except ModuleNotFoundError:
+        degraded("tqdm", "no bar is shown")
         return None
     return tqdm(leave=False, dynamic_ncols=True, file=forgiving(sys.stderr), **options)
 

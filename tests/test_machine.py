@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from nstlib import machine
+from nstlib.about import degraded
 from nstlib.errors import InputError
 from nstlib.machine import (
     PRECISIONS,
@@ -131,6 +132,15 @@ def test_memory_is_told_without_psutil(monkeypatch):
     with_it = machine.free_on_machine()
     monkeypatch.setattr(machine, "psutil", None)
     assert with_it / 100 < machine.free_on_machine() < 100 * with_it
+
+
+def test_a_system_that_tells_no_memory_is_warned_of_once(monkeypatch):
+    monkeypatch.setattr(machine, "psutil", None)
+    monkeypatch.delattr("os.sysconf", raising=False)
+    degraded.cache_clear()
+    with pytest.warns(UserWarning, match=r"4 GB are reckoned with: .* pip install psutil") as told:
+        assert machine.free_on_machine() == machine.free_on_machine() == 4 * 10**9
+    assert len(told) == 1
 
 
 # Devices
