@@ -20,10 +20,10 @@ from make_pocket import Witness
 from torch import Tensor
 
 from nstlib.backbone import load_backbone
+from nstlib.descriptions import gram
 from nstlib.image import load_image, resize, to_pil
 from nstlib.judges import opinion_of
 from nstlib.optimizers import optimize
-from nstlib.style import gram
 from nstlib.transfer import stylize
 
 FOLDER = Path(__file__).parent / "eyes"

@@ -12,6 +12,10 @@ from .backbone import Backbone as Backbone
 from .backbone import load_backbone as load_backbone
 from .backbone import normalize_activations as normalize_activations
 from .decoder import load_decoders as load_decoders
+from .descriptions import covariance as covariance
+from .descriptions import gram as gram
+from .descriptions import guided_gram as guided_gram
+from .descriptions import mean_std as mean_std
 from .errors import InputError as InputError
 from .exercise import EXERCISES as EXERCISES
 from .exercise import Verdict as Verdict
@@ -74,10 +78,6 @@ from .spectrum import Smoothing as Smoothing
 from .studio import Studio as Studio
 from .style import STATISTICS as STATISTICS
 from .style import Statistic as Statistic
-from .style import covariance as covariance
-from .style import gram as gram
-from .style import guided_gram as guided_gram
-from .style import mean_std as mean_std
 from .sweeps import Sweep as Sweep
 from .sweeps import sweep as sweep
 from .term import Term as Term

@@ -16,11 +16,13 @@ from torch.nn import functional as F
 
 from .architecture import Architecture
 from .backbone import no_backbone
+from .descriptions import map_of, positions
+from .distances import SAMPLE, directed, sample
 from .errors import InputError, counted, one_of
 from .guidance import Guidance, guidance_of, mask_of
 from .image import Picture, floats_of
 from .machine import in_own_precision
-from .style import OF_THE_KIT, SAMPLE, STATISTICS, Statistic, directed, map_of, positions, sample
+from .style import OF_THE_KIT, STATISTICS, Statistic
 from .term import Describe, Term, total
 
 __all__ = [

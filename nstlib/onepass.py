@@ -20,6 +20,7 @@ from torch.nn import functional as F
 
 from .architecture import BACKBONES
 from .decoder import DECODED, Decoder, load_decoders
+from .descriptions import map_of, positions
 from .engine import Engine
 from .errors import InputError, one_of
 from .guidance import Guidance, added_up, carried, guidance_of
@@ -29,7 +30,6 @@ from .machine import in_own_precision
 from .palette import power
 from .plan import Plan, prepare
 from .rules import brief
-from .style import map_of, positions
 from .term import View
 
 __all__ = ["METHODS", "adain", "one_pass", "wct"]

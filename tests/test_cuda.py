@@ -16,6 +16,7 @@ from nstlib.architecture import BACKBONES, Spec
 from nstlib.backbone import load_backbone
 from nstlib.budget import Needs
 from nstlib.cuda import PART, FasterWay, autotuned, captured, convolve_relu, never_waits, outer_product, set_aside
+from nstlib.descriptions import gram
 from nstlib.engine import Engine
 from nstlib.gallery import asset
 from nstlib.image import load_image
@@ -26,7 +27,7 @@ from nstlib.memory import Way, peak
 from nstlib.objective import Objective
 from nstlib.plan import prepare
 from nstlib.recipe import Recipe
-from nstlib.style import STATISTICS, gram
+from nstlib.style import STATISTICS
 from nstlib.term import View
 from nstlib.transfer import paint
 

@@ -12,6 +12,7 @@ from torch import nn
 
 from nstlib.architecture import BACKBONES, Architecture, Spec, vgg
 from nstlib.backbone import Backbone, Fire, load_backbone
+from nstlib.descriptions import gram
 from nstlib.engine import Engine, FeaturesInBands
 from nstlib.errors import InputError
 from nstlib.image import load_image
@@ -20,7 +21,7 @@ from nstlib.machine import PRECISIONS
 from nstlib.memory import Way
 from nstlib.objective import Objective
 from nstlib.optimizers import optimize
-from nstlib.style import STATISTICS, gram
+from nstlib.style import STATISTICS
 from nstlib.term import Term
 
 DATA = Path(__file__).parents[1] / "data"

@@ -18,6 +18,7 @@ from torch.nn import functional as F
 
 from nstlib import LESSONS, RECIPES
 from nstlib.architecture import BACKBONES
+from nstlib.descriptions import covariance, gram, mean_std
 from nstlib.errors import InputError
 from nstlib.exercise import EXERCISES, Choice, Code, Number, Verdict, check, program
 from nstlib.exercise.handover import trouble_at_work
@@ -27,7 +28,7 @@ from nstlib.exercise.slips import OF_TORCH
 from nstlib.exercise.values import copy
 from nstlib.loss import content_loss
 from nstlib.recipes import convert
-from nstlib.style import STATISTICS, covariance, gram, mean_std
+from nstlib.style import STATISTICS
 
 CODE = [name for name, e in EXERCISES.items() if isinstance(e, Code)]
 MISTAKES = [(name, i) for name in CODE for i in range(len(EXERCISES[name].mistakes))]

@@ -5,10 +5,10 @@ import torch
 from plain import LiveBytes, limits, network, picture
 
 from nstlib.architecture import BACKBONES
+from nstlib.descriptions import gram
 from nstlib.engine import Engine, FeaturesInBands
 from nstlib.errors import InputError
 from nstlib.loss import content_terms, style_terms
-from nstlib.style import gram
 from nstlib.term import View
 
 SMALL_NETWORKS = pytest.mark.parametrize("name", ["pocket", "squeezenet1_0", "squeezenet1_1"])

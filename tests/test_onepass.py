@@ -5,11 +5,11 @@ import torch
 
 import nstlib as nst
 from nstlib.backbone import load_backbone
+from nstlib.descriptions import covariance, gram, mean_std
 from nstlib.errors import InputError
 from nstlib.image import load_image
 from nstlib.onepass import METHODS, cascade, mirrors, patchwork
 from nstlib.plan import prepare
-from nstlib.style import covariance, gram, mean_std
 
 CONTENT, STYLE = "content/tubingen", "style/mosaic"
 

@@ -15,10 +15,12 @@ from formulas import FORMULAS
 from torch.nn import functional as F
 
 import nstlib as nst
+from nstlib.descriptions import positions
+from nstlib.distances import relative
 from nstlib.guidance import Guidance, guidance_of
 from nstlib.plan import prepare
 from nstlib.settings import Settings
-from nstlib.style import STATISTICS, Statistic, positions, relative
+from nstlib.style import STATISTICS, Statistic
 from nstlib.transfer import Transfer, paint
 
 MEAN, STD = torch.tensor([0.485, 0.456, 0.406]).view(1, 3, 1, 1), torch.tensor([0.229, 0.224, 0.225]).view(1, 3, 1, 1)

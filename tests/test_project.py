@@ -69,8 +69,10 @@ def test_public_names_complete_and_appear_once():
 
 def test_all_ways_to_a_name_lead_to_it():
     names = {}
-    exec("import nstlib as nst\nfrom nstlib import *\nfrom nstlib import gram as same\nimport nstlib.style", names)
-    assert names["gram"] is names["same"] is nstlib.gram is nstlib.style.gram
+    exec(
+        "import nstlib as nst\nfrom nstlib import *\nfrom nstlib import gram as same\nimport nstlib.descriptions", names
+    )
+    assert names["gram"] is names["same"] is nstlib.gram is nstlib.descriptions.gram
     assert set(nstlib.__all__) <= names.keys()
 
 

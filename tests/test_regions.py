@@ -10,6 +10,7 @@ from test_engine import check
 
 from nstlib.architecture import BACKBONES, Architecture, Spec, vgg
 from nstlib.backbone import Backbone
+from nstlib.descriptions import gram, guided_gram, guided_sums, region_grams
 from nstlib.engine import FeaturesInBands
 from nstlib.errors import InputError
 from nstlib.guidance import Guidance, carried, guides
@@ -18,7 +19,7 @@ from nstlib.loss import divide_strength, style_terms
 from nstlib.objective import Objective
 from nstlib.plan import prepare
 from nstlib.regions import Region, is_region
-from nstlib.style import STATISTICS, gram, guided_gram, guided_sums, region_grams
+from nstlib.style import STATISTICS
 
 TINY = Architecture("tiny", vgg((2, 2, 2), (1, 1, 1)), content_layers=("relu2_1",), style_layers=("relu1_1",))
 WITHOUT_NEIGHBOURS = [name for name, kind in STATISTICS.items() if not kind.knows_neighbours]

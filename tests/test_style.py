@@ -8,26 +8,13 @@ import torch
 from scipy.linalg import sqrtm
 
 from nstlib.backbone import load_backbone
+from nstlib.descriptions import covariance, directions, gram, guided_gram, mean_std, patches, positions, sliced
+from nstlib.distances import SAMPLE, nearest, nearest_patch, relaxed_transport, sample
 from nstlib.errors import InputError
 from nstlib.image import Picture
 from nstlib.loss import content_loss
 from nstlib.onepass import adain, wct
-from nstlib.style import (
-    SAMPLE,
-    STATISTICS,
-    covariance,
-    directions,
-    gram,
-    guided_gram,
-    mean_std,
-    nearest,
-    nearest_patch,
-    patches,
-    positions,
-    relaxed_transport,
-    sample,
-    sliced,
-)
+from nstlib.style import STATISTICS
 
 EVERY = pytest.mark.parametrize("name", STATISTICS)
 FORGETFUL = [name for name in STATISTICS if name != "patches"]

@@ -14,6 +14,8 @@ import torch
 
 import nstlib as nst
 from nstlib.backbone import Backbone
+from nstlib.descriptions import directions
+from nstlib.distances import sample
 from nstlib.engine import Engine
 from nstlib.errors import InputError
 from nstlib.machine import PRECISIONS
@@ -26,7 +28,7 @@ from nstlib.plan import Plan
 from nstlib.result import STILL, read_facts
 from nstlib.run import EXTENDED, Run
 from nstlib.settings import Settings
-from nstlib.style import STATISTICS, directions, sample
+from nstlib.style import STATISTICS
 from nstlib.transfer import Transfer
 
 SMALL = {"size": 48, "evaluations": 12, "device": "cpu"}

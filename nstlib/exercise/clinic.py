@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from ..style import covariance, gram, positions
+from ..descriptions import covariance, gram, positions
 from .inputs import STYLE_MAPS, maps, uniform
 from .question import Choice, Code
 from .values import Function

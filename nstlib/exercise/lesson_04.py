@@ -5,7 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from ..style import STATISTICS, covariance, gram, positions
+from ..descriptions import covariance, gram, positions
+from ..style import STATISTICS
 from .inputs import AT_WORK, MAPS, STYLE_MAPS, maps
 from .question import Choice, Code, Number
 from .values import Function

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from ..style import covariance, gram, mean_std, positions
+from ..descriptions import covariance, gram, mean_std, positions
 from .inputs import AT_WORK, MAPS, tensors
 from .lesson_04 import area
 from .question import Choice, Code, Number

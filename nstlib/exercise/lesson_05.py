@@ -9,9 +9,9 @@ from math import prod
 import torch
 from torch import Tensor
 
+from ..descriptions import gram, positions
 from ..loss import tv_loss
 from ..recipes import RECIPES, convert
-from ..style import gram, positions
 from .inputs import STYLE_MAPS, TWO_MAPS, VGG, tensors, uniform
 from .question import Choice, Code, Number
 from .values import Function

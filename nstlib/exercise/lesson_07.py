@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 from torch.optim import Optimizer
 
-from ..style import gram
+from ..descriptions import gram
 from . import program
 from .program import RATE, Loss, Maps, relative
 from .question import Choice, Code, Number

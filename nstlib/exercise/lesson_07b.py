@@ -8,8 +8,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from ..descriptions import gram, mean_std
 from ..loss import divide_shares
-from ..style import gram, mean_std
 from .inputs import TWO_MAPS, tensors, uniform
 from .lesson_10 import either, exchanged, formula
 from .question import Choice, Code, unanswered

@@ -6,9 +6,9 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from ..descriptions import gram, guided_gram, positions
 from ..image import shape_of
 from ..palette import cholesky_map, colors_of, pca_map, transport_map
-from ..style import gram, guided_gram, positions
 from .inputs import maps, uniform
 from .question import Choice, Code
 

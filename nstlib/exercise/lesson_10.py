@@ -11,8 +11,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from ..descriptions import covariance, gram, positions
 from ..onepass import EPSILON, adain
-from ..style import covariance, gram, positions
 from .inputs import MAPS, STYLE_MAPS, tensors, uniform
 from .question import Choice, Code, Number
 from .slips import Unusable, slips

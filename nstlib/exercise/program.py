@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from ..style import gram
+from ..descriptions import gram
 from .inputs import maps, uniform
 from .question import unanswered
 from .slips import Unusable, slips
