@@ -467,6 +467,12 @@ def shape_of(pixels: Tensor) -> tuple[int, int]:
     return height, width
 
 
+def total(parts: Iterable[Tensor]) -> Tensor:
+    """The sum of some tensors, one or more."""
+    first, *more = parts
+    return sum(more, first)
+
+
 def length(shape: tuple[int, int], side: str) -> int:
     """How long a side of a picture is, in pixels."""
     return {"long": max(shape), "short": min(shape), "height": shape[0]}[one_of("side", side, SIDES)]

@@ -20,10 +20,10 @@ from .descriptions import map_of, positions
 from .distances import SAMPLE, directed, sample
 from .errors import InputError, counted, one_of
 from .guidance import Guidance, guidance_of, mask_of
-from .image import Picture, floats_of
+from .image import Picture, floats_of, total
 from .machine import in_own_precision
 from .style import OF_THE_KIT, STATISTICS, Statistic
-from .term import Describe, Term, total
+from .term import Describe, Term
 
 __all__ = [
     "CONTENT_REDUCTIONS",
@@ -137,7 +137,7 @@ def tv_loss(image: Tensor, kind: str = "l2", reduction: str = "sum") -> Tensor:
         x = F.pad(image, (1, 1, 1, 1), mode="replicate")
         side = x[..., 1:-1, 1:] - x[..., 1:-1, :-1], x[..., 1:, 1:-1] - x[..., :-1, 1:-1]
         diagonal = x[..., 1:, 1:] - x[..., :-1, :-1], x[..., 1:, :-1] - x[..., :-1, 1:]
-        return 2 / 3 * total(*(reduce(d**2) for d in side)) + 1 / 6 * total(*(reduce(d**2) for d in diagonal))
+        return 2 / 3 * total(reduce(d**2) for d in side) + 1 / 6 * total(reduce(d**2) for d in diagonal)
     dx, dy = image[..., :, 1:] - image[..., :, :-1], image[..., 1:, :] - image[..., :-1, :]  # a column, a row less
     if kind == "isotropic":
         dx, dy = F.pad(dx, (0, 1)), F.pad(dy, (0, 0, 0, 1))  # the last pixel has no neighbour: it differs from none
@@ -385,7 +385,7 @@ def divide_strength(shares: Sequence[float], regions: Sequence[Tensor | None]) -
     """
     areas = [1.0 if region is None else float(region.mean()) for region in regions]
     some = [region for region in regions if region is not None]
-    covered = float(total(*some).clamp(max=1).mean()) if len(some) == len(regions) else 1.0
+    covered = float(total(some).clamp(max=1).mean()) if len(some) == len(regions) else 1.0
     weighed = [share * area for share, area in zip(shares, areas, strict=True)]
     return [covered * one / sum(weighed) for one in weighed]
 
@@ -419,7 +419,7 @@ def style_term(
 
     def judge(seen: Tensor) -> Tensor:
         each = zip(strengths, compared(seen), targets, strict=True)
-        return total(*(strength * kind.distance(value, target) for strength, value, target in each))
+        return total(strength * kind.distance(value, target) for strength, value, target in each)
 
     own = kind.name in OF_THE_KIT
     if regions is None:

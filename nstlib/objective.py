@@ -16,10 +16,10 @@ from .backbone import Backbone, no_backbone
 from .cuda import captured
 from .engine import Engine
 from .errors import InputError, one_of
-from .image import floats_of
+from .image import floats_of, total
 from .layers import unknown
 from .machine import PRECISIONS, in_own_precision
-from .term import Term, total
+from .term import Term
 
 __all__ = ["Objective"]
 
@@ -100,7 +100,7 @@ class Objective:
         features = self.backbone(image, self.layers) if self.layers else {}
         made = [(term, term.loss(features[term.layer] if term.layer else image)) for term in self.terms]
         values = [term.weighted(loss, slope=False) for term, loss in made]
-        return total(*values), by_name(values, self.terms)
+        return total(values), by_name(values, self.terms)
 
     def __getstate__(self) -> dict[str, Any]:
         """What a copy takes along: not the engine, which belongs to this backbone."""
@@ -176,9 +176,9 @@ class Objective:
                 with torch.enable_grad():
                     leaf = image.clone().requires_grad_()
                     own = [term.weighted(term.loss(leaf)) for term in of_pixels]
-                    gradient += torch.autograd.grad(total(*own), leaf)[0]
+                    gradient += torch.autograd.grad(total(own), leaf)[0]
                 values += own
             parts = by_name(values, [*of_maps, *of_pixels])
-            return total(*parts.values()), parts, gradient.contiguous()
+            return total(parts.values()), parts, gradient.contiguous()
 
         return evaluate

@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 
 from .errors import InputError, one_of
-from .image import Picture, floats_of, resize
+from .image import Picture, floats_of, resize, total
 from .machine import in_own_precision
 
 __all__ = [
@@ -234,7 +234,7 @@ class Colors:
         parts = self.parts(content)
         covered = total(parts)
         if self.color == "only":
-            return (content + total(list(self.moves(content, parts)))).clamp(0, 1)
+            return (content + total(self.moves(content, parts))).clamp(0, 1)
         if self.color == "luminance":
             image = with_luminance(content, luminance(image))
         if self.color == "after":
@@ -257,8 +257,3 @@ class Colors:
         shared = [share * mask for share, mask in zip(self.shares, masks, strict=True)]
         whole = total(shared).clamp_min(1e-9) / total(masks).clamp(max=1)
         return [one / whole for one in shared]
-
-
-def total(parts: Sequence[Tensor]) -> Tensor:
-    """The sum of some tensors, one or more."""
-    return torch.stack(list(parts)).sum(0)

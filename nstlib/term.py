@@ -14,7 +14,7 @@ from torch import Tensor
 from .errors import InputError
 from .guidance import Guidance
 
-__all__ = ["Describe", "Slope", "Term", "View", "by_kind", "kind_of", "total"]
+__all__ = ["Describe", "Slope", "Term", "View", "by_kind", "kind_of"]
 
 Describe = Callable[..., Tensor]
 Slope = Callable[[Tensor, Tensor], Tensor]
@@ -128,16 +128,6 @@ class Term:
         if slope and not loss.requires_grad:
             raise InputError(f"the term {self.name} has no gradient: compute it from what it is given, by torch alone")
         return self.weight * loss.reshape(())
-
-
-def total(first: Tensor, *more: Tensor) -> Tensor:
-    """The sum of scalars, from left to right.
-
-    Args:
-        first: a scalar.
-        more: others.
-    """
-    return sum(more, first)
 
 
 def by_kind(terms: Mapping[str, float]) -> dict[str, float]:
