@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from pathlib import PurePath
 
 from .asking import PLACEMENT
 from .course import ASKS, CHECK, read
@@ -20,11 +21,11 @@ __all__ = ["answer_key", "asked_in"]
 ASKED = re.compile(rf"{ASKS.pattern}|{CHECK.pattern}")
 
 
-def answer_key(number: str) -> str:
+def answer_key(name: str) -> str:
     """A lesson's questions in Markdown, in the order in which they are asked, with everything that is told.
 
     Args:
-        number: of the lesson, such as "04".
+        name: of the lesson: its number, such as "04", its notebook, or one of its questions.
 
     Raises:
         InputError: no such lesson (names the nearest).
@@ -34,13 +35,30 @@ def answer_key(number: str) -> str:
     <BLANKLINE>
     For the one who teaches: what is asked, in order; ✓ is right, ✗ a wrong answer with what it is told.
     """
-    number = f"0{number}" if f"0{number}" in LESSONS else number
-    lesson = LESSONS[one_of("lesson", number, LESSONS)]
+    number = number_of(name)
+    lesson = LESSONS[number]
     lines = [f"# {number} {lesson.title}: answers", ""]
     lines += ["For the one who teaches: what is asked, in order; ✓ is right, ✗ a wrong answer with what it is told."]
     for name in asked_in(number):
         lines += ["", f"## {name}", "", *entry(EXERCISES[name])]
     return "\n".join(lines)
+
+
+def number_of(name: str) -> str:
+    """The number of a lesson, however somebody calls it.
+
+    Args:
+        name: its number, with its zero or without, its notebook's file, or one of its questions.
+
+    Raises:
+        InputError: no such lesson (names the nearest).
+
+    >>> number_of("7B"), number_of("notebooks/04_gram_matrices.ipynb"), number_of("04.gram")
+    ('07b', '04', '04')
+    """
+    called = PurePath(name.strip().lower()).stem  # of a file without its ending, of a question without its own name
+    spelt = {text: number for number, row in LESSONS.items() for text in (number, number.removeprefix("0"), row.stem)}
+    return spelt.get(called) or one_of("lesson", name, LESSONS)
 
 
 def asked_in(number: str) -> list[str]:

@@ -7,7 +7,7 @@ from nstlib import LESSONS
 from nstlib.cli import nst
 from nstlib.errors import InputError
 from nstlib.exercise import EXERCISES, Choice, Code, Number
-from nstlib.key import answer_key, asked_in
+from nstlib.key import answer_key, asked_in, number_of
 
 
 @pytest.mark.parametrize("number", LESSONS)
@@ -26,7 +26,7 @@ def test_each_question_of_a_lesson_has_its_entry(number):
 
 
 def test_the_command_prints_it():
-    done = CliRunner().invoke(nst, ["key", "04"])
+    done = CliRunner().invoke(nst, ["key", "04_gram_matrices"])
     assert done.exit_code == 0 and done.output.startswith("# 04 Gram matrices: answers") and "## 04.gram" in done.output
 
 
@@ -40,5 +40,19 @@ def test_each_exercise_is_asked_by_a_lesson():
     assert {name for name in EXERCISES if name not in asked} == set()
 
 
-def test_a_lesson_may_be_named_without_its_zero():
-    assert answer_key("4") == answer_key("04")
+def spellings(number):
+    """What people call a lesson."""
+    stem = LESSONS[number].stem
+    yield from (number, number.removeprefix("0"), number.upper(), f" {number}\n", stem, f"{stem}.ipynb")
+    yield from (f"notebooks/student/{stem}.ipynb", asked_in(number)[0])
+
+
+@pytest.mark.parametrize(("spelt", "number"), [(spelt, number) for number in LESSONS for spelt in spellings(number)])
+def test_a_lesson_may_be_called_by_its_number_its_notebook_or_a_question(spelt, number):
+    assert number_of(spelt) == number
+
+
+@pytest.mark.parametrize("name", ["", ".", "4c", "04_losses", "gram", "004", "7.5b.ipynb"])
+def test_what_names_no_lesson_or_two_is_refused(name):
+    with pytest.raises(InputError, match=f"unknown lesson '{name}'"):
+        number_of(name)
