@@ -19,6 +19,7 @@ from ..about import VERSION
 from ..errors import InputError, one_line, one_of
 from ..outputs import check_output
 from ..terminal import PER_STYLE, say
+from .options import rule_for
 
 if TYPE_CHECKING:
     from ..judges import Judgement
@@ -195,7 +196,9 @@ def judge(
     They are the ones that were made of CONTENT and STYLE.
     """
     from ..judges import judge
+    from ..rules import judged
 
+    size = judged("size", size, rule_for("size"))
     if chart:
         check_output(chart, (content, style, *pictures), force, "the chart")
         if find_spec("matplotlib") is None:
