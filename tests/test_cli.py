@@ -229,6 +229,26 @@ GOOD = ["stylize", "content.png", "style.png", "-o", "new.png"]
 
 
 @pytest.mark.parametrize(
+    ("arguments", "where", "words"),
+    [
+        ([*GOOD, *QUICK], "nstlib.Objective.value_and_gradient", "interrupted before there was a picture to keep"),
+        (["key", "04"], "nstlib.key.entry", "interrupted"),
+        (["doctor"], "nstlib.machine.describe_device", "interrupted"),
+        (["judge", "content.png", "style.png", "other.png"], "nstlib.judges.load_image", "interrupted"),
+        (["weights", "export", "pocket", "-o", "new.safetensors"], "nstlib.weights.save_weights", "interrupted"),
+    ],
+    ids=lambda value: value[0] if isinstance(value, list) else None,
+)
+def test_only_what_paints_speaks_of_a_picture_when_interrupted(pictures, call, monkeypatch, arguments, where, words):
+    def interrupted(*given, **named):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(where, interrupted)
+    status, _, err = call(*arguments)
+    assert status == 130 and err.splitlines()[-1] == f"nst: {words}"
+
+
+@pytest.mark.parametrize(
     ("arguments", "words"),
     [
         (["stylize", "contnet.png", "style.png", "-o", "new.png"], "content.png"),

@@ -219,8 +219,11 @@ def paint(
         if progress.done == 1:
             stop_no_more()
 
-    with Bar(quiet) as bar:
-        result = carry_out(plan, state, watch)
+    try:
+        with Bar(quiet) as bar:
+            result = carry_out(plan, state, watch)
+    except KeyboardInterrupt:
+        raise Interrupted("interrupted before there was a picture to keep") from None
     place = save_anywhere(result.save, output)
     if result.trouble and not bar.told:
         say_wrong(result.trouble)

@@ -17,6 +17,8 @@ from ..threads import wait_briefly
 from . import looking, painting, teaching
 from .ending import Trouble, fail, stop
 
+INTERRUPTED = "interrupted"  # a command that has something to keep says more itself
+
 
 @click.group(
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110}, invoke_without_command=True
@@ -68,7 +70,7 @@ def main() -> None:
     except InputError as error:
         # `stop` was called in an import, which told it as its own.
         if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
-            fail("interrupted: what was finished is kept, and the same command goes on", 130)
+            fail(INTERRUPTED, 130)
         fail(str(error), 2)
     except OSError as error:  # of a disk or a network, at a place that foresaw none
         where = f" at '{error.filename}'" if error.filename else ""
@@ -78,4 +80,4 @@ def main() -> None:
     except click.ClickException as error:
         fail(error.format_message(), getattr(error, "exit_code", 2) if isinstance(error, Trouble) else 2)
     except (KeyboardInterrupt, click.Abort):
-        fail("interrupted before there was a picture to keep", 130)
+        fail(INTERRUPTED, 130)
