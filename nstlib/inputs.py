@@ -19,7 +19,7 @@ from .recipe import STARTS, Recipe
 from .regions import MASKS, Region, is_region
 from .style import STATISTICS
 
-__all__ = ["ALPHA", "REST", "alone", "is_file", "load_masks", "load_pictures", "surroundings_filled"]
+__all__ = ["ALPHA", "REST", "alone", "is_file", "load_masks", "load_pictures", "reads", "surroundings_filled"]
 
 FROM_MEMORY = "(a picture from memory)"  # how a recipe or a setting calls a picture that has no path
 ALPHA, REST = "alpha", "rest"  # masks that need no picture: what is opaque, and what the other masks leave
@@ -37,6 +37,19 @@ def is_file(mask: str | None) -> bool:
         mask: of the settings.
     """
     return mask not in (None, ALPHA, REST) and not is_region(mask)
+
+
+def reads(option: str, value: Any) -> bool:
+    """Whether a run reads a file of this name, rather than taking it for one of the option's own words.
+
+    Args:
+        option: "start", "weights", or one of the masks'.
+        value: a text, or None; of a mask, that of one style.
+    """
+    if value is None or value == FROM_MEMORY:
+        return False
+    words = {"start": STARTS, "weights": ("random",)}.get(option)
+    return is_file(value) if words is None else value not in words
 
 
 def is_word(source: Any, word: str) -> bool:

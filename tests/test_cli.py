@@ -98,6 +98,37 @@ def test_like_finds_all_that_a_run_read_beside_the_painting(pictures, call, monk
     assert read_facts("again.png")["weights"] == "../net.safetensors"
 
 
+# Of an option's own words: what names a file beside the picture that is called so.
+WORDS_OF_OPTIONS = [("--start", "noise"), ("--start", "style"), ("--weights", "random"), ("--mask", "alpha")]
+
+
+@pytest.mark.parametrize("words", [dict(WORDS_OF_OPTIONS[i : i + 1]) for i in range(4)], ids=str)
+def test_like_takes_no_file_for_an_options_own_word(pictures, call, monkeypatch, words):
+    Image.new("RGBA", (50, 60), (9, 9, 9, 200)).save("content.png")
+    made = call(*GOOD, *QUICK, *(part for pair in words.items() for part in pair))
+    assert made[0] == 0, made
+    for word in words.values():
+        shutil.copy("other.png", word)
+    monkeypatch.chdir(pictures / "folder")
+    assert call("stylize", "--like", "../new.png", "-o", "again.png", "--quiet")[0] == 0
+    first, second = read_facts("../new.png"), read_facts("again.png")
+    assert all(first[name] == second[name] for name in ("masks", "weights", "recipe"))
+    assert torch.equal(nst.load_image("../new.png").pixels, nst.load_image("again.png").pixels)
+
+
+def test_a_checkpoint_may_be_called_like_an_options_own_word(pictures, call):
+    for _ in range(2):
+        status, _, err = call(*GOOD, *QUICK, "--start", "noise", "--checkpoint", "noise")
+        assert status == 0, err
+
+
+def test_what_like_reads_is_not_written_over(pictures, call):
+    """And that is told before the run."""
+    assert call(*GOOD, *QUICK, "--start", "other.png")[0] == 0
+    status, out, err = call("stylize", "--like", "new.png", "-o", "other.png", "--force")
+    assert (status, out) == (2, "") and "written over 'other.png', which is needed" in err
+
+
 @pytest.mark.parametrize("option", ["start", "masks", "style_masks"])
 def test_a_result_takes_the_place_of_nothing_that_it_was_made_of(pictures, option):
     options = {option: "other.png" if option == "start" else ["other.png"]}

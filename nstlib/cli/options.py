@@ -203,7 +203,10 @@ def inputs_of(given: Mapping[str, Any], *pictures: str | None) -> list[str]:
         given: its options, as values.
         *pictures: content and styles.
     """
+    from ..inputs import reads
     from ..regions import MASKS
 
-    masks = [mask for name in MASKS for mask in given.get(name) or ()]
-    return [name for name in (*pictures, given.get("start"), given.get("weights"), *masks) if name]
+    start = given.get("start", getattr(given.get("recipe"), "start", None))
+    told = [("start", start), ("weights", given.get("weights"))]
+    told += [(name, mask) for name in MASKS for mask in given.get(name) or ()]
+    return [*filter(None, pictures), *(value for name, value in told if reads(name, value))]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,6 +17,7 @@ from ..interrupts import Stopped
 from ..outputs import check_format, check_output, save_anywhere
 from ..terminal import Bar, complete, say, say_wrong
 from .ending import Interrupted, Trouble, stop_no_more
+from .like import Like
 from .options import (
     FieldCommand,
     TextureCommand,
@@ -45,17 +46,15 @@ def stylize(pictures: tuple[str, ...], like: str | None, **options: Any) -> None
     A picture is a file, an address, or a name such as content/harbour, style/mosaic, photo/cat, painting/starry_night.
     Ctrl-C saves the best picture so far, and that counts as done (exit status 0); without one yet it is 130.
     """
-    from ..plan import options_of
-
-    facts = facts_like(like)
+    run = Like(like)
     if not pictures and like:
-        pictures = named_in(facts, like)
+        pictures = run.pictures()
     if len(pictures) < 2:
         raise InputError(
             f"{counted(len(pictures), 'picture')} given: give the content and at least one style, "
             "nst stylize CONTENT STYLE -o OUT.png"
         )
-    paint(pictures[0], pictures[1:], options_of(facts), reads=(like,) if like else (), **options)
+    paint(pictures[0], pictures[1:], run, **options)
 
 
 @click.command()
@@ -106,16 +105,15 @@ def onepass(
 @run_options
 def texture(styles: tuple[str, ...], like: str | None, **options: Any) -> None:
     """Make a square of texture in the manner of STYLE, from noise."""
-    from ..plan import options_of
     from ..transfer import TEXTURE
 
-    facts = facts_like(like)
-    if facts.get("content") is not None:
+    run = Like(like, TEXTURE)
+    if run.facts.get("content") is not None:
         raise InputError(f"'{like}' has a content, so it is no texture: repeat it by nst stylize --like")
-    styles = styles or tuple(facts.get("styles") or ())
+    styles = styles or run.styles()
     if not styles:
         raise InputError("no picture given: give at least one style, nst texture STYLE -o OUT.png")
-    paint(None, styles, options_of(facts) or TEXTURE, reads=(like,) if like else (), **options)
+    paint(None, styles, run, **options)
 
 
 @click.command(cls=FieldCommand)
@@ -176,12 +174,11 @@ def sweep(
 def paint(
     content: str | None,
     styles: tuple[str, ...],
-    before: Mapping[str, Any],
+    like: Like,
     output: str,
     checkpoint: str | None,
     force: bool,
     quiet: bool,
-    reads: tuple[str, ...] = (),
     **options: Any,
 ) -> None:
     """Run a plan with a progress bar and save what comes of it, also after an interrupt.
@@ -189,12 +186,11 @@ def paint(
     Args:
         content: a picture, or None.
         styles: pictures.
-        before: options that hold where the command line gives none.
+        like: a run, whose options hold where the command line gives none.
         output: the file to write.
         checkpoint: a file for the state, or None.
         force: whether to write over a file that nst did not make.
         quiet: whether to say nothing.
-        reads: files that were read beside the pictures.
         options: of the command line; None or () where it gives none.
     """
     from ..checkpoint import checked
@@ -202,13 +198,13 @@ def paint(
     from ..plan import prepare
     from ..transfer import carry_out
 
-    given = parsed(options)
-    inputs = [*inputs_of(given, content, *styles), *reads]
+    given = like.options(parsed(options))
+    inputs = inputs_of(given, content, *styles, like.path)
     check_output(output, inputs, force)
     if checkpoint is not None:
         check_apart(checkpoint, [*inputs, output], "the checkpoint")
     state = checked(checkpoint)
-    plan = prepare(content, styles, **{**before, **given})
+    plan = prepare(content, styles, **given)
     check_format(output, plan.stages[-1].size)
     tell = (lambda text: None) if quiet else say
     for note in plan.notes:
@@ -250,54 +246,6 @@ def check_place(place: str | Path, output: str) -> None:
         raise Trouble(f"saved at '{place}'")
 
 
-def facts_like(path: str | None) -> dict[str, Any]:
-    """The facts of a picture whose run is to be repeated, the files that they name found; none for no picture.
-
-    Args:
-        path: of the picture.
-    """
-    from ..result import read_facts
-
-    return beside(read_facts(path), path) if path else {}
-
-
-def named_in(facts: Mapping[str, Any], path: str) -> tuple[str, ...]:
-    """Content and styles, as a picture's facts name them.
-
-    Raises:
-        InputError: there is no content, or no style: it was not made by `nst stylize`.
-    """
-    from ..result import painted_from
-
-    if (names := painted_from(facts)) is None:
-        raise InputError(
-            f"'{path}' was not made from a content and a style picture: repeat a texture by nst texture --like"
-        )
-    return names
-
-
-def beside(facts: Mapping[str, Any], path: str) -> dict[str, Any]:
-    """A picture's facts, with the files that they name looked for beside it where they are not here.
-
-    Args:
-        facts: as `read_facts` reads them.
-        path: of the picture.
-    """
-    from ..regions import MASKS
-
-    def found(name: Any) -> Any:
-        if isinstance(name, list):
-            return [found(one) for one in name]
-        if not isinstance(name, str) or Path(name).exists() or not (near := Path(path).parent / name).is_file():
-            return name
-        return str(near)
-
-    recipe = facts.get("recipe") or {}
-    start = {"start": found(recipe["start"])} if "start" in recipe else {}
-    told = {name: found(facts.get(name)) for name in ("content", "styles", *MASKS, "weights")}
-    return {**facts, **told, "recipe": {**recipe, **start}}
-
-
 def ask() -> None:
     """Ask for a content and a style picture, names completed and defaults offered, and paint."""
     from ..gallery import assets
@@ -309,7 +257,7 @@ def ask() -> None:
     style = asked(f"Style picture {how}", "style/brushstrokes", lambda name: load_image(name, 32))
     free = next(name for n in range(1, 10**6) if not os.path.exists(name := f"painted-{n}.png"))
     output = asked("Write to", free, lambda name: check_output(name, inputs_of({}, content, style), force=False))
-    paint(content, (style,), {}, output=output, **NOTHING)
+    paint(content, (style,), Like(None), output=output, **NOTHING)
 
 
 def asked(question: str, usual: str, check: Callable[[str], object]) -> str:

@@ -1,0 +1,88 @@
+"""A picture that nst made → its run once more: its pictures, where they lie now, and its options, where none is new."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+from ..errors import InputError
+
+NONE: Mapping[str, Any] = MappingProxyType({})
+
+
+class Like:
+    """A run that is repeated, or none.
+
+    Args:
+        path: of the picture that it made; None for none.
+        usual: options that hold where there is none.
+
+    Attributes:
+        facts: what the picture says of its making; nothing for none.
+
+    Raises:
+        InputError: there is no such picture, or it does not say how it was made.
+    """
+
+    def __init__(self, path: str | None, usual: Mapping[str, Any] = NONE):
+        from ..result import read_facts
+
+        self.path, self.usual = path, usual
+        self.facts: Mapping[str, Any] = read_facts(path) if path else NONE
+
+    def pictures(self) -> tuple[str, ...]:
+        """Content and styles.
+
+        Raises:
+            InputError: there is no content, or no style: it was not made by `nst stylize`.
+        """
+        from ..result import painted_from
+
+        if (names := painted_from(self.facts)) is None:
+            raise InputError(
+                f"'{self.path}' was not made from a content and a style picture: repeat a texture by nst texture --like"
+            )
+        return self.found(names[0]), *self.styles()
+
+    def styles(self) -> tuple[str, ...]:
+        """The styles alone."""
+        return tuple(self.found(name) for name in self.facts.get("styles") or ())
+
+    def options(self, given: Mapping[str, Any]) -> dict[str, Any]:
+        """Those that are given anew, and of the run's own whatever holds beside them.
+
+        Args:
+            given: as values.
+        """
+        from ..inputs import reads
+        from ..plan import options_of
+        from ..regions import MASKS
+
+        if not self.path:
+            return {**self.usual, **given}
+        kept = {name: value for name, value in options_of(self.facts).items() if name not in given}
+
+        def found(name: str, value: Any) -> Any:
+            return self.found(value) if reads(name, value) else value
+
+        kept |= {name: [found(name, mask) for mask in kept[name]] for name in MASKS if name in kept}
+        if "weights" in kept:
+            kept["weights"] = found("weights", kept["weights"])
+        if "recipe" in kept and "start" not in given:
+            kept["recipe"] = replace(kept["recipe"], start=found("start", kept["recipe"].start))
+        return {**kept, **given}
+
+    def found(self, file: Any) -> Any:
+        """Where a file of the run lies: here, or beside its picture.
+
+        Args:
+            file: as it was given then.
+        """
+        if self.path is None or not isinstance(file, str) or os.path.exists(file):
+            return file
+        near = Path(self.path).parent / file
+        return str(near) if os.path.isfile(near) else file
