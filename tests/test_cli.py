@@ -129,6 +129,27 @@ def test_what_like_reads_is_not_written_over(pictures, call):
     assert (status, out) == (2, "") and "written over 'other.png', which is needed" in err
 
 
+@pytest.mark.parametrize("styles", [["style.png"], ["style.png", "other.png", "content.png"]], ids=len)
+def test_like_takes_another_number_of_styles(pictures, call, styles):
+    """What says no more than nothing is left out; what says more has to be given anew."""
+    two = ("stylize", "content.png", "style.png", "other.png", "-o", "two.png", *QUICK)
+    again = ("stylize", "content.png", *styles, "--like", "two.png", "-o", "again.png")
+    plain = ("--share", "--style-scale", "--mask", "--style-mask", "--own-layers"), ("2", "1", "none", "none", "none")
+    for given in ((), [part for pair in zip(*plain, strict=True) for part in pair * 2]):
+        assert call(*two, *given)[0] == 0
+        status, _, err = call(*again)
+        assert status == 0, err
+        assert set(read_facts("again.png")["shares"]) == {1 / len(styles)}
+    more = {"--share": "3", "--style-scale": "0.8", "--mask": "alpha", "--own-layers": "relu1_1,relu2_1"}
+    Image.new("RGBA", (50, 60), (9, 9, 9, 200)).save("content.png")
+    for (option, value), usual in zip(more.items(), ("1", "1", "none", "none"), strict=True):
+        assert call(*two, option, value, option, usual)[0] == 0
+        status, _, err = call(*again)
+        assert status == 2 and f"of 'two.png' are for 2 styles, not for {len(styles)}: give {option} anew, once" in err
+        status, _, err = call(*again, *[option, usual] * len(styles))
+        assert status == 0, err
+
+
 @pytest.mark.parametrize("option", ["start", "masks", "style_masks"])
 def test_a_result_takes_the_place_of_nothing_that_it_was_made_of(pictures, option):
     options = {option: "other.png" if option == "start" else ["other.png"]}

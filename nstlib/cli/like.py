@@ -9,7 +9,8 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from ..errors import InputError
+from ..errors import InputError, counted, one_line
+from ..terminal import PER_STYLE
 
 NONE: Mapping[str, Any] = MappingProxyType({})
 
@@ -52,11 +53,15 @@ class Like:
         """The styles alone."""
         return tuple(self.found(name) for name in self.facts.get("styles") or ())
 
-    def options(self, given: Mapping[str, Any]) -> dict[str, Any]:
+    def options(self, given: Mapping[str, Any], styles: int) -> dict[str, Any]:
         """Those that are given anew, and of the run's own whatever holds beside them.
 
         Args:
             given: as values.
+            styles: how many there are.
+
+        Raises:
+            InputError: one of the run's own holds for another number of styles.
         """
         from ..inputs import reads
         from ..plan import options_of
@@ -64,7 +69,8 @@ class Like:
 
         if not self.path:
             return {**self.usual, **given}
-        kept = {name: value for name, value in options_of(self.facts).items() if name not in given}
+        own = {name: value for name, value in options_of(self.facts).items() if name not in given}
+        kept = {name: value for name, value in own.items() if name not in PER_STYLE or self.fits(name, value, styles)}
 
         def found(name: str, value: Any) -> Any:
             return self.found(value) if reads(name, value) else value
@@ -75,6 +81,25 @@ class Like:
         if "recipe" in kept and "start" not in given:
             kept["recipe"] = replace(kept["recipe"], start=found("start", kept["recipe"].start))
         return {**kept, **given}
+
+    def fits(self, name: str, values: list[Any], styles: int) -> bool:
+        """Whether the run's values of an option, one for each style that it had, are for as many as there are now.
+
+        Args:
+            name: of the option.
+            values: of the run.
+            styles: how many there are.
+
+        Raises:
+            InputError: they are not, and say more than what holds without any.
+        """
+        if len(values) == styles:
+            return True
+        plain = values[:1] if name == "shares" else [1.0] if name == "style_scales" else [None]
+        if any(value not in plain for value in values):
+            own = f"the {name} {one_line(values)} of '{self.path}' are for {counted(len(values), 'style')}"
+            raise InputError(f"{own}, not for {styles}: give {PER_STYLE[name]} anew, once for each style")
+        return False
 
     def found(self, file: Any) -> Any:
         """Where a file of the run lies: here, or beside its picture.

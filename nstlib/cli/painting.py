@@ -198,7 +198,7 @@ def paint(
     from ..plan import prepare
     from ..transfer import carry_out
 
-    given = like.options(parsed(options))
+    given = like.options(parsed(options), len(styles))
     inputs = inputs_of(given, content, *styles, like.path)
     check_output(output, inputs, force)
     if checkpoint is not None:
