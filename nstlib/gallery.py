@@ -26,7 +26,7 @@ from .decode import SUFFIXES, decode
 from .errors import InputError, one_line, one_of
 from .files import is_readable, read_toml, write_whole
 
-__all__ = ["DATA", "FORMATS", "PHOTOS", "asset", "assets", "fetch", "file_of", "read_picture", "shown"]
+__all__ = ["DATA", "FORMATS", "PHOTOS", "asset", "assets", "fetch", "file_of", "is_known", "read_picture", "shown"]
 
 MAX_BYTES = 50_000_000  # of a download
 MAX_FILE_BYTES = 1_000_000_000  # of a file: as much as the largest picture that is decoded may need
@@ -172,6 +172,16 @@ def file_of(text: str) -> Path:
     """
     own = not os.path.lexists(text) and not is_painting(text) and text in assets()
     return asset(text) if own else Path(os.path.expanduser(text))
+
+
+def is_known(text: str) -> bool:
+    """Whether a text leads to a picture as it is: an address, a name out of `assets()`, or the path of a file.
+
+    Args:
+        text: as `read_picture` takes it.
+    """
+    here = os.path.isfile(os.path.expanduser(text))
+    return here or bool(scheme_of(text)) or is_painting(text) or text in assets()
 
 
 def existing(text: str) -> Path:

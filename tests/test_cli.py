@@ -23,6 +23,7 @@ from PIL import Image
 import nstlib as nst
 from nstlib import checkpoint, cli, forecast
 from nstlib.budget import Needs
+from nstlib.cli.like import Like
 from nstlib.cli.options import parse, parsed, values_of
 from nstlib.cli.painting import dragged
 from nstlib.forecast import Paces
@@ -127,6 +128,87 @@ def test_what_like_reads_is_not_written_over(pictures, call):
     assert call(*GOOD, *QUICK, "--start", "other.png")[0] == 0
     status, out, err = call("stylize", "--like", "new.png", "-o", "other.png", "--force")
     assert (status, out) == (2, "") and "written over 'other.png', which is needed" in err
+
+
+MOVED = {  # from where to where: the picture stands in "out" and names "photos/content.png"
+    "with all of its folders": {},
+    "beside it": {"photos": "out/photos", "style.png": "out/style.png"},
+    "beside it, without their folder": {"photos/content.png": "out/content.png", "style.png": "out/style.png"},
+    "one folder up, without their folder": {"photos/content.png": "content.png"},
+}
+
+
+@pytest.mark.parametrize("moves", MOVED.values(), ids=MOVED)
+def test_like_finds_pictures_that_were_moved_with_it(pictures, call, monkeypatch, moves):
+    for name in ("out", "photos"):
+        (pictures / name).mkdir()
+    Path("content.png").rename("photos/content.png")
+    assert call("stylize", "photos/content.png", "style.png", "-o", "out/new.png", *QUICK)[0] == 0
+    for before, after in moves.items():
+        Path(before).rename(after)
+    monkeypatch.chdir(pictures / "folder")
+    status, out, err = call("stylize", "--like", "../out/new.png", "-o", "again.png")
+    assert status == 0, err
+    by_name_alone = "'photos/content.png' is not here, so '" in out
+    assert by_name_alone == any(name == "photos/content.png" for name in moves)
+    assert torch.equal(nst.load_image("again.png").pixels, nst.load_image("../out/new.png").pixels)
+
+
+def test_like_finds_a_picture_by_the_name_that_another_system_gave_it(pictures, call):
+    facts = GOOD_FACTS | {"content": r"C:\photos\content.png", "styles": ["/home/anna/style.png"]}
+    nst.save_image(nst.load_image("content.png").pixels, "foreign.png", {"nstlib": json.dumps(facts)})
+    status, out, _ = call("stylize", "--like", "foreign.png", "-o", "new.png", "--device", "cpu")
+    assert status == 0 and "'/home/anna/style.png' is not here, so 'style.png' is taken for it" in out
+    assert (read_facts("new.png")["content"], read_facts("new.png")["styles"]) == ("content.png", ["style.png"])
+
+
+@pytest.mark.parametrize("name", ["content/harbour", "painting/starry_night", "https://example.org/a.png", "style.png"])
+def test_like_looks_for_no_file_where_a_name_leads_somewhere(pictures, name):
+    """Though there be one that is called like it, beside the picture."""
+    nst.save_image(nst.load_image("content.png").pixels, "folder/ours.png", {"nstlib": json.dumps(GOOD_FACTS)})
+    shutil.copy("other.png", f"folder/{name.rpartition('/')[2]}")
+    assert Like("folder/ours.png").found("content", name) == name
+
+
+NET = ("weights", "export", "pocket", "-o", "net.safetensors")
+GONE = {  # what is gone: in which words it is told, and what is given in its place
+    "content": ("content.png", "the content 'content.png', which", []),
+    "style": ("style.png", "the style 'style.png', which", []),
+    "start": ("start.png", "the start 'start.png', which", ["--start", "noise"]),
+    "mask": ("mask.png", "the mask 'mask.png', which", ["--mask", "other.png", "--mask", "none"]),
+    "style mask": ("own.png", "the style mask 'own.png', which", ["--style-mask", "none", "--style-mask", "other.png"]),
+    "weights": ("net.safetensors", "the file of weights 'net.safetensors', which", ["--weights", "random"]),
+}
+
+
+@pytest.mark.parametrize(("gone", "words", "instead"), GONE.values(), ids=GONE)
+def test_what_like_does_not_find_is_told_by_its_role_and_can_be_given_anew(pictures, call, gone, words, instead):
+    for name in ("start.png", "mask.png", "own.png"):
+        shutil.copy("other.png", name)
+    assert call(*NET)[0] == 0
+    read = ("--start", "start.png", "--weights", "net.safetensors", "--mask", "mask.png", "--mask", "rest")
+    own = ("--style-mask", "own.png", "--style-mask", "none")
+    assert call("stylize", "content.png", "style.png", "other.png", "-o", "new.png", *QUICK, *read, *own)[0] == 0
+    Path(gone).unlink()
+    again = ("stylize", "--like", "new.png", "-o", "again.png")
+    status, out, err = call(*again)
+    assert (status, out) == (2, "") and f"'new.png' was made with {words} is neither here, nor beside it" in err
+    told = err.partition("give ")[2]
+    if instead:
+        assert told == f"{instead[0]} anew{', once for each style' * (len(instead) > 2)}\n"
+    else:
+        assert told == "its pictures anew, nst stylize CONTENT STYLE STYLE --like 'new.png'\n"
+        instead = ["other.png"] * 3
+    status, _, err = call(*again, *instead)
+    assert status == 0, err
+
+
+def test_a_texture_whose_style_is_gone_says_how_to_give_it(pictures, call):
+    assert call("texture", "style.png", "-o", "new.png", *QUICK)[0] == 0
+    Path("style.png").unlink()
+    _, _, err = call("texture", "--like", "new.png", "-o", "again.png")
+    assert err.endswith("one folder up: give its pictures anew, nst texture STYLE --like 'new.png'\n")
+    assert call("texture", "other.png", "--like", "new.png", "-o", "again.png")[0] == 0
 
 
 @pytest.mark.parametrize("styles", [["style.png"], ["style.png", "other.png", "content.png"]], ids=len)

@@ -207,7 +207,7 @@ def paint(
     plan = prepare(content, styles, **given)
     check_format(output, plan.stages[-1].size)
     tell = (lambda text: None) if quiet else say
-    for note in plan.notes:
+    for note in (*like.notes, *plan.notes):
         tell(note)
 
     def watch(progress: Progress) -> None:
