@@ -72,9 +72,9 @@ def deep_grey(image: Image.Image, name: str, notes: list[str]) -> Image.Image:
     if tags.get(PHOTOMETRIC) == WHITE_IS_ZERO:
         scaled, black, white = 1 - scaled, white, black
     notes.append(f"grey of more than 8 bits scaled: {black:g} became black, {white:g} white")
-    if image.info.get("icc_profile"):
+    if image.info.get("icc_profile") or power_of(image):
         greys = ramp()
-        greys.info["icc_profile"] = image.info["icc_profile"]
+        greys.info = {key: image.info[key] for key in ("icc_profile", "gamma", "srgb") if key in image.info}
         scaled = np.interp(scaled, np.linspace(0, 1, 256), np.asarray(to_srgb(greys, notes))[0].mean(1) / 255)
     return Image.fromarray(scaled.astype(np.float32))
 
@@ -111,7 +111,7 @@ def to_srgb(image: Image.Image, notes: list[str]) -> Image.Image:
         return through_profile(image, ImageCms.ImageCmsProfile(ImageCms.createProfile("LAB")))
     plain = image.convert("RGB")
     if not image.info.get("icc_profile"):
-        return plain
+        return from_light(plain, power, notes) if (power := power_of(image)) else plain
     try:
         profile = ImageCms.ImageCmsProfile(BytesIO(image.info["icc_profile"]))
         description = one_line(ImageCms.getProfileDescription(profile))
@@ -127,6 +127,25 @@ def to_srgb(image: Image.Image, notes: list[str]) -> Image.Image:
         return plain
     notes.append(f"converted from the colour profile '{description}' to sRGB")
     return converted
+
+
+def power_of(image: Image.Image) -> float | None:
+    """The power of light that the numbers of a PNG are, 1 for light itself; None where that may be taken for sRGB.
+
+    Nearly all that name one name 1 / 2.2 and mean sRGB; some programs write one that no picture has.
+    """
+    power = image.info.get("gamma")
+    if not isinstance(power, float) or not 0.1 < power < 10 or "srgb" in image.info:
+        return None
+    return power if abs(2.2 * power - 1) > 0.05 else None
+
+
+def from_light(image: Image.Image, power: float, notes: list[str]) -> Image.Image:
+    """An image of mode RGB whose numbers are a power of light → sRGB (IEC 61966-2-1)."""
+    notes.append(f"converted from light to the power of {power:g} to sRGB")
+    light = np.linspace(0, 1, 256) ** (1 / power)
+    levels = np.where(light > 0.0031308, 1.055 * light ** (1 / 2.4) - 0.055, 12.92 * light)
+    return image.point((255 * levels).round().astype(int).tolist() * 3)
 
 
 def through_profile(image: Image.Image, profile: ImageCms.ImageCmsProfile) -> Image.Image:

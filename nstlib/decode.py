@@ -52,6 +52,7 @@ ORIENTATION = 0x0112
 SUBFILE, BITS, PHOTOMETRIC, PLANES, SUB_IFDS, SAMPLE_FORMAT, DNG_VERSION = 254, 258, 262, 284, 330, 339, 50706
 THUMBNAIL, WHITE_IS_ZERO, SEPARATE, SIGNED = 1, 0, 2, 2
 
+COLOURS = re.compile(rb"\0\0\0\x04cICP.([\x08\x10\x12])", re.DOTALL)  # of a PNG: linear light, or HDR of two kinds
 END = b"\xff\xd9"  # of a JPEG
 ROW = 17  # pixels that a JPEG's row of blocks is high at most, with the one above that takes colour from it
 # A decoder of JPEG takes each for pixels, since none has an 0xff; they begin with different bits.
@@ -147,6 +148,10 @@ def identify(data: bytes, name: str) -> Image.Image:
         raise InputError(f"'{name}' is empty (0 bytes): download or export it again")
     if re.match(next(iter(OTHER_FILES)), data, re.DOTALL):
         raise InputError(f"'{name}' is {RAW_PHOTO}")
+    if data.startswith(b"\x89PNG") and COLOURS.search(data, 0, max(0, data.find(b"IDAT"))):
+        raise InputError(
+            f"'{name}' is a PNG in HDR or in linear light, which would come out garbled: export it as JPEG"
+        )
     if data.startswith(b"\xff\xd8") and data.count(b"\xff\xda") > MAX_SCANS:
         raise InputError(f"'{name}' is a JPEG of more than {MAX_SCANS} scans: export it again, as PNG")
     try:

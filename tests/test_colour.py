@@ -192,6 +192,55 @@ def test_palettes_in_a_png(bits, transparent):
     comes_out(data, palette[values[..., 0]] / 255, levels=2.5, mask=opacity[values] / 255 if listed else None)
 
 
+def powers_of_light(power, most):
+    """A chunk that says so, the ramp of sRGB as such numbers, and as it comes out."""
+    light = np.where(RAMP > 0.04045, ((RAMP + 0.055) / 1.055) ** 2.4, RAMP / 12.92)
+    return (b"gAMA", struct.pack(">I", round(power * 100000))), np.round(light**power * most).astype(int)
+
+
+@pytest.mark.parametrize("power", [1.0, 1 / 1.8, 0.3])
+@pytest.mark.parametrize("bits, colours, channels", [(8, 0, 1), (16, 0, 1), (8, 2, 3), (16, 2, 3), (8, 6, 4)])
+def test_light_in_a_png_becomes_srgb(bits, colours, channels, power):
+    said, values = powers_of_light(power, 2**bits - 1)
+    values = np.concatenate([values] * min(channels, 3) + [values * 0 + 2**bits - 1] * (channels == 4), -1)
+    levels = 1.5 if (bits, colours) == (16, 0) else 13 * max(power, 0.2)  # of sRGB, in one of light in the dark
+    picture = comes_out(png(values, bits, colours, said), RAMP, levels=levels)
+    assert noted(picture, f"converted from light to the power of {round(power, 5):g} to sRGB")
+
+
+@pytest.mark.parametrize(
+    "chunks",
+    [
+        [(b"gAMA", struct.pack(">I", 45455))],
+        [(b"gAMA", struct.pack(">I", 100000)), (b"sRGB", b"\0")],
+        [(b"gAMA", struct.pack(">I", 0))],
+        [(b"gAMA", struct.pack(">I", 2**31 - 1))],
+        [(b"cICP", bytes((1, 13, 0, 1)))],
+    ],
+    ids=["as sRGB", "and sRGB", "none", "no picture's", "sRGB by its number"],
+)
+@pytest.mark.parametrize("bits", [8, 16])
+def test_what_is_srgb_in_a_png_stays(bits, chunks):
+    for colours, channels in ((0, 1), (2, 3)):
+        most = 2**bits - 1
+        picture = comes_out(
+            png(np.round(RAMP * most).astype(int) * np.ones(channels, int), bits, colours, *chunks), RAMP, levels=1.01
+        )
+        assert not noted(picture, "converted")
+
+
+def test_light_and_one_transparent_grey():
+    said, values = powers_of_light(1.0, 65535)
+    data = png(values, 16, 0, said, (b"tRNS", struct.pack(">H", 65535)))
+    comes_out(data, RAMP, levels=1.5, mask=1.0 - (values == 65535))
+
+
+@pytest.mark.parametrize("transfer", [8, 16, 18])
+def test_a_png_in_hdr_is_refused(transfer):
+    with refused("PNG in HDR or in linear light", "export it as JPEG"):
+        load_image(png(RNG.integers(0, 256, (H, W, 3)), 8, 2, (b"cICP", bytes((9, transfer, 0, 1)))))
+
+
 def test_a_palette_in_a_gif():
     comes_out(gif(1), np.array([1.0, 0, 0]) * np.ones((8, 8, 1)))
 
