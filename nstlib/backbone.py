@@ -212,15 +212,15 @@ class Backbone(nn.Module):
         names = [names] if isinstance(names, str) else list(names)
         if not names:
             raise InputError(f"no layer was named; those of {self.name} are {self.span()}")
-        unknown = next((n for n in names if n not in self.layers), None)
-        if unknown in self.architecture.layers:
-            raise InputError(
-                f"these weights of {self.name} end at {list(self.layers)[-1]}, before {unknown}: take a file that goes "
-                f"as far (nst weights export {self.name} --until {unknown}), or shallower layers"
-            )
+        unknown = next((n for n in names if n not in self.architecture.layers), None)
         if unknown is not None:
             raise InputError(
                 f"{unknown} is not in {self.name}; {nearest(unknown, self.layers)}Its layers: {self.span()}"
+            )
+        if cut := [layer for layer in self.architecture.layers if layer in names and layer not in self.layers]:
+            raise InputError(
+                f"these weights of {self.name} end at {list(self.layers)[-1]}, before {cut[-1]}: move their file away "
+                f"and take one that goes as far (nst weights export {self.name} --until {cut[-1]}), or shallower layers"
             )
         return [name for name in self.layers if name in names]
 

@@ -1,14 +1,17 @@
 """Feature maps against torchvision's, the geometry of every layer measured, and what is refused."""
 
+import re
 from dataclasses import replace
 from functools import partial
 
 import numpy as np
 import pytest
 import torch
+from click.testing import CliRunner
 from torch import nn
 from torch.nn import functional as F
 
+from nstlib import cli
 from nstlib.architecture import BACKBONES, IMAGENET_MEAN, IMAGENET_STD, Architecture, vgg
 from nstlib.backbone import Backbone, Fire, load_backbone, normalize_activations
 from nstlib.decoder import load_decoders
@@ -321,10 +324,31 @@ def test_trimmed_weights_give_the_same_maps_and_fewer_layers(rng):
     assert len(part.features) == 5
     for layer in part.layers:
         assert torch.equal(part(image, [layer])[layer], whole(image, [layer])[layer])
-    with pytest.raises(
-        InputError, match=r"these weights of tiny end at pool1, before conv2_1: take .* --until conv2_1\)"
-    ):
-        part(image, ["conv2_1"])
+    with pytest.raises(InputError, match=r"these weights of tiny end at pool1, before relu2_1: .* --until relu2_1\)"):
+        part(image, ["conv2_1", "relu2_1", "relu1_1"])  # the deepest: a file that ends before it is refused again
+    with pytest.raises(InputError, match="relu9 is not in tiny"):  # no file has that one
+        part(image, ["conv2_1", "relu9"])
+
+
+def test_the_advice_on_a_file_that_ends_too_early_leads_out(tmp_path, monkeypatch):
+    """The short file is where weights are looked for first, so no export comes of it, and none over it."""
+    short, whole = tmp_path / "named/squeezenet1_1.safetensors", tmp_path / "hub/checkpoints/squeezenet1_1.pth"
+    for path in (short, whole):
+        path.parent.mkdir(parents=True)
+    monkeypatch.setenv("NSTLIB_WEIGHTS", str(short.parent))
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path))
+    network = load_backbone("squeezenet1_1", "random")
+    torch.save(network.state_dict(), whole)
+    save_weights(network.trimmed("fire2"), short)
+    with pytest.raises(InputError) as told:
+        load_backbone("squeezenet1_1").check_layers(["fire3", "fire4"])
+    advised = re.search(r"move their file away .*\(nst (.*)\)", str(told.value))[1].split()
+    with pytest.raises(InputError, match="move their file away"):
+        CliRunner().invoke(cli.nst, advised, catch_exceptions=False)
+    short.unlink()
+    CliRunner().invoke(cli.nst, [*advised, "-o", str(short)], catch_exceptions=False)
+    whole.unlink()
+    assert load_backbone("squeezenet1_1").check_layers(["fire4"])
 
 
 @pytest.mark.parametrize(("held", "taken"), [("vgg16", "vgg19"), ("vgg19", "vgg16")])
