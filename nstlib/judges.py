@@ -253,15 +253,30 @@ def panel_of(names: Sequence[str] | None, device: torch.device) -> tuple[dict[st
         if not (isinstance(names, Sequence) and names):
             raise InputError(f"networks={one_line(names)}: name one judge at least, or leave it out for all here")
         known = [one_of("backbone", name, BACKBONES) for name in names]  # all, before any is downloaded
-        return {name: load_backbone(name, device=device) for name in known}, []
+        return {name: judge_named(name, device) for name in known}, []
     panel, notes = {}, []
     for name in BACKBONES:
         if look_for_weights(name)[0]:
             try:
-                panel[name] = load_backbone(name, device=device)
+                panel[name] = judge_named(name, device)
             except InputError as error:
                 notes.append(f"{name} does not judge: {error}")
     return panel, notes
+
+
+def judge_named(name: str, device: torch.device) -> Backbone:
+    """A network, all of whose layers that a judge looks at are there.
+
+    Args:
+        name: of a network in `BACKBONES`.
+        device: where it will look.
+
+    Raises:
+        InputError: its weights cannot be had, or end before one of the layers.
+    """
+    network = load_backbone(name, device=device)
+    network.check_layers(looked_at(network))
+    return network
 
 
 def in_digits(number: float | None, places: int) -> str:
@@ -379,8 +394,7 @@ def opinion_of(
     """
     relative = STATISTICS["gram-relative"]
     facts = network.architecture
-    with_effect = list(EFFECT) if knows_effect(network) else []
-    wanted = list(dict.fromkeys([*facts.style_layers, *facts.content_layers, *with_effect]))
+    wanted = looked_at(network)
     maps = {name: network(image, wanted) for name, image in (("p", picture), ("c", content), ("s", style))}
 
     regions = guidance_of(facts, wanted, mask, name="the part of the painting that is no transparent surrounding")
@@ -394,7 +408,7 @@ def opinion_of(
         {n: gone(distance("p", n), distance("c", n)) for n in facts.style_layers},
         sum(float(content_loss(maps["p"][n], maps["c"][n], "relative")) for n in facts.content_layers)
         / len(facts.content_layers),
-        effect(network, maps["p"], maps["s"], regions) if with_effect else None,
+        effect(network, maps["p"], maps["s"], regions) if knows_effect(network) else None,
     )
 
 
@@ -406,6 +420,12 @@ def gone(left: float, before: float) -> float:
         before: at the start.
     """
     return 1 - left / before if before > 1e-12 else nan
+
+
+def looked_at(network: Backbone) -> list[str]:
+    """The layers that a network judges by, each once."""
+    facts = network.architecture
+    return list(dict.fromkeys([*facts.style_layers, *facts.content_layers, *(EFFECT if knows_effect(network) else ())]))
 
 
 def knows_effect(network: Backbone) -> bool:

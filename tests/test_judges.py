@@ -13,10 +13,11 @@ from PIL import Image
 from scipy.linalg import sqrtm
 
 import nstlib as nst
-from nstlib import cli
+from nstlib import cli, judges
 from nstlib.errors import InputError
 from nstlib.judges import EFFECT, Judged, Opinion, axes, colours_gone, detail, effect, gaussian_kl, opinion_of
 from nstlib.plot.figures import encode
+from nstlib.weights import save_weights
 
 LAYERS = ("relu1_1", "relu2_1", "relu3_1")
 
@@ -270,6 +271,20 @@ def test_a_damaged_file_of_weights_keeps_nobody_else_from_judging(tmp_path, monk
     assert any(n.startswith("squeezenet1_0 does not judge: ") and "squeezenet1_0.safetensors" in n for n in told.notes)
     with pytest.raises(InputError, match=r"squeezenet1_0\.safetensors"):
         nst.judge("content/harbour", "style/mosaic", "content/harbour", size=64, networks=["squeezenet1_0"])
+
+
+def test_weights_that_end_before_what_a_judge_looks_at_keep_nobody_else_from_judging(tmp_path, monkeypatch):
+    """Handed out for a recipe of shallow layers; asked for by name, it is told before any other judge has looked."""
+    network = nst.load_backbone("squeezenet1_0", "random")
+    save_weights(network.trimmed("fire2"), tmp_path / "squeezenet1_0.safetensors")
+    monkeypatch.setenv("NSTLIB_WEIGHTS", str(tmp_path))
+    picture = torch.rand(1, 3, 48, 48)
+    found = nst.judge("content/harbour", "style/mosaic", picture)
+    assert list(found.pictures[0].opinions) == ["pocket"]
+    assert any(note.startswith("squeezenet1_0 does not judge: these weights ") for note in found.notes)
+    monkeypatch.setattr(judges, "judge_one", None)
+    with pytest.raises(InputError, match="end at fire2, before fire8"):
+        nst.judge("content/harbour", "style/mosaic", picture, networks=["pocket", "squeezenet1_0"])
 
 
 def test_networks_agree_that_a_painting_is_nearer_to_its_style(squeezenet_file):
