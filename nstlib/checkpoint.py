@@ -46,7 +46,7 @@ def checked(path: str | os.PathLike[str] | None) -> Path | None:
         path: of a file that may exist; None for no checkpoint.
 
     Raises:
-        InputError: no path, a folder, or a file in a folder that does not exist.
+        InputError: no path, a folder, a pipe or a device, or a file in a folder that does not exist.
     """
     if path is None:
         return None
@@ -61,7 +61,7 @@ def checked(path: str | os.PathLike[str] | None) -> Path | None:
         try_to_write(path)
     except OSError as error:
         raise InputError(
-            f"the checkpoint '{path}' cannot be written ({error.strerror}): name a file in another folder"
+            f"the checkpoint '{path}' cannot be written ({error.strerror}): name another file or folder"
         ) from None
     return path
 

@@ -21,6 +21,7 @@ __all__ = [
     "encoded",
     "files_in",
     "free",
+    "in_the_way",
     "is_readable",
     "names_for",
     "read_toml",
@@ -151,11 +152,23 @@ def check_replaceable(path: Path, is_ours: Callable[[Path], bool], *, force: boo
     try:
         try_to_write(path)
     except OSError as error:
-        raise InputError(f"'{path}' cannot be written ({error.strerror}): name a file in another folder") from None
+        raise InputError(f"'{path}' cannot be written ({error.strerror}): name another file or folder") from None
     if path.exists() and not force and not is_ours(path):
         raise InputError(
             f"'{path}' exists, and nst did not make it: name another file, or add --force to write over it"
         )
+
+
+def in_the_way(path: str | os.PathLike[str]) -> bool:
+    """Whether something stands at a path that no file may take the place of: a folder, a pipe, a device.
+
+    A device is everybody's: whoever may write there would put an ordinary file in the place of /dev/null. And what is
+    written whole or not at all goes to no stream, so /dev/stdout is no place for it either.
+
+    Args:
+        path: of a file that need not be there; links are followed.
+    """
+    return os.path.exists(path) and not os.path.isfile(path)
 
 
 def named(path: str | os.PathLike[str]) -> Path:
@@ -165,12 +178,15 @@ def named(path: str | os.PathLike[str]) -> Path:
         path: of a file that need not be there.
 
     Raises:
-        OSError: no file can have this name.
+        OSError: no file can have this name, or something else has it.
     """
     try:
-        return Path(os.path.realpath(path))
+        found = Path(os.path.realpath(path))
     except ValueError:
         raise OSError(errno.EINVAL, "no file's name has a zero byte") from None
+    if in_the_way(found):
+        raise OSError(errno.EINVAL, "a folder, a pipe or a device stands there")
+    return found
 
 
 @contextmanager

@@ -21,7 +21,7 @@ from click.testing import CliRunner
 from PIL import Image
 
 import nstlib as nst
-from nstlib import checkpoint, cli, forecast
+from nstlib import backbone, checkpoint, cli, forecast, judges, plan
 from nstlib.budget import Needs
 from nstlib.cli.like import Like
 from nstlib.cli.options import parse, parsed, values_of
@@ -920,6 +920,28 @@ def test_a_checkpoint_that_cannot_be_written_is_refused_before_any_work(pictures
     status, _, err = call(*GOOD, *QUICK, "--checkpoint", "/proc/state.pt")
     assert status == 2 and "the checkpoint '/proc/state.pt' cannot be written" in err
     assert not (pictures / "new.png").exists()
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs named pipes")
+@pytest.mark.parametrize(
+    "line",
+    [
+        (*GOOD, *QUICK, "--checkpoint", "pipe.png"),
+        ("stylize", "content.png", "style.png", "-o", "pipe.png", *QUICK, "--force"),
+        ("judge", "content.png", "style.png", "style.png", "--chart", "pipe.png", "--force"),
+        ("weights", "export", "pocket", "-o", "pipe.safetensors", "--force"),
+    ],
+    ids=lambda line: line[-2],
+)
+def test_a_pipe_to_write_to_is_refused_before_any_work(line, pictures, call, monkeypatch):
+    """A reader would wait at it for ever, and whoever writes would put a file in its place."""
+    for name in ("pipe.png", "pipe.safetensors"):
+        os.mkfifo(pictures / name)
+    for module in (plan, judges, backbone):
+        monkeypatch.setattr(module, "load_backbone", None)
+    status, _, err = call(*line)
+    assert status == 2 and "cannot be written (a folder, a pipe or a device stands there): name another file" in err
+    assert all((pictures / name).is_fifo() for name in ("pipe.png", "pipe.safetensors"))
 
 
 def test_a_checkpoint_that_fails_at_last_is_told(pictures, call, monkeypatch):

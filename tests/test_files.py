@@ -1,5 +1,6 @@
 """A file is there whole or not at all; a TOML file is read, or what is missing is named."""
 
+import os
 import sys
 from itertools import islice
 from pathlib import Path
@@ -9,7 +10,18 @@ import pytest
 
 from nstlib import files
 from nstlib.errors import InputError
-from nstlib.files import check_replaceable, claim, files_in, free, is_readable, names_for, read_toml, whole, write_whole
+from nstlib.files import (
+    check_replaceable,
+    claim,
+    files_in,
+    free,
+    is_readable,
+    names_for,
+    read_toml,
+    try_to_write,
+    whole,
+    write_whole,
+)
 
 
 def test_what_is_written_takes_the_place_of_what_was(tmp_path):
@@ -84,8 +96,28 @@ def test_only_a_file_of_ones_own_is_written_over(tmp_path):
     check_replaceable(path, lambda path: False, force=True)
     with pytest.raises(InputError, match=r"exists, and nst did not make it.*--force"):
         check_replaceable(path, lambda path: False, force=False)
-    with pytest.raises(InputError, match=r"cannot be written.*another folder"):
+    with pytest.raises(InputError, match=r"cannot be written.*another file or folder"):
         check_replaceable(tmp_path / "missing" / "a.png", lambda path: True, force=True)
+
+
+@pytest.mark.parametrize("link", [False, True], ids=["itself", "a link to it"])
+@pytest.mark.parametrize("make", [os.mkdir, pytest.param(getattr(os, "mkfifo", None), id="mkfifo")])
+def test_what_is_no_file_is_never_replaced(make, link, tmp_path):
+    """As a superuser one would put a picture in the place of /dev/null, for everybody."""
+    if make is None:
+        pytest.skip("needs named pipes")
+    path = there = tmp_path / "a.png"
+    make(there)
+    before = there.lstat()
+    if link:
+        path = tmp_path / "link.png"
+        path.symlink_to(there)
+    for write in (try_to_write, lambda path: write_whole(path, b"new")):
+        with pytest.raises(OSError, match="a folder, a pipe or a device stands there"):
+            write(path)
+    with pytest.raises(InputError, match=r"cannot be written \(a folder, a pipe .*\): name another file"):
+        check_replaceable(path, lambda path: True, force=True)
+    assert there.lstat() == before and len(list(tmp_path.iterdir())) == 1 + link
 
 
 def forbidden(*given, **options):
