@@ -542,6 +542,16 @@ def test_a_folder_of_other_files_stays_as_it_is(pictures, painted):
     assert (pictures / "mine" / "contact.png").read_text() == "mine" and not painted
 
 
+@pytest.mark.parametrize("name", ["table.csv", "contact.png", "a-0123456789.png", "a-0123456789.30.png"])
+def test_a_folder_in_the_place_of_a_file_is_told_before_anything_is_painted(name, pictures, painted):
+    (pictures / "sweep" / name).mkdir(parents=True)
+    with pytest.raises(InputError, match=f"{name}' stands where a file .*: move it away, or give a new folder"):
+        sweep(folder="sweep")
+    assert not painted
+    (pictures / "sweep" / name).rename(pictures / "table.csv")  # beside a new folder it is in nobody's way
+    assert len(sweep(folder="sweep").points) == len(sweep(folder="new").points) == len(painted) / 2
+
+
 def test_cores_and_memory_are_divided(pictures, painted, monkeypatch):
     tasks, _ = laid_out(checked_grid({"seed": list(range(9))}, {}), checked_pairs(PAIRS), QUICK, (), pictures)
     largest = painters.PROCESS + painters.foresee(tasks[0].check(), Paces()).bytes

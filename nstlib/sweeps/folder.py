@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import InputError, one_line
-from ..files import encoded, try_to_write, write_whole
+from ..files import encoded, in_the_way, try_to_write, write_whole
 from ..inputs import is_name
 from ..rules import brief
 from .points import HEAD, SHEET, TABLE, Point
@@ -27,7 +27,7 @@ def checked_folder(folder: Any) -> Path:
         folder: as it was given; need not exist.
 
     Raises:
-        InputError: it holds other things, is none, or cannot be written.
+        InputError: it holds other things, or a folder in the place of one of its files; is none, or cannot be written.
     """
     if not is_name(folder) or not os.fspath(folder) or "\0" in os.fspath(folder):
         raise InputError(f"{brief(folder)} names no folder: give one for the pictures, such as 'sweep'")
@@ -38,8 +38,13 @@ def checked_folder(folder: Any) -> Path:
         there = next(one for one in (place, *place.absolute().parents) if os.path.lexists(one))
         if not there.is_dir():
             raise InputError(f"'{there}' is no folder: give the name of a new one")
-        try_to_write(there / TABLE)
-        others = there == place and not is_sweeps(place / TABLE) and not is_own(list(place.iterdir()))
+        files = list(place.iterdir()) if there == place else []
+        own = (file for file in files if file.name in (TABLE, SHEET) or OWN.search(file.name))
+        if (taken := next(filter(in_the_way, own), None)) is not None:
+            stands = "stands where a file of the sweep is to stand, and is none"
+            raise InputError(f"'{one_line(taken)}' {stands}: move it away, or give a new folder")
+        try_to_write(there / f".{TABLE}")  # a name that nothing has where the folder is yet to be made
+        others = not is_sweeps(place / TABLE) and not is_own(files)
     except OSError as error:
         raise InputError(f"'{one_line(place)}' cannot be written ({error.strerror}): name another folder") from None
     if others:
