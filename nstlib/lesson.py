@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from .about import HOUSE, REPOSITORY, VERSION, shipped
 from .errors import InputError, one_line, one_of
-from .files import write_whole
+from .files import in_the_way, write_whole
 from .interrupts import loading
 from .threads import wait_briefly
 
@@ -117,7 +117,8 @@ def write_lessons(folder: str | os.PathLike[str], *, force: bool = False) -> tup
         The names of the files that were written, and of those that were kept because they differ.
 
     Raises:
-        InputError: `folder` is a file or may not be written to, or this copy of the kit has no lessons.
+        InputError: `folder` is a file or may not be written to, a folder stands in a lesson's place, or this copy of
+            the kit has no lessons.
     """
     target, written, kept = Path(os.path.expanduser(folder)), [], []
     if not os.fspath(folder):
@@ -127,8 +128,10 @@ def write_lessons(folder: str | os.PathLike[str], *, force: bool = False) -> tup
             target.lstat()  # a name that no folder can have fails here
     except (OSError, ValueError) as error:
         raise InputError(f"'{one_line(folder)}' is no folder's name ({error}): give another") from None
-    for name, content in lessons_here():
-        place = target / name
+    lessons = [(name, target / name, content) for name, content in lessons_here()]
+    for _, place, _ in lessons:
+        check_place(place)
+    for name, place, content in lessons:
         if holds(place, content):
             continue
         if os.path.lexists(place) and not force:
@@ -137,6 +140,19 @@ def write_lessons(folder: str | os.PathLike[str], *, force: bool = False) -> tup
         write_file(place, content)
         written.append(name)
     return written, kept
+
+
+def check_place(place: Path) -> None:
+    """Refuse a place for one of the course's files where none can stand.
+
+    Args:
+        place: the file.
+
+    Raises:
+        InputError: a folder stands there, say, which no --force writes over.
+    """
+    if in_the_way(place):
+        raise InputError(f"'{place}' is no file, and a lesson is to stand there: move it away, or give another folder")
 
 
 def holds(place: Path, content: bytes) -> bool:
@@ -209,6 +225,7 @@ def open_studio(folder: str | os.PathLike[str] | None = None, *arguments: str, v
     """
     need(*(("voila", "Voila", "voila") if voila else ("jupyterlab", "JupyterLab", "lab")))
     notebook = learners(folder) / STUDIO
+    check_place(notebook)
     if not notebook.is_file():
         write_file(notebook, next(content for name, content in lessons_here() if name == STUDIO))
     if voila:

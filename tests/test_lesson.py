@@ -1,6 +1,7 @@
 """A lesson at a learner's: the table, the notebooks written and opened, the first cell's report."""
 
 import importlib.util
+import os
 import re
 import subprocess
 import sys
@@ -62,6 +63,28 @@ def test_what_cannot_be_written_is_said_in_one_line(course, tmp_path):
     (tmp_path / "file").write_text("", encoding="utf-8")
     with pytest.raises(InputError, match=r"cannot write the lessons to '.*file' .*: give another folder"):
         lesson.write_lessons(tmp_path / "file")
+
+
+@pytest.mark.parametrize("force", [False, True])
+@pytest.mark.parametrize("make", [os.mkdir, pytest.param(getattr(os, "mkfifo", None), id="mkfifo")])
+def test_what_is_no_file_in_a_lessons_place_is_told_before_any_is_written(make, force, course, tmp_path):
+    """No --force writes over it, and a pipe would be waited for."""
+    if make is None:
+        pytest.skip("needs named pipes")
+    (tmp_path / "mine").mkdir()
+    make(tmp_path / "mine" / "01.ipynb")
+    with pytest.raises(InputError, match=r"01\.ipynb' is no file, .*: move it away, or give another folder"):
+        lesson.write_lessons(tmp_path / "mine", force=force)
+    assert [path.name for path in (tmp_path / "mine").iterdir()] == ["01.ipynb"]
+    (tmp_path / "mine" / "01.ipynb").rename(tmp_path / "away")
+    assert lesson.write_lessons(tmp_path / "mine")[0] == ["00.ipynb", "01.ipynb", "student/00.ipynb"]
+
+
+def test_a_folder_in_the_place_of_the_studios_notebook_is_told(course, tmp_path, monkeypatch):
+    monkeypatch.setattr(lesson, "need", lambda *_: None)
+    (tmp_path / lesson.STUDIO).mkdir()
+    with pytest.raises(InputError, match=r"studio\.ipynb' is no file"):
+        lesson.open_studio(tmp_path)
 
 
 def test_a_copy_without_lessons_says_where_they_are(tmp_path, monkeypatch):
