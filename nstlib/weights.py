@@ -7,20 +7,21 @@ the folder that the environment variable NSTLIB_WEIGHTS names; torchvision's cac
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import warnings
 from collections.abc import Iterator, Mapping
+from http.client import HTTPException
 from pathlib import Path
 from pickle import UnpicklingError
-from urllib.error import URLError
 
 import torch
 from torch import Tensor
 
 from .architecture import BACKBONES, OF_THE_KIT
 from .errors import InputError, one_line, one_of
-from .files import check_replaceable, is_readable, same_file, write_whole
+from .files import check_replaceable, is_readable, same_file, try_to_write, write_whole
 
 __all__ = [
     "check_export",
@@ -31,6 +32,8 @@ __all__ = [
     "read_weights",
     "save_weights",
 ]
+
+FULL = (errno.ENOSPC, errno.EDQUOT)  # a disk is, or a person's share of it
 
 
 def find_weights(name: str) -> Path | None:
@@ -79,7 +82,12 @@ def places(*, embedded: bool) -> Iterator[Path]:
                 f"NSTLIB_WEIGHTS is '{named}', which is no folder: set it to one with weights, or unset it"
             )
         yield folder
-    yield Path(torch.hub.get_dir()) / "checkpoints"
+    yield torch_cache()
+
+
+def torch_cache() -> Path:
+    """The folder in which torchvision's loader keeps what it downloads; it need not be there."""
+    return Path(torch.hub.get_dir()) / "checkpoints"
 
 
 def read_weights(path: str | Path) -> dict[str, Tensor]:
@@ -109,7 +117,7 @@ def read_weights(path: str | Path) -> dict[str, Tensor]:
         if isinstance(error, UnpicklingError):  # torch's own words are of how to read it all the same
             reason = "it is no file of tensors alone"
         raise InputError(
-            f"'{path}' holds no weights that can be read safely ({reason}): fetch or export it again"
+            f"'{path}' holds no weights that can be read safely ({reason}): move it away, and fetch or export it again"
         ) from None
     if isinstance(state, Mapping) and isinstance(state.get("state_dict"), Mapping):  # as a training's checkpoint has it
         state = state["state_dict"]
@@ -197,22 +205,34 @@ def check_network(path: Path, name: str) -> None:
 def fetch_weights(name: str) -> dict[str, Tensor]:
     """Download the published weights by torchvision's own loader, which checks their hash and keeps them.
 
+    A file that it kept before is read as it is.
+
     Args:
         name: of a network in `BACKBONES`.
 
     Raises:
-        InputError: the network is embedded, or the download failed.
+        InputError: the network is embedded, the download failed or cannot be kept, or what was kept is damaged.
     """
     weights = BACKBONES[one_of("backbone", name, BACKBONES)].weights
     if not weights.published:
         raise InputError(f"{name} is inside the package: there is nothing to fetch")
+    if is_readable(kept := torch_cache() / weights.file):  # damaged, it would be told as a bad download, for ever
+        return read_weights(kept)
+    told = f"the weights of {name} ({weights.megabytes:.0f} MB)"
+    try:
+        kept.parent.mkdir(parents=True, exist_ok=True)
+        try_to_write(kept)
+    except OSError as error:
+        raise not_kept(told, error) from None
     import torchvision  # here, because it takes seconds and only a download needs it
 
     try:
         return dict(torchvision.models.get_weight(weights.published).get_state_dict(progress=True, check_hash=True))
-    except (URLError, OSError) as error:
+    except (OSError, HTTPException) as error:
+        if isinstance(error, OSError) and error.errno in FULL:
+            raise not_kept(told, error) from None
         raise InputError(
-            f"the weights of {name} ({weights.megabytes:.0f} MB) could not be downloaded ({error}). Three ways out: "
+            f"{told} could not be downloaded ({one_line(error)}). Three ways out: "
             f"use the backbone 'pocket', which is here; or connect and run 'nst weights fetch {name}'; or run "
             f"'nst weights export {name}' where there is a connection and set NSTLIB_WEIGHTS to the folder of its file"
         ) from None
@@ -220,6 +240,17 @@ def fetch_weights(name: str) -> dict[str, Tensor]:
         raise InputError(
             f"the download of {name} arrived damaged ({error}): try 'nst weights fetch {name}' again"
         ) from None
+
+
+def not_kept(told: str, error: OSError) -> InputError:
+    """What is to be said where a download has no place, which no connection mends.
+
+    Args:
+        told: the weights, in words.
+        error: that shows it.
+    """
+    ways = "make room there, or set TORCH_HOME to a folder that can be written"
+    return InputError(f"{told} cannot be kept in '{torch_cache()}' ({error.strerror}): {ways}")
 
 
 def save_weights(state: Mapping[str, Tensor], path: str | Path, *, half: bool = True, **facts: str) -> int:

@@ -1,7 +1,16 @@
 """Where weights are looked for, what is refused, and that a file is written whole or not at all."""
 
+import errno
+import hashlib
+import http.server
+import io
 import os
 import pickle
+import re
+import threading
+from dataclasses import replace
+from http.client import IncompleteRead
+from pathlib import Path
 from urllib.error import URLError
 
 import numpy as np
@@ -233,7 +242,11 @@ def test_damaged_files_are_told_in_one_line(suffix, tmp_path):
             read_weights(path)
         message = str(caught.value)
         assert message.startswith(f"'{path}' holds no weights that can be read safely ("), kind
-        assert message.endswith("): fetch or export it again") and "()" not in message and "\n" not in message, kind
+        assert (
+            message.endswith("): move it away, and fetch or export it again")
+            and "()" not in message
+            and "\n" not in message
+        ), kind
 
 
 @pytest.mark.parametrize(
@@ -389,10 +402,12 @@ def test_without_a_network_there_are_three_ways_out(name, places, offline):
     assert len(offline) == 1
 
 
-@pytest.mark.parametrize("error", [TimeoutError("timed out"), ConnectionResetError("reset")])
+@pytest.mark.parametrize(
+    "error", [TimeoutError("timed out"), ConnectionResetError("reset"), IncompleteRead(b"half", 9)]
+)
 def test_a_broken_connection_counts_as_no_network(error, places, monkeypatch):
     replace_download(monkeypatch, error)
-    with pytest.raises(InputError, match=f"could not be downloaded .{error}.. Three ways out"):
+    with pytest.raises(InputError, match=f"could not be downloaded .{re.escape(str(error))}.. Three ways out"):
         load_weights("vgg16")
 
 
@@ -402,6 +417,90 @@ def test_a_download_with_a_wrong_hash_is_told(places, monkeypatch):
         InputError, match=r"the download of vgg19 arrived damaged \(invalid hash.*'nst weights fetch vgg"
     ):
         load_weights("vgg19")
+
+
+@pytest.fixture
+def server(monkeypatch):
+    """torchvision's own loader, and a server of the file of squeezenet1_1 that breaks off where it is told to."""
+    from torchvision.models import WeightsEnum
+
+    torch.save(state(7), buffer := io.BytesIO())
+    data, settings = buffer.getvalue(), {"ends": None}
+    file = f"squeezenet1_1-{hashlib.sha256(data).hexdigest()[:8]}.pth"
+
+    class Handler(http.server.BaseHTTPRequestHandler):
+        def do_GET(self):
+            self.send_response(200)
+            self.send_header("Content-Length", str(len(data)))
+            self.end_headers()
+            self.wfile.write(data[: settings["ends"]])
+
+        def log_message(self, *_):
+            pass
+
+    known = BACKBONES["squeezenet1_1"]
+    monkeypatch.setitem(BACKBONES, "squeezenet1_1", replace(known, weights=replace(known.weights, file=file)))
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as serving:
+        url = f"http://127.0.0.1:{serving.server_port}/{file}"
+        load = torch.hub.load_state_dict_from_url
+        monkeypatch.setattr(WeightsEnum, "get_state_dict", lambda self, **options: load(url, **options))
+        threading.Thread(target=serving.serve_forever, daemon=True).start()
+        yield settings
+        serving.shutdown()
+
+
+@pytest.mark.parametrize("ends", [0, 600])
+def test_after_a_download_that_broke_off_the_next_call_goes_on(ends, places, server):
+    server["ends"] = ends
+    for load in (load_weights, fetch_weights):
+        with pytest.raises(
+            InputError, match=r"squeezenet1_1 arrived damaged .*try 'nst weights fetch squeezenet1_1' ag"
+        ):
+            load("squeezenet1_1")
+        assert not list(places[2].iterdir())
+    server["ends"] = None
+    assert fetch_weights("squeezenet1_1").keys() == state().keys()
+    assert find_weights("squeezenet1_1").parent == places[2]
+
+
+def test_a_cut_file_in_the_cache_is_named_and_is_no_bad_download(places, server):
+    """torchvision's loader takes what is there as it is: to fetch it again changes nothing until it is moved away."""
+    cut = places[2] / BACKBONES["squeezenet1_1"].weights.file
+    cut.write_bytes(b"half of a download")
+    for load in (load_weights, fetch_weights):
+        with pytest.raises(
+            InputError, match=f"'{cut}' holds no weights .*: move it away, and fetch or export it again"
+        ):
+            load("squeezenet1_1")
+    cut.rename(places[2] / "away")
+    assert fetch_weights("squeezenet1_1").keys() == load_weights("squeezenet1_1").keys() == state().keys()
+
+
+@pytest.mark.parametrize("spoilt", ["the folder", "one above it", "closed"])
+def test_a_cache_that_cannot_be_written_is_told_before_any_download(spoilt, places, server, tmp_path, monkeypatch):
+    """No connection mends that."""
+    with monkeypatch.context() as patch:
+        if spoilt == "closed":
+            patch.setattr(Path, "touch", forbidden)
+        else:
+            taken = places[2] if spoilt == "the folder" else places[2].parent
+            taken.rename(tmp_path / "away")
+            taken.touch()
+        told = r"squeezenet1_1 \(5 MB\) cannot be kept in '.*checkpoints' \(.*\): make room there, or set TORCH_HOME to"
+        with pytest.raises(InputError, match=told):
+            load_weights("squeezenet1_1")
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path / "elsewhere"))
+    assert load_weights("squeezenet1_1").keys() == state().keys()
+
+
+def forbidden(*given, **options):
+    raise PermissionError(13, "Permission denied")  # which a superuser never meets, so chmod is no test
+
+
+def test_a_disk_that_is_full_is_no_lack_of_a_connection(places, monkeypatch):
+    replace_download(monkeypatch, OSError(errno.ENOSPC, "No space left on device"))
+    with pytest.raises(InputError, match=r"cannot be kept in '.*' \(No space left on device\): make room there"):
+        load_weights("squeezenet1_1")
 
 
 def test_the_embedded_network_is_never_downloaded(places, offline):
