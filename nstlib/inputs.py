@@ -142,8 +142,8 @@ def load_pictures(
     own = load_masks(sources["style_masks"], looks)
     cut = tuple(cut_out(masked(look, mask), recipe) for look, mask in zip(looks, own, strict=True))
     names = tuple(name_of(given, made) for given, made in zip((content, *styles), (painted, *cut), strict=True))
-    canvas = painted or Picture(torch.zeros(1, 3, recipe.size, recipe.size, device="cpu"), source="the canvas")
-    masks = load_masks(sources["masks"], [canvas] * len(styles))
+    empty = torch.zeros((), device="cpu").expand(1, 3, recipe.size, recipe.size)  # a shape, which takes no memory
+    masks = load_masks(sources["masks"], [painted or Picture(empty, source="the canvas")] * len(styles))
     if any(mask is not None for mask in masks) and STATISTICS[recipe.statistic].knows_neighbours:
         raise InputError(f"{recipe.statistic} compares neighbours, so it knows no masks: choose another statistic")
     return Pictures(painted, cut, begin, names, masks)

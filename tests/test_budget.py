@@ -164,6 +164,13 @@ def test_no_size_is_named_at_which_a_side_would_be_too_short(rng):
         prepare(content, [content], memory=0.5 * least_memory(plan, 3), **{**LIMITED, "size": 160})
 
 
+def test_a_texture_that_cannot_fit_is_refused_before_its_pixels_are_made(style):
+    """14000×14000 pixels alone are 2.4 GB."""
+    with LiveBytes() as measured, pytest.raises(nst.InputError, match=r"14000×14000 pixels .* there are 1 GB"):
+        prepare(None, [style], size=14_000, memory=1e9, start="noise", device="cpu")
+    assert measured.most < 1e7
+
+
 def test_where_no_size_fits_none_is_named(content, style):
     with pytest.raises(nst.InputError, match=r"48×48 pixels with pocket need") as caught:
         prepare(content, [style], memory=1e5, **LIMITED)
