@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 from .about import REPOSITORY, VERSION
 from .errors import InputError, in_words, nearest, one_line, one_of
 from .files import write_whole
-from .lesson import LESSONS, STUDIO, Lesson
+from .lesson import LESSONS, STUDIO, Lesson, check_place
 
 if TYPE_CHECKING:
     from nbformat import NotebookNode
@@ -235,7 +235,10 @@ def build_student(
     """
     target = Path(folder) / "student"
     wanted = {path.name: written(student(read(path))) for path, _ in lessons_in(folder)}
-    there = {path.name: path.read_text(encoding="utf-8") for path in target.glob("*.ipynb") if is_ours(path, wanted)}
+    files = sorted(target.glob("*.ipynb"))
+    for path in files:
+        check_place(path)
+    there = {path.name: path.read_text(encoding="utf-8") for path in files if is_ours(path, wanted)}
     differ = sorted(name for name in wanted.keys() | there.keys() if wanted.get(name) != there.get(name))
     if check:
         return differ
@@ -536,6 +539,7 @@ def read(path: Path) -> NotebookNode:
         InputError: there is none in the file.
     """
     reader = nbformat()
+    check_place(path)
     try:
         data = path.read_bytes()
         with warnings.catch_warnings():

@@ -22,7 +22,18 @@ if TYPE_CHECKING:  # `setup` has to say something before torch is loaded
     import torch
     from matplotlib.figure import Figure
 
-__all__ = ["LESSONS", "Lesson", "Setup", "claim", "open_lab", "open_studio", "routes", "setup", "write_lessons"]
+__all__ = [
+    "LESSONS",
+    "Lesson",
+    "Setup",
+    "check_place",
+    "claim",
+    "open_lab",
+    "open_studio",
+    "routes",
+    "setup",
+    "write_lessons",
+]
 
 STRICT = "NSTLIB_CLAIMS"  # where it is set a claim that does not hold is an error: lessons are tested with it
 

@@ -2,6 +2,7 @@
 
 import importlib.util
 import json
+import os
 import re
 import subprocess
 import sys
@@ -261,6 +262,21 @@ def test_a_broken_notebook_is_named_and_nothing_is_written(act, text, folder):
     with pytest.raises(InputError, match=r"05_losses.ipynb' is no notebook that can be read"):
         act(folder)
     assert {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()} == before
+
+
+@pytest.mark.parametrize("force", [False, True])
+@pytest.mark.parametrize("name", ["05_losses.ipynb", f"student/{NAME}"])
+@pytest.mark.parametrize("make", [os.mkdir, pytest.param(getattr(os, "mkfifo", None), id="mkfifo")])
+def test_what_is_no_file_in_a_lessons_place_is_named(make, name, force, folder):
+    """A pipe would be waited for."""
+    if make is None:
+        pytest.skip("needs named pipes")
+    (folder / "student").mkdir()
+    make(folder / name)
+    with pytest.raises(InputError, match=rf"{name}' is no file, and a lesson is to stand there: move it away"):
+        course.build_student(folder, force=force)
+    (folder / name).rename(folder / "away")
+    assert course.build_student(folder, force=force) == [NAME]
 
 
 @pytest.mark.parametrize("given", [{"tag": "a b"}, {"tag": "v'1"}, {"repository": 'https://github.com/a/b"c'}])
