@@ -21,6 +21,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from click.testing import CliRunner
+from jupyter_client.manager import start_new_kernel
 from PIL import Image
 
 import nstlib as nst
@@ -35,7 +36,7 @@ from nstlib.studio import painter as painter_module
 from nstlib.studio.choices import Choices
 from nstlib.studio.drawing import charts, wiped
 from nstlib.studio.finished import number_in
-from nstlib.studio.painter import Painter
+from nstlib.studio.painter import Painter, Watcher
 from nstlib.studio.shelf import Shelf
 from nstlib.transfer import paint
 from nstlib.uploads import keep_upload
@@ -232,7 +233,7 @@ def test_a_folder_that_cannot_be_made_is_told(folder):
 # --- the painter ---------------------------------------------------------------------------------
 
 
-class Watch:
+class Watch(Watcher):
     """Remembers what it was told; `at` does something at a step."""
 
     def __init__(self):
@@ -486,6 +487,28 @@ def refuse_in(folder, save):
         return save(image, path, *more)
 
     return write
+
+
+@pytest.mark.slow
+def test_what_grows_when_its_kernel_is_ended_is_kept(folder):
+    """As by a Restart, or with a page of Voila's: Jupyter asks a kernel to end, and kills it after five seconds."""
+    begin = """
+import time
+import nstlib as nst
+from nstlib.studio.choices import Choices
+painter = nst.Studio().painter
+painter.paint(Choices("content/harbour", ("style/mosaic",), size=64, evaluations=10**5))
+while not painter.canvas or len(painter.canvas.run.history) < 3:
+    time.sleep(0.02)
+"""
+    manager, client = start_new_kernel(cwd=str(folder))
+    try:
+        client.execute_interactive(begin, timeout=120)
+        client.stop_channels()
+    finally:
+        manager.shutdown_kernel()
+    assert read_facts(folder / "studio" / "harbour-mosaic.png")["evaluations"] >= 3
+    assert (folder / "studio" / ".harbour-mosaic.png.run").is_file()
 
 
 def test_a_run_is_gone_on_with_after_a_restart(painter):

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import atexit
 import time
+import weakref
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from threading import Event
-from typing import Any, Protocol
+from typing import Any
 
 from torch import Tensor
 
@@ -31,6 +33,7 @@ from .shelf import Shelf
 __all__ = ["Canvas", "Painter", "Watcher", "known_to_one_pass"]
 
 SAVE_SECONDS = 20.0  # after which what still grows is written, picture and run: a lost kernel costs no more than that
+LAST_SECONDS = 4.0  # for what grows when its kernel is ended: Jupyter waits for five, then kills it
 # Of a sketch: to the eye nearest to what a run comes to, on four pairs; at 1 the content falls to pieces.
 STRENGTH = 0.6
 MOST_BYTES = 300_000_000  # of a run that is kept: what takes more is not worth its place
@@ -72,8 +75,8 @@ class Canvas:
         return total - evaluations_of(self.run.history) if self.run.history else total
 
 
-class Watcher(Protocol):
-    """Who is told what happens, from the painter's own thread."""
+class Watcher:
+    """Who is told what happens, from the painter's own thread; this one heeds nothing."""
 
     def accepted(self, choices: Choices | None) -> None:
         """Something will be painted, or None for what is still to be found; from the caller's thread."""
@@ -112,6 +115,7 @@ class Painter:
     def __init__(self, shelf: Shelf, paces: Paces, watcher: Watcher):
         self.shelf, self.paces, self.watcher = shelf, paces, watcher
         self.worker, self.sketcher = Worker(), Worker()
+        atexit.register(keep_last, weakref.ref(self))
         self.wanted: Choices | None = None  # what is painted now, or next
         self.canvas: Canvas | None = None  # what Continue goes on with
         self.left = shelf.unfinished()  # the picture whose run is kept beside it, from before a restart too
@@ -310,6 +314,18 @@ class Painter:
             else:
                 canvas.run.trouble = try_checkpoint(canvas.run, canvas.plan, file)
         self.shelf.forget_run(before if before != canvas.path else None)  # there is one at any moment
+
+
+def keep_last(painter: weakref.ref[Painter]) -> None:
+    """Keep what still grows when Python ends: with a kernel that is restarted, or that ends with its page.
+
+    Args:
+        painter: who may be gone.
+    """
+    if (here := painter()) is not None and here.busy:
+        here.watcher = Watcher()  # the way to the browser is closed
+        here.stop()
+        here.worker.wait(LAST_SECONDS)
 
 
 def known_to_one_pass(choices: Choices) -> dict[str, Any]:

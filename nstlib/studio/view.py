@@ -26,7 +26,7 @@ from .desk import Desk
 from .easel import Easel, Story, picture, side_of
 from .finished import Finished
 from .looks import STYLE
-from .painter import Canvas, Painter, known_to_one_pass
+from .painter import Canvas, Painter, Watcher, known_to_one_pass
 from .parts import close_all, guarded, marked
 from .shelf import Shelf
 
@@ -50,7 +50,7 @@ REOPEN = "Run the cell above, by Shift and Enter, and it opens here again."
 OPEN: WeakValueDictionary[str, Studio] = WeakValueDictionary()
 
 
-class Studio:
+class Studio(Watcher):
     """Choose pictures and styles, paint, watch, stop, go on, compare; what is painted is kept in a folder.
 
     End a cell with it: `nst.Studio()`.
