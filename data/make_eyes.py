@@ -22,7 +22,7 @@ from torch import Tensor
 from nstlib.backbone import load_backbone
 from nstlib.descriptions import gram
 from nstlib.image import load_image, resize, to_pil
-from nstlib.judges import opinion_of
+from nstlib.opinions import opinion_of
 from nstlib.optimizers import optimize
 from nstlib.transfer import stylize
 

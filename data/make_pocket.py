@@ -44,8 +44,8 @@ from nstlib.backbone import Backbone, load_backbone
 from nstlib.errors import InputError
 from nstlib.files import whole
 from nstlib.image import load_image, resize
-from nstlib.judges import colours_gone, detail, opinion_of
 from nstlib.machine import choose_device
+from nstlib.opinions import colours_gone, detail, opinion_of
 from nstlib.transfer import stylize
 from nstlib.weights import read_weights, save_weights
 

@@ -15,7 +15,8 @@ from scipy.linalg import sqrtm
 import nstlib as nst
 from nstlib import cli, judges
 from nstlib.errors import InputError
-from nstlib.judges import EFFECT, Judged, Opinion, axes, colours_gone, detail, effect, gaussian_kl, opinion_of
+from nstlib.judges import Judged
+from nstlib.opinions import EFFECT, Opinion, axes, colours_gone, detail, effect, gaussian_kl, opinion_of
 from nstlib.plot.figures import encode
 from nstlib.weights import save_weights
 

@@ -21,7 +21,8 @@ from nstlib import plot
 from nstlib.architecture import BACKBONES
 from nstlib.backbone import Backbone
 from nstlib.errors import InputError
-from nstlib.judges import Judged, Opinion
+from nstlib.judges import Judged
+from nstlib.opinions import Opinion
 from nstlib.plot import figures, steps
 from nstlib.plot.curvature import walk
 from nstlib.plot.figures import encode
