@@ -178,6 +178,14 @@ FIGURES = {
 }
 
 
+def test_below_pictures_without_a_title_nothing_is_left_blank():
+    figure = plot.pictures(torch.zeros(2, 3, 40, 40), ["one", "other"])
+    drawn = io.BytesIO()
+    figure.savefig(drawn, format="png")
+    rows = np.array(Image.open(drawn).convert("L")).min(1)
+    assert rows[-20:].min() < 10  # of pixels, 100 to an inch
+
+
 @pytest.mark.parametrize("name", FIGURES)
 def test_a_figure(name):
     from matplotlib.figure import Figure

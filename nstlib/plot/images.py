@@ -45,7 +45,7 @@ def pictures(items: Any, titles: Sequence[str] | None = None, *, columns: int = 
     items = sequence(items)
     titles = [name_of(i) for i in items] if titles is None else list(titles)
     need(len(titles) == len(items), f"{len(items)} pictures and {len(titles)} titles: give one title for each picture")
-    figure = wall([pixels(i) for i in items], titles, columns)
+    figure = wall([pixels(i) for i in items], titles, columns, titled=bool(title))
     named = f": {listed(t for t in titles if t)}" if any(titles) else ""
     return finish(figure, title, f"{counted(len(items), 'picture')}{named}. {title}")
 
@@ -108,7 +108,7 @@ def grid(
     fits = bool(given) and given == [len(columns)] * len(rows)
     need(fits, f"{len(rows)} rows of {len(columns)} pictures were expected, not rows of {given}")
     flat = [pixels(image) for row in images for image in row]
-    figure, width = wall(flat, [""] * len(flat), len(columns), least=least), len(columns)
+    figure, width = wall(flat, [""] * len(flat), len(columns), titled=bool(title), least=least), len(columns)
     for axis in figure.axes[: len(flat)]:
         axis.set_axis_on()
         axis.set(xticks=[], yticks=[], frame_on=False)
@@ -240,7 +240,13 @@ def sequence(items: Any) -> list[Any]:
 
 
 def wall(
-    images: Sequence[np.ndarray], captions: Sequence[str], columns: int, least: float = 0.0, **options: Any
+    images: Sequence[np.ndarray],
+    captions: Sequence[str],
+    columns: int,
+    *,
+    titled: bool = True,
+    least: float = 0.0,
+    **options: Any,
 ) -> Figure:
     """Pictures row by row, each under its caption; no row but the last has gaps.
 
@@ -248,6 +254,7 @@ def wall(
         images: pictures (H, W, 3), or maps (H, W).
         captions: one for each; "" for none.
         columns: pictures in a row, at most.
+        titled: whether the figure will have a title, for which there is to be room.
         least: inches that a picture is wide at least.
         **options: of matplotlib's `imshow`, for maps.
     """
@@ -260,7 +267,8 @@ def wall(
     lines = [max((c.count("\n") + 1 for c in captions[start : start + columns] if c), default=0) for start in starts]
     heights = [0.05 + 0.17 * line + cell * t for line, t in zip(lines, tall, strict=True)]
     ratios = {"height_ratios": heights}
-    figure, axes = new(sum(heights) + 0.4, rows, columns, width=max(cell * columns, 4.5), gridspec_kw=ratios)
+    height = sum(heights) + (0.4 if titled else 0.05)
+    figure, axes = new(height, rows, columns, width=max(cell * columns, 4.5), gridspec_kw=ratios)
     for axis in axes.flat:
         axis.set_axis_off()
         axis.set_anchor("N")
