@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import importlib.util
+import json
 import os
 import platform
 import sys
@@ -40,6 +42,7 @@ STRICT = "NSTLIB_CLAIMS"  # where it is set a claim that does not hold is an err
 NOTEBOOKS = shipped("notebooks")
 FOLDER = "lessons"  # where an installed package puts them
 STUDIO = "studio.ipynb"
+WRITTEN = ".nst-lessons.json"  # beside them: the digest of each file as the kit wrote it
 # A page that is left ends its kernel; where it could not say so, half an hour that nobody sees and no work fills does.
 UNSEEN = tuple(f"--MappingKernelManager.cull_{name}" for name in ("idle_timeout=1800", "interval=300"))
 
@@ -115,14 +118,18 @@ def routes() -> Figure:
 # --- its notebooks -------------------------------------------------------------------------------
 
 
-def write_lessons(folder: str | os.PathLike[str], *, force: bool = False) -> tuple[list[str], list[str]]:
+def write_lessons(
+    folder: str | os.PathLike[str], *, force: bool = False, only: str | None = None
+) -> tuple[list[str], list[str]]:
     """Write the course, the complete lessons and in `student/` those with room for answers.
 
-    A file that is there and differs is a learner's work, and is kept.
+    A file that is there and differs is renewed if the kit wrote each byte of it, an older version, say. Any other may
+    be a learner's work, and is kept.
 
     Args:
         folder: where to; made if it is not there.
-        force: write over files that differ, too.
+        force: write over what may be a learner's work, too.
+        only: the name of the one file that is to be written; None for all.
 
     Returns:
         The names of the files that were written, and of those that were kept because they differ.
@@ -139,17 +146,23 @@ def write_lessons(folder: str | os.PathLike[str], *, force: bool = False) -> tup
             target.lstat()  # a name that no folder can have fails here
     except (OSError, ValueError) as error:
         raise InputError(f"'{one_line(folder)}' is no folder's name ({error}): give another") from None
-    lessons = [(name, target / name, content) for name, content in lessons_here()]
+    lessons = [(name, target / name, content) for name, content in lessons_here() if only in (None, name)]
     for _, place, _ in lessons:
         check_place(place)
+    before = digests_in(target)
+    after = dict(before)
     for name, place, content in lessons:
-        if holds(place, content):
-            continue
-        if os.path.lexists(place) and not force:
-            kept.append(name)
-            continue
-        write_file(place, content)
-        written.append(name)
+        there = digest_of(place)
+        if there != digest(content):
+            if os.path.lexists(place) and not force and (there is None or there != before.get(name)):
+                kept.append(name)
+                continue
+            write_file(place, content)
+            written.append(name)
+        after[name] = digest(content)
+    if after != before:
+        with suppress(OSError):  # what is in no list is kept next time
+            write_whole(target / WRITTEN, json.dumps(after, indent=0).encode())
     return written, kept
 
 
@@ -166,12 +179,26 @@ def check_place(place: Path) -> None:
         raise InputError(f"'{place}' is no file, and a lesson is to stand there: move it away, or give another folder")
 
 
-def holds(place: Path, content: bytes) -> bool:
-    """Whether a file has just this content; one that may not be read is a learner's own."""
+def digests_in(folder: Path) -> dict[str, object]:
+    """What stands in the list of the files that the kit wrote into a folder; nothing if there is none to read."""
     try:
-        return place.read_bytes() == content
+        found = json.loads((folder / WRITTEN).read_bytes())
+    except (OSError, ValueError):
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def digest_of(place: Path) -> str | None:
+    """Of what stands in a file; None if it is not there, or may not be read."""
+    try:
+        return digest(place.read_bytes())
     except OSError:
-        return False
+        return None
+
+
+def digest(content: bytes) -> str:
+    """Of a file's content: two that differ have two."""
+    return hashlib.sha256(content).hexdigest()
 
 
 def write_file(place: Path, content: bytes) -> None:
@@ -238,7 +265,7 @@ def open_studio(folder: str | os.PathLike[str] | None = None, *arguments: str, v
     notebook = learners(folder) / STUDIO
     check_place(notebook)
     if not notebook.is_file():
-        write_file(notebook, next(content for name, content in lessons_here() if name == STUDIO))
+        write_lessons(learners(folder), only=STUDIO)
     if voila:
         paths = (str(HOUSE / "studio" / "jupyter"), os.environ.get("JUPYTER_PATH"))
         os.environ["JUPYTER_PATH"] = os.pathsep.join(filter(None, paths))  # where the page's template is found

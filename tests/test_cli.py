@@ -27,6 +27,7 @@ from nstlib.cli.like import Like
 from nstlib.cli.options import parse, parsed, values_of
 from nstlib.cli.painting import dragged
 from nstlib.forecast import Paces
+from nstlib.lesson import lessons_here
 from nstlib.machine import choose_precision
 from nstlib.plan import FREE_SHARE
 from nstlib.recipe import WORDS
@@ -880,6 +881,19 @@ def test_stamp_then_student(lessons, call):
     assert "answer = ...  # your answer" in nbformat.read(f"{lessons}/student/05_losses.ipynb", 4).cells[2].source
     status, out, _ = call("student", lessons, "--check")
     assert status == 0 and "nothing to do" in out
+
+
+def test_lessons_says_of_each_what_became_of_it(tmp_path, call):
+    folder = str(tmp_path)
+    assert call("lessons", folder) == (0, f"{folder}: {len(list(lessons_here()))} files written\n", "")
+    assert call("lessons", folder) == (0, f"{folder}: nothing to do\n", "")
+    (tmp_path / "clinic.ipynb").write_text("answers", encoding="utf-8")
+    (tmp_path / "engine.ipynb").unlink()
+    status, out, _ = call("lessons", folder)
+    assert status == 0 and out.startswith(f"{folder}: 1 file written\nkept as they are, ")
+    assert "they may hold your work: clinic.ipynb; for this version's give another folder, or --force" in out
+    assert call("lessons", folder)[1].startswith(f"{folder}: 0 files written\nkept as they are, ")
+    assert call("lessons", folder, "--force")[1] == f"{folder}: 1 file written\n"
 
 
 @pytest.mark.parametrize("command", ["stamp", "student"])

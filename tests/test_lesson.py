@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 import urllib.request
+from types import SimpleNamespace
 
 import nbformat
 import pytest
@@ -43,7 +44,7 @@ def course(tmp_path, monkeypatch):
 
 def test_lessons_are_written_once_and_whole(course, tmp_path):
     assert lesson.write_lessons(tmp_path / "mine") == (["00.ipynb", "01.ipynb", "student/00.ipynb"], [])
-    there = {p.relative_to(tmp_path / "mine").as_posix(): p for p in (tmp_path / "mine").rglob("*") if p.is_file()}
+    there = {p.relative_to(tmp_path / "mine").as_posix(): p for p in (tmp_path / "mine").rglob("[!.]*") if p.is_file()}
     assert sorted(there) == ["00.ipynb", "01.ipynb", "student/00.ipynb"]
     assert all(path.read_bytes() == (course / name).read_bytes() for name, path in there.items())
     assert lesson.write_lessons(tmp_path / "mine") == ([], [])
@@ -57,6 +58,41 @@ def test_a_learners_work_is_kept_unless_forced(course, tmp_path):
     assert (tmp_path / "student" / "00.ipynb").read_text(encoding="utf-8") == "answers"
     assert lesson.write_lessons(tmp_path, force=True) == (["student/00.ipynb"], [])
     assert (tmp_path / "student" / "00.ipynb").read_bytes() == (course / "student" / "00.ipynb").read_bytes()
+
+
+def test_what_the_kit_wrote_and_nobody_touched_is_renewed_and_all_work_kept(course, tmp_path):
+    """A newer version, and one after it, in a folder in which somebody has answered, and in one that has no list."""
+    lesson.write_lessons(tmp_path / "mine")
+    (tmp_path / "mine" / "student" / "00.ipynb").write_text("answers", encoding="utf-8")
+    for edition in ("a newer", "the newest"):
+        for name in ("00.ipynb", "01.ipynb", "student/00.ipynb"):
+            (course / name).write_text(f"{edition} {name}", encoding="utf-8")
+        assert lesson.write_lessons(tmp_path / "mine") == (["00.ipynb", "01.ipynb"], ["student/00.ipynb"])
+    assert (tmp_path / "mine" / "student" / "00.ipynb").read_text(encoding="utf-8") == "answers"
+    assert (tmp_path / "mine" / "01.ipynb").read_text(encoding="utf-8") == "the newest 01.ipynb"
+
+
+@pytest.mark.parametrize("text", [None, "", "no JSON", "[]", '{"00.ipynb": 1}', "\udcff"])
+def test_where_no_list_says_what_the_kit_wrote_all_that_differs_is_kept(text, course, tmp_path):
+    lesson.write_lessons(tmp_path / "mine")
+    if text is None:
+        (tmp_path / "mine" / lesson.WRITTEN).unlink()
+    else:
+        (tmp_path / "mine" / lesson.WRITTEN).write_bytes(text.encode(errors="surrogateescape"))
+    (course / "00.ipynb").write_text("a newer 00", encoding="utf-8")
+    assert lesson.write_lessons(tmp_path / "mine") == ([], ["00.ipynb"])
+    (course / "01.ipynb").write_text("a newer 01", encoding="utf-8")  # and what was still the kit's is known again
+    assert lesson.write_lessons(tmp_path / "mine") == (["01.ipynb"], ["00.ipynb"])
+
+
+def test_the_studios_notebook_is_renewed_with_the_lessons(course, tmp_path, monkeypatch):
+    monkeypatch.setattr(lesson, "need", lambda *_: None)
+    monkeypatch.setitem(sys.modules, "jupyterlab.labapp", SimpleNamespace(main=lambda arguments: None))
+    for edition in ("an old studio", "a new studio"):
+        (course / lesson.STUDIO).write_text(edition, encoding="utf-8")
+        lesson.open_studio(tmp_path / "mine")
+    assert (tmp_path / "mine" / lesson.STUDIO).read_text(encoding="utf-8") == "an old studio"
+    assert lesson.STUDIO in lesson.write_lessons(tmp_path / "mine")[0]
 
 
 def test_what_cannot_be_written_is_said_in_one_line(course, tmp_path):

@@ -1374,7 +1374,7 @@ def test_the_command_opens_the_notebook(option, module, own, folder, monkeypatch
     done = CliRunner().invoke(cli.nst, ["studio", "mine", *option, "--no-browser"])
     assert done.exit_code == 0, done.output
     assert heard == [[str(Path("mine/studio.ipynb")), *own, "--no-browser"]]
-    assert [path.name for path in (folder / "mine").iterdir()] == ["studio.ipynb"]
+    assert [path.name for path in (folder / "mine").glob("[!.]*")] == ["studio.ipynb"]
 
 
 @pytest.mark.slow

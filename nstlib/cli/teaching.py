@@ -4,24 +4,25 @@ from __future__ import annotations
 
 import click
 
-from ..errors import InputError
+from ..errors import InputError, counted
 from ..terminal import say
 
 
 @click.command()
 @click.argument("folder")
-@click.option("--force", is_flag=True, help="write over lessons that you changed")
+@click.option("--force", is_flag=True, help="write over lessons that may hold your work")
 def lessons(folder: str, force: bool) -> None:
     """Write the lessons, both editions, into FOLDER.
 
-    A file that you changed stays unless --force is given.
+    One of an older version that nobody touched is renewed; what may hold your work stays unless --force is given.
     """
     from ..lesson import write_lessons
 
-    fresh, changed = write_lessons(folder, force=force)
-    say(f"{folder}: {len(fresh)} files written" if fresh else f"{folder}: nothing to do")
-    if changed:
-        say(f"kept as you changed them: {', '.join(changed)}; --force writes them anew")
+    fresh, kept = write_lessons(folder, force=force)
+    say(f"{folder}: {'nothing to do' if not fresh and not kept else counted(len(fresh), 'file') + ' written'}")
+    if kept:
+        ways = "for this version's give another folder, or --force to write over yours"
+        say(f"kept as they are, since they may hold your work: {', '.join(kept)}; {ways}")
 
 
 @click.command(context_settings={"ignore_unknown_options": True})
