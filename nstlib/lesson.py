@@ -16,8 +16,9 @@ from typing import TYPE_CHECKING
 
 from .about import HOUSE, REPOSITORY, VERSION, shipped
 from .errors import InputError, one_line, one_of
-from .files import in_the_way, write_whole
+from .files import files_in, in_the_way, write_whole
 from .interrupts import loading
+from .terminal import say
 from .threads import wait_briefly
 
 if TYPE_CHECKING:  # `setup` has to say something before torch is loaded
@@ -42,6 +43,7 @@ STRICT = "NSTLIB_CLAIMS"  # where it is set a claim that does not hold is an err
 NOTEBOOKS = shipped("notebooks")
 FOLDER = "lessons"  # where an installed package puts them
 STUDIO = "studio.ipynb"
+OF_THE_STUDIO = {STUDIO, "studio", "own"}  # what it leaves in its folder
 WRITTEN = ".nst-lessons.json"  # beside them: the digest of each file as the kit wrote it
 # A page that is left ends its kernel; where it could not say so, half an hour that nobody sees and no work fills does.
 UNSEEN = tuple(f"--MappingKernelManager.cull_{name}" for name in ("idle_timeout=1800", "interval=300"))
@@ -234,17 +236,19 @@ def open_lab(folder: str | os.PathLike[str] | None = None, *arguments: str) -> N
     """Start JupyterLab on the course, and end when it ends.
 
     Args:
-        folder: what to open; if it is not there, the lessons are written to it. Without one a checkout opens its own
-            `notebooks/`, an installed package the folder `lessons` here.
+        folder: what to open; if it is not there, or empty but for what the studio left, the lessons are written to
+            it. Without one a checkout opens its own `notebooks/`, an installed package the folder `lessons` here.
         arguments: JupyterLab's own, such as "--no-browser".
 
     Raises:
-        InputError: JupyterLab is not installed, or `folder` is no folder and cannot become one.
+        InputError: JupyterLab is not installed, `folder` is no folder and cannot become one, or it may not be read.
     """
     need("jupyterlab", "JupyterLab", "lab")
     place = learners(folder)
-    if not place.is_dir():
+    if all(path.name in OF_THE_STUDIO or path.name.startswith(".") for path in files_in(place)):
         write_lessons(place)
+    elif not any((place / f"{row.stem}.ipynb").is_file() for row in LESSONS.values()):
+        say(f"there are no lessons in '{place}': nst lessons FOLDER writes them into a folder")
     from jupyterlab.labapp import main  # in this process: Ctrl-C then asks, as it does in JupyterLab itself
 
     main([str(place), *arguments])

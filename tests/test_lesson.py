@@ -42,6 +42,14 @@ def course(tmp_path, monkeypatch):
     return home
 
 
+@pytest.fixture
+def lab(course, monkeypatch):
+    """Opens a folder in a JupyterLab that ends at once, there or not."""
+    monkeypatch.setattr(lesson, "need", lambda *_: None)
+    monkeypatch.setitem(sys.modules, "jupyterlab.labapp", SimpleNamespace(main=lambda arguments: None))
+    return lesson.open_lab
+
+
 def test_lessons_are_written_once_and_whole(course, tmp_path):
     assert lesson.write_lessons(tmp_path / "mine") == (["00.ipynb", "01.ipynb", "student/00.ipynb"], [])
     there = {p.relative_to(tmp_path / "mine").as_posix(): p for p in (tmp_path / "mine").rglob("[!.]*") if p.is_file()}
@@ -85,9 +93,7 @@ def test_where_no_list_says_what_the_kit_wrote_all_that_differs_is_kept(text, co
     assert lesson.write_lessons(tmp_path / "mine") == (["01.ipynb"], ["00.ipynb"])
 
 
-def test_the_studios_notebook_is_renewed_with_the_lessons(course, tmp_path, monkeypatch):
-    monkeypatch.setattr(lesson, "need", lambda *_: None)
-    monkeypatch.setitem(sys.modules, "jupyterlab.labapp", SimpleNamespace(main=lambda arguments: None))
+def test_the_studios_notebook_is_renewed_with_the_lessons(lab, course, tmp_path):
     for edition in ("an old studio", "a new studio"):
         (course / lesson.STUDIO).write_text(edition, encoding="utf-8")
         lesson.open_studio(tmp_path / "mine")
@@ -159,6 +165,31 @@ def test_lab_opens_the_lessons(given, installed, expected, course, tmp_path, mon
     (folder, *rest) = heard[0]
     assert (tmp_path / folder).samefile(tmp_path / expected) and rest == ["--no-browser"]
     assert (tmp_path / expected / "student" / "00.ipynb").is_file()
+
+
+def test_lab_writes_the_lessons_where_there_is_nothing_but_what_the_studio_left(lab, course, tmp_path):
+    (course / lesson.STUDIO).write_text("the studio", encoding="utf-8")
+    lesson.open_studio(tmp_path / "mine")
+    (tmp_path / "mine" / "studio").mkdir()
+    (tmp_path / "empty").mkdir()
+    for folder in ("mine", "empty"):
+        lab(tmp_path / folder)
+        assert (tmp_path / folder / "student" / "00.ipynb").is_file()
+    (tmp_path / "mine" / "00.ipynb").unlink()
+    lab(tmp_path / "mine")
+    assert not (tmp_path / "mine" / "00.ipynb").exists(), "whoever takes a lesson away has the others"
+
+
+def test_lab_opens_a_folder_of_somebodys_own_as_it_is_and_says_how_to_get_the_lessons(lab, tmp_path, capsys):
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "notes.txt").touch()
+    lab(tmp_path / "mine")
+    assert [path.name for path in (tmp_path / "mine").iterdir()] == ["notes.txt"]
+    told = f"there are no lessons in '{tmp_path / 'mine'}': nst lessons FOLDER writes them into a folder\n"
+    assert capsys.readouterr().out == told
+    (tmp_path / "mine" / f"{nst.LESSONS['04'].stem}.ipynb").touch()
+    lab(tmp_path / "mine")
+    assert capsys.readouterr().out == ""
 
 
 @pytest.mark.slow
