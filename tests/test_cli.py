@@ -21,13 +21,13 @@ from click.testing import CliRunner
 from PIL import Image
 
 import nstlib as nst
-from nstlib import backbone, checkpoint, cli, forecast, judges, plan
+from nstlib import backbone, checkpoint, cli, forecast, judges, lesson, plan
 from nstlib.budget import Needs
 from nstlib.cli.like import Like
 from nstlib.cli.options import parse, parsed, values_of
 from nstlib.cli.painting import dragged
 from nstlib.forecast import Paces
-from nstlib.lesson import lessons_here
+from nstlib.lesson import learners, lessons_here
 from nstlib.machine import choose_precision
 from nstlib.plan import FREE_SHARE
 from nstlib.recipe import WORDS
@@ -894,6 +894,14 @@ def test_lessons_says_of_each_what_became_of_it(tmp_path, call):
     assert "they may hold your work: clinic.ipynb; for this version's give another folder, or --force" in out
     assert call("lessons", folder)[1].startswith(f"{folder}: 0 files written\nkept as they are, ")
     assert call("lessons", folder, "--force")[1] == f"{folder}: 1 file written\n"
+
+
+@pytest.mark.parametrize("command", ["lab", "studio"])
+def test_the_help_names_the_folder_that_is_taken_without_one(command, call, monkeypatch):
+    told = " ".join(call(command, "--help")[1].split())
+    theirs = learners(None)  # a checkout's: the tests run in one
+    monkeypatch.setattr(lesson, "HOUSE", theirs.parent)  # as where the lessons lie inside the package
+    assert f"[{theirs.name} of a checkout, else {learners(None)}]" in told
 
 
 @pytest.mark.parametrize("command", ["stamp", "student"])

@@ -31,7 +31,7 @@ def lessons(folder: str, force: bool) -> None:
 def lab(folder: str | None, arguments: tuple[str, ...]) -> None:
     """Open the lessons in JupyterLab.
 
-    FOLDER holds them [notebooks], ARGUMENTS go to JupyterLab.
+    FOLDER holds them [notebooks of a checkout, else lessons], ARGUMENTS go to JupyterLab.
     """
     from ..lesson import open_lab
 
@@ -46,7 +46,8 @@ def lab(folder: str | None, arguments: tuple[str, ...]) -> None:
 def studio(folder: str | None, arguments: tuple[str, ...], voila: bool) -> None:
     """Open the studio in the browser.
 
-    FOLDER keeps its pictures [notebooks], ARGUMENTS go to JupyterLab or Voila.
+    FOLDER keeps its pictures [notebooks of a checkout, else lessons], ARGUMENTS go to JupyterLab or
+    Voila.
     """
     from ..lesson import open_studio
 
