@@ -6,12 +6,17 @@ doing. Paintings take minutes each, and a process that takes too much memory is 
 
 from __future__ import annotations
 
+import functools
+import hashlib
+import math
 import multiprocessing
 import os
 import pickle
 import signal
 import sys
 import threading
+import time
+import warnings
 from collections import deque
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -19,13 +24,14 @@ from multiprocessing.connection import Connection, wait
 from types import ModuleType
 from typing import Any, NamedTuple, TypeVar
 
-from .about import VERSION
+from .about import HOUSE, VERSION
 from .errors import InputError, in_words, one_line
 
 __all__ = ["Outcome", "cluster", "cores", "elsewhere", "here", "in_turn"]
 
 CONTEXT = multiprocessing.get_context("spawn")  # a process that was forked beside torch's threads may hang
-PATIENCE = 10.0  # seconds in which a scheduler must answer
+PATIENCE = 10.0  # seconds in which a scheduler must answer, and without a worker until that is told
+GLANCE = 1.0  # seconds between two looks at how many workers there are
 AHEAD = 2  # pieces of work for each worker elsewhere, so that none waits for the next
 
 Item = TypeVar("Item")
@@ -209,7 +215,7 @@ def without_main() -> Iterator[None]:
 
 @contextmanager
 def cluster(address: str) -> Iterator[tuple[Any, float | None]]:
-    """A client of dask.distributed's, whose workers are there and have this version of the kit; see `least_memory`.
+    """A client of dask.distributed's, whose workers are there and have the same kit; see `least_memory`.
 
     Args:
         address: of the scheduler, such as "tcp://192.168.0.7:8786".
@@ -241,27 +247,44 @@ def least_memory(client: Any, address: str) -> float | None:
         address: of its scheduler, for the message.
 
     Raises:
-        InputError: there is no worker, or one without this version of the kit.
+        InputError: there is no worker, or one without the kit, or with another than this process.
     """
     try:
         told = client.run(introduce)
-    except Exception as error:  # whatever a worker finds missing
-        raise InputError(f"the workers of {address} lack the kit ({in_words(error)}): install nstlib there") from None
+    except Exception as error:  # whatever a worker finds missing, in an older kit too
+        way = f"install the same nstlib {VERSION} there, and start them anew"
+        raise InputError(f"the workers of {address} lack this kit ({in_words(error)}): {way}") from None
     if not told:
-        raise InputError(f"{address} has no workers yet: start some, dask worker {address} --nthreads 1")
-    for worker, (version, _) in told.items():
-        if version != VERSION:
-            raise InputError(f"the worker {worker} has nstlib {version}, not {VERSION}: install the same on both")
-    return min((limit for _, limit in told.values() if limit), default=None)
+        raise InputError(f"{address} has no workers yet: start some, {worker_command(address)}")
+    for worker, (version, *code, _) in told.items():
+        if (version, *code) != (VERSION, own_code()):
+            other = "another of the same version" if version == VERSION else f"nstlib {version}, not {VERSION}"
+            way = "install the same on both, and start it anew"
+            raise InputError(f"the kit of the worker {worker} is not that of this machine but {other}: {way}")
+    return min((limit for *_, limit in told.values() if limit), default=None)
 
 
-def introduce(dask_worker: Any) -> tuple[str, int | None]:
-    """What a worker says of itself: the version of its kit, and the bytes that it may take.
+def introduce(dask_worker: Any) -> tuple[str, str, int | None]:
+    """What a worker says of itself: the version of its kit, the digest of its code, and the bytes that it may take.
 
     Args:
         dask_worker: itself; distributed fills in what has this name.
     """
-    return VERSION, dask_worker.memory_manager.memory_limit
+    return VERSION, own_code(), dask_worker.memory_manager.memory_limit
+
+
+@functools.cache  # what is installed later is not what this process has loaded
+def own_code() -> str:
+    """A digest of the kit's code: between two releases many kits have the same version."""
+    made = hashlib.sha256()
+    for path in sorted(HOUSE.rglob("*.py")):
+        made.update(f"{path.relative_to(HOUSE).as_posix()}\0{path.read_text(encoding='utf-8')}\0".encode())
+    return made.hexdigest()
+
+
+def worker_command(address: str) -> str:
+    """What starts a worker of the scheduler at an address."""
+    return f"dask worker {address} --nthreads 1"
 
 
 def elsewhere(
@@ -269,7 +292,8 @@ def elsewhere(
 ) -> Generator[tuple[Item, Outcome], None, None]:
     """Do all pieces of work on the workers of a cluster; whoever stops listening calls them off.
 
-    The scheduler gives the work of a worker that is gone to another one, and gives it up after some deaths.
+    The scheduler gives the work of a worker that is gone to another one, and gives it up after some deaths. Where none
+    is left it waits for new ones, and a warning says so.
 
     Args:
         work: as for `here`.
@@ -297,7 +321,7 @@ def elsewhere(
 
     try:
         ask()
-        for future in ended:
+        for future in awaited(ended, client):
             if future.cancelled():  # not by us: the client has given the scheduler up, and with it all that was asked
                 raise ConnectionError
             _, item = asked.pop(future.key)
@@ -311,6 +335,28 @@ def elsewhere(
     finally:
         with suppress(OSError):  # of a scheduler that is gone
             client.cancel([future for future, _ in asked.values()], force=True)
+
+
+def awaited(ended: Any, client: Any) -> Iterator[Any]:
+    """Pieces of work on a cluster, as they end; a warning says that it has lost its workers.
+
+    Args:
+        ended: distributed's `as_completed`; more may be added meanwhile.
+        client: of the cluster.
+    """
+    address, seen = client.scheduler.address, time.monotonic()  # when there was a worker
+    while ended.count():
+        until = time.monotonic() + GLANCE
+        while not ended.has_ready() and time.monotonic() < until:
+            time.sleep(0.02)
+        if ended.has_ready():
+            yield next(ended)
+        elif client.nthreads():
+            seen = time.monotonic()
+        elif time.monotonic() > seen + PATIENCE:
+            seen = math.inf  # once, until there is one again
+            way = f"start some, {worker_command(address)}, and it goes on"
+            warnings.warn(f"no worker is left at {address}, and this waits for one: {way}", stacklevel=2)
 
 
 def outcome_of(future: Any) -> Outcome:

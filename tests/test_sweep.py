@@ -691,6 +691,74 @@ def test_a_picture_is_counted_that_an_interrupt_came_just_after(pictures, monkey
 # --- a cluster -----------------------------------------------------------------------------------
 
 
+class Told:
+    """A client of one worker that says this of itself, or fails."""
+
+    def __init__(self, said):
+        self.said = said
+
+    def run(self, function):
+        if isinstance(self.said, Exception):
+            raise self.said
+        return self.said and {"tcp://there": self.said}
+
+
+@pytest.mark.parametrize(
+    ("said", "message"),
+    [
+        ({}, "there has no workers yet: start some, dask worker tcp://there --nthreads 1"),
+        (
+            ModuleNotFoundError("No module named 'nstlib.pool'"),
+            r"lack this kit \(.*No module .*\): install the same nstlib",
+        ),
+        (("0.0.9", pool.own_code(), 5), f"is not that of this machine but nstlib 0.0.9, not {pool.VERSION}: install"),
+        ((pool.VERSION, "older", 5), "is not that of this machine but another of the same version: install the same"),
+        (
+            (pool.VERSION, 5),
+            "is not that of this machine but another of the same version: .* and start it anew",
+        ),  # of old
+    ],
+)
+def test_workers_that_cannot_paint_as_this_machine_does_are_told_at_once(said, message):
+    with pytest.raises(InputError, match=message):
+        pool.least_memory(Told(said), "tcp://there")
+
+
+def test_the_least_memory_is_that_of_a_worker_with_this_machines_own_code():
+    assert pool.least_memory(Told((pool.VERSION, pool.own_code(), 5)), "tcp://there") == 5
+    assert pool.least_memory(Told((pool.VERSION, pool.own_code(), None)), "tcp://there") is None
+
+
+def test_the_code_is_told_apart_but_not_by_the_ends_of_its_lines(tmp_path, monkeypatch):
+    def digest(name: str, code: bytes) -> str:
+        (tmp_path / code.hex()).mkdir()
+        monkeypatch.setattr(pool, "HOUSE", tmp_path / code.hex() / name)
+        pool.HOUSE.mkdir()
+        (pool.HOUSE / "module.py").write_bytes(code)
+        return pool.own_code.__wrapped__()
+
+    assert digest("here", b"a = 1\n") == digest("there", b"a = 1\r\n") != digest("here", b"a = 2\n")
+    before = pool.own_code.__wrapped__()
+    (pool.HOUSE / "module.py").rename(pool.HOUSE / "renamed.py")
+    assert pool.own_code.__wrapped__() != before
+
+
+@pytest.mark.slow
+def test_a_cluster_that_has_lost_its_workers_says_so_and_goes_on_with_new_ones(monkeypatch):
+    distributed = pytest.importorskip("distributed")
+    monkeypatch.setattr(pool, "PATIENCE", 0.5)
+    monkeypatch.setattr(pool, "GLANCE", 0.1)
+    with (
+        distributed.LocalCluster(None, 0, dashboard_address=None, silence_logs=50) as cluster,
+        distributed.Client(cluster, set_as_default=False) as client,
+    ):
+        outcomes = pool.elsewhere(abs, [-1, -2, -3], client)
+        threading.Timer(2, cluster.scale, [1]).start()
+        with pytest.warns(UserWarning, match="no worker is left at .*: start some, dask worker .*, and it") as told:
+            assert sorted(outcome.value for _, outcome in outcomes) == [1, 2, 3]
+    assert len(told) == 1
+
+
 @pytest.mark.slow
 def test_a_worker_of_a_cluster_is_killed_and_nothing_is_lost_or_done_twice(pictures, monkeypatch):
     distributed = pytest.importorskip("distributed")
