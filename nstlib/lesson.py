@@ -43,6 +43,7 @@ STRICT = "NSTLIB_CLAIMS"  # where it is set a claim that does not hold is an err
 NOTEBOOKS = shipped("notebooks")
 FOLDER = "lessons"  # where an installed package puts them
 STUDIO = "studio.ipynb"
+GUIDE = "TEACHING.md"  # for whoever teaches
 OF_THE_STUDIO = {STUDIO, "studio", "own"}  # what it leaves in its folder
 WRITTEN = ".nst-lessons.json"  # beside them: the digest of each file as the kit wrote it
 # A page that is left ends its kernel; where it could not say so, half an hour that nobody sees and no work fills does.
@@ -123,7 +124,7 @@ def routes() -> Figure:
 def write_lessons(
     folder: str | os.PathLike[str], *, force: bool = False, only: str | None = None
 ) -> tuple[list[str], list[str]]:
-    """Write the course, the complete lessons and in `student/` those with room for answers.
+    """Write the course, the complete lessons and in `student/` those with room for answers, and the teacher's guide.
 
     A file that is there and differs is renewed if the kit wrote each byte of it, an older version, say. Any other may
     be a learner's work, and is kept.
@@ -226,6 +227,8 @@ def lessons_here() -> Iterator[tuple[str, bytes]]:
     if not found:
         ways = f"install the kit again, or take them from {REPOSITORY}"
         raise InputError(f"this copy of nstlib came without its lessons: {ways}")
+    if (guide := NOTEBOOKS / GUIDE).is_file():
+        found.append(guide)
     for path in found:
         name = path.relative_to(NOTEBOOKS).as_posix()
         if "/." not in f"/{name}":  # what Jupyter leaves behind

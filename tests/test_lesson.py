@@ -135,10 +135,10 @@ def test_a_copy_without_lessons_says_where_they_are(tmp_path, monkeypatch):
         lesson.write_lessons(tmp_path / "mine")
 
 
-def test_the_kit_has_all_lessons_in_both_editions():
+def test_the_kit_has_all_lessons_in_both_editions_and_the_teachers_guide():
     names = {name for name, _ in lesson.lessons_here()}
     stems = {f"{row.stem}.ipynb" for row in nst.LESSONS.values()}
-    assert stems | {f"student/{stem}" for stem in stems} <= names
+    assert stems | {f"student/{stem}" for stem in stems} | {"TEACHING.md"} <= names
 
 
 def test_lab_says_how_to_get_it_before_anything_is_written(course, tmp_path, monkeypatch):

@@ -63,7 +63,7 @@ def test_holds_the_library_the_pictures_and_the_lessons(unpacked):
 
     here = {path.relative_to(unpacked / "nstlib") for path in (unpacked / "nstlib").rglob("*") if path.is_file()}
     data = {Path("data") / path for path in tracked("data") if path.suffix != ".py"}
-    notebooks = {Path("notebooks") / path for path in tracked("notebooks")}
+    notebooks = {Path("notebooks") / path for path in tracked("notebooks") if path.suffix in (".ipynb", ".md")}
     assert len(data) > 10 and len(notebooks) >= 2 * len(LESSONS)
     assert here == tracked("nstlib") | data | notebooks
 

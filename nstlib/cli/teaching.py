@@ -12,9 +12,10 @@ from ..terminal import say
 @click.argument("folder")
 @click.option("--force", is_flag=True, help="write over lessons that may hold your work")
 def lessons(folder: str, force: bool) -> None:
-    """Write the lessons, both editions, into FOLDER.
+    """Write the lessons into FOLDER, both editions.
 
-    One of an older version that nobody touched is renewed; what may hold your work stays unless --force is given.
+    The teacher's guide comes with them. What an older version wrote and nobody touched is renewed; what may hold your
+    work stays unless --force is given.
     """
     from ..lesson import write_lessons
 
