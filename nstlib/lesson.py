@@ -225,7 +225,7 @@ def lessons_here() -> Iterator[tuple[str, bytes]]:
     """Name, with its folder, and content of each of the course's files."""
     found = [p for p in sorted(NOTEBOOKS.glob("**/*.ipynb")) if p.is_file()]  # not what a studio painted there
     if not found:
-        ways = f"install the kit again, or take them from {REPOSITORY}"
+        ways = "install the kit again" + (f", or take them from {REPOSITORY}" if REPOSITORY else "")
         raise InputError(f"this copy of nstlib came without its lessons: {ways}")
     if (guide := NOTEBOOKS / GUIDE).is_file():
         found.append(guide)

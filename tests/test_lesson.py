@@ -133,6 +133,9 @@ def test_a_copy_without_lessons_says_where_they_are(tmp_path, monkeypatch):
     monkeypatch.setattr(lesson, "NOTEBOOKS", tmp_path / "none")
     with pytest.raises(InputError, match="without its lessons: install the kit again, or take them from https://"):
         lesson.write_lessons(tmp_path / "mine")
+    monkeypatch.setattr(lesson, "REPOSITORY", "")  # as where the package's folder alone was copied
+    with pytest.raises(InputError, match=r"without its lessons: install the kit again$"):
+        lesson.write_lessons(tmp_path / "mine")
 
 
 def test_the_kit_has_all_lessons_in_both_editions_and_the_teachers_guide():
