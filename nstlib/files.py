@@ -128,14 +128,11 @@ def try_to_write(path: str | os.PathLike[str]) -> None:
     Raises:
         OSError: it could not.
     """
-    path = named(path)
+    place = named(path)
     with suppress(FileNotFoundError):
-        path.lstat()  # a name that is too long fails here
-    trial = path.with_name(f".{secrets.token_hex(8)}.part")
-    try:
+        place.lstat()  # a name that is too long fails here
+    with partial(path, place) as trial:
         trial.touch(exist_ok=False)
-    finally:
-        trial.unlink(missing_ok=True)
 
 
 def check_replaceable(path: Path, is_ours: Callable[[Path], bool], *, force: bool) -> None:
@@ -190,6 +187,26 @@ def named(path: str | os.PathLike[str]) -> Path:
 
 
 @contextmanager
+def partial(path: str | os.PathLike[str], place: Path) -> Iterator[Path]:
+    """A name beside a file, for what is not yet to stand in it; what stands there at the end is removed.
+
+    Args:
+        path: of the file, as the person gave it; an error about the name beside it is told of this one.
+        place: that it leads to.
+    """
+    part = place.with_name(f".{secrets.token_hex(8)}.part")
+    try:
+        try:
+            yield part
+        finally:
+            part.unlink(missing_ok=True)
+    except OSError as error:
+        if str(error.filename) == str(part):
+            error.filename = os.fspath(path)
+        raise
+
+
+@contextmanager
 def whole(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
     """A file to write that takes the place of `path` at the end, or leaves no trace if anything goes wrong.
 
@@ -199,14 +216,11 @@ def whole(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
     Raises:
         OSError: it cannot be written; whatever stood at `path` still does.
     """
-    path = named(path)
-    partial = path.with_name(f".{secrets.token_hex(8)}.part")
-    try:
-        with partial.open("xb") as file:
+    place = named(path)
+    with partial(path, place) as part:
+        with part.open("xb") as file:
             yield file
-        os.replace(partial, path)
-    finally:
-        partial.unlink(missing_ok=True)
+        os.replace(part, place)
 
 
 def write_whole(path: str | os.PathLike[str], data: bytes) -> None:

@@ -1,5 +1,6 @@
 """A file is there whole or not at all; a TOML file is read, or what is missing is named."""
 
+import errno
 import os
 import sys
 from itertools import islice
@@ -44,6 +45,22 @@ def test_what_fails_half_way_leaves_no_trace(tmp_path, before, error):
         raise error
     assert (path.read_text() if path.exists() else None) == before
     assert len(list(tmp_path.iterdir())) == bool(before)
+
+
+@pytest.mark.parametrize("write", [try_to_write, lambda path: write_whole(path, b"new")], ids=["try", "write"])
+@pytest.mark.parametrize("fails", ["begin", "unlink"])
+def test_what_cannot_be_written_is_told_by_the_name_that_was_given(write, fails, tmp_path, monkeypatch):
+    """Not by that of the file beside it, which nobody knows."""
+
+    def refuse(path, *_, **__):
+        raise PermissionError(errno.EACCES, "Permission denied", str(path))
+
+    for method in ("open", "touch") if fails == "begin" else ("unlink",):
+        monkeypatch.setattr(Path, method, refuse)
+    (tmp_path / "link.txt").symlink_to(tmp_path / "a.txt")
+    with pytest.raises(PermissionError) as caught:
+        write(tmp_path / "link.txt")
+    assert caught.value.filename == str(tmp_path / "link.txt")
 
 
 def test_a_link_stays_a_link(tmp_path):
