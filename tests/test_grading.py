@@ -37,11 +37,12 @@ def shell(monkeypatch):
     return made
 
 
+@pytest.mark.parametrize("execution", ["autograde", "validate"])
 @pytest.mark.parametrize(("answer", "errors"), [(6, 1), (None, 1), (5, 0)])
-def test_a_check_shows_an_error_only_while_it_is_graded(shell, monkeypatch, answer, errors):
+def test_a_check_shows_an_error_only_while_nbgrader_runs_it(shell, monkeypatch, answer, errors, execution):
     nst.check("02.stacked", answer)
     assert not shell.shown
-    monkeypatch.setenv("NBGRADER_EXECUTION", "autograde")
+    monkeypatch.setenv("NBGRADER_EXECUTION", execution)
     verdict = nst.check("02.stacked", answer)
     assert [str(error) for _, error, _ in shell.shown] == [str(verdict)] * errors
 
@@ -88,7 +89,7 @@ def test_nbgrader_gives_each_right_answer_its_point(tmp_path):
         if "Failed to fetch" in done.stderr or "No solution found" in done.stderr:
             pytest.skip("needs a package index that has nbgrader")
         assert done.returncode == 0, done.stderr[-2000:]
-        return done.stderr
+        return done.stdout + done.stderr
 
     said = re.search(r"^echo (c\..*?) >> nbgrader_config.py", GUIDE, re.MULTILINE)
     (tmp_path / "nbgrader_config.py").write_text(CONFIG + said[1] + "\n")
@@ -101,3 +102,5 @@ def test_nbgrader_gives_each_right_answer_its_point(tmp_path):
     (row,) = csv.DictReader((tmp_path / "grades.csv").open())
     checks = sum(bool(cell.metadata.get("nbgrader", {}).get("grade")) for cell in source().cells)
     assert (float(row["raw_score"]), float(row["max_score"])) == (len(RIGHT), checks)
+    told = nbgrader("validate", f"submitted/ann/week/{LESSON}.ipynb")
+    assert f"VALIDATION FAILED ON {checks - len(RIGHT)} CELL" in told

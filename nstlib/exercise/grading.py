@@ -1,4 +1,4 @@
-"""A verdict → an error that nbgrader counts, while it grades: it gives a cell its points unless the cell shows one."""
+"""A verdict → an error that nbgrader counts, while it runs the cell: it takes one that shows none for right."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class Earned(Verdict):
 
 
 def let_nbgrader_see(verdict: Verdict) -> Verdict:
-    """The same verdict; while nbgrader grades the cell, with an error shown under it if the answer is not right.
+    """The same verdict; while nbgrader grades or validates it, with an error shown under it if the answer is not right.
 
     It is shown, not raised: the cells below go on with the library's function, and are graded for themselves.
 
@@ -33,7 +33,7 @@ def let_nbgrader_see(verdict: Verdict) -> Verdict:
         verdict: on the answer.
     """
     shell = notebook()
-    if shell is None or os.environ.get("NBGRADER_EXECUTION") != "autograde":
+    if shell is None or "NBGRADER_EXECUTION" not in os.environ:
         return verdict
     if verdict:
         return Earned(verdict.passed, verdict.message)
