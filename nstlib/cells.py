@@ -35,8 +35,22 @@ def parsed(source: str) -> ast.Module:
         warnings.simplefilter("ignore")  # of backslashes and the like, which whoever wrote them sees
         for text in (source, without_magics(source)):  # both are soon tried, IPython reads a cell for each of its signs
             with suppress(SyntaxError):
-                return ast.parse(text)
-        return ast.parse(as_python(source))
+                return tree_of(text)
+        return tree_of(as_python(source))
+
+
+def tree_of(text: str) -> ast.Module:
+    """The syntax tree of Python that a notebook would run: `return` outside of a function is none, `await` there is.
+
+    Args:
+        text: the Python.
+
+    Raises:
+        SyntaxError: it is none; as for the others of `parsed`.
+    """
+    tree = ast.parse(text)
+    compile(tree, "cell", "exec", flags=ast.PyCF_ALLOW_TOP_LEVEL_AWAIT, dont_inherit=True)
+    return tree
 
 
 def without_magics(source: str) -> str:

@@ -222,7 +222,17 @@ def test_blank_lines_without_end_are_soon_read_over(handed_in):
     assert handed_in(written_as("\n" * 300_000)) == "ada 04: ready"
 
 
-@pytest.mark.parametrize("source", ["if True:\n    %time 1", "?nst", "%%bash\nls -l", "    x = 1"])
+@pytest.mark.parametrize(
+    ("source", "line"),
+    [("def my_gram(f):\n    f = f[0]\nreturn f @ f.T", 3), ("    return 1", 1), ("x = 1\ncontinue", 2)],
+)
+def test_what_belongs_into_a_function_and_stands_outside_is_told(handed_in, source, line):
+    assert f"cell 10, line {line}, is no Python" in handed_in(written_as(source))
+
+
+@pytest.mark.parametrize(
+    "source", ["if True:\n    %time 1", "?nst", "%%bash\nls -l", "    x = 1", "import asyncio\nawait asyncio.sleep(0)"]
+)
 def test_what_only_a_notebook_reads_is_python(handed_in, source):
     assert handed_in(written_as(source)) == "ada 04: ready"
 
