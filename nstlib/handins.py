@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from .cells import changes_kit, kit_names, parsed
-from .course import read, written
+from .course import read, without_answers, written
 from .errors import InputError, in_words, one_line
 from .files import encoded, files_in, write_whole
 from .lesson import LESSONS, NOTEBOOKS
@@ -260,6 +260,8 @@ def checked(notebook: NotebookNode, lesson: NotebookNode, mended: list[str]) -> 
     """
     own = {name: cell for cell in lesson.cells if (name := name_of(cell))}
     checks = {name: cell for name, cell in own.items() if cell.metadata["nbgrader"].get("grade")}
+    for cell in checks.values():
+        cell.source = without_answers(cell.source)  # what is hidden in them was not handed out
     texts = {text_of(cell) for cell in checks.values()}
     if not any(name_of(cell) in checks or text_of(cell) in texts for cell in notebook.cells):
         return ["none of this lesson's checks: another lesson, or its cells are gone; ask for it again"]
@@ -269,7 +271,7 @@ def checked(notebook: NotebookNode, lesson: NotebookNode, mended: list[str]) -> 
     there = set(map(name_of, notebook.cells))
     left = [name for name in checks if name not in there]
     gone = [f"without the check of {exercises(left)}, which counts 0"] if left else []
-    return [*gone, *oddities(notebook)]
+    return [*gone, *written_over(notebook, checks), *oddities(notebook)]
 
 
 def exercises(names: list[str]) -> str:
@@ -340,6 +342,24 @@ def as_handed_out(cell: NotebookNode) -> str:
     grading = cell.metadata["nbgrader"].items()
     kept = {key: value for key, value in grading if key != "checksum" and (key, value) != ("cell_type", "code")}
     return json.dumps(kept, sort_keys=True)  # a text, because 1 is no true and 3.0 no 3 to nbgrader
+
+
+def written_over(notebook: NotebookNode, checks: Mapping[str, NotebookNode]) -> Iterator[str]:
+    """What to tell of each check that a learner changed: nbgrader puts the lesson's in its place, and runs that.
+
+    Args:
+        notebook: what was handed in.
+        checks: the lesson's cells, by name.
+    """
+    for number, cell in enumerate(notebook.cells, 1):
+        check = checks.get(name_of(cell))
+        if check is None or check.metadata["nbgrader"].get("solution"):  # that one is for the learner to write in
+            continue
+        if text_of(cell) != text_of(check):
+            yield (
+                f"cell {number} is not the lesson's check of {exercises([name_of(cell)])}, which nbgrader puts in its "
+                "place: an answer in it, or under another name, counts 0; mend it first"
+            )
 
 
 def given_back(notebook: NotebookNode, checks: Mapping[str, NotebookNode]) -> Iterator[str]:

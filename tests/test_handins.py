@@ -60,6 +60,15 @@ def broken(cells):
     cells[at(cells, "04-gram")]["source"] = "%time 1\n!ls\ndef my_gram(features)\n    return 1"
 
 
+def other_check(text):
+    """A change that writes something else into the cell of a check."""
+
+    def change(cells):
+        cells[at(cells, "04-gram-check")]["source"] = text
+
+    return change
+
+
 def graded_as(value):
     """A change that puts another thing in the place of a check's metadata."""
 
@@ -118,6 +127,35 @@ def test_what_can_be_mended_is_mended_once(handed_in, change, told):
 )
 def test_what_a_teacher_should_know_is_told(handed_in, change, told):
     assert told in handed_in(change)
+
+
+@pytest.mark.parametrize("text", ['nst.check("04.gram", gramm)', 'my_gram = 1\nnst.check("04.gram", my_gram)', ""])
+def test_a_check_that_is_not_the_lessons_is_told(handed_in, text):
+    assert handed_in(other_check(text)) == (
+        "ada 04: cell 11 is not the lesson's check of 04.gram, which nbgrader puts in its place: an answer in it, or "
+        "under another name, counts 0; mend it first"
+    )
+
+
+def test_blank_lines_make_no_other_check(handed_in):
+    assert handed_in(other_check('\nnst.check("04.gram", my_gram)\n\n')) == "ada 04: ready"
+
+
+@pytest.mark.parametrize(
+    ("metadata", "added"),
+    [({}, "\n### BEGIN HIDDEN TESTS\nassert my_gram\n### END HIDDEN TESTS"), ({"solution": True}, "\nyour words")],
+    ids=["hidden", "by hand"],
+)
+def test_a_teachers_own_check_is_the_lessons_however_it_was_handed_out(handed_in, tmp_path, metadata, added):
+    notebook = json.loads((EDITION / NAME).read_text(encoding="utf-8"))
+    check = notebook["cells"][at(notebook["cells"], "04-gram-check")]
+    check["metadata"]["nbgrader"] |= metadata
+    check["source"] = "".join(check["source"]) + added
+    source = tmp_path / "source" / "04" / NAME
+    source.parent.mkdir(parents=True)
+    source.write_text(json.dumps(notebook), encoding="utf-8")
+    assert handed_in(graded_as(CHECK | metadata)) == "ada 04: ready"
+    assert ("without" in handed_in(bare)) == bool(metadata)  # what is written by hand has no text to be known by
 
 
 @pytest.mark.parametrize("value", [None, "x", [1], 3, {"grade_id": [5]}, {"grade_id": None}], ids=repr)
