@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from .cells import changes_kit, kit_names, parsed
-from .course import read, without_answers, written
+from .course import SETUP, read, without_answers, written
 from .errors import InputError, in_words, one_line
 from .files import encoded, files_in, write_whole
 from .lesson import LESSONS, NOTEBOOKS
@@ -104,10 +104,13 @@ def out_of_place(place: Path) -> str:
     Args:
         place: the thing.
     """
-    number, is_folder = likely(place.name), place.is_dir()
-    meant = (number or within(place)) if is_folder else (is_notebook(place) or is_packed(place))
-    if is_lesson(place) or not meant:
+    is_folder = place.is_dir()
+    if is_lesson(place) or not (holds_work(place) or (is_folder and likely(place.name))):
         return ""
+    numbers = lessons_of(place)
+    if len(numbers) > 1:
+        return f"'{place.name}' holds {' and '.join(numbers)}: give each a folder of its own, called {numbers[0]} …"
+    number = next(iter(numbers), "")
     if number and place.with_name(number).exists():
         return f"'{place.name}' is not marked, {number} is: look which is meant"
     if is_folder:
@@ -115,17 +118,54 @@ def out_of_place(place: Path) -> str:
     return f"'{place.name}' lies in no lesson's folder: move it into one, {number or 'such as 04'}"
 
 
+def holds_work(place: Path) -> bool:
+    """Whether a thing is something that could be marked, or a folder that holds such."""
+    return bool(within(place)) if place.is_dir() else is_work(place)
+
+
+def lessons_of(place: Path) -> list[str]:
+    """The lessons that a thing seems to be of, by what its notebooks say, else by their names, else by its own.
+
+    Args:
+        place: a folder or a file.
+    """
+    works = within(place) if place.is_dir() else [place]
+    found = {number for work in works if (number := said_in(work) or likely(work.name))}
+    own = likely(place.name)
+    return sorted(found) or ([own] if own else [])
+
+
+def said_in(file: Path) -> str:
+    """The lesson that a notebook's cells set up, or nothing.
+
+    Args:
+        file: a notebook, or another.
+    """
+    notebook = notebook_in(file) if is_notebook(file) else None
+    return lesson_in(notebook) if notebook else ""
+
+
+def lesson_in(notebook: NotebookNode) -> str:
+    """The lesson that a notebook's cells set up, or nothing."""
+    found = SETUP.search("\n".join(cell.source for cell in notebook.cells if cell.cell_type == "code"))
+    return found[1] if found and found[1] in LESSONS else ""
+
+
 def likely(name: str) -> str:
-    """The lesson that a name seems to mean, or nothing.
+    """The lesson that a name means, or nothing: a number elsewhere in it may be a week's, a day's or a version's.
 
     Args:
         name: of a folder or a file.
 
-    >>> likely("Lesson 4"), likely("07b_recipes_and_knobs (1).ipynb"), likely("Clinic"), likely("week 12")
-    ('04', '07b', 'clinic', '')
+    >>> likely("Lesson 4"), likely("Copy of 07b_recipes_and_knobs (1).ipynb"), likely("10.zip"), likely("CLINIC")
+    ('04', '07b', '10', 'clinic')
+    >>> likely("week 3"), likely("v2"), likely("2026-10-04"), likely("4.10.2026"), likely("12")
+    ('', '', '', '', '')
     """
-    found = re.search(r"(?<!\d)0?(\d|10)(b?)(?![a-z\d])|(clinic)", name.lower())
-    number = found and (found[3] or f"{found[1]:0>2}{found[2]}")
+    if number := next((number for number, lesson in LESSONS.items() if lesson.stem in name.lower()), ""):
+        return number
+    found = re.search(r"(?:^[\W_]*|lesson[\W_]*)0?(\d|10)(b?)(?![\W_]?\d|[a-z])", name.lower())
+    number = f"{found[1]:0>2}{found[2]}" if found else ""
     return number if number in LESSONS else ""
 
 
@@ -149,15 +189,23 @@ def is_packed(path: Path) -> bool:
     return path.suffix.lower() in PACKED and is_file(path)
 
 
+def is_work(path: Path) -> bool:
+    """Whether a file may be what a learner did: a notebook, or an archive that could hold one."""
+    return is_notebook(path) or is_packed(path)
+
+
 def within(place: Path) -> list[Path]:
-    """The notebooks in a folder, and in those that lie in it.
+    """The notebooks and archives in a folder and in those below it; links are not followed.
 
     Args:
         place: the folder.
     """
-    there = shown(place)
-    deeper = (file for folder in there if not folder.is_symlink() for file in shown(folder))
-    return [file for file in (*there, *deeper) if is_notebook(file)]
+    folders, found = [place], list[Path]()
+    for folder in folders:  # which grows meanwhile
+        there = shown(folder)
+        found += filter(is_work, there)
+        folders += [one for one in there if one.is_dir() and not one.is_symlink()]
+    return found
 
 
 def hand_in(place: Path) -> HandIn:
@@ -184,21 +232,68 @@ def looked_at(place: Path, path: Path, mended: list[str]) -> list[str]:
     """
     if link := next((file for file in (place.parent, place, path) if file.is_symlink()), None):
         return [f"'{link.name}' is a link, which is not followed: ask for what it leads to"]
-    if not path.exists() and (told := renamed(place, path, mended)):
-        return told
-    others = [file.relative_to(place).as_posix() for file in within(place) if file != path]
+    works = within(place)
+    found = [path] if path.exists() else list(filter(is_notebook, works))
+    if len(found) != 1:
+        return [missing(path, found, packed=bool(works))]
+    (file,) = found
+    others = [work.relative_to(place).as_posix() for work in works if work != file]
     beside = [f"{path.name} is marked, {', '.join(others)} is not: look which is meant"] if others else []
-    notebook = notebook_in(path)
+    notebook, own = notebook_in(file), cells_of(read(handed_out(place, path.name)))
     if notebook is None:
         return ["empty, cut off or no notebook: ask for it again", *beside]
+    if not is_of(notebook, checks_of(own)):
+        return [astray(place, file, lesson_in(notebook)), *beside]
+    if file != path:
+        file.rename(path)
+        mended.append(f"{file.relative_to(place).as_posix()} is called {path.name} now")
     changes = list[str]()
     if (coding := json.detect_encoding(path.read_bytes())) != "utf-8":
         changes.append(f"was saved as {coding}, and is utf-8 now")
-    told = checked(notebook, read(handed_out(place, path.name)), changes)
+    told = checked(notebook, own, changes)
     if changes:
         write_whole(path, encoded(written(notebook)))
     mended += changes
     return [*told, *beside]
+
+
+def missing(path: Path, found: list[Path], *, packed: bool) -> str:
+    """What to tell where there is not one notebook that could be meant.
+
+    Args:
+        path: what it should be called.
+        found: the notebooks that there are.
+        packed: whether there is something packed where there is no notebook.
+    """
+    if found:
+        return f"{len(found)} notebooks and none called {path.name}: keep one, under that name"
+    return "packed: unpack it here" if packed else f"no notebook: expected {path.name}"
+
+
+def is_of(notebook: NotebookNode, checks: Mapping[str, NotebookNode]) -> bool:
+    """Whether one of a lesson's checks is in a notebook.
+
+    Args:
+        notebook: what was handed in.
+        checks: the lesson's cells, by name.
+    """
+    texts = {text_of(cell) for cell in checks.values()}
+    return any(name_of(cell) in checks or text_of(cell) in texts for cell in notebook.cells)
+
+
+def astray(place: Path, file: Path, number: str) -> str:
+    """What to tell of a notebook that has none of the lesson's checks.
+
+    Args:
+        place: the learner's folder for the lesson.
+        file: the notebook.
+        number: the lesson that it sets up, or nothing.
+    """
+    if number in ("", place.name):
+        return "none of this lesson's checks: another lesson, or its cells are gone; ask for it again"
+    there = place.with_name(number).exists()
+    advice = f"not marked, {number} is: look which is meant" if there else f"call its folder {number}"
+    return f"'{file.name}' is of lesson {number}: {advice}"
 
 
 def handed_out(place: Path, name: str) -> Path:
@@ -225,46 +320,37 @@ def notebook_in(path: Path) -> NotebookNode | None:
     return notebook if whole else None
 
 
-def renamed(place: Path, path: Path, mended: list[str]) -> list[str]:
-    """Give the only notebook the name by which nbgrader finds it; what to tell where that cannot be.
-
-    Args:
-        place: the learner's folder.
-        path: what its notebook should be called.
-        mended: takes what was done.
-    """
-    found = within(place)
-    if len(found) == 1:
-        found[0].rename(path)
-        mended.append(f"{found[0].relative_to(place).as_posix()} is called {path.name} now")
-        return []
-    if found:
-        return [f"{len(found)} notebooks and none called {path.name}: keep one, under that name"]
-    if any(map(is_packed, shown(place))):
-        return ["packed: unpack it here"]
-    return [f"no notebook: expected {path.name}"]
-
-
 def is_file(path: Path) -> bool:
     """Whether a name is a file's own: no folder, no link to somebody else's, nothing that waits for a writer."""
     return path.is_file() and not path.is_symlink()
 
 
-def checked(notebook: NotebookNode, lesson: NotebookNode, mended: list[str]) -> list[str]:
+def cells_of(lesson: NotebookNode) -> dict[str, NotebookNode]:
+    """The lesson's cells that nbgrader knows, by name, each check as it was handed out.
+
+    Args:
+        lesson: the complete one.
+    """
+    own = {name: cell for cell in lesson.cells if (name := name_of(cell))}
+    for cell in checks_of(own).values():
+        cell.source = without_answers(cell.source)  # hidden tests are not handed out
+    return own
+
+
+def checks_of(own: Mapping[str, NotebookNode]) -> dict[str, NotebookNode]:
+    """Those cells of a lesson that nbgrader marks, by name."""
+    return {name: cell for name, cell in own.items() if cell.metadata["nbgrader"].get("grade")}
+
+
+def checked(notebook: NotebookNode, own: Mapping[str, NotebookNode], mended: list[str]) -> list[str]:
     """Give each check its cell's metadata back, once; what to tell of the rest.
 
     Args:
         notebook: what was handed in; its metadata are changed.
-        lesson: the complete one.
+        own: the lesson's cells, by name.
         mended: takes what was done.
     """
-    own = {name: cell for cell in lesson.cells if (name := name_of(cell))}
-    checks = {name: cell for name, cell in own.items() if cell.metadata["nbgrader"].get("grade")}
-    for cell in checks.values():
-        cell.source = without_answers(cell.source)  # what is hidden in them was not handed out
-    texts = {text_of(cell) for cell in checks.values()}
-    if not any(name_of(cell) in checks or text_of(cell) in texts for cell in notebook.cells):
-        return ["none of this lesson's checks: another lesson, or its cells are gone; ask for it again"]
+    checks = checks_of(own)
     mended += single(notebook, own)
     mended += restored(notebook, own)
     mended += given_back(notebook, checks)

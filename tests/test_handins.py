@@ -231,8 +231,72 @@ def test_another_lesson_stays_as_it_is(handed_in):
     def change(cells):
         cells[:] = json.loads((EDITION / "05_losses.ipynb").read_text(encoding="utf-8"))["cells"]
 
-    assert "another lesson" in handed_in(change)
+    told = f"ada 04: '{NAME}' is of lesson 05"
+    assert handed_in(change) == f"{told}: call its folder 05"
     assert names(handed_in.file) == names(EDITION / "05_losses.ipynb")
+    (handed_in.file.parents[1] / "05").mkdir()
+    assert str(look_over(handed_in.file.parents[2])[0]) == f"{told}: not marked, 05 is: look which is meant"
+
+
+def test_a_notebook_without_any_check_is_asked_for_again(handed_in):
+    def change(cells):
+        cells[:] = cells[:2]
+
+    told = "none of this lesson's checks: another lesson, or its cells are gone; ask for it again"
+    assert handed_in(change) == f"ada 04: {told}"
+
+
+@pytest.mark.parametrize(
+    ("file", "told"),
+    [
+        ("v2/05_losses.ipynb", "bo: 'v2' is no lesson's folder: call it 05"),
+        ("4/mine.ipynb", "bo: '4' is no lesson's folder: call it 05"),
+        ("2026-10-04/04.ipynb", "bo: '2026-10-04' is no lesson's folder: call it 05"),
+        ("02/05_losses.ipynb", "bo 02: '05_losses.ipynb' is of lesson 05: call its folder 05"),
+        ("04b/a/b/c/mine.ipynb", "bo 04b: 'mine.ipynb' is of lesson 05: call its folder 05"),
+        ("mine.ipynb", "bo: 'mine.ipynb' lies in no lesson's folder: move it into one, 05"),
+    ],
+)
+def test_where_a_notebook_belongs_its_cells_say_and_who_obeys_is_ready(tmp_path, file, told):
+    path = tmp_path / "bo" / file
+    path.parent.mkdir(parents=True)
+    shutil.copy(EDITION / "05_losses.ipynb", path)
+    assert list(map(str, look_over(tmp_path))) == [told]
+    assert path.is_file()
+    place = tmp_path / "bo" / "05"
+    if "/" in file:
+        (tmp_path / "bo" / file.partition("/")[0]).rename(place)
+    else:
+        place.mkdir()
+        path.rename(place / path.name)
+    assert str(*look_over(tmp_path)).endswith((" 05: ready", "is called 05_losses.ipynb now"))
+    assert (place / "05_losses.ipynb").is_file()
+
+
+@pytest.mark.parametrize("name", ["version 2", "Woche 3", "2026-10-04", "v1"])
+def test_a_number_that_is_no_lessons_is_no_advice(tmp_path, name):
+    place = tmp_path / "bo" / name
+    place.mkdir(parents=True)
+    assert list(map(str, look_over_beside(tmp_path))) == []
+    (place / "notes.ipynb").touch()
+    told = f"bo: '{name}' is no lesson's folder: call it by the number of its lesson, such as 04"
+    assert list(map(str, look_over_beside(tmp_path))) == [told]
+
+
+def look_over_beside(submitted):
+    """What is told of all but somebody whose hand-in is ready, without whom there is nothing to look over."""
+    place = submitted / "ada" / "04"
+    place.mkdir(parents=True, exist_ok=True)
+    shutil.copy(EDITION / NAME, place)
+    return [one for one in look_over(submitted) if one.learner != "ada" and "nothing to mark" not in str(one)]
+
+
+def test_a_folder_with_two_lessons_is_told(tmp_path):
+    place = tmp_path / "bo" / "all"
+    place.mkdir(parents=True)
+    for name in ("05_losses.ipynb", NAME):
+        shutil.copy(EDITION / name, place)
+    assert str(*look_over(tmp_path)) == "bo: 'all' holds 04 and 05: give each a folder of its own, called 04 …"
 
 
 def test_a_line_more_makes_no_other_cell_of_a_check(handed_in):
@@ -445,11 +509,13 @@ def test_all_are_told_where_nobody_called_a_folder_right(tmp_path):
     assert str(*look_over(tmp_path)) == "anna 04: ready"
 
 
-@pytest.mark.parametrize("name", ["04.IPYNB", "04_gram_matrices.ipynb.txt", "04_gram_matrices/mine.ipynb"])
+@pytest.mark.parametrize(
+    "name", ["04.IPYNB", "04_gram_matrices.ipynb.txt", "04_gram_matrices/mine.ipynb", "Abgabe/Lou/a/04.ipynb"]
+)
 def test_a_notebook_is_found_under_any_name(handed_in, name):
     handed_in(lambda cells: None)
     place, path = handed_in.file.parent, handed_in.file.parent / name
-    path.parent.mkdir(exist_ok=True)
+    path.parent.mkdir(parents=True, exist_ok=True)
     handed_in.file.rename(path)
     (place / "__MACOSX").mkdir()
     (place / "__MACOSX" / "._mine.ipynb").touch()
@@ -465,6 +531,23 @@ def test_a_second_notebook_is_told(handed_in):
     assert str(*look_over(handed_in.file.parents[2])) == f"ada 04: {told}"
     handed_in.file.write_text("")
     assert str(*look_over(handed_in.file.parents[2])).endswith(f"ask for it again; {told}")
+
+
+def test_an_archive_beside_a_notebook_is_told(handed_in):
+    handed_in(lambda cells: None)
+    packed = handed_in.file.parent / "new" / "better.zip"
+    packed.parent.mkdir()
+    packed.touch()
+    told = f"ada 04: {NAME} is marked, new/better.zip is not: look which is meant"
+    assert str(*look_over(handed_in.file.parents[2])) == told
+    handed_in.file.unlink()
+    assert str(*look_over(handed_in.file.parents[2])) == "ada 04: packed: unpack it here"
+
+
+def test_links_lead_the_search_nowhere(handed_in):
+    handed_in(lambda cells: None)
+    (handed_in.file.parent / "round").symlink_to(handed_in.file.parent)
+    assert str(*look_over(handed_in.file.parents[2])) == "ada 04: ready"
 
 
 @pytest.mark.parametrize("coding", ["utf-8-sig", "utf-16"])
