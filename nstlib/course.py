@@ -133,13 +133,13 @@ def stamp(
         The names of the files that changed.
 
     Raises:
-        InputError: no lessons there, a file that is none of them, a repository that Colab cannot open, or a lesson of
-            the student edition in which somebody has worked.
+        InputError: no complete lessons there, a file that is none of them, a repository that Colab cannot open, or a
+            lesson of the student edition in which somebody has worked.
     """
     repository = repository and repository.removesuffix(".git").rstrip("/")
     texts, edition = {}, Path(folder) / "student"
     for path, row in lessons_in(folder):
-        notebook = read(path)
+        notebook = complete(path)
         header = header_of(notebook)
         lines = [line for line in header.source.split("\n") if not line.startswith(BADGE.partition("(")[0])]
         rest = "\n".join(lines[1:]).lstrip("\n")
@@ -231,10 +231,11 @@ def build_student(
         The names of the files that differed.
 
     Raises:
-        InputError: no lessons there, one that is not in order, or one of this edition in which somebody has worked.
+        InputError: no complete lessons there, one that is not in order, or one of this edition in which somebody has
+            worked.
     """
     target = Path(folder) / "student"
-    wanted = {path.name: written(student(read(path))) for path, _ in lessons_in(folder)}
+    wanted = {path.name: written(student(complete(path))) for path, _ in lessons_in(folder)}
     files = sorted(target.glob("*.ipynb"))
     for path in files:
         check_place(path)
@@ -259,7 +260,12 @@ def is_ours(path: Path, names: Collection[str]) -> bool:
         path: of the notebook.
         names: of the lessons' files.
     """
-    return path.name in names or read(path).metadata.get("nstlib", {}).get("edition") == "student"
+    return path.name in names or is_student(read(path))
+
+
+def is_student(notebook: NotebookNode) -> bool:
+    """Whether a notebook is of the student edition."""
+    return notebook.metadata.get("nstlib", {}).get("edition") == "student"
 
 
 def is_worked_in(path: Path) -> bool:
@@ -392,8 +398,7 @@ def problems(notebook: NotebookNode) -> list[str]:
     Returns:
         One line for each mistake; none if it keeps all rules.
     """
-    is_student = notebook.metadata.get("nstlib", {}).get("edition") == "student"
-    rules = COMMON_RULES if is_student else COMMON_RULES + SOURCE_RULES
+    rules = COMMON_RULES if is_student(notebook) else COMMON_RULES + SOURCE_RULES
     return [problem for rule in rules for problem in rule(notebook)]
 
 
@@ -530,6 +535,21 @@ def lessons_in(folder: str | os.PathLike[str]) -> list[tuple[Path, Lesson]]:
             advice = f"move it away, or let its name not begin with digits; {nearest(path.stem, stems)}".rstrip("; ")
             raise InputError(f"'{one_line(path.name)}' is no lesson's file: {advice}")
     return [(path, stems[path.stem]) for path in files]
+
+
+def complete(path: Path) -> NotebookNode:
+    """A complete lesson.
+
+    Args:
+        path: its file.
+
+    Raises:
+        InputError: there is none in the file, or one of the student edition, whose answers are gone.
+    """
+    notebook = read(path)
+    if is_student(notebook):
+        raise InputError(f"'{path}' is of the student edition: give the folder of the complete lessons")
+    return notebook
 
 
 def read(path: Path) -> NotebookNode:

@@ -296,6 +296,16 @@ def test_a_file_that_is_no_lesson_is_named(folder):
 
 
 @pytest.mark.parametrize("act", [course.build_student, course.stamp])
+def test_the_student_edition_is_taken_for_no_lessons(act, folder):
+    """A badge in it would lead to the complete lessons, and an edition of it would be none of theirs."""
+    course.build_student(folder)
+    before = (folder / "student" / NAME).read_bytes()
+    with pytest.raises(InputError, match=f"{NAME}' is of the student edition: give the folder of the complete lessons"):
+        act(folder / "student")
+    assert (folder / "student" / NAME).read_bytes() == before and not (folder / "student" / "student").exists()
+
+
+@pytest.mark.parametrize("act", [course.build_student, course.stamp])
 def test_a_notebook_of_ones_own_is_told_the_way_out(act, folder):
     mine = folder / "04_mine.ipynb"
     mine.write_bytes((folder / NAME).read_bytes())
