@@ -45,9 +45,15 @@ FENCED = re.compile(r"^(```|~~~).*?^\1", re.MULTILINE | re.DOTALL)
 # --- one address ---------------------------------------------------------------------------------
 
 
-def home() -> tuple[str, str]:
-    """The repository's address and the tag of this version."""
-    return REPOSITORY.rstrip("/"), f"v{VERSION}"
+def home(repository: str | None = None, tag: str | None = None) -> tuple[str, str]:
+    """A repository's address, as GitHub has it, and the tag of a release.
+
+    Args:
+        repository: the address; the package's own without.
+        tag: of the release; this version's without.
+    """
+    address = REPOSITORY if repository is None else repository
+    return address.removesuffix(".git").rstrip("/"), f"v{VERSION}" if tag is None else tag
 
 
 def first_cell(lesson: str, repository: str | None = None, tag: str | None = None) -> str:
@@ -58,14 +64,14 @@ def first_cell(lesson: str, repository: str | None = None, tag: str | None = Non
 
     Args:
         lesson: its number, "00" to "10" or "clinic".
-        repository: address that the kit is installed from; the package's own without.
-        tag: of the release; this version's without.
+        repository: address that the kit is installed from, as for `home`.
+        tag: of the release, likewise.
 
     Returns:
         The cell's source.
     """
-    row, (own, release) = LESSONS[one_of("lesson", lesson, LESSONS)], home()
-    address = f"{repository or own}/archive/refs/tags/{tag or release}.zip"
+    row, (source, release) = LESSONS[one_of("lesson", lesson, LESSONS)], home(repository, tag)
+    address = f"{source}/archive/refs/tags/{release}.zip"
     network = """BACKBONE = "pocket"  # "vgg19" is the network of the papers\n""" if row.network else ""
     return f"""\
 # Installs the kit if it is not here, and leaves every other package as it is.
@@ -94,7 +100,7 @@ def studio_cell(repository: str | None = None, tag: str | None = None) -> str:
     """The one cell of the studio's notebook: installs the kit as a lesson's first cell does, and opens the studio.
 
     Args:
-        repository: as for `first_cell`.
+        repository: as for `home`.
         tag: likewise.
     """
     start = "import nstlib as nst\n"
@@ -104,13 +110,12 @@ def studio_cell(repository: str | None = None, tag: str | None = None) -> str:
 
 def badge(path: str, repository: str | None = None, tag: str | None = None) -> str:
     """The Markdown that opens `path` of the repository on Colab."""
-    own, release = home()
-    repository, tag = (repository or own).removesuffix(".git").rstrip("/"), tag or release
+    repository, tag = home(repository, tag)
     if not re.fullmatch(r"https://github\.com/[\w.-]+/[\w.-]+", repository):
         given = one_line(repository)
         raise InputError(f"Colab opens notebooks from GitHub, not from '{given}': give https://github.com/OWNER/NAME")
     if not re.fullmatch(r"[\w.+/-]+", tag):
-        raise InputError(f"'{one_line(tag)}' is no tag of a release: give one such as {release}")
+        raise InputError(f"'{one_line(tag)}' is no tag of a release: give one such as {home()[1]}")
     name = repository.removeprefix("https://github.com/")
     return BADGE % f"https://colab.research.google.com/github/{name}/blob/{tag}/notebooks/{path}"
 
@@ -136,7 +141,6 @@ def stamp(
         InputError: no complete lessons there, a file that is none of them, a repository that Colab cannot open, or a
             lesson of the student edition in which somebody has worked.
     """
-    repository = repository and repository.removesuffix(".git").rstrip("/")
     texts, edition = {}, Path(folder) / "student"
     for path, row in lessons_in(folder):
         notebook = complete(path)

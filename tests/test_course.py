@@ -279,8 +279,12 @@ def test_what_is_no_file_in_a_lessons_place_is_named(make, name, force, folder):
     assert course.build_student(folder, force=force) == [NAME]
 
 
-@pytest.mark.parametrize("given", [{"tag": "a b"}, {"tag": "v'1"}, {"repository": 'https://github.com/a/b"c'}])
-def test_a_stamp_that_would_break_the_first_cell_is_refused(given, folder):
+@pytest.mark.parametrize(
+    "given",
+    [{"tag": "a b"}, {"tag": "v'1"}, {"tag": ""}, {"repository": 'https://github.com/a/b"c'}, {"repository": ""}],
+    ids=str,
+)
+def test_a_stamp_that_would_break_the_first_cell_or_that_a_shell_left_empty_is_refused(given, folder):
     before = (folder / NAME).read_bytes()
     with pytest.raises(InputError, match=r"no tag of a release|opens notebooks from GitHub"):
         course.stamp(folder, **given)
