@@ -876,7 +876,7 @@ def test_stamp_then_student(lessons, call):
     assert "nothing to do" in call("stamp", lessons, "--repository", repository, "--tag", "v9")[1]
 
     status, _, err = call("student", lessons, "--check")
-    assert status == 2 and "05_losses.ipynb" in err and "run nst student" in err
+    assert status == 2 and "05_losses.ipynb" in err and err.endswith(f": run nst student {lessons}\n")
     assert "05_losses.ipynb written" in call("student", lessons)[1]
     assert "answer = ...  # your answer" in nbformat.read(f"{lessons}/student/05_losses.ipynb", 4).cells[2].source
     status, out, _ = call("student", lessons, "--check")
@@ -902,6 +902,15 @@ def test_the_help_names_the_folder_that_is_taken_without_one(command, call, monk
     theirs = learners(None)  # a checkout's: the tests run in one
     monkeypatch.setattr(lesson, "HOUSE", theirs.parent)  # as where the lessons lie inside the package
     assert f"[{theirs.name} of a checkout, else {learners(None)}]" in told
+
+
+def test_what_nst_student_removes_is_told(lessons, call):
+    call("stamp", lessons)
+    call("student", lessons)
+    edition = Path(lessons) / "student"
+    (edition / "05_losses.ipynb").rename(edition / "05_losses (1).ipynb")
+    told = f"{lessons}/student: 05_losses.ipynb written; 05_losses (1).ipynb removed\n"
+    assert call("student", lessons)[1] == told and not (edition / "05_losses (1).ipynb").exists()
 
 
 @pytest.mark.parametrize("command", ["stamp", "student"])

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import shlex
+from pathlib import Path
+
 import click
 
 from ..errors import InputError, counted
@@ -74,8 +77,12 @@ def student(folder: str, only_look: bool, force: bool) -> None:
 
     differ = build_student(folder, check=only_look, force=force)
     if only_look and differ:
-        raise InputError(f"the student edition is not what the lessons build ({', '.join(differ)}): run nst student")
-    say(f"{folder}/student: {', '.join(differ) + ' written' if differ else 'nothing to do'}")
+        line = shlex.join(["nst", "student", folder])
+        raise InputError(f"the student edition is not what the lessons build ({', '.join(differ)}): run {line}")
+    there = [name for name in differ if (Path(folder) / "student" / name).is_file()]
+    gone = [name for name in differ if name not in there]
+    done = [f"{', '.join(names)} {what}" for names, what in ((there, "written"), (gone, "removed")) if names]
+    say(f"{folder}/student: {'; '.join(done) or 'nothing to do'}")
 
 
 @click.command()
