@@ -13,6 +13,7 @@ import os
 import re
 import warnings
 from collections.abc import Collection, Iterable, Iterator
+from contextlib import suppress
 from copy import deepcopy
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -557,7 +558,7 @@ def complete(path: Path) -> NotebookNode:
 
 
 def read(path: Path) -> NotebookNode:
-    """A notebook, in whatever coding of Unicode an editor saved it.
+    """A notebook, in whatever coding an editor saved it.
 
     Raises:
         InputError: there is none in the file.
@@ -568,11 +569,28 @@ def read(path: Path) -> NotebookNode:
         data = path.read_bytes()
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of names of cells that are twice there or missing: it gives them others
-            return reader.reads(data.decode(json.detect_encoding(data)), as_version=4)
+            return reader.reads(data.decode(coding_of(data)), as_version=4)
     except Exception as error:  # what is no notebook fails in many ways
         raise InputError(
             f"'{path}' is no notebook that can be read ({in_words(error)}): restore or remove it"
         ) from None
+
+
+def coding_of(data: bytes) -> str:
+    r"""The coding of a notebook's file: one of Unicode, or Windows' own, where an old editor saved it.
+
+    Args:
+        data: what is in the file.
+
+    >>> coding_of('{"ü"}'.encode()), coding_of('{"ü"}'.encode("cp1252")), coding_of(b'{"\xc3\xbc \xfc"}')
+    ('utf-8', 'cp1252', 'utf-8')
+    """
+    coding = json.detect_encoding(data)
+    with suppress(UnicodeDecodeError):
+        data.decode(coding)
+        return coding
+    is_windows = coding == "utf-8" and data.decode(coding, "ignore").isascii()  # else a file of UTF-8 that is damaged
+    return "cp1252" if is_windows else coding
 
 
 def written(notebook: NotebookNode) -> str:

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from .cells import changes_kit, kit_names, parsed
-from .course import SETUP, read, without_answers, written
+from .course import SETUP, coding_of, read, without_answers, written
 from .errors import InputError, in_words, one_line
 from .files import encoded, files_in, write_whole
 from .lesson import LESSONS, NOTEBOOKS
@@ -248,7 +248,7 @@ def looked_at(place: Path, path: Path, mended: list[str]) -> list[str]:
         file.rename(path)
         mended.append(f"{file.relative_to(place).as_posix()} is called {path.name} now")
     changes = list[str]()
-    if (coding := json.detect_encoding(path.read_bytes())) != "utf-8":
+    if (coding := coding_of(path.read_bytes())) != "utf-8":
         changes.append(f"was saved as {coding}, and is utf-8 now")
     told = checked(notebook, own, changes)
     if changes:

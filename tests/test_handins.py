@@ -557,3 +557,17 @@ def test_another_coding_is_mended(handed_in, coding):
     assert str(*look_over(handed_in.file.parents[2])) == f"ada 04: was saved as {coding}, and is utf-8 now"
     assert json.loads(handed_in.file.read_bytes().decode("utf-8"))
     assert str(*look_over(handed_in.file.parents[2])) == "ada 04: ready"
+
+
+def test_an_old_editors_coding_is_mended_and_a_damaged_file_is_not(handed_in):
+    handed_in(lambda cells: None)
+    cells = json.loads(handed_in.file.read_text(encoding="utf-8"))
+    cells["cells"][0]["source"] = "für"
+    text = json.dumps(cells, ensure_ascii=False)
+    handed_in.file.write_bytes(text.encode("cp1252", "replace"))
+    assert str(*look_over(handed_in.file.parents[2])) == "ada 04: was saved as cp1252, and is utf-8 now"
+    assert json.loads(handed_in.file.read_bytes().decode("utf-8"))["cells"][0]["source"] == ["für"]
+    damaged = text.encode().replace("ü".encode(), "üü".encode()[:-1])
+    handed_in.file.write_bytes(damaged)
+    assert "empty, cut off or no notebook" in str(*look_over(handed_in.file.parents[2]))
+    assert handed_in.file.read_bytes() == damaged
