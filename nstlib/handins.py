@@ -357,7 +357,7 @@ def checked(notebook: NotebookNode, own: Mapping[str, NotebookNode], mended: lis
     there = set(map(name_of, notebook.cells))
     left = [name for name in checks if name not in there]
     gone = [f"without the check of {exercises(left)}, which counts 0"] if left else []
-    return [*gone, *written_over(notebook, checks), *oddities(notebook)]
+    return [*gone, *written_over(notebook, checks), *repeated(notebook, checks), *oddities(notebook)]
 
 
 def exercises(names: list[str]) -> str:
@@ -446,6 +446,25 @@ def written_over(notebook: NotebookNode, checks: Mapping[str, NotebookNode]) -> 
                 f"cell {number} is not the lesson's check of {exercises([name_of(cell)])}, which nbgrader puts in its "
                 "place: an answer in it, or under another name, counts 0; mend it first"
             )
+
+
+def repeated(notebook: NotebookNode, checks: Mapping[str, NotebookNode]) -> Iterator[str]:
+    """What to tell of checks that stand once more below the one that is marked, and may know a better answer.
+
+    Args:
+        notebook: what was handed in.
+        checks: the lesson's cells, by name.
+    """
+    marked: dict[str, int] = {}
+    for number, cell in enumerate(notebook.cells, 1):
+        for name, first in marked.items():
+            if cell.cell_type == "code" and text_of(checks[name]) in cell.source:
+                yield (
+                    f"cell {number} repeats the check of {exercises([name])}, and cell {first} is marked: where the "
+                    f"later answer is meant, move cell {first} below it"
+                )
+        if (name := name_of(cell)) in checks:
+            marked[name] = number
 
 
 def given_back(notebook: NotebookNode, checks: Mapping[str, NotebookNode]) -> Iterator[str]:

@@ -10,6 +10,7 @@ from alone import ROOT
 
 from nstlib.errors import InputError
 from nstlib.handins import look_over
+from nstlib.lesson import LESSONS
 
 NAME = "04_gram_matrices.ipynb"
 EDITION = ROOT / "notebooks" / "student"
@@ -135,6 +136,36 @@ def test_a_check_that_is_not_the_lessons_is_told(handed_in, text):
         "ada 04: cell 11 is not the lesson's check of 04.gram, which nbgrader puts in its place: an answer in it, or "
         "under another name, counts 0; mend it first"
     )
+
+
+def twice(cells):
+    place = at(cells, "04-gram")
+    pair = [cell | {"id": f"more-{number}"} for number, cell in enumerate(deepcopy(cells[place : place + 2]))]
+    cells[place + 2 : place + 2] = pair
+
+
+def once_more(cells):
+    answer = 'def my_gram(f):\n    return f\n\nnst.check("04.gram", my_gram)'
+    cells.insert(at(cells, "04-gram") + 2, cells[0] | {"cell_type": "code", "source": answer, "outputs": []})
+
+
+@pytest.mark.parametrize(("change", "number"), [(twice, 13), (once_more, 12)])
+def test_a_check_that_is_repeated_below_is_told_until_the_marked_one_is_moved(handed_in, change, number):
+    told = f"cell {number} repeats the check of 04.gram, and cell 11 is marked: where the later answer is meant, "
+    assert handed_in(change).endswith(f"{told}move cell 11 below it")
+    assert str(*look_over(handed_in.file.parents[2])) == f"ada 04: {told}move cell 11 below it"
+    notebook = json.loads(handed_in.file.read_text(encoding="utf-8"))
+    notebook["cells"].insert(number - 1, notebook["cells"].pop(10))
+    handed_in.file.write_text(json.dumps(notebook), encoding="utf-8")
+    assert str(*look_over(handed_in.file.parents[2])) == "ada 04: ready"
+
+
+@pytest.mark.parametrize("lesson", LESSONS.values(), ids=LESSONS)
+def test_the_student_edition_is_ready(tmp_path, lesson):
+    place = tmp_path / "ada" / lesson.number
+    place.mkdir(parents=True)
+    shutil.copy(EDITION / f"{lesson.stem}.ipynb", place)
+    assert str(*look_over(tmp_path)) == f"ada {lesson.number}: ready"
 
 
 def test_blank_lines_make_no_other_check(handed_in):
