@@ -27,7 +27,11 @@ if TYPE_CHECKING:
 __all__ = ["HandIn", "look_over"]
 
 # What makes a wrong answer count, beside another check: none that nbgrader would see.
-TAMPERS = re.compile(r"NBGRADER|sys\.modules")
+TAMPERS = re.compile(
+    r"NBGRADER|sys\.modules|showtraceback|_transformers|EXERCISES|\.solution\b|__bool__"
+    r"""|\benviron\b(?!\[["']|\.get\()"""  # one variable by its name is somebody's own matter
+)
+BORROWS = re.compile(r"\.mine\b|\bimport\b.*\bmine\b")
 ENDS = re.compile(r"\b_exit\(|\bos\.(?:abort|exec\w+|kill\w*)\(")
 PACKED = (".zip", ".gz", ".tgz", ".bz2", ".xz", ".tar", ".7z", ".rar")
 
@@ -239,7 +243,8 @@ def looked_at(place: Path, path: Path, mended: list[str]) -> list[str]:
     (file,) = found
     others = [work.relative_to(place).as_posix() for work in works if work != file]
     beside = [f"{path.name} is marked, {', '.join(others)} is not: look which is meant"] if others else []
-    notebook, own = notebook_in(file), cells_of(read(handed_out(place, path.name)))
+    notebook, lesson = notebook_in(file), read(handed_out(place, path.name))
+    own = cells_of(lesson)
     if notebook is None:
         return ["empty, cut off or no notebook: ask for it again", *beside]
     if not is_of(notebook, checks_of(own)):
@@ -250,7 +255,7 @@ def looked_at(place: Path, path: Path, mended: list[str]) -> list[str]:
     changes = list[str]()
     if (coding := coding_of(path.read_bytes())) != "utf-8":
         changes.append(f"was saved as {coding}, and is utf-8 now")
-    told = checked(notebook, own, changes)
+    told = [*checked(notebook, own, changes), *oddities(notebook, lesson)]
     if changes:
         write_whole(path, encoded(written(notebook)))
     mended += changes
@@ -357,7 +362,7 @@ def checked(notebook: NotebookNode, own: Mapping[str, NotebookNode], mended: lis
     there = set(map(name_of, notebook.cells))
     left = [name for name in checks if name not in there]
     gone = [f"without the check of {exercises(left)}, which counts 0"] if left else []
-    return [*gone, *written_over(notebook, checks), *repeated(notebook, checks), *oddities(notebook)]
+    return [*gone, *written_over(notebook, checks), *repeated(notebook, checks)]
 
 
 def exercises(names: list[str]) -> str:
@@ -485,8 +490,13 @@ def given_back(notebook: NotebookNode, checks: Mapping[str, NotebookNode]) -> It
         yield f"the metadata of {exercises(found)} were lost, and are back"
 
 
-def oddities(notebook: NotebookNode) -> Iterator[str]:
-    """What a teacher should read before believing the marks."""
+def oddities(notebook: NotebookNode, lesson: NotebookNode) -> Iterator[str]:
+    """What a teacher should read before believing the marks.
+
+    Args:
+        notebook: what was handed in.
+        lesson: the complete one, whose lines are nobody's doing.
+    """
     cells = {number: cell.source for number, cell in enumerate(notebook.cells, 1) if cell.cell_type == "code"}
     trees: dict[int, ast.Module] = {}
     broken: dict[int, str] = {}
@@ -497,10 +507,16 @@ def oddities(notebook: NotebookNode) -> Iterator[str]:
             line = getattr(error, "lineno", None)
             broken[number] = f"cell {number}" + (f", line {line}," if line else "")
     names = kit_names(trees.values())
+    ours = {line.strip() for cell in lesson.cells for line in cell.source.splitlines()}
     for number, source in cells.items():
-        if TAMPERS.search(source) or (number in trees and changes_kit(trees[number], names)):
+        theirs = "\n".join(line for line in source.splitlines() if line.strip() not in ours)
+        if number in trees and changes_kit(trees[number], names):
             yield f"cell {number} changes the kit or its marking: read it"
-        if ENDS.search(source):
+        elif TAMPERS.search(theirs):
+            yield f"cell {number} may change the kit or its marking: read it"
+        if BORROWS.search(theirs):
+            yield f"cell {number} calls nst.mine, which gives our answer, where the lesson does not: read it"
+        if ENDS.search(theirs):
             yield f"cell {number} may end Python, and then nothing in this notebook counts: read it"
         if number in broken:
             yield f"{broken[number]} is no Python: answers below that need it count 0, too; mend it and mark again"

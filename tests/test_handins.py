@@ -378,6 +378,44 @@ def test_a_change_of_the_kit_under_another_cells_name_for_it_is_told(handed_in):
     assert handed_in(change) == "ada 04: cell 10 changes the kit or its marking: read it"
 
 
+@pytest.mark.parametrize(
+    "source",
+    [
+        "get_ipython().showtraceback = print",
+        "get_ipython().input_transformers_post.append(print)",
+        "from nstlib.exercise import EXERCISES",
+        "my_gram = questions['04.gram'].solution",
+        "import os\nos.environ.clear()",
+        "from os import environ",
+        "kind.__bool__ = lambda verdict: True",
+    ],
+)
+def test_what_would_let_a_wrong_answer_count_is_told(handed_in, source):
+    assert handed_in(written_as(source)) == "ada 04: cell 10 may change the kit or its marking: read it"
+
+
+@pytest.mark.parametrize(
+    "source",
+    ['my_gram = nst.mine("04.gram", None)', "from nstlib import mine", "def my_gram(f): return nst.mine(g)(f)"],
+)
+def test_an_answer_that_is_the_librarys_is_told(handed_in, source):
+    told = "ada 04: cell 10 calls nst.mine, which gives our answer, where the lesson does not: read it"
+    assert handed_in(written_as(source)) == told
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        'import os\nos.environ["NSTLIB_WEIGHTS"] = "w"',
+        'os.environ.get("HOME")',
+        'gram = nst.mine("04.gram", my_gram)',
+        "undermine = 1",
+    ],
+)
+def test_what_harms_no_marking_is_ready(handed_in, source):
+    assert handed_in(written_as(source)) == "ada 04: ready"
+
+
 @pytest.mark.parametrize("source", ["import os\nos._exit(0)", "os.abort()", "from os import _exit; _exit(1)"])
 def test_an_end_of_python_is_told(handed_in, source):
     told = "ada 04: cell 10 may end Python, and then nothing in this notebook counts: read it"
