@@ -64,10 +64,12 @@ def look_over(folder: str | os.PathLike[str]) -> list[HandIn]:
         folder: nbgrader's "submitted": in it a folder for each learner, in that one for each lesson, called "04".
 
     Raises:
-        InputError: no such folder, nothing in it, or a file that cannot be written.
+        InputError: no such folder, the one around it, nothing in it, or a file that cannot be written.
     """
     if not Path(folder).is_dir():
         raise InputError(f"there is no folder '{one_line(folder)}': give the one with what was handed in, submitted")
+    if (inner := Path(folder) / "submitted").is_dir():
+        raise InputError(f"'{one_line(folder)}' is the folder of a class: give '{one_line(inner)}'")
     learners = {learner: of_learner(learner) for learner in shown(Path(folder))}
     found = [one for those in learners.values() for one in those]
     inside = any(map(is_lesson, learners)) and not any(one.number for one in found)  # submitted/anna was given

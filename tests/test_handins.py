@@ -535,6 +535,8 @@ def test_another_folder_is_refused(tmp_path, handed_in):
     for folder in (tmp_path / "empty", handed_in.file.parents[1]):
         with pytest.raises(InputError, match="holds no folders such as anna/04"):
             look_over(folder)
+    with pytest.raises(InputError, match=f"is the folder of a class: give '{tmp_path / 'submitted'}'"):
+        look_over(tmp_path)
     for folder in (tmp_path / "none", handed_in.file):
         with pytest.raises(InputError, match=r"there is no folder .+: give the one with what was handed in, submitted"):
             look_over(folder)
