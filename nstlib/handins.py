@@ -229,7 +229,7 @@ def hand_in(place: Path) -> HandIn:
 
 
 def looked_at(place: Path, path: Path, mended: list[str]) -> list[str]:
-    """Mend the notebook in a learner's folder; what to tell of it.
+    """Look for the notebook in a learner's folder, and mend it; what to tell of it, and of what lies beside it.
 
     Args:
         place: the folder.
@@ -245,12 +245,24 @@ def looked_at(place: Path, path: Path, mended: list[str]) -> list[str]:
     (file,) = found
     others = [work.relative_to(place).as_posix() for work in works if work != file]
     beside = [f"{path.name} is marked, {', '.join(others)} is not: look which is meant"] if others else []
+    return [*made_ready(place, path, file, mended), *beside]
+
+
+def made_ready(place: Path, path: Path, file: Path, mended: list[str]) -> list[str]:
+    """Mend a notebook, and give it the name by which nbgrader finds it; what to tell of it.
+
+    Args:
+        place: the learner's folder for the lesson.
+        path: what it should be called.
+        file: what it is called.
+        mended: takes what was done.
+    """
     notebook, lesson = notebook_in(file), read(handed_out(place, path.name))
     own = cells_of(lesson)
     if notebook is None:
-        return ["empty, cut off or no notebook: ask for it again", *beside]
+        return ["empty, cut off or no notebook: ask for it again"]
     if not is_of(notebook, checks_of(own)):
-        return [astray(place, file, lesson_in(notebook)), *beside]
+        return [astray(place, file, lesson_in(notebook))]
     if file != path:
         file.rename(path)
         mended.append(f"{file.relative_to(place).as_posix()} is called {path.name} now")
@@ -261,7 +273,7 @@ def looked_at(place: Path, path: Path, mended: list[str]) -> list[str]:
     if changes:
         write_whole(path, encoded(written(notebook)))
     mended += changes
-    return [*told, *beside]
+    return told
 
 
 def missing(path: Path, found: list[Path], *, packed: bool) -> str:
