@@ -65,3 +65,9 @@ def test_names_questions_lessons_and_commands_that_there_are():
 def test_says_how_many_mistakes_the_first_function_knows():
     words = {12: "twelve", 13: "thirteen", 14: "fourteen", 15: "fifteen"}
     assert f"`04.gram` names {words[len(EXERCISES['04.gram'].mistakes)]} mistakes" in GUIDE
+
+
+def test_what_a_class_handed_in_is_not_pushed_with_the_kit():
+    made = re.search(r"^nbgrader quickstart (\w+) ", GUIDE, re.MULTILINE)[1]
+    kept = (Path(__file__).parents[1] / ".gitignore").read_text(encoding="utf-8").splitlines()
+    assert {f"/{made}/", "gradebook.db"} <= set(kept)
