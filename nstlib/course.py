@@ -612,7 +612,7 @@ def nbformat() -> Any:
     try:
         import nbformat
     except ModuleNotFoundError:
-        raise InputError("notebooks are read by nbformat, which is not installed: pip install 'nstlib[lab]'") from None
+        raise InputError("notebooks are read by nbformat, which is not installed: pip install nbformat") from None
     return nbformat
 
 

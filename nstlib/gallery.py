@@ -80,7 +80,7 @@ def photo(name: str) -> Path:
     spec = importlib.util.find_spec(module)
     file = Path(spec.origin or "").parent / inside if spec else None
     if file is None or not file.is_file():
-        raise InputError(f"'{name}' comes with {library}, which is not installed: pip install 'nstlib[lab]'")
+        raise InputError(f"'{name}' comes with {library}, which is not installed: pip install {library}")
     return file
 
 

@@ -55,6 +55,7 @@ PACKAGES = {  # module: name on the package index
     "skimage": "scikit-image",
     "sklearn": "scikit-learn",
 }
+LAB = " ".join(("jupyterlab", *PACKAGES.values()))
 
 
 @dataclass(frozen=True)
@@ -246,7 +247,7 @@ def open_lab(folder: str | os.PathLike[str] | None = None, *arguments: str) -> N
     Raises:
         InputError: JupyterLab is not installed, `folder` is no folder and cannot become one, or it may not be read.
     """
-    need("jupyterlab", "JupyterLab", "lab")
+    need("jupyterlab", "JupyterLab", LAB)
     place = learners(folder)
     if all(path.name in OF_THE_STUDIO or path.name.startswith(".") for path in files_in(place)):
         write_lessons(place)
@@ -268,7 +269,7 @@ def open_studio(folder: str | os.PathLike[str] | None = None, *arguments: str, v
     Raises:
         InputError: what serves it is not installed, or `folder` is no folder and cannot become one.
     """
-    need(*(("voila", "Voila", "voila") if voila else ("jupyterlab", "JupyterLab", "lab")))
+    need(*(("voila", "Voila", f"voila {LAB}") if voila else ("jupyterlab", "JupyterLab", LAB)))
     notebook = learners(folder) / STUDIO
     check_place(notebook)
     if not notebook.is_file():
@@ -286,19 +287,19 @@ def open_studio(folder: str | os.PathLike[str] | None = None, *arguments: str, v
     main([str(notebook), *arguments])
 
 
-def need(module: str, name: str, extra: str) -> None:
+def need(module: str, name: str, packages: str) -> None:
     """Refuse to go on without a program that serves notebooks.
 
     Args:
         module: that it is imported as.
         name: as people call it.
-        extra: of this package that brings it.
+        packages: that bring it and all that the lessons use, by their names on the package index.
 
     Raises:
         InputError: it is not installed.
     """
     if importlib.util.find_spec(module) is None:
-        raise InputError(f"{name} is not installed: pip install 'nstlib[{extra}]'")
+        raise InputError(f"{name} is not installed: pip install {packages}")
 
 
 def learners(folder: str | os.PathLike[str] | None) -> Path:

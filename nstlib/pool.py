@@ -226,7 +226,7 @@ def cluster(address: str) -> Iterator[tuple[Any, float | None]]:
     try:
         from distributed import Client
     except ModuleNotFoundError:
-        raise InputError("a scheduler needs dask.distributed: pip install 'nstlib[cluster]'") from None
+        raise InputError("a scheduler needs dask.distributed: pip install distributed") from None
     if not str(address).startswith(("tcp://", "tls://", "ws://", "wss://", "inproc://")):
         raise InputError(f"scheduler '{one_line(address)}': give its address, such as tcp://192.168.0.7:8786")
     try:

@@ -271,7 +271,7 @@ def test_photos_of_other_libraries(name):
 
 def test_a_library_that_is_missing(monkeypatch):
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
-    with refused("scikit-learn", "pip install 'nstlib[lab]'"):
+    with refused("scikit-learn", "pip install scikit-learn"):
         load_image("photo/temple")
 
 

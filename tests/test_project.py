@@ -15,7 +15,7 @@ from click.testing import CliRunner
 from PIL import Image
 
 import nstlib
-from nstlib import LESSONS, cli, course
+from nstlib import LESSONS, cli, course, lesson
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -228,6 +228,22 @@ def test_the_embedded_network_is_small():
 
 
 # --- with less around it -------------------------------------------------------------------------
+
+EXTRAS = PROJECT["project"]["optional-dependencies"]
+GROUPS = (PROJECT["project"]["dependencies"], *EXTRAS.values(), PROJECT["dependency-groups"]["dev"])
+PACKAGES = {re.split(r"[^\w-]", requirement)[0]: requirement for group in GROUPS for requirement in group}
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "nstlib").rglob("*.py")), ids=lambda path: path.stem)
+def test_what_the_kit_says_to_install_is_to_be_had(path):
+    """By name, each from the index: an extra of the kit is there only where the kit itself was installed."""
+    told = re.findall(r"(?<!%)pip install ([^\"{]*)", path.read_text(encoding="utf-8"))
+    assert set(" ".join(told).replace(")", "").split()) <= PACKAGES.keys() - {"nstlib"}
+
+
+def test_whoever_lacks_a_lab_is_told_all_of_it():
+    assert sorted(lesson.LAB.split()) == sorted(name for name in PACKAGES if PACKAGES[name] in EXTRAS["lab"])
+
 
 # What the library can do without, each alone and all of them.
 OPTIONAL = (

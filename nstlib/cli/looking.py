@@ -202,7 +202,7 @@ def judge(
     if chart:
         check_output(chart, (content, style, *pictures), force, "the chart")
         if find_spec("matplotlib") is None:
-            raise InputError("a chart is drawn by matplotlib, which is not installed: pip install 'nstlib[lab]'")
+            raise InputError("a chart is drawn by matplotlib, which is not installed: pip install matplotlib")
     found = judge(content, style, *pictures, networks=networks or None, size=size, device=device)
     for line in repr(found).splitlines():
         say(line)
@@ -273,7 +273,7 @@ def installed(package: str) -> str:
     try:
         return version(package)
     except PackageNotFoundError:
-        return "not installed (pip install 'nstlib[lab]')"
+        return f"not installed (pip install {package})"
 
 
 def seconds_foretold(recipe: Recipe, device: str) -> str:

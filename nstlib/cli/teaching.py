@@ -46,7 +46,7 @@ def lab(folder: str | None, arguments: tuple[str, ...]) -> None:
 @click.command(context_settings={"ignore_unknown_options": True})
 @click.argument("folder", required=False)
 @click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
-@click.option("--voila", is_flag=True, help="show the studio alone, by Voila: pip install 'nstlib[voila]'")
+@click.option("--voila", is_flag=True, help="show the studio alone, by Voila, in place of JupyterLab")
 def studio(folder: str | None, arguments: tuple[str, ...], voila: bool) -> None:
     """Open the studio in the browser.
 

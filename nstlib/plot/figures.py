@@ -62,7 +62,7 @@ def new(
     try:
         from matplotlib.figure import Figure
     except ImportError:
-        raise InputError("figures need matplotlib, which is not installed: pip install 'nstlib[lab]'") from None
+        raise InputError("figures need matplotlib, which is not installed: pip install matplotlib") from None
     figure = Figure(figsize=(width, height), dpi=DPI, layout="constrained", facecolor="white")
     return figure, figure.subplots(rows, columns, squeeze=False, **options)
 

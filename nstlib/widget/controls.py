@@ -52,7 +52,7 @@ def widgets(who: str = "a live panel") -> ModuleType:
     try:
         import ipywidgets
     except ImportError:
-        raise InputError(f"{who} needs ipywidgets, which is not installed: pip install 'nstlib[lab]'") from None
+        raise InputError(f"{who} needs ipywidgets, which is not installed: pip install ipywidgets") from None
     return ipywidgets
 
 
