@@ -15,7 +15,7 @@ from torch.nn import functional as F
 
 from .architecture import BACKBONES, Architecture
 from .errors import InputError
-from .machine import seeded
+from .machine import choose_device, seeded
 from .weights import read_weights
 
 __all__ = ["DECODED", "Decoder", "load_decoders"]
@@ -70,14 +70,15 @@ def load_decoders(device: torch.device | str = "cpu") -> dict[str, Decoder]:
     """The trained mirrors of `pocket`, by the layer whose map they take, the finest first.
 
     Args:
-        device: where they are to compute.
+        device: where they are to compute, "auto", "cpu", "cuda" or "mps".
 
     Raises:
-        InputError: their file is missing.
+        InputError: an unknown device, or one that is not here, or their file is missing.
     """
+    where = choose_device(device)
     if not FILE.is_file():
         raise InputError(f"the package's own {FILE.name} is missing: install nstlib again")
-    return {layer: decoder.to(device) for layer, decoder in decoders_of(read_weights(FILE)).items()}
+    return {layer: decoder.to(where) for layer, decoder in decoders_of(read_weights(FILE)).items()}
 
 
 def decoders_of(weights: Mapping[str, Tensor]) -> dict[str, Decoder]:

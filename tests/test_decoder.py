@@ -48,6 +48,13 @@ def test_says_when_its_file_is_missing(monkeypatch, tmp_path):
         load_decoders(CPU)
 
 
+def test_the_device_is_chosen_as_everywhere():
+    assert set(load_decoders("auto")) == set(DECODED)
+    for device in ("nope", "cuda:99", "meta", None):
+        with pytest.raises(InputError, match="device"):
+            load_decoders(device)
+
+
 def test_each_call_makes_mirrors_of_its_own():
     first, second = load_decoders(), load_decoders()
     with torch.no_grad():
