@@ -34,6 +34,7 @@ from .show import picture_html
 __all__ = [
     "Picture",
     "check_apart",
+    "check_source",
     "check_writable",
     "encode_image",
     "fit",
@@ -77,6 +78,9 @@ class Picture:
         return picture_html(to_pil(self.pixels), self.source, repr(self))
 
 
+SOURCES = (str, os.PathLike, bytes, bytearray, memoryview, Image.Image, np.ndarray, Tensor, Picture)
+
+
 @torch.inference_mode(False)  # no optimiser can change a tensor that is made in it
 def load_image(
     source: Any,
@@ -109,6 +113,7 @@ def load_image(
     """
     validate(size, side, background)
     shaped = partial(new_shape, size=size, side=side, enlarge=enlarge, smallest=smallest)
+    check_source(source)
     if isinstance(getattr(source, "image", None), Tensor):  # a result's
         source = source.image
     if isinstance(source, (np.ndarray, Tensor)):
@@ -124,6 +129,22 @@ def load_image(
     mask = None if alpha is None else to_tensor(alpha, shape)
     pixels = to_tensor(image, shape).expand(1, 3, *shape).contiguous()
     return Picture(pixels, mask, (*notes, *resized), name, colour_of(background))
+
+
+def check_source(source: Any) -> None:
+    """Refuse what no picture can be loaded from, whatever stands in it.
+
+    Args:
+        source: as for `load_image`.
+
+    Raises:
+        InputError: it is of another kind, a list of pictures say.
+    """
+    if isinstance(source, SOURCES) or isinstance(getattr(source, "image", None), Tensor):
+        return
+    expected = "a path, a URL, a name, bytes, a PIL image, an array or a tensor"
+    several = ", several as arguments of their own" if isinstance(source, list | tuple) else ""
+    raise InputError(f"cannot load a picture from {type(source).__name__}: give {expected}{several}")
 
 
 def fit(shape: tuple[int, int], size: int, side: str = "long") -> tuple[int, int]:
@@ -355,11 +376,7 @@ def bytes_of(source: Any) -> tuple[bytes, str]:
     """What stands in bytes, behind a path, an address or a name; its short name."""
     if isinstance(source, (bytes, bytearray, memoryview)):
         return bytes(source), "bytes"
-    if isinstance(source, (str, os.PathLike)):
-        return read_picture(os.fsdecode(source))
-    expected = "a path, a URL, a name, bytes, a PIL image, an array or a tensor"
-    several = ", several as arguments of their own" if isinstance(source, list | tuple) else ""
-    raise InputError(f"cannot load a picture from {type(source).__name__}: give {expected}{several}")
+    return read_picture(os.fsdecode(source))
 
 
 def to_tensor(image: Image.Image, shape: tuple[int, int]) -> Tensor:

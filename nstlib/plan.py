@@ -19,7 +19,7 @@ from .decode import SMALLEST
 from .engine import FeaturesInBands
 from .errors import InputError
 from .guidance import guides
-from .image import Picture, fit, length, resize, shape_of, stretched
+from .image import Picture, check_source, fit, length, resize, shape_of, stretched
 from .inputs import Pictures, alone, load_pictures, named
 from .loss import Features, content_terms, divide_shares, style_terms, tv_term
 from .machine import choose_device, choose_precision, describe_device, free_memory, half_precision, seeded
@@ -318,6 +318,8 @@ def prepare(
     """
     styles = alone(styles) or []
     sources = {name: alone(options.get(name)) for name in MASKS} | {"start": options.get("start")}
+    for picture in styles if content is None else (content, *styles):
+        check_source(picture)  # before they are counted: a list among the styles is one
     recipe, settings = settle(recipe, options | named(sources))
     check_pictures(options, content, styles)
     check_together(recipe, settings, content, styles)

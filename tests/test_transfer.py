@@ -912,9 +912,14 @@ def test_what_is_no_function_is_refused(content, style):
         nst.stylize(content, style, on_progress=5, **SMALL)
 
 
-def test_styles_in_a_list_are_told_where_they_belong(content, style):
+@pytest.mark.parametrize(
+    "counted",
+    [{}, {"shares": [1, 2]}, {"masks": [None, None]}, {"own_layers": [None, None]}, {"style_scales": [1, 2]}],
+    ids=str,
+)
+def test_styles_in_a_list_are_told_where_they_belong(content, style, counted):
     with pytest.raises(nst.InputError, match=r"from list: .*, several as arguments of their own"):
-        nst.stylize(content, [style, style], **SMALL)
+        nst.stylize(content, [style, style], **SMALL, **counted)
 
 
 @pytest.mark.parametrize("show", [True, False])
