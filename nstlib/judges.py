@@ -18,7 +18,7 @@ import torch
 
 from .architecture import BACKBONES
 from .backbone import Backbone, load_backbone
-from .errors import InputError, one_line, one_of
+from .errors import InputError, counted, one_line, one_of
 from .files import encoded
 from .image import Picture, load_image, resize, shape_of, stretched
 from .inputs import surroundings_filled
@@ -267,7 +267,7 @@ def checked_names(names: Any, count: int) -> list[str]:
         raise InputError(f"names={brief(names)}: give a list, a name for each picture")
     texts = list(map(spelt, names))
     if len(texts) != count:
-        raise InputError(f"{len(texts)} names for {count} pictures: give one for each")
+        raise InputError(f"{counted(len(texts), 'name')} for {counted(count, 'picture')}: give one for each")
     return texts
 
 

@@ -211,7 +211,7 @@ def test_a_saved_picture_tells_who_painted_it(tmp_path):
     ("pictures", "options", "words"),
     [
         ((), {}, "no picture to judge"),
-        (("content/city",), {"names": ["a", "b"]}, "2 names for 1 pictures"),
+        (("content/city",), {"names": ["a", "b"]}, "2 names for 1 picture: give one for each"),
         (("content/city",) * 2, {"names": "ab"}, "names='ab': give a list, a name for each picture"),
         (("content/city",), {"names": 5}, "names=5: give a list"),
         (("content/city",), {"networks": []}, "name one judge at least"),
