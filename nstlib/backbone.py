@@ -12,17 +12,18 @@ from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from .architecture import BACKBONES, Architecture, Spec
 from .errors import InputError, nearest, one_line, one_of
-from .image import floats_of, shape_of
+from .image import floats_of, kind_of, shape_of
 from .machine import choose_device, in_own_precision, seeded
 from .weights import load_weights
 
-__all__ = ["Backbone", "Fire", "load_backbone", "normalize_activations"]
+__all__ = ["Backbone", "Fire", "load_backbone", "map_of", "normalize_activations"]
 
 POOLINGS = ("max", "average")  # as trained, or as in Gatys et al.
 PIXELS_AS = ("imagenet", "255")  # what enters the network: of mean 0 and deviation 1, or in Caffe's range
@@ -63,6 +64,39 @@ def bias_of(convolution: nn.Conv2d) -> Tensor:
     """The bias of a convolution of ours, as all of them have one."""
     assert convolution.bias is not None
     return convolution.bias
+
+
+def map_of(given: Any) -> Tensor:
+    """What should be a feature map, if it is a tensor of floats.
+
+    Raises:
+        InputError: it is something else; says how a map is made of it.
+    """
+    if isinstance(given, Tensor):
+        if not given.is_floating_point():
+            raise InputError(f"a feature map of {kind_of(given)}: give one of floats, features.float()")
+        if 0 in given.shape:
+            raise InputError(f"a feature map of shape {tuple(given.shape)} is empty: look for what made it")
+        return given
+    if isinstance(given, Mapping) and given:
+        way = f"take one layer's from it, maps[{next(iter(given))!r}]"
+    elif isinstance(given, np.ndarray):
+        way = "torch.from_numpy makes one of it"
+    else:
+        way = "a backbone makes maps of a picture, backbone(picture, ['relu3_1'])['relu3_1']"
+    raise InputError(f"a feature map is a tensor (1, N, H, W), not a {type(given).__name__}: {way}")
+
+
+def colours_of(image: Any) -> Tensor:
+    """The pixels of an image that a network can look at.
+
+    Raises:
+        InputError: there are none, or they are whole numbers, or have another number of channels.
+    """
+    held = floats_of(image)
+    if held.ndim not in (3, 4) or held.shape[-3] != 3:
+        raise InputError(f"an image of shape {tuple(held.shape)}: give (B, 3, height, width), sRGB in [0, 1]")
+    return held
 
 
 def no_backbone(given: Any, what_for: str, more: str = "") -> InputError:
@@ -150,10 +184,7 @@ class Backbone(nn.Module):
         Raises:
             InputError: no pixels, whole numbers, or another number of channels.
         """
-        image = floats_of(image)
-        if image.ndim < 3 or image.shape[-3] != 3:
-            raise InputError(f"an image of shape {tuple(image.shape)}: give (B, 3, height, width), sRGB in [0, 1]")
-        return (image.to(self.mean.dtype) - self.mean) / self.std
+        return (colours_of(image).to(self.mean.dtype) - self.mean) / self.std
 
     def iterate(self, image: Tensor, until: str) -> Iterator[tuple[str, Tensor]]:
         """Yield (name, map) of each layer in order.
@@ -194,7 +225,7 @@ class Backbone(nn.Module):
         Raises:
             InputError: a layer that the network lacks, an image too small for the deepest one, or none at all.
         """
-        wanted, image = self.check_layers(layers), floats_of(image)
+        wanted, image = self.check_layers(layers), colours_of(image)
         self.check_size(shape_of(image), wanted[-1])
         maps = self.iterate(image, wanted[-1])
         beside = {name: (regions[name],) if regions else () for name in wanted}
@@ -339,10 +370,12 @@ def normalize_activations(backbone: Backbone, images: Iterable[Tensor]) -> Backb
         images: pictures (1, 3, H, W) in [0, 1] to average over, of any sizes; a few dozen varied ones do.
 
     Raises:
-        InputError: no backbone, or no picture.
+        InputError: no backbone, no picture, or one that is too small for the last layer.
     """
     if not isinstance(backbone, Backbone):
         raise no_backbone(backbone, "whose weights are scaled")
+    if not isinstance(images, Iterable):
+        raise InputError(f"a {type(images).__name__} is no list of pictures: give one, such as [picture.pixels]")
     convolutions = [m for m in backbone.modules() if isinstance(m, nn.Conv2d)]
     totals = {c: c.weight.new_zeros(c.out_channels) for c in convolutions}
     counts = dict.fromkeys(convolutions, 0)  # of positions
@@ -351,10 +384,16 @@ def normalize_activations(backbone: Backbone, images: Iterable[Tensor]) -> Backb
         totals[module] += F.relu(output).sum(dim=(0, 2, 3))
         counts[module] += output[:, 0].numel()
 
+    last = list(backbone.layers)[-1]
+    least = backbone.architecture.smallest(last, rows=1)
     hooks = [c.register_forward_hook(add) for c in convolutions]
     try:
         for image in images:
-            for _ in backbone.iterate(image, list(backbone.layers)[-1]):
+            height, width = shape_of(colours_of(image))
+            if min(height, width) < least:
+                needed = f"use at least {least}×{least}"
+                raise InputError(f"an image of {width}×{height} pixels is too small for {last}: {needed}")
+            for _ in backbone.iterate(image, last):
                 pass
     finally:
         for hook in hooks:

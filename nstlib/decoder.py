@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from .architecture import BACKBONES, Architecture
+from .backbone import map_of
 from .errors import InputError
 from .machine import choose_device, seeded
 from .weights import read_weights
@@ -63,6 +64,20 @@ class Decoder(nn.Sequential):
                 doubles = False
         super().__init__(*modules[:-1])  # an image may have any value before it is clipped
         self.layer = layer
+
+    def forward(self, features: Tensor) -> Tensor:
+        """The image.
+
+        Args:
+            features: the layer's map (B, N, h, w), of the network whose mirror it is.
+
+        Raises:
+            InputError: no map, or one of another shape.
+        """
+        own = next(self.parameters()).shape[1]
+        if map_of(features).ndim != 4 or features.shape[1] != own:
+            raise InputError(f"a map of shape {tuple(features.shape)}: give that of {self.layer}, (B, {own}, h, w)")
+        return super().forward(features)
 
 
 @torch.inference_mode(False)  # what is made in it can stand in no gradient

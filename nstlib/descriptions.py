@@ -12,39 +12,21 @@ A region of the picture has a style of its own: the positions of a map count as 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from functools import cache
-from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor
 from torch.autograd.function import BackwardCFunction, FunctionCtx
 from torch.nn import functional as F
 
+from .backbone import map_of
 from .cuda import outer_product
 from .errors import InputError
 from .guidance import Guidance, GuidedOuterProducts
+from .image import mask_of
 from .machine import in_own_precision
 
 __all__ = ["covariance", "gram", "guided_gram", "mean_std", "moments", "patches", "positions", "sliced"]
-
-
-def map_of(given: Any) -> Tensor:
-    """What should be a feature map, if it is a tensor.
-
-    Raises:
-        InputError: it is something else; says how a map is made of it.
-    """
-    if isinstance(given, Tensor):
-        return given
-    if isinstance(given, Mapping) and given:
-        way = f"take one layer's from it, maps[{next(iter(given))!r}]"
-    elif isinstance(given, np.ndarray):
-        way = "torch.from_numpy makes one of it"
-    else:
-        way = "a backbone makes maps of a picture, backbone(picture, ['relu3_1'])['relu3_1']"
-    raise InputError(f"a feature map is a tensor (1, N, H, W), not a {type(given).__name__}: {way}")
 
 
 def positions(features: Tensor, dtype: torch.dtype | None = None) -> Tensor:
@@ -221,9 +203,10 @@ def guided_gram(features: Tensor, t: Tensor) -> Tensor:
     tensor([[1., 2.],
             [2., 4.]])
     """
-    if map_of(t).shape != (1, 1, *map_of(features).shape[2:]) or not t.any():
-        said = f"is {tuple(t.shape)} for a map {tuple(features.shape)}" if t.any() else "is 0 everywhere"
-        raise InputError(f"the region {said}: carry a mask of the picture down to it, nst.carried(mask, …)")
+    whose = "the map has it: carry a mask of the picture down to it, nst.carried(mask, …)"
+    t = mask_of("region", t, map_of(features).shape[2:], whose)
+    if not t.any():
+        raise InputError("the region is 0 everywhere: carry a mask of the picture down to it, nst.carried(mask, …)")
     weights = t.square() / t.square().sum()
     return (positions(features) * weights.flatten()) @ positions(features).T
 

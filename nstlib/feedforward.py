@@ -17,7 +17,7 @@ from torch.nn import functional as F
 
 from .backbone import Backbone, load_backbone
 from .errors import InputError
-from .image import Picture, floats_of, load_image
+from .image import Picture, load_image, planes_of
 from .inputs import alone, surroundings_filled
 from .live import one_line_for_an_interrupt
 from .loss import content_terms, style_terms, tv_term
@@ -95,9 +95,7 @@ class StyleNetwork(nn.Module):
         Raises:
             InputError: another shape, or so small that one position is left, which has no deviation to normalise by.
         """
-        image = floats_of(image)
-        if image.ndim != 4 or image.shape[1] != 3:
-            raise InputError(f"an image of shape {tuple(image.shape)}: give (B, 3, height, width)")
+        image = planes_of(image, 3).to(next(self.parameters()).dtype)
         height, width = image.shape[-2:]
         if max(height, width) <= STRIDE:
             raise InputError(f"an image of {width}x{height}: give one that is more than {STRIDE} pixels wide or high")

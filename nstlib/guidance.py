@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from functools import cached_property
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -19,33 +19,12 @@ from torch.nn import functional as F
 from .architecture import Architecture
 from .cuda import PART
 from .errors import InputError, one_of
+from .image import mask_of
 from .machine import in_own_precision
 
-__all__ = ["Guidance", "GuidedOuterProducts", "carried", "guidance_of", "guides", "mask_of"]
+__all__ = ["Guidance", "GuidedOuterProducts", "carried", "guidance_of", "guides"]
 
 MOSTLY = 0.5  # of what a position sees: if no position sees more of a region, the region is lost on its map
-
-
-def mask_of(name: str, given: Any) -> Tensor:
-    """A mask as numbers; one of truth values is 1 where they are true.
-
-    Args:
-        name: what it is called.
-        given: in its place.
-
-    Raises:
-        InputError: it is no tensor, of another number of dimensions, or one of whole numbers.
-    """
-    if not isinstance(given, Tensor):
-        raise InputError(f"a {type(given).__name__} is no {name}: give a tensor (1, 1, height, width) in [0, 1]")
-    if given.ndim != 4 or given.shape[:2] != (1, 1):
-        raise InputError(f"a {name} of shape {tuple(given.shape)}: give (1, 1, height, width)")
-    if given.dtype == torch.bool:
-        return given.to(torch.float32)
-    if not given.is_floating_point():
-        kind = str(given.dtype).removeprefix("torch.")
-        raise InputError(f"a {name} of {kind} is not in [0, 1]: give {name} > 0, or {name} / 255 of a grey picture")
-    return given
 
 
 def carried(mask: Tensor, architecture: Architecture, layers: Iterable[str]) -> dict[str, Tensor]:
@@ -66,11 +45,17 @@ def carried(mask: Tensor, architecture: Architecture, layers: Iterable[str]) -> 
         T (1, 1, h, w) in [0, 1], by layer, in the network's order.
 
     Raises:
-        InputError: no mask, no architecture, or a layer that the network lacks.
+        InputError: no mask, one too small for a map, no architecture, or a layer that the network lacks.
     """
     Architecture.check(architecture)
     names = [layers] if isinstance(layers, str) else layers
     wanted, t = {one_of("layer", name, architecture.layers) for name in names}, mask_of("mask", mask)
+    least = max((architecture.smallest(layer, rows=1) for layer in wanted), default=1)
+    if min(t.shape[2:]) < least:
+        size = f"{t.shape[3]}×{t.shape[2]}"
+        raise InputError(
+            f"a mask of {size} has no place on these maps: give the picture's, of at least {least}×{least}"
+        )
     found: dict[str, Tensor] = {}
     for spec in architecture.specs:
         if wanted <= found.keys():

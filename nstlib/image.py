@@ -10,7 +10,7 @@ import io
 import json
 import os
 import warnings
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from itertools import count
@@ -38,7 +38,10 @@ __all__ = [
     "check_writable",
     "encode_image",
     "fit",
+    "floats_of",
     "load_image",
+    "mask_of",
+    "planes_of",
     "read_metadata",
     "resize",
     "save_image",
@@ -197,6 +200,50 @@ def floats_of(picture: Any) -> Tensor:
     return held
 
 
+def planes_of(picture: Any, channels: int | None = None) -> Tensor:
+    """The pixels of `floats_of`, (B, C, H, W).
+
+    Args:
+        picture: as for `pixels_of`.
+        channels: C; None for any number.
+
+    Raises:
+        InputError: there are none, or they have another shape.
+    """
+    held = floats_of(picture)
+    if held.ndim != 4 or 0 in held.shape or held.shape[1] != (channels or held.shape[1]):
+        wanted = f"(B, {channels or 'C'}, height, width)"
+        raise InputError(f"an image of shape {tuple(held.shape)}: give {wanted}, as load_image(…).pixels is")
+    return held
+
+
+def mask_of(name: str, given: Any, size: Sequence[int] | None = None, whose: str = "") -> Tensor:
+    """A mask as numbers; one of truth values is 1 where they are true.
+
+    Args:
+        name: what it is called.
+        given: in its place.
+        size: (H, W) that it must have; None for any.
+        whose: size that is.
+
+    Raises:
+        InputError: it is no tensor, of another shape, or one of whole numbers.
+    """
+    if not isinstance(given, Tensor):
+        raise InputError(f"a {type(given).__name__} is no {name}: give a tensor (1, 1, height, width) in [0, 1]")
+    shape = tuple(given.shape)
+    if len(shape) != 4 or 0 in shape or shape != (1, 1, *(shape[2:] if size is None else size)):
+        wanted = "1, height, width)" if size is None else f"{', '.join(map(str, (1, *size)))}), as {whose}"
+        raise InputError(f"a {name} of shape {shape}: give (1, {wanted}")
+    if given.dtype == torch.bool:
+        return given.to(torch.float32)
+    if not given.is_floating_point():
+        raise InputError(
+            f"a {name} of {kind_of(given)} is not in [0, 1]: give {name} > 0, or {name} / 255 of a grey picture"
+        )
+    return given
+
+
 def kind_of(tensor: Tensor) -> str:
     """What kind of numbers a tensor holds, in a word."""
     return str(tensor.dtype).removeprefix("torch.")
@@ -210,9 +257,11 @@ def resize(tensor: Tensor | Picture, shape: tuple[int, int]) -> Tensor:
         shape: the (height, width) to come to; the tensor itself is returned if it has it.
 
     Raises:
-        InputError: there is no tensor, or one of whole numbers.
+        InputError: there is no tensor, one of another shape or of whole numbers, or no such size.
     """
-    tensor = floats_of(tensor)
+    tensor = planes_of(tensor)
+    if not isinstance(shape, Sequence) or len(shape) != 2 or not all(map(is_count, shape)):
+        raise InputError(f"a size of {one_line(shape)}: give (height, width) in pixels, such as (256, 384)")
     if shape_of(tensor) == tuple(shape):
         return tensor
     # Not every version of torch has the antialiased kernel on Apple's MPS.
@@ -269,11 +318,7 @@ def check_writable(path: str | os.PathLike[str]) -> Path:
     Raises:
         InputError: a suffix other than .png, .jpg, .jpeg or .webp, or a folder that is not there or not to be written.
     """
-    if not isinstance(path, str | os.PathLike):
-        raise InputError(f"a {type(path).__name__} is no path: give the name of a file, such as 'result.png'")
-    if not os.fspath(path):
-        raise InputError("no file was named: give its name, such as 'result.png'")
-    path = Path(os.path.expanduser(path))
+    path = Path(os.path.expanduser(named(path)))
     if "\0" in str(path):
         raise InputError(f"{str(path)!a} has a zero byte in it, which no file's name has: name another")
     if path.suffix.lower() not in FORMATS:
@@ -284,6 +329,19 @@ def check_writable(path: str | os.PathLike[str]) -> Path:
         raise InputError(f"the folder '{path.parent}' of '{path.name}' does not exist: create it, or choose another")
     if not os.access(path.parent, os.W_OK):
         raise InputError(f"the folder '{path.parent}' may not be written to: choose another folder for '{path.name}'")
+    return path
+
+
+def named(path: Any) -> str | os.PathLike[str]:
+    """What should be a path, if it is one.
+
+    Raises:
+        InputError: it is something else, or names nothing.
+    """
+    if not isinstance(path, str | os.PathLike):
+        raise InputError(f"a {type(path).__name__} is no path: give the name of a file, such as 'result.png'")
+    if not os.fspath(path):
+        raise InputError("no file was named: give its name, such as 'result.png'")
     return path
 
 
@@ -299,7 +357,8 @@ def save_image(
         quality: of JPEG and WebP, 1 (small file) to 100 (best).
 
     Raises:
-        InputError: the path cannot be written, or the tensor is no picture.
+        InputError: the path cannot be written, the tensor is no picture, the quality out of range, or the metadata no
+            texts.
     """
     path = check_writable(path)
     kind = FORMATS[path.suffix.lower()]
@@ -325,11 +384,15 @@ def encode_image(
         quality: likewise.
 
     Raises:
-        InputError: the tensor is no picture, or the quality is out of range.
+        InputError: the tensor is no picture, the quality is out of range, or the metadata are no texts.
         ValueError: the format cannot hold it; Pillow says so as an OSError, too.
     """
-    if not 1 <= quality <= 100:
-        raise InputError(f"quality {quality} is out of range: give 1 (small file) to 100 (best)")
+    if not is_count(quality) or quality > 100:
+        raise InputError(f"quality {one_line(quality)} is out of range: give 1 (small file) to 100 (best)")
+    if not isinstance(metadata, Mapping | None):
+        raise InputError(
+            f"a {type(metadata).__name__} holds no metadata: give texts by name, as {{'title': 'Harbour'}}"
+        )
     image, file = to_pil(tensor), io.BytesIO()
     options = save_options(kind, {str(key): str(value) for key, value in (metadata or {}).items()})
     image.save(file, kind, quality=quality, **options)
@@ -345,7 +408,7 @@ def read_metadata(path: str | os.PathLike[str]) -> dict[str, str]:
     Raises:
         InputError: there is no picture.
     """
-    image, _, _ = read(Path(path))
+    image, _, _ = read(Path(named(path)))
     if isinstance(image, PngImageFile):
         return {key: str(value) for key, value in image.text.items()}
     try:
@@ -470,12 +533,17 @@ def unit(array: np.ndarray, kind: str) -> np.ndarray:
 def validate(size: int | None, side: str, background: str) -> None:
     """Refuse what no picture can be loaded with."""
     one_of("side", side, SIDES)
-    if size is not None and (isinstance(size, bool) or not isinstance(size, (int, np.integer)) or size < 1):
+    if size is not None and not is_count(size):
         raise InputError(f"size {size!r} is no number of pixels: give a whole number such as 512, or None to keep it")
     try:
         ImageColor.getrgb(background)
     except (ValueError, AttributeError, TypeError) as error:
         raise InputError(f"unknown colour {background!r}: give a name such as 'white', or '#ff8800'") from error
+
+
+def is_count(number: Any) -> bool:
+    """Whether it is a whole number, 1 or more."""
+    return isinstance(number, int | np.integer) and not isinstance(number, bool) and int(number) >= 1
 
 
 def shape_of(pixels: Tensor) -> tuple[int, int]:

@@ -15,12 +15,12 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from .architecture import Architecture
-from .backbone import no_backbone
-from .descriptions import map_of, positions
+from .backbone import map_of, no_backbone
+from .descriptions import positions
 from .distances import SAMPLE, directed, sample
 from .errors import InputError, counted, one_of
-from .guidance import Guidance, guidance_of, mask_of
-from .image import Picture, floats_of, total
+from .guidance import Guidance, guidance_of
+from .image import Picture, mask_of, planes_of, total
 from .machine import in_own_precision
 from .style import OF_THE_KIT, STATISTICS, Statistic
 from .term import Describe, Term
@@ -124,11 +124,11 @@ def tv_loss(image: Tensor, kind: str = "l2", reduction: str = "sum") -> Tensor:
         reduction: "sum", or "mean" of each direction's differences, added.
 
     Raises:
-        InputError: another kind or reduction.
+        InputError: another kind or reduction, no pixels, or some of another shape.
     """
     one_of("total variation", kind, TV_KINDS)
     one_of("reduction", reduction, TV_REDUCTIONS)
-    image = floats_of(image)
+    image = planes_of(image)
 
     def reduce(differences: Tensor) -> Tensor:  # in a picture of one column, say, there are none
         return differences.sum() if reduction == "sum" or not differences.numel() else differences.mean()
@@ -244,7 +244,7 @@ def style_terms(
     kind = kind.summed() if one_of("guidance", guidance, GUIDANCE) == "sum" else kind
     layers = shared_by(layers)
     given = styles if isinstance(styles, Iterable) and not isinstance(styles, Tensor | Picture | str) else [styles]
-    sources = sources_of([floats_of(style) for style in given], shares, masks, regions, parts, layers)
+    sources = sources_of([planes_of(style, 3) for style in given], shares, masks, regions, parts, layers)
     everywhere = next((torch.ones_like(one.region) for one in sources if one.region is not None), None)
     if guidance == "sum" and everywhere is None:
         raise InputError("guidance=sum compares regions of the picture, and there are none: leave it out")
@@ -314,15 +314,13 @@ def sources_of(
             images = counted(len(styles), "style image")
             told = "a tensor" if isinstance(values, Tensor) else len(given[name])
             raise InputError(f"{images} and {told} for {name}: give a list of one for each, None for none")
-    for name in ("masks", "regions"):
-        given[name] = [None if one is None else mask_of(name[:-1], one) for one in given[name]]
     if odd := next((part for part in given["parts"] if isinstance(part, str)), None):
         raise InputError(f"{odd!r} alone among the parts: give a list of names for each style image, as [{odd!r}]")
-    for image, mask in zip(styles, given["masks"], strict=True):
-        check_mask("mask", mask, image.shape[2:], "its style image")
-    first = next((region for region in given["regions"] if region is not None), None)
-    for region in given["regions"]:
-        check_mask("region", region, first.shape[2:] if first is not None else (), "the first one")
+    first = next((mask_of("region", one).shape[2:] for one in given["regions"] if one is not None), torch.Size())
+    sizes = {"masks": [image.shape[2:] for image in styles], "regions": [first] * len(styles)}
+    for name, whose in (("masks", "its style image"), ("regions", "the first one")):
+        pairs = zip(given[name], sizes[name], strict=True)
+        given[name] = [None if one is None else mask_of(name[:-1], one, size, whose) for one, size in pairs]
     own = [
         layers if part is None else [one_of("style layer", name, layers) for name in part] for part in given["parts"]
     ]
@@ -330,22 +328,6 @@ def sources_of(
     return [
         Source(i, s, m, r, [n for n in layers if n in o and s]) for i, s, m, r, o in zip(styles, *rest, strict=True)
     ]
-
-
-def check_mask(name: str, mask: Tensor | None, size: Sequence[int], whose: str) -> None:
-    """Refuse what is no mask of a size.
-
-    Args:
-        name: what it is called.
-        mask: that should be (1, 1, H, W); None is let through.
-        size: (H, W).
-        whose: size that is.
-
-    Raises:
-        InputError: it has another shape.
-    """
-    if mask is not None and tuple(mask.shape) != (1, 1, *size):
-        raise InputError(f"a {name} of shape {tuple(mask.shape)}: give (1, 1, {', '.join(map(str, size))}), as {whose}")
 
 
 def check_features(given: Any) -> None:

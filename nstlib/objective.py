@@ -16,7 +16,7 @@ from .backbone import Backbone, no_backbone
 from .cuda import captured
 from .engine import Engine
 from .errors import InputError, one_of
-from .image import floats_of, total
+from .image import planes_of, total
 from .layers import unknown
 from .machine import PRECISIONS, in_own_precision
 from .term import Term
@@ -96,7 +96,7 @@ class Objective:
             image: (1, 3, H, W), sRGB, usually in [0, 1]; values outside are not cut off here, which would hide their
                 slope from the optimiser.
         """
-        image = floats_of(image)
+        image = planes_of(image, 3)
         features = self.backbone(image, self.layers) if self.layers else {}
         made = [(term, term.loss(features[term.layer] if term.layer else image)) for term in self.terms]
         values = [term.weighted(loss, slope=False) for term, loss in made]
@@ -122,7 +122,7 @@ class Objective:
             InputError: the formula is another one than the engine knows: `__call__`, or the `loss` of a term that looks
                 at a map, is a subclass's own.
         """
-        evaluate, image = self._replayed if again else self._by_engine, floats_of(image)
+        evaluate, image = self._replayed if again else self._by_engine, planes_of(image, 3)
         return evaluate(image.clone() if image.is_inference() else image.detach())
 
     @in_own_precision
@@ -140,7 +140,7 @@ class Objective:
         """
         if type(self).__call__ is not Objective.__call__:
             raise unknown(type(self).__name__, OWN_FORMULA)
-        image = floats_of(image)
+        image = planes_of(image, 3)
         image = image.clone() if image.is_inference() else image
         kinds: dict[str, list[Term]] = {}
         for term in self.terms:

@@ -19,8 +19,9 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from .architecture import BACKBONES
+from .backbone import map_of
 from .decoder import DECODED, Decoder, load_decoders
-from .descriptions import map_of, positions
+from .descriptions import positions
 from .engine import Engine
 from .errors import InputError, one_of
 from .guidance import Guidance, added_up, carried, guidance_of
@@ -137,7 +138,10 @@ def exchanged(content: Tensor, style: Tensor, method: Method) -> Tensor:
     if map_of(content).ndim != 4 or map_of(style).ndim != 4 or content.shape[1] != style.shape[1]:
         shapes = f"{tuple(content.shape)} and {tuple(style.shape)}"
         raise InputError(f"maps of shapes {shapes} have not the same channels: give one layer's maps, (1, N, H, W)")
-    return moved(content, method.move(gaussian_of(content), gaussian_of(style)))
+    own, wanted = gaussian_of(content), gaussian_of(style)
+    if not (own.covariance.isfinite().all() and wanted.covariance.isfinite().all()):
+        raise InputError("a map holds NaN or infinite numbers: look for what made it, a picture with NaN say")
+    return moved(content, method.move(own, wanted))
 
 
 def moved(features: Tensor, move: Tensor) -> Tensor:

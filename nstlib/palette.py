@@ -11,13 +11,13 @@ Gatys, Bethge, Hertzmann & Shechtman 2016, "Preserving Color in Neural Artistic 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from functools import cached_property
+from functools import cached_property, wraps
 
 import torch
 from torch import Tensor
 
 from .errors import InputError, one_of
-from .image import Picture, floats_of, resize, total
+from .image import Picture, mask_of, planes_of, resize, total
 from .machine import in_own_precision
 
 __all__ = [
@@ -42,8 +42,11 @@ def luminance(image: Tensor) -> Tensor:
 
     Args:
         image: (1, 3, H, W), sRGB.
+
+    Raises:
+        InputError: no pixels, or some of another shape.
     """
-    image = floats_of(image)
+    image = planes_of(image, 3)
     return (image * image.new_tensor(LUMA).view(1, 3, 1, 1)).sum(1, keepdim=True)
 
 
@@ -55,8 +58,12 @@ def with_luminance(image: Tensor, bright: Tensor) -> Tensor:
     Args:
         image: (1, 3, H, W), sRGB.
         bright: Y (1, 1, H, W).
+
+    Raises:
+        InputError: no pixels, or some of another shape; no luminance, or that of a picture of another size.
     """
-    return floats_of(image) + (bright - luminance(image))
+    own = luminance(image)
+    return planes_of(image) + (mask_of("luminance", bright, own.shape[2:], "the picture") - own)
 
 
 def colors_of(image: Tensor, mask: Tensor | None = None) -> tuple[Tensor, Tensor]:
@@ -67,19 +74,48 @@ def colors_of(image: Tensor, mask: Tensor | None = None) -> tuple[Tensor, Tensor
         mask: (1, 1, H, W), how much each pixel counts, not all 0; None for 1 each.
 
     Raises:
-        InputError: several pictures, or a mask that is 0 everywhere.
+        InputError: no picture or several, colours that are no numbers, a mask of another size or 0 everywhere.
     """
-    pixels = floats_of(image)
-    if pixels.ndim != 4 or len(pixels) != 1:
+    pixels = planes_of(image)
+    if len(pixels) != 1:
         raise InputError(f"one picture is (1, C, H, W), not {tuple(pixels.shape)}: give one at a time")
     x = pixels.detach().cpu().double().flatten(2)[0]  # (C, M)
-    weights = torch.ones_like(x[:1]) if mask is None else mask.detach().cpu().double().flatten(2)[0]  # (1, M)
+    where = torch.ones_like(pixels[:, :1]) if mask is None else mask_of("mask", mask, pixels.shape[2:], "its picture")
+    weights = where.detach().cpu().double().flatten(2)[0]  # (1, M)
     if not weights.any():
         raise InputError("a mask is 0 everywhere, so there are no colours: give one that shows something, or none")
     weights = weights / weights.sum()
     mean = (x * weights).sum(1)
     x = x - mean[:, None]
-    return mean, (x * weights) @ x.T
+    covariance = (x * weights) @ x.T
+    if not covariance.isfinite().all():
+        raise InputError("there are pixels that are NaN or infinite: look for what made them, or use torch.nan_to_num")
+    return mean, covariance
+
+
+def of_covariances(make: Callable[[Tensor, Tensor], Tensor]) -> Callable[[Tensor, Tensor], Tensor]:
+    """Let a map of colours be made in float64, of what can be a covariance.
+
+    In float32 that of a grey picture may have eigenvalues below 0, by rounding.
+
+    Args:
+        make: Σ and Σ' (C, C) → A (C, C).
+    """
+
+    @wraps(make)
+    def made(source: Tensor, target: Tensor) -> Tensor:
+        for one in (source, target):
+            shape = tuple(getattr(one, "shape", ()))
+            if not isinstance(one, Tensor) or not one.is_floating_point() or len(shape) != 2 or shape[0] != shape[1]:
+                given = f"a {type(one).__name__} {shape or ''}".rstrip()
+                raise InputError(f"{given} is no covariance: give Σ (C, C) in floats, as colors_of(image)[1] is")
+            if not one.isfinite().all():
+                raise InputError("a covariance holds NaN or infinite numbers: look for what made it")
+        if source.shape != target.shape:
+            raise InputError(f"covariances of {len(source)} and {len(target)} colours: give two of as many")
+        return make(source.cpu().double(), target.cpu().double()).to(source)
+
+    return made
 
 
 def power(covariance: Tensor, exponent: float, floor: float = 0.0) -> Tensor:
@@ -95,6 +131,7 @@ def power(covariance: Tensor, exponent: float, floor: float = 0.0) -> Tensor:
 
 
 @in_own_precision
+@of_covariances
 def cholesky_map(source: Tensor, target: Tensor) -> Tensor:
     """A = L' L⁻¹ (C, C), with Σ = L Lᵀ and Σ' = L' L'ᵀ, both lower triangular.
 
@@ -110,6 +147,7 @@ def cholesky_map(source: Tensor, target: Tensor) -> Tensor:
 
 
 @in_own_precision
+@of_covariances
 def pca_map(source: Tensor, target: Tensor) -> Tensor:
     """A = Σ'^½ Σ^-½ (C, C): along the principal axes, shrink to a ball, then stretch to the target's shape.
 
@@ -121,6 +159,7 @@ def pca_map(source: Tensor, target: Tensor) -> Tensor:
 
 
 @in_own_precision
+@of_covariances
 def transport_map(source: Tensor, target: Tensor) -> Tensor:
     """A = Σ^-½ (Σ^½ Σ' Σ^½)^½ Σ^-½ (C, C), the optimal transport between Gaussians.
 
@@ -163,11 +202,15 @@ def recolor(
         like_mask: (1, 1, h, w), which part of the other it is made like; likewise.
 
     Raises:
-        InputError: another name, several pictures at once, or a mask that shows nothing.
+        InputError: another name, several pictures at once, one in grey and one in colour, or a mask that shows nothing.
     """
     make = COLOR_MAPS[one_of("colour map", by, COLOR_MAPS)]
     (mean, covariance), (wanted, target) = colors_of(image, mask), colors_of(like, like_mask)
-    image = floats_of(image)
+    image = planes_of(image)
+    if len(mean) != len(wanted):
+        raise InputError(
+            f"pictures of {len(mean)} and {len(wanted)} channels: give both in colour, or luminance of both"
+        )
     a = make(covariance, target).to(image)
     offset = wanted.to(image) - a @ mean.to(image)
     return torch.einsum("ij,bjhw->bihw", a, image) + offset.view(1, -1, 1, 1)

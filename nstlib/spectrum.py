@@ -10,6 +10,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from .image import planes_of
+
 __all__ = ["Smoothing"]
 
 CENTRE = 0.25  # cycles per pixel; there the weight is 1
@@ -25,9 +27,13 @@ class Smoothing:
     Args:
         image: one of the images, (1, C, H, W).
         exponent: e, from 0 on.
+
+    Raises:
+        InputError: no image, or one of another shape.
     """
 
     def __init__(self, image: Tensor, exponent: float):
+        image = planes_of(image)
         self.shape, self.exponent = image.shape[1:], exponent
         height, width = image.shape[-2:]
         options = {"device": image.device, "dtype": image.dtype}
