@@ -203,7 +203,8 @@ def train_style_network(
             optimiser.zero_grad()
             loss, named = backward(network, images, backbone, content_weight, terms)
             nn.utils.clip_grad_norm_(network.parameters(), 1.0)
-            optimiser.step()
+            with torch.device("cpu"):  # torch 2.6 counts the steps on its default device, whatever that is
+                optimiser.step()
             scheduled.step()
             done = step
             yield Training(step, steps, loss, named, network)
