@@ -744,6 +744,39 @@ def test_a_function_that_hangs_is_told_where(monkeypatch):
     assert not verdict.passed and "0.3 seconds" in str(verdict) and "of hangs" in str(verdict)
 
 
+def hanging():
+    while True:
+        pass
+
+
+def caught_by_name(features):
+    try:
+        hanging()
+    except Exception:
+        return None
+
+
+def caught_bare(features):
+    try:
+        hanging()
+    except:  # noqa: E722  # as learners write it
+        return None
+
+
+def caught_bare_again(features):
+    return [caught_bare(features) for _ in range(2)]
+
+
+@pytest.mark.skipif(not hasattr(__import__("signal"), "setitimer"), reason="this system has no alarms")
+@pytest.mark.parametrize("answer", [caught_by_name, caught_bare, caught_bare_again])
+def test_a_loop_without_end_is_told_even_where_errors_are_caught(answer, monkeypatch):
+    """A bare except makes nothing of the first ring: another one wakes the next call."""
+    monkeypatch.setattr("nstlib.exercise.patience.SECONDS", 0.3)
+    verdict = check("04.gram", answer)
+    assert not verdict.passed and "0.3 seconds" in verdict.message, verdict
+    assert answer is caught_bare_again or f"line 3 of {answer.__name__}" in verdict.message
+
+
 @pytest.mark.skipif(not hasattr(__import__("signal"), "setitimer"), reason="this system has no alarms")
 def test_an_import_is_never_cut_off(tmp_path, monkeypatch):
     """Torch imports at first use, which can take long: a module that is cut off would stay broken."""
@@ -795,12 +828,17 @@ def test_patience_leaves_the_callers_alarm_alone():
     assert signal.getsignal(signal.SIGALRM) is before and signal.getitimer(signal.ITIMER_REAL) == (0.0, 0.0)
 
 
-def test_an_interrupt_still_interrupts():
+def test_an_interrupt_still_interrupts(monkeypatch):
     def stopped(features):
         raise KeyboardInterrupt
 
-    with pytest.raises(KeyboardInterrupt):
-        check("04.gram", stopped)
+    def stopped_late(features):
+        raise KeyboardInterrupt(caught_bare(features))
+
+    monkeypatch.setattr("nstlib.exercise.patience.SECONDS", 0.3)
+    for answer in (stopped, stopped_late):
+        with pytest.raises(KeyboardInterrupt):
+            check("04.gram", answer)
 
 
 @pytest.mark.parametrize(

@@ -323,8 +323,8 @@ class Code:
         try:
             with patience():
                 return self.try_cases(answer)
-        except TooLong as error:  # between two inputs
-            return Verdict(False, raised(answer, error, "these inputs"))
+        except TooLong as error:
+            return Verdict(False, raised(answer, error, error.where))
 
     def try_cases(self, answer: Function) -> list[Found] | Verdict:
         """The same, however long it takes."""
@@ -338,6 +338,9 @@ class Code:
             except NotImplementedError as error:
                 return NOT_ANSWERED if is_open(error) else Verdict(False, raised(answer, error, where))
             except KeyboardInterrupt:
+                raise
+            except TooLong as error:
+                error.where = where
                 raise
             except BaseException as error:  # SystemExit, and whatever else somebody raises
                 return Verdict(False, raised(answer, error, where))

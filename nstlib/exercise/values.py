@@ -11,7 +11,6 @@ import torch
 from torch import Tensor
 
 from ..errors import one_line
-from .patience import TooLong
 
 __all__ = [
     *("Answers", "Case", "Found", "Function"),
@@ -45,8 +44,6 @@ def numbers(value: object) -> np.ndarray | None:
             return None
         array = np.asarray(value)
         return None if np.iscomplexobj(array) else np.asarray(array, dtype=np.float64)
-    except TooLong:
-        raise
     except Exception:  # an object of somebody's own may raise anything
         return None
 
