@@ -368,6 +368,96 @@ def test_a_learners_answer(name, answer, told):
     assert verdict.passed is (told == RIGHT or told.startswith(NO_GRADIENT))
 
 
+# By hand
+
+
+def e_of(features, target):
+    return (my_gram(features) - target).square().sum() / (4 * features.shape[1] ** 2)
+
+
+def relative_e(features, target):
+    return (my_gram(features) - target).square().sum() / target.square().sum()
+
+
+BY_HAND = {"04.style_gradient": e_of, "05.content_gradient": F.mse_loss, "05.style_gradient": relative_e}
+
+
+def by_leaf(loss, backwards):
+    """A gradient by a leaf that leaves inference_mode, whoever entered it."""
+
+    def gradient(features, target):
+        with torch.inference_mode(False), torch.enable_grad():
+            leaf = features.clone().requires_grad_()
+            return backwards(loss(leaf, target.clone()), leaf)
+
+    return gradient
+
+
+def from_backward(value, leaf):
+    value.backward()
+    return leaf.grad
+
+
+def along_each(loss):
+    """Forwards, one direction after another."""
+
+    def gradient(features, target):
+        ways = torch.eye(features.numel()).view(-1, *features.shape)
+        slopes = [torch.func.jvp(lambda x: loss(x, target), (features,), (way,))[1] for way in ways]
+        return torch.stack(slopes).view_as(features)
+
+    return gradient
+
+
+AUTOGRADS = {
+    "grad": lambda loss: torch.func.grad(loss),
+    "jacrev": lambda loss: torch.func.jacrev(loss),
+    "jacfwd": lambda loss: torch.func.jacfwd(loss),
+    "vjp": lambda loss: lambda f, t: torch.func.vjp(lambda x: loss(x, t), f)[1](torch.tensor(1.0))[0],
+    "jvp": along_each,
+    "jacobian": lambda loss: lambda f, t: torch.autograd.functional.jacobian(lambda x: loss(x, t), f),
+    "a leaf": lambda loss: by_leaf(loss, lambda value, leaf: torch.autograd.grad(value, leaf)[0]),
+    "backward": lambda loss: by_leaf(loss, from_backward),
+}
+
+
+@pytest.mark.parametrize("name", BY_HAND)
+@pytest.mark.parametrize("way", AUTOGRADS)
+def test_no_autograd_is_by_hand(name, way):
+    verdict = check(name, AUTOGRADS[way](BY_HAND[name]))
+    assert not verdict.passed and "autograd found them" in verdict.message, verdict
+
+
+def test_every_exercise_by_hand_is_tried():
+    assert list(BY_HAND) == [name for name, e in EXERCISES.items() if isinstance(e, Code) and e.by_hand]
+
+
+def in_place(features, target):
+    f, d = flat(features).clone(), my_gram(features)
+    torch.sub(d, target, out=d)
+    f[:] = d @ f
+    f.div_(f.numel()).mul_(1 / len(f))
+    return f.view(features.size())
+
+
+def in_numpy(features, target):
+    f = features.numpy().reshape(features.shape[1], -1)
+    return ((f @ f.T / f.shape[1] - target.numpy()) @ f / f.size / len(f)).reshape(features.shape)
+
+
+@pytest.mark.parametrize("formula", [in_place, in_numpy])
+def test_a_formula_is_by_hand_however_it_is_written(formula):
+    assert check("04.style_gradient", formula).passed
+
+
+def test_where_no_formula_is_asked_for_autograd_may_find_the_slope():
+    def slope(x, dy):
+        made = torch.zeros([a - b + 1 for a, b in zip(x.shape, dy.shape, strict=True)])
+        return torch.func.grad(lambda kernel: (F.conv2d(x[None, None], kernel[None, None])[0, 0] * dy).sum())(made)
+
+    assert check("02.kernel_gradient", slope).passed
+
+
 # What was right goes on
 
 

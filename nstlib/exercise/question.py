@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor
+from torch.overrides import TorchFunctionMode
 
 from ..errors import counted, one_line
 from .diagnoses import DIAGNOSES
@@ -287,7 +288,7 @@ class Code:
 
     def judge_formula(self, answer: Function) -> Verdict:
         """The verdict on a function whose values are right, where autograd may not have found them."""
-        with torch.inference_mode():  # nothing is recorded in it, whatever the function asks for
+        with torch.inference_mode(), Unrecorded():
             alone = self.collect(answer)
         if isinstance(alone, Verdict) or not self.agree(alone, self.run(self.solution)):
             told = "The values are right, but autograd found them: here the formula is asked for, by hand."
@@ -517,6 +518,17 @@ def raised(answer: Function, error: BaseException, where: str) -> str:
 
 
 SHAPES = re.compile(r"shape|size|dim|match|broadcast|expand|out of (range|bounds)|must be \d", re.IGNORECASE)
+
+
+class Unrecorded(TorchFunctionMode):
+    """While it lasts, nothing that torch computes knows what it came from, so no kind of autograd finds a slope.
+
+    `inference_mode` alone is no such thing: torch.func records in it, and whoever wants to can leave it.
+    """
+
+    def __torch_function__(self, func: Function, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        result = func(*args, **(kwargs or {}))
+        return result.detach() if isinstance(result, Tensor) else result
 
 
 class NoGradient(Exception):
