@@ -118,7 +118,7 @@ def predictions(lesson: str) -> Playback:
     Raises:
         InputError: there is no such lesson.
     """
-    choose_name("lesson", lesson, dict.fromkeys(known.partition(".")[0] for known in EXERCISES))
+    lesson = choose_name("lesson", lesson, dict.fromkeys(known.partition(".")[0] for known in EXERCISES))
     return Playback(lesson, [entry for known, entry in ASKED.items() if known.partition(".")[0] == lesson])
 
 
@@ -291,7 +291,8 @@ def entry_of(name: str, *, waits: bool) -> Entry:
     Raises:
         InputError: there is no such question, or it asks for code.
     """
-    question = EXERCISES[choose_name("exercise", name, EXERCISES)]
+    name = choose_name("exercise", name, EXERCISES)
+    question = EXERCISES[name]
     if isinstance(question, Code):
         raise InputError(f'{name} asks for a function, not for a choice: write it, and nst.check("{name}", …)')
     entry = ASKED.setdefault(name, Entry(question, waits))

@@ -47,13 +47,13 @@ class Fire(nn.Module):
 
 def build(spec: Spec, channels: int, pooling: str) -> nn.Module:
     """The module of one layer that takes `channels` channels."""
-    if spec.kind == "conv":
+    kind = one_of("kind of layer", spec.kind, ("conv", "relu", "fire", "pool"))
+    if kind == "conv":
         return nn.Conv2d(channels, spec.channels, spec.kernel, spec.stride, spec.padding, dtype=torch.float32)
-    if spec.kind == "relu":
+    if kind == "relu":
         return nn.ReLU()  # never in place: it would overwrite the convolution's map, which may have been asked for
-    if spec.kind == "fire":
+    if kind == "fire":
         return Fire(channels, spec.squeeze, spec.channels)
-    one_of("kind of layer", spec.kind, ("conv", "relu", "fire", "pool"))
     if spec.padding:
         raise InputError(f"{spec.name} is a pooling with padding, which no layer here knows: leave padding out")
     pool = nn.MaxPool2d if pooling == "max" else nn.AvgPool2d
@@ -142,9 +142,9 @@ class Backbone(nn.Module):
         padding_mode: str = "zeros",
     ):
         super().__init__()
-        one_of("pooling", pooling, POOLINGS)
-        one_of("pixel convention", pixels, PIXELS_AS)
-        one_of("padding mode", padding_mode, PADDINGS)
+        pooling = one_of("pooling", pooling, POOLINGS)
+        pixels = one_of("pixel convention", pixels, PIXELS_AS)
+        padding_mode = one_of("padding mode", padding_mode, PADDINGS)
         self.architecture = Architecture.check(architecture)
         self.pooling, self.pixels, self.padding_mode = pooling, pixels, padding_mode
         modules: list[nn.Module] = []
@@ -341,10 +341,10 @@ def load_backbone(
     Raises:
         InputError: an unknown name or option, or weights that cannot be had.
     """
-    architecture = BACKBONES[one_of("backbone", name, BACKBONES)]
-    where = choose_device(device)
-    for option in options:
-        one_of("option of a network", option, ("pooling", "pixels", "padding_mode"))
+    name = one_of("backbone", name, BACKBONES)
+    architecture, where = BACKBONES[name], choose_device(device)
+    takes = ("pooling", "pixels", "padding_mode")
+    options = {one_of("option of a network", option, takes): value for option, value in options.items()}
     if weights == "random":
         with torch.device("cpu"):  # whose numbers follow the seed, whatever torch's default is
             backbone = Backbone(architecture, None, **options)

@@ -65,8 +65,9 @@ def asset(name: str) -> Path:
     Raises:
         InputError: an unknown name, a library that is not installed, or a network that cannot be reached.
     """
-    catalogue = paintings() if is_painting(name) else {}
-    kind, _, stem = one_of("picture", name, assets()).partition("/")
+    catalogue = paintings() if is_painting(str(name).strip()) else {}
+    name = one_of("picture", name, assets())
+    kind, _, stem = name.partition("/")
     if kind == "painting":
         return painting(name, catalogue[stem]["file"])
     if name in PHOTOS:

@@ -356,11 +356,11 @@ def setup(lesson: str, backbone: str = "pocket", *, seed: int | None = None) -> 
         from .machine import choose_device, choose_precision, describe_device
 
     row = LESSONS[one_of("lesson", lesson, LESSONS)]
-    one_of("backbone", backbone, BACKBONES)
+    backbone = one_of("backbone", backbone, BACKBONES)
     if row.of_vgg and "relu4_1" not in BACKBONES[backbone].layers:
         fitting = [name for name, network in BACKBONES.items() if "relu4_1" in network.layers]
         ways = f"take {', '.join(fitting[:-1])} or {fitting[-1]}"
-        raise InputError(f"lesson {lesson} names layers, such as relu4_1, that {backbone} has not: {ways}")
+        raise InputError(f"lesson {row.number} names layers, such as relu4_1, that {backbone} has not: {ways}")
     device = choose_device()
     lines = [
         ("lesson", f"{row.number} {row.title}, about {row.minutes} minutes"),

@@ -83,7 +83,7 @@ def content_loss(features: Tensor, target: Tensor, reduction: str = "mean") -> T
     Raises:
         InputError: another reduction, no maps, or maps of two shapes.
     """
-    one_of("reduction", reduction, CONTENT_REDUCTIONS)
+    reduction = one_of("reduction", reduction, CONTENT_REDUCTIONS)
     if map_of(features).shape != map_of(target).shape:
         shapes = " and ".join("×".join(map(str, each.shape)) for each in (features, target))
         raise InputError(f"maps of {shapes} cannot be compared: give pictures of one size, and maps of one layer")
@@ -126,8 +126,8 @@ def tv_loss(image: Tensor, kind: str = "l2", reduction: str = "sum") -> Tensor:
     Raises:
         InputError: another kind or reduction, no pixels, or some of another shape.
     """
-    one_of("total variation", kind, TV_KINDS)
-    one_of("reduction", reduction, TV_REDUCTIONS)
+    kind = one_of("total variation", kind, TV_KINDS)
+    reduction = one_of("reduction", reduction, TV_REDUCTIONS)
     image = planes_of(image)
 
     def reduce(differences: Tensor) -> Tensor:  # in a picture of one column, say, there are none
@@ -172,7 +172,7 @@ def content_terms(
             deepest one.
     """
     check_features(backbone)
-    one_of("reduction", reduction, CONTENT_REDUCTIONS)
+    reduction = one_of("reduction", reduction, CONTENT_REDUCTIONS)
     layers = shared_by(layers)
     targets = backbone(content, layers)
 
@@ -241,7 +241,8 @@ def style_terms(
     """
     check_features(backbone)
     kind = STATISTICS[one_of("style statistic", statistic, STATISTICS)]
-    kind = kind.summed() if one_of("guidance", guidance, GUIDANCE) == "sum" else kind
+    guidance = one_of("guidance", guidance, GUIDANCE)
+    kind = kind.summed() if guidance == "sum" else kind
     layers = shared_by(layers)
     given = styles if isinstance(styles, Iterable) and not isinstance(styles, Tensor | Picture | str) else [styles]
     sources = sources_of([planes_of(style, 3) for style in given], shares, masks, regions, parts, layers)
@@ -423,6 +424,6 @@ def tv_term(
     Raises:
         InputError: another kind or reduction.
     """
-    one_of("total variation", kind, TV_KINDS)
-    one_of("reduction", reduction, TV_REDUCTIONS)
+    kind = one_of("total variation", kind, TV_KINDS)
+    reduction = one_of("reduction", reduction, TV_REDUCTIONS)
     return Term("tv", weight, None, lambda image: tv_loss(space(image) if space else image, kind, reduction))

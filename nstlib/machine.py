@@ -56,12 +56,12 @@ def choose_device(name: str | torch.device = "auto") -> torch.device:
     Raises:
         InputError: an unknown device, or one that this machine or this build of torch does not have.
     """
-    name = str(name)
+    name = str(name).strip()
     there = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available(), "cpu": True}
     if name == "auto":
         return torch.device(next(device for device, is_there in there.items() if is_there))
     kind, _, number = name.partition(":")
-    one_of("device", kind, ["auto", *there])
+    kind = one_of("device", kind, ["auto", *there])
     if not there[kind]:
         have = ", ".join(device for device, is_there in there.items() if is_there)
         raise InputError(f"device '{name}' is not available here: use {have}, or install a torch built for it")
@@ -83,7 +83,7 @@ def choose_precision(name: str, device: torch.device) -> str:
     Raises:
         InputError: another name.
     """
-    one_of("precision", name, ("auto", "mixed", *PRECISIONS))
+    name = one_of("precision", name, ("auto", "mixed", *PRECISIONS))
     if name in PRECISIONS:
         return name
     half = half_precision(device)

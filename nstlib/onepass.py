@@ -188,7 +188,8 @@ def one_pass(
         InputError: an unknown method or colour, a strength outside [0, 1], shares or masks that do not fit the
             pictures, or a picture that cannot be read or is too small.
     """
-    exchange = METHODS[one_of("method", method, METHODS)]
+    method = one_of("method", method, METHODS)
+    exchange = METHODS[method]
     if not isinstance(strength, Real) or not 0 <= strength <= 1:
         raise InputError(f"strength {brief(strength)} is out of range: give one from 0, no style, to 1, all of it")
     if content is None or not alone(style):

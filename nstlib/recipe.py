@@ -236,9 +236,8 @@ class Recipe:
         Raises:
             InputError: a field that does not exist (names the nearest), or a value that breaks its rule.
         """
-        for name in differences:
-            one_of("recipe field", name, [one.name for one in fields(self)])
-        return replace(self, **differences)
+        names = [one.name for one in fields(self)]
+        return replace(self, **{one_of("recipe field", name, names): value for name, value in differences.items()})
 
     def without_effect(self, names: Mapping[str, Any]) -> str:
         """Why one of these fields has no effect here, in words; "" if all have one.
@@ -270,7 +269,8 @@ class Recipe:
         Raises:
             InputError: another name.
         """
-        architecture = BACKBONES[one_of("backbone", backbone, BACKBONES)]
+        backbone = one_of("backbone", backbone, BACKBONES)
+        architecture = BACKBONES[backbone]
         change: dict[str, Any] = {"backbone": backbone}
         for name, usual in (
             ("content_layers", architecture.content_layers),

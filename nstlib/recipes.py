@@ -540,7 +540,7 @@ def convert_pixels(recipe: Recipe, pixels: str, architecture: Architecture) -> R
     Raises:
         InputError: another range, or a statistic whose weight cannot follow it.
     """
-    one_of("pixel convention", pixels, PIXELS_AS)
+    pixels = one_of("pixel convention", pixels, PIXELS_AS)
     statistic = STATISTICS[recipe.statistic]
     style = (statistic.summed() if recipe.guidance == "sum" else statistic).power
     if style is None:

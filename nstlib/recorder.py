@@ -121,8 +121,7 @@ def flight(**settings: object) -> Flight:
     Raises:
         InputError: an unknown axis or a value that was not recorded (names the nearest); the file is not there.
     """
-    for axis in settings:
-        one_of("axis of the flight recorder", axis, FLIGHT_AXES)
+    settings = {one_of("axis of the flight recorder", axis, FLIGHT_AXES): value for axis, value in settings.items()}
     full = {axis: values[0] for axis, values in FLIGHT_AXES.items()} | {"style_weight": 1} | settings
     full = {axis: on_record(axis, value) for axis, value in full.items()}
     entry = index()[name_of(full)]

@@ -45,7 +45,8 @@ def find_weights(name: str) -> Path | None:
     Raises:
         InputError: an unknown network, NSTLIB_WEIGHTS names no folder, or one that may not be read.
     """
-    weights = BACKBONES[one_of("backbone", name, BACKBONES)].weights
+    name = one_of("backbone", name, BACKBONES)
+    weights = BACKBONES[name].weights
     names = (f"{name}.safetensors", f"{name}.pth", weights.file)
     candidates = (folder / file for folder in places(embedded=not weights.published) for file in names)
     return next(filter(is_readable, candidates), None)
@@ -175,7 +176,8 @@ def load_weights(name: str, path: str | Path | None = None) -> dict[str, Tensor]
         InputError: an unknown network, an unreadable file, another network's export, or a download that fails (with
             the ways out).
     """
-    weights = BACKBONES[one_of("backbone", name, BACKBONES)].weights
+    name = one_of("backbone", name, BACKBONES)
+    weights = BACKBONES[name].weights
     found = find_weights(name) if path is None else Path(os.path.expanduser(path))
     if found:
         check_network(found, name)
@@ -213,7 +215,8 @@ def fetch_weights(name: str) -> dict[str, Tensor]:
     Raises:
         InputError: the network is embedded, the download failed or cannot be kept, or what was kept is damaged.
     """
-    weights = BACKBONES[one_of("backbone", name, BACKBONES)].weights
+    name = one_of("backbone", name, BACKBONES)
+    weights = BACKBONES[name].weights
     if not weights.published:
         raise InputError(f"{name} is inside the package: there is nothing to fetch")
     if is_readable(kept := torch_cache() / weights.file):  # damaged, it would be told as a bad download, for ever

@@ -459,7 +459,7 @@ def test_weights_list_and_export(pictures, call, monkeypatch):
     out = call("weights", "list")[1]
     assert [line.split()[0] for line in out.splitlines()] == list(nst.BACKBONES)
     assert "pocket.safetensors" in out
-    assert call("weights", "export", "pocket", "--until", "relu3_3", "-o", "small.safetensors")[0] == 0
+    assert call("weights", "export", "pocket ", "--until", "relu3_3", "-o", "small.safetensors")[0] == 0
     net = nst.load_backbone("pocket", "small.safetensors")
     assert list(net.layers)[-2:] == ["relu3_3", "pool3"]
     image = torch.rand(1, 3, 32, 32)

@@ -281,6 +281,7 @@ def test_a_painting_is_downloaded_once(data, site, monkeypatch, tmp_path):
         assert colour(load_image("painting/starry_night"), 0, 0) == [255, 0, 0]
     assert [path for path, _ in site.asked] == ["/S%C3%BC%C3%9F_%26_co.jpg?width=1024"]
     assert [file.name for file in (tmp_path / "cache" / "nstlib" / "paintings").iterdir()] == ["starry_night.jpg"]
+    assert gallery.asset(" painting/starry_night ") == gallery.asset("painting/starry_night")
 
 
 def test_a_web_page_instead_of_a_painting_is_not_kept(data, site, monkeypatch, tmp_path):

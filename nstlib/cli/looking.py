@@ -100,6 +100,7 @@ def export(name: str, output: str | None, until: str | None, full: bool, force: 
     from ..backbone import load_backbone
     from ..weights import check_export, save_weights
 
+    name = one_of("backbone", name, BACKBONES)
     path = check_export(f"{name}.safetensors" if output is None else output, name, force=force)
     backbone = load_backbone(name)
     architecture = BACKBONES[name]

@@ -78,11 +78,12 @@ def checked_options(optimizer: str, options: Mapping[str, Any]) -> dict[str, Any
     Raises:
         InputError: an option that it has not; bounds, a schedule or a state that cannot be.
     """
-    takes = options_of(optimizer)
-    for name in options:
+    takes, named = options_of(optimizer), {}
+    for name, given in options.items():
         if other := next((each for each in OPTIMIZERS if name not in takes and name in options_of(each)), None):
             raise InputError(f"{name} is an option of {other}: {optimizer} takes {', '.join(takes)}")
-        one_of(f"option of {optimizer}", name, takes)
+        named[one_of(f"option of {optimizer}", name, takes)] = given
+    options = named
     bounds, schedule, state = (options.get(name) for name in ("bounds", "schedule", "state"))
     if bounds is not None and not room_between(bounds):
         raise InputError(f"bounds={bounds} leave a pixel no room: give (least, greatest), such as (0, 1)")

@@ -40,7 +40,7 @@ def losses(
         terms: "kind" adds up content, style and tv; "layer" draws each term; "total" none.
         title: in place of the finding.
     """
-    one_of("choice of terms", terms, ("kind", "layer", "total"))
+    terms = one_of("choice of terms", terms, ("kind", "layer", "total"))
     found = {name: history(run) for name, run in by_name(runs).items()}
     figure, axes = new(3.9, 1, len(found), sharex=True, sharey=True)
     handles: dict[str, Any] = {}

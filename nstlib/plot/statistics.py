@@ -41,7 +41,7 @@ def gram_matrix(
         order: of the channels, the first matrix's for all: "given", "strongest" (by the diagonal) or "similar".
         title: in place of the finding.
     """
-    one_of("order of channels", order, ORDERS)
+    order = one_of("order of channels", order, ORDERS)
     found = {name: square(m) for name, m in by_name(matrices).items()}
     first = next(iter(found.values()))
     need(len({m.shape for m in found.values()}) == 1, "the matrices have several sizes: compare those of one layer")

@@ -42,7 +42,8 @@ def checked_grid(grid: Any, options: Mapping[str, Any]) -> dict[str, list[Any]]:
     for name, values in grid.items():
         if name in HOW:
             raise InputError(f"{name} makes no other picture: give it as an option, the same for all points")
-        rule = rules()[one_of("field of a sweep", name, rules())]
+        name = one_of("field of a sweep", name, rules())
+        rule = rules()[name]
         if name in options:
             raise InputError(f"{name} is swept, and given for all points too: leave one of them out")
         if isinstance(values, str | bytes | Mapping) or not hasattr(values, "__iter__") or not (values := list(values)):
