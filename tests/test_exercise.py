@@ -685,6 +685,7 @@ def stepping(handed):
         ("07.content_loss", lambda F, P: program.content_loss(F, P).reshape(1), "mean() or sum()"),
         ("07.style_loss", lambda F, A: sum(program.relative(gram(F.pop(n)), A[n]) for n in [*A]), "use F[name]"),
         ("10.step", lambda n, o, i, ask: (EXERCISES["10.step"].solution(n, o, i, ask), 0), "Return the value alone"),
+        ("10.step", lambda *given: {"value": EXERCISES["10.step"].solution(*given)}, "one number: you return a dict."),
         ("07.bug", lambda start, loss, evaluations: start.requires_grad_().clamp_(0, 1), "under torch.no_grad()"),
         ("07.bug", lambda start, loss, evaluations: 3, "Return the picture, a tensor"),
         ("07b.bug_colours", lambda image, target: image[0], "Return the picture, of the shape"),
@@ -700,8 +701,10 @@ def test_an_empty_part_is_not_answered(name):
     assert check(name, lambda *arguments: None) == NOTHING_BACK
 
 
-def test_a_closure_may_return_a_number():
-    assert check("07.closure", lambda *a: EXERCISES["07.closure"].solution(*a).item())
+@pytest.mark.parametrize("turn", [float, np.float32, np.asarray, lambda one: one.reshape(1)])
+@pytest.mark.parametrize("name", ["07.closure", "10.step"])
+def test_a_step_may_return_any_number(name, turn):
+    assert check(name, lambda *given: turn(EXERCISES[name].solution(*given).detach()))
 
 
 # How it is shown

@@ -14,9 +14,10 @@ from torch.nn import functional as F
 from ..descriptions import covariance, gram, positions
 from ..onepass import EPSILON, adain
 from .inputs import MAPS, STYLE_MAPS, tensors, uniform
+from .program import is_number
 from .question import Choice, Code, Number
 from .slips import Unusable, slips
-from .values import Function
+from .values import Function, kind
 
 __all__ = ["EXERCISES", "either", "exchanged", "formula"]
 
@@ -198,8 +199,10 @@ def use_step(answer: Function, network: nn.Module, optimizer: str, image: Tensor
         raise Unusable("The weights have moved, but nothing comes back: return the value.")
     if isinstance(first, tuple | list):
         raise Unusable("Return the value alone: value, gradient = objective(painted) takes the two apart.")
+    if not is_number(first):
+        raise Unusable(f"Return the value, one number: you return {kind(first)}.")
     second = answer(learner, mover, image, objective)
-    return torch.as_tensor(first), torch.as_tensor(second), nn.utils.parameters_to_vector(learner.parameters())
+    return first, second, nn.utils.parameters_to_vector(learner.parameters())
 
 
 def stepped(

@@ -17,7 +17,7 @@ from ..descriptions import gram
 from .inputs import maps, uniform
 from .question import unanswered
 from .slips import Unusable, slips
-from .values import Function, kind
+from .values import Function, kind, numbers
 
 __all__ = [
     "CLOSURES",
@@ -30,6 +30,7 @@ __all__ = [
     "closure",
     "content_loss",
     "held",
+    "is_number",
     "paint",
     "relative",
     "style_loss",
@@ -250,7 +251,7 @@ SLIPS_OF_CLOSURES = {
 }
 
 
-def use_closure(answer: Function, x: Tensor, optimizer: str, loss: Bowl) -> tuple[Tensor, Tensor, Tensor] | None:
+def use_closure(answer: Function, x: Tensor, optimizer: str, loss: Bowl) -> tuple[Any, Any, Tensor] | None:
     """What a closure returns before a step and after it, and the gradient that it leaves then.
 
     Args:
@@ -278,12 +279,13 @@ def use_closure(answer: Function, x: Tensor, optimizer: str, loss: Bowl) -> tupl
         raise Unusable("x has no gradient after your closure: call zero_grad first, then backward on the loss.")
     mover.step()
     second = answer(x, mover, loss)
-    return torch.as_tensor(first), torch.as_tensor(second), x.grad
+    return first, second, x.grad
 
 
 def is_number(value: object) -> bool:
-    """Whether it is one number, as a tensor or not."""
-    return value.numel() == 1 if isinstance(value, Tensor) else isinstance(value, int | float)
+    """Whether it is one number, as a tensor, an array or plain."""
+    found = None if isinstance(value, list | tuple) else numbers(value)
+    return found is not None and found.size == 1
 
 
 class Counted:
