@@ -23,6 +23,7 @@ from nstlib.errors import InputError
 from nstlib.exercise import EXERCISES, Choice, Code, Number, Verdict, check, program
 from nstlib.exercise.handover import trouble_at_work
 from nstlib.exercise.lesson_06 import adam_step, bfgs, two_loop
+from nstlib.exercise.program import relative
 from nstlib.exercise.question import NOTHING_BACK
 from nstlib.exercise.slips import OF_TORCH
 from nstlib.exercise.values import copy
@@ -372,6 +373,18 @@ def test_changed_in_place():
     assert "changes features in place" in tell("04b.covariance", mine)
 
 
+def test_a_copy_of_a_list_whose_tensors_were_changed_is_one_of_its_tensors():
+    def shares(gradients):
+        for g in gradients:
+            g /= 2
+        lengths = torch.stack([g.norm() for g in gradients])
+        return lengths / lengths.sum()
+
+    assert tell("05.gradient_shares", shares).endswith("work on a copy, [x.clone() for x in gradients].")
+    assert check("05.gradient_shares", lambda gradients: shares([x.clone() for x in gradients])).passed
+    assert tell("05.gradient_shares", lambda gradients: gradients.pop()).endswith("work on a copy, list(gradients).")
+
+
 NOT_DIFFERENTIABLE = {
     "detached": (lambda f: gram(f).detach(), "detach, no_grad or torch.tensor cuts it off"),
     "another leaf": (lambda f: gram(f.detach().requires_grad_()), "it does not lead back to the input"),
@@ -448,7 +461,7 @@ def test_several_results_name_the_wrong_one():
 
 def test_nan():
     told = tell("04b.covariance", lambda f: covariance(f) / f.abs().max())
-    assert told.startswith("For features (1, 3, 2, 4) your result holds NaN")
+    assert told.startswith("For features (1, 3, 2, 4) your result holds NaN") and "a log of 0, a root of less" in told
 
 
 def test_right_on_squares_only():
@@ -549,6 +562,11 @@ def test_other_wrong_predictions():
     assert " A decimal takes a point: 2.303. " in check("01.first_loss", (2, 303)).message
     told = check("00.ratio", "0,08").message
     assert told == "This asks for a number, not the text '0,08'. A decimal takes a point: 0.08."
+    for text in ("1 0 2", "1, 0, 2", "1; 0; 2", ["1", "0", "2^1"]):
+        assert check("04.pencil", text).message.endswith(" Write it as Python does: (1, 0, 2).")
+    assert check("04.pencil", "(1, 0, 2)").message.endswith(" Leave out the quotes.")
+    assert check("04b.rank", "10^2").message.endswith(" Write it as Python does: 100.")
+    assert check("04b.rank", "10 × 10").message.endswith(" Write it as Python does: 100.")
     told = check("04.pencil", ("1", "0", "2")).message
     assert told == "This asks for numbers, not a tuple of 3. Leave out the quotes."
     assert check("02.stacked", print).message == "This asks for a number, not a builtin_function_or_method."
@@ -642,6 +660,37 @@ def in_place(start, loss, closure, evaluations):
     return start.detach()
 
 
+def over_targets(F, P):
+    terms = []
+    for name in P:
+        difference = P[name]
+        difference -= F[name].detach()
+        terms.append(difference.square().sum() * F[name].sum())
+    return sum(terms)
+
+
+def over_maps(F, P):
+    for name in P:
+        difference = F[name]
+        difference -= P[name]
+    return difference.sum()
+
+
+def adding(F, P):
+    F["terms"] = [relative(F[name], P[name]) for name in P]
+    return torch.stack(F["terms"]).mean()
+
+
+def replacing(F, P):
+    for name in P:
+        F[name] = F[name] - P[name]
+    return torch.stack([F[name].square().sum() / P[name].square().sum() for name in P]).mean()
+
+
+def in_numpy(F, P):
+    return np.mean([relative(F[name], P[name]) for name in P])
+
+
 def stepping(handed):
     """A loop that hands something else to the optimiser's step."""
 
@@ -663,6 +712,11 @@ def stepping(handed):
         ("07.targets", lambda net, *others: net(others[0], "relu1_1"), "takes a list of names"),
         ("07.content_loss", lambda F, P: EXERCISES["07.content_loss"].solution(F, P).item(), "carries no gradient"),
         ("07.style_loss", lambda F, A: F["relu1_1"] - 1, "A loss is one number"),
+        ("07.content_loss", over_targets, "changes its targets in place"),
+        ("07.content_loss", over_maps, "In a loss write y = x - …"),
+        ("07.content_loss", adding, "writes into its dictionaries"),
+        ("07.content_loss", replacing, "writes into its dictionaries"),
+        ("07.content_loss", in_numpy, "as torch.stack(terms).mean() does."),
         ("07.closure", silent, "nothing comes back: return the loss"),
         ("07.closure", eager, "leave the step to the optimizer"),
         ("07.closure", lambda x, optimizer, loss: lambda: loss(x), "You return a function"),
@@ -694,6 +748,23 @@ def stepping(handed):
 def test_what_no_program_could_go_on_with_is_told(name, answer, words):
     verdict = check(name, answer)
     assert verdict.passed is False and words in verdict.message, verdict
+
+
+@pytest.mark.parametrize("name", ["07.paint", "07.bug"])
+def test_a_new_tensor_for_the_same_adam_is_no_new_adam(name):
+    """It has no moments either, as Adam keeps them by tensor."""
+
+    def run(start, loss, *closure_and_evaluations):
+        *closures, evaluations = closure_and_evaluations
+        x = start.clone().requires_grad_()
+        optimizer = torch.optim.Adam([x], lr=program.RATE)
+        for _ in range(evaluations):
+            optimizer.step(lambda x=x: (closures or [program.closure])[0](x, optimizer, loss))
+            x = (x.detach() if closures else x.detach().clamp(0, 1)).requires_grad_()
+            optimizer.param_groups[0]["params"] = [x]
+        return x.detach()
+
+    assert "a new x, at each step the moments are lost" in tell(name, run)
 
 
 @pytest.mark.parametrize("name", ["07.targets", "07.closure", "07.paint", "07.bug"])

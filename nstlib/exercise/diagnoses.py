@@ -42,7 +42,10 @@ def not_a_number(given: Answers, wanted: Answers, where: list[str], exercise: Co
     triples = zip(given, wanted, where, strict=True)
     asked = any(np.isinf(w).any() for w in wanted)  # then one in the wrong place is no accident
     bad = next((case for g, w, case in triples if not (np.isfinite(g) | (g == w) | (asked & np.isinf(g))).all()), None)
-    return f"For {bad} your result holds NaN or infinity: look for a division by 0 or an overflow." if bad else ""
+    if bad is None:
+        return ""
+    causes = "a division by 0, a log of 0, a root of less than 0, or an overflow"
+    return f"For {bad} your result holds NaN or infinity: look for {causes}."
 
 
 def transposed(given: Answers, wanted: Answers, where: list[str], exercise: Code) -> str:

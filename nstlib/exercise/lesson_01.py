@@ -37,6 +37,11 @@ def rounded_loss(x: np.ndarray, labels: np.ndarray) -> float:
     return -np.log(chosen(softmax(x), labels)).mean()
 
 
+def masked_loss(x: np.ndarray, labels: np.ndarray) -> float:
+    """The same by a one-hot matrix: where another class's p rounds to 0, it adds 0 times log 0, which is NaN."""
+    return -(np.eye(x.shape[1])[labels] * np.log(softmax(x))).sum(1).mean()
+
+
 def overflowing(x: np.ndarray) -> np.ndarray:
     """Softmax without the maximum taken off."""
     powers = np.exp(x)
@@ -173,6 +178,7 @@ NETWORKS = (
 EDGE = "At Z = 0 ReLU lets nothing through: the mask is Z > 0, without the equals sign."
 TIMES_Z = "You multiply dA by Z: ReLU's slope is 1 where Z was positive, and 0 elsewhere."
 UNDERFLOW = "One maximum for the whole batch: other rows may round to 0, and 0 / 0 is NaN. Take each row's own off."
+LOG_OF_ZERO = "Right until p rounds to 0, and log 0 is infinite: take x - log Σ exp x, never the log of softmax."
 OVERFLOW = "Right until scores are large: e to their power overflows. Take each row's own maximum off first."
 SLOPES = (
     *((Curved(), arrays(23, (2, 3))[0], 0.01), (Products(), arrays(24, (3, 2))[0], 0.01)),
@@ -210,8 +216,9 @@ EXERCISES = (
             ),
             (
                 rounded_loss,
-                "Right until p rounds to 0, and log 0 is infinite: take x - log Σ exp x, never the log of softmax.",
+                LOG_OF_ZERO,
             ),
+            (masked_loss, LOG_OF_ZERO),
             *(
                 (
                     partial(capped_loss, least=least),

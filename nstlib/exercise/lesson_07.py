@@ -244,7 +244,10 @@ EXERCISES = (
         use=program.use_paint,
         cases=program.LOOPS,
         mistakes=(
-            (looped(anew), "A new Adam at each step forgets its moments: make it once, before the loop."),
+            (
+                looped(anew),
+                "With a new Adam, or a new x, at each step the moments are lost: make both once, before the loop.",
+            ),
             (looped(usual, extra=1), "One evaluation too many: range(evaluations) counts them."),
             (
                 lambda start, loss, closure, evaluations: program.paint(start, loss, closure, 1),
@@ -395,7 +398,7 @@ EXERCISES = (
             (held_by_copy, "It still stands still after one step: which tensor does the optimizer hold then?"),
             (
                 lambda start, loss, evaluations: held_by_copy(start, loss, evaluations, renew=True),
-                "It moves, but a new Adam at each step forgets its moments: change x's own numbers instead.",
+                "It moves, but with a new Adam, or a new x, at each step the moments are lost: change x's own numbers.",
             ),
             (
                 lambda start, loss, evaluations: program.paint(start, loss, program.closure, evaluations),

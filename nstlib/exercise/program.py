@@ -17,7 +17,7 @@ from ..descriptions import gram
 from .inputs import maps, uniform
 from .question import unanswered
 from .slips import Unusable, slips
-from .values import Function, kind, numbers
+from .values import Function, copy, kind, numbers, unchanged
 
 __all__ = [
     "CLOSURES",
@@ -192,6 +192,7 @@ STYLES = (
 SLIPS_OF_LOSSES = {
     "'relu": "You ask the targets for a layer that they do not have: go through their names, F has more.",
     "takes one feature map": "What you give gram is no map: A holds Gram matrices already, F holds the maps.",
+    "call numpy() on": "NumPy cuts the gradient off: stay with torch, as torch.stack(terms).mean() does.",
     "size of tensor": "Maps and Gram matrices do not fit: compare gram(F[name]) with A[name], F[name] with P[name].",
 }
 
@@ -207,12 +208,23 @@ def use_loss(answer: Function, features: list[Tensor], wanted: list[Tensor]) -> 
     leaves = [f.clone().requires_grad_() for f in features]
     F, targets = (dict(zip(LAYERS, values, strict=False)) for values in (leaves, wanted))
     targets = dict(reversed(targets.items()))  # as a recipe may name them: F is in the network's order
+    given = [(named, dict(named)) for named in (F, targets)]
+    kept = copy([*targets.values()])
     with slips(SLIPS_OF_LOSSES):
         loss = answer(F, targets)
     if unanswered(loss):
         return None
-    if (len(F), len(targets)) != (len(leaves), len(wanted)):
-        raise Unusable("Your loss takes entries out of its dictionaries, and the next step needs them: use F[name].")
+    for now, before in given:
+        if before.keys() - now.keys():
+            raise Unusable(
+                "Your loss takes entries out of its dictionaries, and the next step needs them: use F[name]."
+            )
+        if any(now[name] is not before.get(name) for name in now):
+            raise Unusable("Your loss writes into its dictionaries, which others read too: take a list of your own.")
+    if not unchanged([*targets.values()], kept):
+        raise Unusable(
+            "Your loss changes its targets in place, and the next step needs them: write y = x - …, not x -= …."
+        )
     if isinstance(loss, Mapping | Sequence | Iterator):
         raise Unusable(f"A loss is one number, and you return {kind(loss)}: return the mean of the layers' terms.")
     if not isinstance(loss, Tensor) or not loss.requires_grad:

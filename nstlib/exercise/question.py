@@ -19,7 +19,7 @@ from ..errors import counted, one_line
 from .diagnoses import DIAGNOSES
 from .patience import TooLong, patience
 from .slips import Unusable, advice
-from .typed import THOUSANDS, with_point, worked_out
+from .typed import THOUSANDS, as_python, with_point, worked_out
 from .values import Answers, Case, Found, Function, copy, due, kind, numbers, right, rounded, same, short, unchanged
 
 __all__ = [
@@ -192,17 +192,25 @@ class Number:
         )
         return Verdict(False, f"{told} right{', the others are not' if right else ''}. {self.hint}")
 
-    def unquoted(self, answer: object) -> str:
+    def unquoted(self, answer: Any) -> str:
         """What to tell of a text that says numbers, or ""."""
         if self.counts and isinstance(answer, str) and THOUSANDS.fullmatch(answer.strip()):
             return f" Write it as Python does: {worked_out(answer)}."
         if not self.several and (decimal := with_point(answer)):
             return f" A decimal takes a point: {decimal}."
-        if numbers(worked_out(answer, several=self.several)) is None:
+        meant = worked_out(answer, several=self.several)
+        if numbers(meant) is None:
             return ""
         if "%" in str(answer) and re.search("in %|percentage", self.question):
             return " Leave out the quotes and the sign."
-        return " Leave out the quotes" + (", and write 20 per cent as 0.2." if "%" in str(answer) else ".")
+        if "%" in str(answer):
+            return " Leave out the quotes, and write 20 per cent as 0.2."
+        if isinstance(answer, str):
+            whole = not isinstance(meant, tuple) or answer.strip()[0] in "(["  # in a call, commas part arguments
+            plain = whole and as_python(answer) == meant
+        else:
+            plain = tuple(map(as_python, answer)) == meant
+        return " Leave out the quotes." if plain else f" Write it as Python does: {meant}."
 
     def commas(self, answer: object) -> str:
         """What to tell of several numbers, where one is asked for: Python takes a comma for a sign between two."""
@@ -351,7 +359,8 @@ class Code:
                 return Verdict(False, missing) if found else silent
             changed = [n for n, a, b in zip(self.takes.split(), arguments, case, strict=True) if not unchanged(a, b)]
             if changed:
-                copied = a_copy(changed[0], case[self.takes.split().index(changed[0])])
+                at = self.takes.split().index(changed[0])
+                copied = a_copy(changed[0], case[at], arguments[at])
                 return Verdict(False, f"Your function changes {changed[0]} in place: work on a copy, {copied}.")
             parts = self.parts(value)
             if parts is None:
@@ -455,13 +464,16 @@ def is_pair(value: object) -> bool:
     return isinstance(value, tuple) and all(hasattr(value, name) for name in PAIR)
 
 
-def a_copy(name: str, value: object) -> str:
+def a_copy(name: str, value: object, now: object) -> str:
     """The expression that makes a copy of an argument.
 
     Args:
         name: of the argument.
         value: what it is.
+        now: what a function made of it: where a list is as long as before, its tensors were changed.
     """
+    if isinstance(value, list) and isinstance(now, list) and len(value) == len(now) and isinstance(value[0], Tensor):
+        return f"[x.clone() for x in {name}]"
     ways = ((Tensor, f"{name}.clone()"), (np.ndarray, f"{name}.copy()"), (object, f"{type(value).__name__}({name})"))
     return next(way for kind, way in ways if isinstance(value, kind))
 

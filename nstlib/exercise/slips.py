@@ -18,7 +18,9 @@ NO_GRAD = "A gradient is None before the first backward, and stays so on a tenso
 ONE_KIND = "Numbers of two kinds meet: float() or double() makes them of one."
 WHOLE = "Places are whole numbers: long() makes them of a tensor, int() of a number."
 OF_TORCH = {  # a part of the error's words: what to do
-    "leaf Variable that requires grad": "A step is not to be recorded: take it inside of torch.no_grad().",
+    "leaf Variable that requires grad": (
+        "A step, x -= …, belongs under torch.no_grad(). In a loss write y = x - …, which leaves x as it is."
+    ),
     "does not require grad and does not have a grad_fn": (
         "Nothing leads from the loss to what is moved: requires_grad_() comes first, and the loss outside of no_grad."
     ),

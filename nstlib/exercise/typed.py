@@ -8,7 +8,7 @@ import re
 from collections.abc import Callable
 from typing import Any
 
-__all__ = ["THOUSANDS", "with_point", "worked_out"]
+__all__ = ["THOUSANDS", "as_python", "with_point", "worked_out"]
 
 POWER = 64  # the largest exponent that is worked out
 LETTERS = 200  # of a text that is worked out: a longer one may cost Python's parser all memory
@@ -53,10 +53,20 @@ def worked_out(answer: object, *, several: bool = False) -> object:
     if not several and THOUSANDS.fullmatch(text):
         text = re.sub("[,'’ ]", "", text)
     text = TIMES.sub("," if several and "," not in text else "*", text)
+    found = as_python(text.replace("^", "**").replace("%", "/100"))
+    return answer if found is None else found
+
+
+def as_python(text: object) -> Any:
+    """The numbers that a text is worth if it stands in a cell as it is; None if it is worth none there.
+
+    >>> as_python("1, 0, 2"), as_python("1 0 2"), as_python("2^30")
+    ((1, 0, 2), None, None)
+    """
     try:
-        return value(ast.parse(text.replace("^", "**").replace("%", "/100"), mode="eval").body)
+        return value(ast.parse(str(text).strip(), mode="eval").body)
     except (SyntaxError, ValueError, TypeError, ArithmeticError, RecursionError):
-        return answer
+        return None
 
 
 def with_point(answer: object) -> str:
