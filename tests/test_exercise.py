@@ -24,7 +24,7 @@ from nstlib.exercise import EXERCISES, Choice, Code, Number, Verdict, check, pro
 from nstlib.exercise.handover import trouble_at_work
 from nstlib.exercise.lesson_06 import adam_step, bfgs, two_loop
 from nstlib.exercise.program import relative
-from nstlib.exercise.question import NOTHING_BACK
+from nstlib.exercise.question import COMMA, NOTHING_BACK
 from nstlib.exercise.slips import OF_TORCH
 from nstlib.exercise.values import copy
 from nstlib.loss import content_loss
@@ -365,6 +365,21 @@ def test_a_wrong_shape():
     assert tell("04b.mean_std", lambda f: 2 * mean_std(f).T).endswith("Is it transposed?")
 
 
+def test_a_comma_behind_a_result():
+    assert tell("04.gram", lambda f: (gram(f),)) == tell("04.gram", lambda f: (2 * gram(f),)) == COMMA
+    step = EXERCISES["01.linear_backward"].solution
+    assert tell("01.linear_backward", lambda *given: (step(*given),)) == COMMA
+    assert (
+        tell("04.gram", lambda f: (gram(f), f)) == "You return 2 results, and one is asked for: leave out the others."
+    )
+    assert check("02.size", lambda *given: (EXERCISES["02.size"].solution(*given),)).passed, "a number is a number"
+
+
+@pytest.mark.parametrize("name", [name for name in CODE if EXERCISES[name].use])
+def test_a_comma_behind_what_a_program_goes_on_with(name):
+    assert tell(name, lambda *given: (EXERCISES[name].solution(*given),)) == COMMA
+
+
 def test_changed_in_place():
     def mine(features):
         features -= features.mean((2, 3), keepdim=True)
@@ -441,6 +456,36 @@ def test_a_factor_that_changes():
     blend = EXERCISES["07b.blend"].solution
     told = tell("07b.blend", lambda a, b, shares: blend(a, b, shares) * (2 - shares[0] % 2))  # 1 for the first
     assert told.startswith("Right up to a factor that changes with the input, 1.5 for first (4, 4), second (4, 4)")
+
+
+def test_one_factor_of_several_results():
+    """Of a loss and its gradient, where the loss alone is too few numbers to tell it by."""
+    told = tell("07.style_loss", lambda F, A: 3 * program.style_loss(F, A))
+    assert told == "Right up to a factor of 3.0, the same for loss and gradient."
+    assert "factor" not in tell(
+        "07.style_loss", lambda F, A: 3 * program.style_loss(F, A).detach() + F["relu1_1"].sum()
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "factor", "told"),
+    [
+        ("03.content_loss", lambda n, m: 1 / (n * m), "N·H·W times too small, 48 for features (1, 3, 4, 4)"),
+        ("08.entropy", lambda n, m: n, "N times too large: divide by it, 3 for maps (1, 3, 4, 4)."),
+        ("04.e", lambda n, m: n / m, "H·W stands where N belongs: for features (1, 3, 4, 4), target (1, 3, 4, 4) you"),
+        ("04.e", lambda n, m: m, "H·W times too large: divide by it, 16 for features (1, 3, 4, 4)"),
+        ("clinic.style_term", lambda n, m: 1 / m, "H·W times too small, 16 for features (1, 3, 4, 4)"),
+        (
+            "08.entropy",
+            lambda n, m: m / n,
+            "N stands where H·W belongs: for maps (1, 3, 4, 4) you divide by 3 in place",
+        ),
+    ],
+)
+def test_a_factor_that_is_a_count_of_the_map(name, factor, told):
+    solution = EXERCISES[name].solution
+    answer = tell(name, lambda f, *more: factor(f.shape[1], f[0, 0].numel()) * solution(f, *more))
+    assert answer.startswith(told)
 
 
 def test_transposed():

@@ -235,6 +235,11 @@ ANSWERS = [  # exercise, answer, what the verdict says
     ("06b.held", lambda x, g, low, high: ((x == low) & (g > 0)) | ((x == high) & (g < 0)), RIGHT),
     ("07b.start", lambda c, n, share: torch.relu((1 - share) * c + share * n), "For content"),
     ("07b.bug_colours", lambda x, t: match_colours(x, t).numpy(), "torch.from_numpy(picture).float()"),
+    (
+        "07.style_loss",
+        lambda F, A: sum(torch.nn.functional.mse_loss(gram(F[n]), A[n]) / 4 for n in A) / len(A),
+        "That is E: put the sum",
+    ),
     ("07.closure", clamping, "Your closure moves the picture"),
     ("07.closure", lambda x, optimizer, loss: (program.closure(x, optimizer, loss), x.grad), "Return the loss alone"),
     (
@@ -256,6 +261,8 @@ ANSWERS = [  # exercise, answer, what the verdict says
     ),
     ("01.softmax_loss", lambda x, t: -np.log(np.clip(chance(x, t), 1e-15, 1)).mean(), "A floor under p, or an ε, caps"),
     ("01.softmax_loss", lambda x, t: -np.log(np.maximum(chance(x, t), 1e-10)).mean(), "A floor under p, or an ε, caps"),
+    ("01.softmax_loss", lambda x, t: -np.log(chance(x, t) + 1e-14).mean(), "A floor under p, or an ε, caps"),
+    ("01.softmax_loss", lambda x, t: -np.log(np.clip(chance(x, t), 1e-5, 1)).mean(), "A floor under p, or an ε, caps"),
     ("01b.rmsprop", outside_of_the_fraction, "No ε stands beside √v"),
     ("01.softmax_loss", by_one_hot, "Right until p rounds to 0, and log 0 is infinite"),
     ("01.softmax_loss", shifted_at_once, "One maximum for the whole batch"),

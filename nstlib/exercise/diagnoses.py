@@ -6,6 +6,8 @@ Each takes what was given and what was wanted, one array for each case, where (t
 from __future__ import annotations
 
 import math
+import re
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -16,7 +18,7 @@ from .values import Answers, Case, copy, ratio, right, same
 if TYPE_CHECKING:
     from .question import Code
 
-__all__ = ["DIAGNOSES"]
+__all__ = ["DIAGNOSES", "common_factor"]
 
 
 def other_shape(given: Answers, wanted: Answers, where: list[str], exercise: Code) -> str:
@@ -56,15 +58,72 @@ def transposed(given: Answers, wanted: Answers, where: list[str], exercise: Code
 
 
 def constant_factor(given: Answers, wanted: Answers, where: list[str], exercise: Code) -> str:
-    g, w = (np.concatenate([a.ravel() for a in arrays]) for arrays in (given, wanted))
-    if np.count_nonzero(w) < 3:
+    return common_factor([(given, wanted)], exercise)
+
+
+def common_factor(pairs: list[tuple[Answers, Answers]], exercise: Code) -> str:
+    """What to tell of results that are all off by the same factor, as a loss and its gradient are, or "".
+
+    Args:
+        pairs: what was given and what was wanted, for each result that is looked at.
+        exercise: whose they are.
+    """
+    if sum(np.count_nonzero(w) for _, wanted in pairs for w in wanted) < 3:
+        return ""  # too few to tell a factor by
+    factors = [factor_of(given, wanted, exercise) for given, wanted in pairs]
+    factor = factors[0]
+    if factor is None or ratio(factor) == ratio(1.0):  # too small a deviation to be put down to a factor
         return ""
-    factor = (g @ w) / (w @ w)
-    if not factor or not same(g / factor, w, exercise.tolerance) or ratio(factor) == ratio(1.0):
-        return ""  # too small a deviation to be put down to a factor
+    if not all(other is not None and math.isclose(other, factor, rel_tol=1e-3) for other in factors):
+        return ""
     if math.isclose(factor, -1, rel_tol=1e-3):
         return "Right up to the sign: something is subtracted the wrong way round."
-    return f"Right up to a factor of {ratio(factor)}, the same for all inputs."
+    where = " and ".join(exercise.returns.split()) if len(pairs) > 1 else "all inputs"
+    return f"Right up to a factor of {ratio(factor)}, the same for {where}."
+
+
+def factor_of(given: Answers, wanted: Answers, exercise: Code) -> float | None:
+    """By what factor all that was given is off; None if there is no such factor."""
+    if any(g.shape != w.shape for g, w in zip(given, wanted, strict=True)):
+        return None
+    g, w = (np.concatenate([a.ravel() for a in arrays]) for arrays in (given, wanted))
+    factor = float(g @ w) / float(w @ w) if w.any() else 0.0
+    return factor if factor and same(g / factor, w, exercise.tolerance) else None
+
+
+COUNTS: dict[str, Callable[[int, int], int]] = {  # of a map (1, N, H, W), from N and H·W
+    **{"N": lambda n, m: n, "H·W": lambda n, m: m, "N·H·W": lambda n, m: n * m},
+    **{"N²": lambda n, m: n**2, "(H·W)²": lambda n, m: m**2},
+}
+
+
+def counted_factor(given: Answers, wanted: Answers, where: list[str], exercise: Code) -> str:
+    """Of a result of maps, a loss say, that is off by a count of theirs; a single number for each is enough."""
+    if not re.search(r"maps? \(1, N, H, W\)", exercise.question):
+        return ""
+    looked = [i for i, w in enumerate(wanted) if w.any()]
+    found = [factor_of([given[i]], [wanted[i]], exercise) for i in looked]
+    factors = [factor for factor in found if factor is not None]
+    if len(factors) < max(2, len(found)):
+        return ""
+    sizes = [(f.shape[1], f.shape[2] * f.shape[3]) for f, *_ in (exercise.cases[i] for i in looked)]
+    first = where[looked[0]]
+    for name, count in COUNTS.items():
+        counts = [count(*size) for size in sizes]
+        if near(factors, counts):
+            return f"{name} times too large: divide by it, {counts[0]} for {first}."
+        if near(factors, [1 / number for number in counts]):
+            return f"{name} times too small, {counts[0]} for {first}: do you divide by it once too often?"
+    if near(factors, [n / m for n, m in sizes]):
+        return f"H·W stands where N belongs: for {first} you divide by {sizes[0][1]} in place of {sizes[0][0]}."
+    if near(factors, [m / n for n, m in sizes]):
+        return f"N stands where H·W belongs: for {first} you divide by {sizes[0][0]} in place of {sizes[0][1]}."
+    return ""
+
+
+def near(factors: list[float], counts: Sequence[float]) -> bool:
+    """Whether factors are these."""
+    return all(math.isclose(*pair, rel_tol=1e-3) for pair in zip(factors, counts, strict=True))
 
 
 def squares_only(given: Answers, wanted: Answers, where: list[str], exercise: Code) -> str:
@@ -151,5 +210,5 @@ def is_square(case: Case) -> bool:
 
 DIAGNOSES = (
     *(transposed, other_shape, wrong_shape, not_a_number, constant_factor, squares_only),
-    *(changing_factor, last_line, border_only, first_difference),
+    *(counted_factor, changing_factor, last_line, border_only, first_difference),
 )

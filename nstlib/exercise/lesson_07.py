@@ -175,6 +175,18 @@ EXERCISES = (
                 lambda F, P: program.content_loss(F, P) / 2,
                 "There is a factor of 1/2 too much: the paper's, which we leave out.",
             ),
+            (
+                lambda F, P: program.content_loss(F, P) / 4,
+                "There is a factor of 1/4 too much: it belongs to E, and a relative term has none.",
+            ),
+            (
+                lambda F, P: mean_over(P, lambda n: (F[n] - P[n]).square().sum() / 2),
+                "That is the paper's loss: leave out its 1/2, and divide by the sum of squares of P.",
+            ),
+            (
+                lambda F, P: mean_over(P, lambda n: relative(F[n], P[n]) / F[n].numel()),
+                "You divide by N·M too, as a mean does: take the sum of squares above the line as you do below it.",
+            ),
         ),
     ),
     Code(
@@ -221,6 +233,30 @@ EXERCISES = (
             (
                 lambda F, A: mean_over(A, lambda n: (gram(F[n]) - A[n]).norm() / A[n].norm()),
                 "A ratio of lengths: square both, as equation 4 does.",
+            ),
+            (
+                lambda F, A: program.style_loss(F, A) / 2,
+                "There is a factor of 1/2 too much: the paper's content loss has it, and a relative term has none.",
+            ),
+            (
+                lambda F, A: program.style_loss(F, A) / 4,
+                "There is a factor of 1/4 too much: it belongs to E, and a relative term has none.",
+            ),
+            (
+                lambda F, A: mean_over(A, lambda n: (gram(F[n]) - A[n]).square().mean() / 4),
+                "That is E: put the sum of squares of A where 4 N² stands.",
+            ),
+            (
+                lambda F, A: mean_over(A, lambda n: relative(gram(F[n]), A[n]) / A[n].numel()),
+                "You divide by N² too, as a mean does: take the sum of squares above the line as you do below it.",
+            ),
+            (
+                lambda F, A: mean_over(A, lambda n: relative(gram(F[n]), A[n]) / A[n].numel() / 4),
+                "You divide by 4 N² too: that is E's, and the sum of squares of A takes its place here.",
+            ),
+            (
+                lambda F, A: mean_over(A, lambda n: relative(gram(F[n]), A[n]) / F[n].numel()),
+                "You divide by N·M too: M stands in the Gram matrix already, and the sum of squares of A is enough.",
             ),
         ),
     ),

@@ -6,6 +6,7 @@ import math
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import wraps
 from itertools import permutations
 from traceback import extract_tb
 from typing import Any
@@ -16,7 +17,7 @@ from torch import Tensor
 from torch.overrides import TorchFunctionMode
 
 from ..errors import counted, one_line
-from .diagnoses import DIAGNOSES
+from .diagnoses import DIAGNOSES, common_factor
 from .patience import TooLong, patience
 from .slips import Unusable, advice
 from .typed import THOUSANDS, as_python, with_point, worked_out
@@ -353,6 +354,8 @@ class Code:
                 raise
             except BaseException as error:  # SystemExit, and whatever else somebody raises
                 return Verdict(False, raised(answer, error, where))
+            if told := self.too_many(value, case):
+                return Verdict(False, told)
             if unanswered(value):
                 missing = f"Nothing comes back for {where}: look for a branch without return."
                 silent = NOTHING_BACK if value is None else NOT_ANSWERED
@@ -375,7 +378,23 @@ class Code:
 
     def call(self, function: Function, arguments: Case) -> Any:
         """What is judged of a function on one case."""
-        return self.use(function, *arguments) if self.use else function(*arguments)
+        return self.use(bare(function), *arguments) if self.use else function(*arguments)
+
+    def too_many(self, value: Any, case: Case) -> str:
+        """What to tell of a tuple that begins with the result, as a comma behind it makes one, or "".
+
+        A single number may stand alone in a tuple.
+        """
+        if self.use or not isinstance(value, tuple) or not value or is_pair(value):
+            return ""
+        if self.returns:
+            return COMMA if is_lone(value) and self.parts(value[0]) is not None else ""
+        first, wanted = numbers(value[0]), numbers(self.solution(*copy(case)))
+        if first is None or wanted is None or first.shape != wanted.shape or (is_lone(value) and not wanted.ndim):
+            return ""
+        return (
+            COMMA if is_lone(value) else f"You return {len(value)} results, and one is asked for: leave out the others."
+        )
 
     def parts(self, value: Any) -> Found | None:
         """A result as arrays, one per name in `returns`; None if it is none."""
@@ -417,11 +436,15 @@ class Code:
         """What can be said of any wrong result; of several results, about the first that is wrong."""
         if self.returns and (told := self.order(given, wanted)):
             return told
-        pairs = enumerate(by_result(given, wanted))
-        index, (found, asked) = next((i, p) for i, p in pairs if not all(right(*p, self.tolerance, self.slack)))
+        pairs = by_result(given, wanted)
+        index, (found, asked) = next(
+            (i, p) for i, p in enumerate(pairs) if not all(right(*p, self.tolerance, self.slack))
+        )
         found = [g.reshape(w.shape) if g.size == w.size == 1 else g for g, w in zip(found, asked, strict=True)]
         where = [self.describe(case) for case in self.cases]
         with np.errstate(all="ignore"):  # an infinity may be given, and be right
+            if self.returns and (told := common_factor(pairs, self)):
+                return told
             told = next(filter(None, (look(found, asked, where, self) for look in DIAGNOSES)))
         return f"{self.returns.split()[index]}: {told}" if self.returns else told
 
@@ -454,6 +477,27 @@ class Code:
     def describe(self, case: Case) -> str:
         """A case in words: "features (1, 4, 3, 5)"."""
         return ", ".join(f"{name} {short(value)}" for name, value in zip(self.takes.split(), case, strict=True))
+
+
+COMMA = "A comma behind what you return makes a tuple of it: leave the comma out."
+
+
+def is_lone(value: object) -> bool:
+    """Whether it is a tuple of one."""
+    return isinstance(value, tuple) and len(value) == 1
+
+
+def bare(function: Function) -> Function:
+    """The same function, for a program that can do nothing with a tuple of one."""
+
+    @wraps(function)
+    def called(*arguments: Any, **named: Any) -> Any:
+        result = function(*arguments, **named)
+        if is_lone(result):
+            raise Unusable(COMMA)
+        return result
+
+    return called
 
 
 PAIR = ("values", "indices")
