@@ -16,7 +16,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from .cells import changes_kit, kit_names, parsed
-from .course import SETUP, coding_of, read, without_answers, written
+from .course.edition import without_answers
+from .course.notebooks import SETUP, coding_of, read, written
 from .errors import InputError, in_words, one_line
 from .files import encoded, files_in, write_whole
 from .lesson import LESSONS, NOTEBOOKS

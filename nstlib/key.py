@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from pathlib import PurePath
 
 from .asking import PLACEMENT
-from .course import ASKS, CHECK, read
+from .course.notebooks import ASKS, CHECK, read
 from .errors import one_of
 from .exercise import EXERCISES, Choice, Code, Number
 from .lesson import LESSONS, NOTEBOOKS

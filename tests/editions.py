@@ -9,7 +9,7 @@ import re
 from nbformat import NotebookNode
 from nbformat.v4 import new_code_cell
 
-from nstlib import course
+from nstlib.course import edition
 
 REMEMBER = "_remembered = {name: value for name, value in globals().items() if not name.startswith('_')}"
 FORGET = """for made in set(globals()) - set(_remembered):
@@ -20,7 +20,7 @@ globals().update(_remembered)"""
 
 def both(lesson: NotebookNode) -> NotebookNode:
     """The lesson in which behind each answer and its check, where it has one, those of its student edition run."""
-    left, cells = list(zip(lesson.cells, course.student(lesson).cells, strict=True)), []
+    left, cells = list(zip(lesson.cells, edition.student(lesson).cells, strict=True)), []
     while left:
         cell, stub = left.pop(0)
         if cell.cell_type != "code" or cell.source == stub.source:

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 from nbformat import NotebookNode
 
-from nstlib.course import ASKS, ENDING, FENCED, header_of, lesson_of, texts
+from nstlib.course.notebooks import ASKS, FENCED, header_of, lesson_of, texts
+from nstlib.course.rules import ENDING
 
 MAX_MINUTES = 90  # of a lesson's core
 LEEWAY = 0.1  # of what is counted, between that and what the header card says

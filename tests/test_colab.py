@@ -15,7 +15,8 @@ import pytest
 from alone import ROOT, run_alone
 from nbformat.v4 import new_code_cell, new_notebook
 
-from nstlib import LESSONS, course
+from nstlib import LESSONS
+from nstlib.course import notebooks, stamps
 
 PYTHON = "3.13"
 TORCH = ("torch==2.11.*", "torch")  # Colab's; where that cannot be had, any
@@ -86,8 +87,8 @@ def bare(colab):
 
 def lesson(number, repository):
     """A lesson's notebook as the release `v0` of a repository would have it."""
-    notebook = course.read(ROOT / "notebooks" / f"{LESSONS[number].stem}.ipynb")
-    course.first_code(notebook).source = course.first_cell(number, repository, "v0")
+    notebook = notebooks.read(ROOT / "notebooks" / f"{LESSONS[number].stem}.ipynb")
+    notebooks.first_code(notebook).source = stamps.first_cell(number, repository, "v0")
     return notebook
 
 
@@ -104,10 +105,10 @@ def test_every_lesson_begins(bare, release, tmp_path):
     cells = []
     for number in LESSONS:
         notebook = lesson(number, release)
-        cells += [new_code_cell(source) for source in (course.first_code(notebook).source, imports(notebook))]
+        cells += [new_code_cell(source) for source in (notebooks.first_code(notebook).source, imports(notebook))]
     asked = "import IPython, ipywidgets\nprint(nst.__file__, IPython.__version__, ipywidgets.__version__)"
     cells += [new_code_cell(f"{asked}\nassert 'site-packages' in nst.__file__")]
-    run_alone(course.written(new_notebook(cells=cells)), "all.ipynb", tmp_path, bare)
+    run_alone(notebooks.written(new_notebook(cells=cells)), "all.ipynb", tmp_path, bare)
     found = subprocess.run([bare, "-c", asked.replace("import", "import nstlib as nst,", 1)], **TEXT, cwd=tmp_path)
     place, *versions = found.stdout.split()
     assert place.startswith(str(bare.parents[1])) and versions == ["7.34.0", "7.7.1"]
@@ -116,13 +117,13 @@ def test_every_lesson_begins(bare, release, tmp_path):
 @pytest.mark.notebooks
 @pytest.mark.parametrize("number", WHOLE)
 def test_runs_where_the_kit_is_not_installed(number, bare, release, tmp_path):
-    run_alone(course.written(lesson(number, release)), f"{LESSONS[number].stem}.ipynb", tmp_path, bare)
+    run_alone(notebooks.written(lesson(number, release)), f"{LESSONS[number].stem}.ipynb", tmp_path, bare)
 
 
 @pytest.mark.notebooks
 def test_says_how_to_get_a_kit_that_cannot_be_reached(bare, tmp_path):
     """In Colab's IPython, by a pip that is really run: the sentence, in both cells, and nothing else."""
-    first = course.first_cell("04", (tmp_path / "nowhere").as_uri(), "v0")
+    first = stamps.first_cell("04", (tmp_path / "nowhere").as_uri(), "v0")
     code = f"""
 from IPython.core.interactiveshell import InteractiveShell
 shell = InteractiveShell.instance()

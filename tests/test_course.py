@@ -19,14 +19,15 @@ from study_minutes import check_minutes, minutes
 from traitlets.config import Config
 
 import nstlib as nst
-from nstlib import LESSONS, course
+from nstlib import LESSONS
+from nstlib.course import edition, notebooks, rules, stamps
 from nstlib.errors import InputError
 
 ROOT = Path(__file__).parents[1]
 NAME = "04_gram_matrices.ipynb"
 HEADER = f"""# Gram matrices
 
-{course.badge(NAME)}
+{stamps.badge(NAME)}
 
 **You will be able to** compute one. **You need** lesson 03. **Time** 90 minutes."""
 FOLDED = "<details>Why?</details>\n" * 5
@@ -52,7 +53,7 @@ CHECK = """def check(answer):
 def make() -> nbformat.NotebookNode:
     """A small lesson that keeps all rules."""
     sources = [
-        course.first_cell("04"),
+        stamps.first_cell("04"),
         "import torch\n\n" + CHECK,
         *(GRAM, "print(check(gram))\n### BEGIN HIDDEN TESTS\nassert 'right' in check(gram)\n### END HIDDEN TESTS"),
         *(WIDTH, "print(check(width), check(height))"),
@@ -64,13 +65,13 @@ def make() -> nbformat.NotebookNode:
     cells[3].outputs = [new_output("stream", text="right\n")]
     cells[3].metadata["execution"] = {"iopub.status.busy": "2026-11-21T03:10:13Z"}
     notebook = new_notebook(cells=[*cells, new_markdown_cell(ENDING, id="ending")])
-    course.mark(notebook)
+    stamps.mark(notebook)
     return notebook
 
 
 @pytest.fixture
 def folder(tmp_path):
-    (tmp_path / NAME).write_text(course.written(make()), encoding="utf-8")
+    (tmp_path / NAME).write_text(notebooks.written(make()), encoding="utf-8")
     return tmp_path
 
 
@@ -109,15 +110,15 @@ def install(monkeypatch):
 def test_the_first_cell_installs_only_what_is_missing(lesson, here, shell, install, monkeypatch, capsys):
     find = importlib.util.find_spec
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: find(name) if here or name != "nstlib" else None)
-    assert shell.run_cell(course.first_cell(lesson)).success
-    address = "{}/archive/refs/tags/{}.zip".format(*course.home())
+    assert shell.run_cell(stamps.first_cell(lesson)).success
+    address = "{}/archive/refs/tags/{}.zip".format(*stamps.home())
     pip = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", address]
     assert install.calls == ([] if here else [(pip, {"capture_output": True})])
     assert f"lesson    {lesson} " in capsys.readouterr().out
 
 
 def test_where_the_kit_cannot_be_reached_every_cell_says_how_to_get_it(shell, install, monkeypatch, capsys):
-    first = course.first_cell("04")
+    first = stamps.first_cell("04")
     with monkeypatch.context() as without:
         for name in ("nstlib", "nstlib.weights"):
             without.setitem(sys.modules, name, None)
@@ -126,7 +127,7 @@ def test_where_the_kit_cannot_be_reached_every_cell_says_how_to_get_it(shell, in
             assert not shell.run_cell(source).success, "a run of all cells stops here"
             out, err = capsys.readouterr()
             assert " ".join(out.split()) == (
-                f"The kit is not here, and {course.home()[0]}/archive/refs/tags/{course.home()[1]}.zip cannot be "
+                f"The kit is not here, and {stamps.home()[0]}/archive/refs/tags/{stamps.home()[1]}.zip cannot be "
                 "reached: upload its zip and run %pip install --no-deps NAME.zip, or mount a drive that has it "
                 'unpacked and run sys.path.append("ITS FOLDER"); then run this cell again.'
             )
@@ -140,7 +141,7 @@ def test_where_the_kit_cannot_be_reached_every_cell_says_how_to_get_it(shell, in
 
 def test_the_first_cell_is_plain_formatted_python(tmp_path):
     for lesson in LESSONS:
-        cells = [new_code_cell(course.first_cell(lesson), id="first")]
+        cells = [new_code_cell(stamps.first_cell(lesson), id="first")]
         nbformat.write(new_notebook(cells=cells), tmp_path / f"cell_{lesson}.ipynb")
     for command in (["check", "--select=E,F,I,B", "--ignore=E402"], ["format", "--check", "--line-length=120"]):
         done = subprocess.run([sys.executable, "-m", "ruff", *command, tmp_path], capture_output=True, check=False)
@@ -155,22 +156,22 @@ def test_the_source_runs_and_its_answers_are_right(capsys):
 
 
 def test_the_student_edition_runs_and_says_that_nothing_is_answered(capsys):
-    made = course.student(make())
+    made = edition.student(make())
     out = execute(made, capsys)
     assert out.count("not answered yet") == 5 and "right" not in out and "asked" in out
     cells = [c for c in made.cells if c.cell_type == "code"]
     assert all(c.outputs == [] and c.execution_count is None and "execution" not in c.metadata for c in cells)
-    assert not re.search("SOLUTION|HIDDEN|x @ x", course.written(made))
+    assert not re.search("SOLUTION|HIDDEN|x @ x", notebooks.written(made))
     assert "height = ...  # your answer\nprint('asked')" in cells[4].source
     assert cells[2].source.endswith('(C, C)."""\n    raise NotImplementedError  # your code')
 
 
 def test_the_student_edition_keeps_the_rules_and_links_back():
     source = make()
-    before, made = deepcopy(source), course.student(source)
+    before, made = deepcopy(source), edition.student(source)
     assert source == before
     nbformat.validate(made)
-    assert course.problems(made) == []
+    assert rules.problems(made) == []
     assert "(../04_gram_matrices.ipynb)" in made.cells[0].source
     assert f"/notebooks/student/{NAME})" in made.cells[0].source
     assert [c.metadata.get("nbgrader") for c in made.cells] == [c.metadata.get("nbgrader") for c in source.cells]
@@ -180,7 +181,7 @@ def test_an_answer_is_folded_and_its_stub_is_open():
     source, folded = make(), {"jupyter": {"source_hidden": True}, "cellView": "form"}
     for cell in source.cells[2:4]:  # plumbing, and an exercise
         cell.metadata.update(folded)
-    plumbing, stub = course.student(source).cells[2:4]
+    plumbing, stub = edition.student(source).cells[2:4]
     assert folded.items() <= plumbing.metadata.items() and not folded.keys() & stub.metadata.keys()
 
 
@@ -193,32 +194,32 @@ def test_an_answer_is_folded_and_its_stub_is_open():
     ],
 )
 def test_a_stub_binds_the_names_that_the_solution_bound(solution, expected):
-    made = course.without_answers(f"before = 1\n### BEGIN SOLUTION\n{solution}\n### END SOLUTION\nafter = 2")
+    made = edition.without_answers(f"before = 1\n### BEGIN SOLUTION\n{solution}\n### END SOLUTION\nafter = 2")
     assert made.split("\n") == ["before = 1", *(f"{n} = ...  # your answer" for n in expected), "after = 2"]
 
 
 def test_a_solution_that_binds_nothing_leaves_a_place():
-    made = course.without_answers("if True:\n    ### BEGIN SOLUTION\n    print(1)\n    ### END SOLUTION")
+    made = edition.without_answers("if True:\n    ### BEGIN SOLUTION\n    print(1)\n    ### END SOLUTION")
     assert made == "if True:\n    ...  # your code"
 
 
 def test_building_is_deterministic_and_checking_writes_nothing(folder):
     (folder / "studio.ipynb").write_text("no lesson", encoding="utf-8")
     student = folder / "student"
-    assert course.build_student(folder, check=True) == [NAME] and not student.exists()
-    assert course.build_student(folder) == [NAME]
+    assert edition.build_student(folder, check=True) == [NAME] and not student.exists()
+    assert edition.build_student(folder) == [NAME]
     first = (student / NAME).read_bytes()
-    assert course.build_student(folder) == course.build_student(folder, check=True) == []
+    assert edition.build_student(folder) == edition.build_student(folder, check=True) == []
     rerun = make()
     rerun.cells[3].outputs = []
     rerun.metadata["language_info"] = {"name": "python", "version": "3.13.1"}
-    (folder / NAME).write_text(course.written(rerun), encoding="utf-8")
-    assert course.build_student(folder, check=True) == [], "a run of the source must leave no trace"
+    (folder / NAME).write_text(notebooks.written(rerun), encoding="utf-8")
+    assert edition.build_student(folder, check=True) == [], "a run of the source must leave no trace"
     (student / NAME).unlink()
     stale = new_notebook(metadata={"nstlib": {"edition": "student"}})
-    (student / "09_old.ipynb").write_text(course.written(stale), encoding="utf-8")
-    assert course.build_student(folder, check=True) == [NAME, "09_old.ipynb"]
-    course.build_student(folder)
+    (student / "09_old.ipynb").write_text(notebooks.written(stale), encoding="utf-8")
+    assert edition.build_student(folder, check=True) == [NAME, "09_old.ipynb"]
+    edition.build_student(folder)
     assert (student / NAME).read_bytes() == first and not (student / "09_old.ipynb").exists()
 
 
@@ -232,30 +233,30 @@ def type_in(notebook):
 
 @pytest.mark.parametrize("work", [run, type_in])
 def test_building_costs_nobody_a_notebook(folder, work):
-    course.build_student(folder)
+    edition.build_student(folder)
     lesson, notes = folder / "student" / NAME, folder / "student" / "my notes.ipynb"
-    notes.write_text(course.written(new_notebook()), encoding="utf-8")
-    worked = course.read(lesson)
+    notes.write_text(notebooks.written(new_notebook()), encoding="utf-8")
+    worked = notebooks.read(lesson)
     work(worked)
-    lesson.write_text(course.written(worked), encoding="utf-8")
+    lesson.write_text(notebooks.written(worked), encoding="utf-8")
     before = lesson.read_bytes()
     with pytest.raises(InputError, match=f"somebody has worked in {NAME}.*--force"):
-        course.build_student(folder)
+        edition.build_student(folder)
     assert lesson.read_bytes() == before
-    assert course.build_student(folder, force=True) == [NAME]
+    assert edition.build_student(folder, force=True) == [NAME]
     assert notes.exists() and lesson.read_bytes() != before
 
 
 def test_a_lesson_that_was_edited_is_built_anew_where_nobody_has_worked(folder):
-    course.build_student(folder)
-    edited = course.read(folder / NAME)
+    edition.build_student(folder)
+    edited = notebooks.read(folder / NAME)
     edited.cells[0].source += "\n\nOne word more."
-    (folder / NAME).write_text(course.written(edited), encoding="utf-8")
-    assert course.build_student(folder) == [NAME]
+    (folder / NAME).write_text(notebooks.written(edited), encoding="utf-8")
+    assert edition.build_student(folder) == [NAME]
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", "null", "\0"])
-@pytest.mark.parametrize("act", [course.build_student, course.stamp])
+@pytest.mark.parametrize("act", [edition.build_student, stamps.stamp])
 def test_a_broken_notebook_is_named_and_nothing_is_written(act, text, folder):
     (folder / "05_losses.ipynb").write_text(text, encoding="utf-8")
     before = {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
@@ -274,9 +275,9 @@ def test_what_is_no_file_in_a_lessons_place_is_named(make, name, force, folder):
     (folder / "student").mkdir()
     make(folder / name)
     with pytest.raises(InputError, match=rf"{name}' is no file, and a lesson is to stand there: move it away"):
-        course.build_student(folder, force=force)
+        edition.build_student(folder, force=force)
     (folder / name).rename(folder / "away")
-    assert course.build_student(folder, force=force) == [NAME]
+    assert edition.build_student(folder, force=force) == [NAME]
 
 
 @pytest.mark.parametrize(
@@ -287,29 +288,29 @@ def test_what_is_no_file_in_a_lessons_place_is_named(make, name, force, folder):
 def test_a_stamp_that_would_break_the_first_cell_or_that_a_shell_left_empty_is_refused(given, folder):
     before = (folder / NAME).read_bytes()
     with pytest.raises(InputError, match=r"no tag of a release|opens notebooks from GitHub"):
-        course.stamp(folder, **given)
+        stamps.stamp(folder, **given)
     assert (folder / NAME).read_bytes() == before
 
 
 def test_a_file_that_is_no_lesson_is_named(folder):
     (folder / NAME).rename(folder / "04_gram_matrix.ipynb")
     with pytest.raises(InputError, match=r"'04_gram_matrix.ipynb' is no lesson's file: .* did you mean '04_gram_matri"):
-        course.build_student(folder)
+        edition.build_student(folder)
     with pytest.raises(InputError, match="there are no lessons in"):
-        course.build_student(folder / "student")
+        edition.build_student(folder / "student")
 
 
-@pytest.mark.parametrize("act", [course.build_student, course.stamp])
+@pytest.mark.parametrize("act", [edition.build_student, stamps.stamp])
 def test_the_student_edition_is_taken_for_no_lessons(act, folder):
     """A badge in it would lead to the complete lessons, and an edition of it would be none of theirs."""
-    course.build_student(folder)
+    edition.build_student(folder)
     before = (folder / "student" / NAME).read_bytes()
     with pytest.raises(InputError, match=f"{NAME}' is of the student edition: give the folder of the complete lessons"):
         act(folder / "student")
     assert (folder / "student" / NAME).read_bytes() == before and not (folder / "student" / "student").exists()
 
 
-@pytest.mark.parametrize("act", [course.build_student, course.stamp])
+@pytest.mark.parametrize("act", [edition.build_student, stamps.stamp])
 def test_a_notebook_of_ones_own_is_told_the_way_out(act, folder):
     mine = folder / "04_mine.ipynb"
     mine.write_bytes((folder / NAME).read_bytes())
@@ -321,9 +322,9 @@ def test_a_notebook_of_ones_own_is_told_the_way_out(act, folder):
 
 @pytest.mark.parametrize("coding", ["utf-8-sig", "utf-16", "utf-16-le"])
 def test_a_notebook_is_read_in_any_coding_of_unicode(coding, folder):
-    before = course.written(course.read(folder / NAME))
+    before = notebooks.written(notebooks.read(folder / NAME))
     (folder / NAME).write_bytes(before.encode(coding))
-    assert course.written(course.read(folder / NAME)) == before
+    assert notebooks.written(notebooks.read(folder / NAME)) == before
 
 
 @pytest.mark.filterwarnings("error")
@@ -333,7 +334,7 @@ def test_odd_names_of_cells_are_no_matter_of_the_reader(id, folder):
     for cell in notebook["cells"]:
         cell.pop("id") if id is None else cell.update(id=id)
     (folder / NAME).write_text(json.dumps(notebook), encoding="utf-8")
-    cells = json.loads(course.written(course.read(folder / NAME)))["cells"]
+    cells = json.loads(notebooks.written(notebooks.read(folder / NAME)))["cells"]
     assert len({cell.get("id") for cell in cells}) == len(notebook["cells"])
 
 
@@ -342,7 +343,7 @@ def test_odd_names_of_cells_are_no_matter_of_the_reader(id, folder):
 
 def test_home_is_what_pyproject_says():
     project = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
-    assert f'Repository = "{course.home()[0]}"' in project and f'version = "{course.home()[1][1:]}"' in project
+    assert f'Repository = "{stamps.home()[0]}"' in project and f'version = "{stamps.home()[1][1:]}"' in project
 
 
 @pytest.mark.parametrize("edition", ["", "student/"])
@@ -353,34 +354,34 @@ def test_the_lessons_carry_the_address_and_version_of_pyproject(edition):
     kit = f'KIT = "{address}/archive/refs/tags/v{version}.zip"\n'
     opened = f"/github/{address.removeprefix('https://github.com/')}/blob/v{version}/notebooks/{edition}"
     for row in LESSONS.values():
-        notebook = course.read(ROOT / "notebooks" / edition / f"{row.stem}.ipynb")
-        assert kit in course.first_code(notebook).source, "run nst stamp"
+        notebook = notebooks.read(ROOT / "notebooks" / edition / f"{row.stem}.ipynb")
+        assert kit in notebooks.first_code(notebook).source, "run nst stamp"
         assert f"{opened}{row.stem}.ipynb)" in notebook.cells[0].source, "run nst stamp"
 
 
 def test_the_stamp_writes_one_address_and_is_idempotent(folder):
-    course.stamp(folder)
+    stamps.stamp(folder)
     ours = (folder / NAME).read_bytes()
-    assert course.stamp(folder) == []
+    assert stamps.stamp(folder) == []
     fork = "https://github.com/someone/fork"
-    assert course.stamp(folder, fork + ".git", "v9") == [NAME]
+    assert stamps.stamp(folder, fork + ".git", "v9") == [NAME]
     stamped = (folder / NAME).read_bytes()
-    assert course.stamp(folder, fork, "v9") == [] and (folder / NAME).read_bytes() == stamped
-    notebook = course.read(folder / NAME)
+    assert stamps.stamp(folder, fork, "v9") == [] and (folder / NAME).read_bytes() == stamped
+    notebook = notebooks.read(folder / NAME)
     assert f"/github/someone/fork/blob/v9/notebooks/{NAME})" in notebook.cells[0].source
     assert f'"{fork}/archive/refs/tags/v9.zip"' in notebook.cells[1].source
-    assert course.home()[0].removeprefix("https://github.com") not in course.written(notebook)
-    assert course.stamp(folder) == [NAME] and (folder / NAME).read_bytes() == ours
+    assert stamps.home()[0].removeprefix("https://github.com") not in notebooks.written(notebook)
+    assert stamps.stamp(folder) == [NAME] and (folder / NAME).read_bytes() == ours
 
 
 def test_the_stamp_gives_a_bare_notebook_its_parts(folder):
     bare = new_notebook(cells=[new_markdown_cell("# Gram\n\nYou.", id="a"), new_code_cell("x = 1", id="b")])
     bare.cells += [new_code_cell(GRAM, id="c"), new_code_cell('nst.check("04.gram", gram)', id="d")]
-    (folder / NAME).write_text(course.written(bare), encoding="utf-8")
-    course.stamp(folder)
-    cells = course.read(folder / NAME).cells
-    assert cells[0].source == f"# Gram\n\n{course.badge(NAME)}\n\nYou."
-    assert [cells[1].source, cells[2].source] == [course.first_cell("04"), "x = 1"]
+    (folder / NAME).write_text(notebooks.written(bare), encoding="utf-8")
+    stamps.stamp(folder)
+    cells = notebooks.read(folder / NAME).cells
+    assert cells[0].source == f"# Gram\n\n{stamps.badge(NAME)}\n\nYou."
+    assert [cells[1].source, cells[2].source] == [stamps.first_cell("04"), "x = 1"]
     assert cells[3].metadata.nbgrader == {
         "schema_version": 3,
         "grade": False,
@@ -389,7 +390,7 @@ def test_the_stamp_gives_a_bare_notebook_its_parts(folder):
         "grade_id": "04-gram",
     }
     assert (cells[4].metadata.nbgrader.grade_id, cells[4].metadata.nbgrader.points) == ("04-gram-check", 1)
-    assert course.stamp(folder) == []
+    assert stamps.stamp(folder) == []
 
 
 def test_what_a_click_answers_is_not_graded(folder):
@@ -399,12 +400,12 @@ def test_what_a_click_answers_is_not_graded(folder):
     made.cells[6].source = 'nst.predict("04.size")'
     for cell in made.cells:
         cell.metadata.pop("nbgrader", None)
-    (folder / NAME).write_text(course.written(made), encoding="utf-8")
-    course.stamp(folder)
-    cells = course.read(folder / NAME).cells
+    (folder / NAME).write_text(notebooks.written(made), encoding="utf-8")
+    stamps.stamp(folder)
+    cells = notebooks.read(folder / NAME).cells
     assert (cells[4].metadata.nbgrader.grade_id, cells[4].metadata.nbgrader.points) == ("04-gram-check", 1)
     assert cells[5].metadata.nbgrader.grade_id == "04-size" and "nbgrader" not in cells[6].metadata
-    assert not [told for told in course.problems(course.read(folder / NAME)) if "has no check" in told]
+    assert not [told for told in rules.problems(notebooks.read(folder / NAME)) if "has no check" in told]
 
 
 def test_the_stamp_reaches_the_readme_beside_the_lessons(folder, tmp_path):
@@ -412,39 +413,39 @@ def test_the_stamp_reaches_the_readme_beside_the_lessons(folder, tmp_path):
     lessons.mkdir(parents=True)
     (folder / NAME).rename(lessons / NAME)
     foreign = "[![Open in Colab](x.svg)](https://colab.research.google.com/github/a/b/blob/v1/mine.ipynb)"
-    page.write_text(f"# Kit\n\n{course.badge(NAME)}\n\n{foreign}\n", encoding="utf-8")
+    page.write_text(f"# Kit\n\n{stamps.badge(NAME)}\n\n{foreign}\n", encoding="utf-8")
     fork = "https://github.com/someone/fork"
-    assert course.stamp(lessons, fork, "v9") == [NAME, "README.md"]
-    assert page.read_text(encoding="utf-8") == f"# Kit\n\n{course.badge(NAME, fork, 'v9')}\n\n{foreign}\n"
-    assert course.stamp(lessons, fork, "v9") == []
+    assert stamps.stamp(lessons, fork, "v9") == [NAME, "README.md"]
+    assert page.read_text(encoding="utf-8") == f"# Kit\n\n{stamps.badge(NAME, fork, 'v9')}\n\n{foreign}\n"
+    assert stamps.stamp(lessons, fork, "v9") == []
 
 
 def test_the_stamp_reaches_the_student_edition(folder):
-    course.build_student(folder)
+    edition.build_student(folder)
     fork = "https://github.com/someone/fork"
-    assert course.stamp(folder, fork, "v9") == [NAME, f"student/{NAME}"]
-    cells = course.read(folder / "student" / NAME).cells
+    assert stamps.stamp(folder, fork, "v9") == [NAME, f"student/{NAME}"]
+    cells = notebooks.read(folder / "student" / NAME).cells
     assert f"/github/someone/fork/blob/v9/notebooks/student/{NAME})" in cells[0].source
     assert f'"{fork}/archive/refs/tags/v9.zip"' in cells[1].source
-    assert course.build_student(folder, check=True) == [] == course.stamp(folder, fork, "v9")
+    assert edition.build_student(folder, check=True) == [] == stamps.stamp(folder, fork, "v9")
 
 
 def test_a_stamp_costs_nobody_a_notebook(folder):
-    course.build_student(folder)
+    edition.build_student(folder)
     lesson = folder / "student" / NAME
-    worked = course.read(lesson)
+    worked = notebooks.read(lesson)
     type_in(worked)
-    lesson.write_text(course.written(worked), encoding="utf-8")
+    lesson.write_text(notebooks.written(worked), encoding="utf-8")
     before = {path: path.read_bytes() for path in folder.rglob("*.ipynb")}
     with pytest.raises(InputError, match=f"somebody has worked in {NAME}.*: move their files$"):
-        course.stamp(folder, "https://github.com/someone/fork")
+        stamps.stamp(folder, "https://github.com/someone/fork")
     assert {path: path.read_bytes() for path in folder.rglob("*.ipynb")} == before
 
 
 def test_colab_opens_github_only(folder):
     before = (folder / NAME).read_bytes()
     with pytest.raises(InputError, match="Colab opens notebooks from GitHub"):
-        course.stamp(folder, "https://example.org/kit")
+        stamps.stamp(folder, "https://example.org/kit")
     assert (folder / NAME).read_bytes() == before
 
 
@@ -452,7 +453,7 @@ def test_colab_opens_github_only(folder):
 
 
 def test_a_good_notebook_has_no_problems():
-    assert course.problems(make()) == []
+    assert rules.problems(make()) == []
 
 
 def edit(cell, old, new):
@@ -527,7 +528,7 @@ def test_each_rule_once_broken(name):
     break_it, expected = BROKEN[name]
     notebook = make()
     break_it(notebook)
-    found = course.problems(notebook)
+    found = rules.problems(notebook)
     assert any(re.search(expected, problem) for problem in found), found
 
 
@@ -545,11 +546,11 @@ def test_what_looks_like_a_broken_rule_and_is_none():
     with_prose(text)(notebook)
     drawn = {"text/html": '<img alt="a wave" src="data:image/png;base64,+/home/ann/x">', "image/png": "/home/ann/x"}
     with_output(new_output("display_data", data=drawn))(notebook)
-    assert course.problems(notebook) == []
+    assert rules.problems(notebook) == []
 
 
 def test_stamp_takes_out_what_a_run_leaves_behind(folder):
-    notebook = course.read(folder / NAME)
+    notebook = notebooks.read(folder / NAME)
     notebook.metadata["widgets"] = {"application/vnd.jupyter.widget-state+json": {}}
     notebook.cells[1].metadata["execution"] = {"iopub.status.busy": "2026-01-01T00:00:00Z"}
     view = {"application/vnd.jupyter.widget-view+json": {"model_id": "gone"}, "text/plain": "VBox()"}
@@ -558,9 +559,9 @@ def test_stamp_takes_out_what_a_run_leaves_behind(folder):
         new_output("stream", name=name, text=text) for name, text in (("stdout", "a"), ("stdout", "b"), ("stderr", "c"))
     ]
     notebook.cells[1].outputs = left + torn
-    (folder / NAME).write_text(course.written(notebook), encoding="utf-8")
-    assert course.stamp(folder) == [NAME]
-    stamped = course.read(folder / NAME)
+    (folder / NAME).write_text(notebooks.written(notebook), encoding="utf-8")
+    assert stamps.stamp(folder) == [NAME]
+    stamped = notebooks.read(folder / NAME)
     assert "widgets" not in stamped.metadata and "execution" not in stamped.cells[1].metadata
     kept, *printed = stamped.cells[1].outputs
     assert [kept] == left[2:] and [(one.name, one.text) for one in printed] == [("stdout", "ab"), ("stderr", "c")]
@@ -572,7 +573,7 @@ def test_stamp_takes_out_what_a_run_leaves_behind(folder):
 def timed(*cells):
     """A lesson of these cells: a text is Markdown, a tuple code and whether it shows a figure."""
     made = []
-    for cell in (HEADER, (course.first_cell("04"), False), *cells):
+    for cell in (HEADER, (stamps.first_cell("04"), False), *cells):
         if isinstance(cell, str):
             made.append(new_markdown_cell(cell))
             continue

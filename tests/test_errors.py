@@ -9,9 +9,10 @@ import pytest
 import torch
 
 import nstlib as nst
-from nstlib import course, key, plot
+from nstlib import key, plot
 from nstlib.architecture import BACKBONES, Spec
 from nstlib.backbone import Backbone, build
+from nstlib.course import stamps
 from nstlib.exercise import check, mine
 from nstlib.image import load_image
 from nstlib.loss import content_loss, content_terms, style_terms, tv_loss, tv_term
@@ -91,7 +92,7 @@ NAMED = {  # what takes a name: name → what of the result must not depend on t
     "terms": (lambda name: len(plot.losses(RUN, terms=name).axes[0].lines), "total"),
     "axis of the recorder": (lambda name: flight(**{name: "harbour"}).settings, "pair"),
     "key": (key.answer_key, "04"),
-    "first cell": (course.first_cell, "04"),
+    "first cell": (stamps.first_cell, "04"),
     "exercise": (lambda name: check(name, "a"), "04.shuffle"),
     "function": (lambda name: mine(name, None), "04.gram"),
     "question": (lambda name: repr(nst.choose(name)), "04.index"),

@@ -8,7 +8,7 @@ from study_minutes import under_headings
 
 from nstlib import LESSONS
 from nstlib.cli import nst
-from nstlib.course import read
+from nstlib.course.notebooks import read
 from nstlib.exercise import EXERCISES
 from nstlib.key import ASKED, asked_in
 from nstlib.lesson import NOTEBOOKS

@@ -9,10 +9,11 @@ from editions import FORGET, REMEMBER, both, is_check, with_verdict
 from nbformat.v4 import new_code_cell
 from study_minutes import check_minutes
 
-from nstlib import LESSONS, course
+from nstlib import LESSONS
+from nstlib.course import edition, notebooks, rules
 
 FOLDER = ROOT / "notebooks"
-SOURCES = [path for path, _ in course.lessons_in(FOLDER)]
+SOURCES = [path for path, _ in notebooks.lessons_in(FOLDER)]
 EDITIONS = [*SOURCES, *sorted((FOLDER / "student").glob("*.ipynb"))]
 
 
@@ -21,41 +22,41 @@ def test_every_lesson_is_there():
 
 
 def test_the_student_edition_is_what_the_lessons_build():
-    assert course.build_student(FOLDER, check=True) == []
+    assert edition.build_student(FOLDER, check=True) == []
 
 
 @pytest.mark.parametrize("path", EDITIONS, ids=lambda path: str(path.relative_to(FOLDER)))
 def test_keeps_the_rules(path):
-    assert course.problems(course.read(path)) == []
+    assert rules.problems(notebooks.read(path)) == []
 
 
 @pytest.mark.parametrize("path", EDITIONS, ids=lambda path: str(path.relative_to(FOLDER)))
 def test_no_cell_speaks_to_the_formatter(path):
-    assert not [cell.source for cell in course.read(path).cells if "# fmt:" in cell.source]
+    assert not [cell.source for cell in notebooks.read(path).cells if "# fmt:" in cell.source]
 
 
 @pytest.mark.parametrize("path", SOURCES, ids=lambda path: path.stem)
 def test_takes_the_minutes_that_it_says(path):
-    assert "\n".join(check_minutes(course.read(path))) == ""
+    assert "\n".join(check_minutes(notebooks.read(path))) == ""
 
 
 @pytest.mark.parametrize("path", SOURCES, ids=lambda path: path.stem)
 def test_says_nothing_on_standard_error(path):
-    outputs = [o for cell in course.read(path).cells for o in cell.get("outputs", [])]
+    outputs = [o for cell in notebooks.read(path).cells for o in cell.get("outputs", [])]
     assert not [o["text"] for o in outputs if o.get("name") == "stderr"]
 
 
 @pytest.mark.parametrize("path", EDITIONS, ids=lambda path: str(path.relative_to(FOLDER)))
 def test_the_card_lists_the_sections_that_there_are(path):
-    lesson = course.read(path)
-    listed = re.findall(r"^\| *(\d+) *\|", course.header_of(lesson).source, re.MULTILINE)
+    lesson = notebooks.read(path)
+    listed = re.findall(r"^\| *(\d+) *\|", notebooks.header_of(lesson).source, re.MULTILINE)
     texts = "\n".join(cell.source for cell in lesson.cells if cell.cell_type == "markdown")
     assert listed in ([], re.findall(r"^## (\d+)\. ", texts, re.MULTILINE))
 
 
 @pytest.mark.parametrize("path", SOURCES, ids=lambda path: path.stem)
 def test_a_course_about_networks_says_which_kind_it_does_without(path):
-    card = course.header_of(course.read(path)).source
+    card = notebooks.header_of(notebooks.read(path)).source
     assert not re.search(r"\bno network(?! connection)", card, re.IGNORECASE)
 
 
@@ -65,7 +66,7 @@ OTHERS = [FOLDER / "engine.ipynb", FOLDER / "studio.ipynb"]
 @pytest.mark.notebooks
 @pytest.mark.parametrize("path", SOURCES, ids=lambda path: path.stem)
 def test_runs_alone_in_both_editions(path, tmp_path):
-    run_alone(course.written(both(course.read(path))), path.name, tmp_path)
+    run_alone(notebooks.written(both(notebooks.read(path))), path.name, tmp_path)
 
 
 @pytest.mark.notebooks
@@ -76,12 +77,12 @@ def test_runs_alone(path, tmp_path):
 
 @pytest.mark.parametrize("path", SOURCES, ids=lambda path: path.stem)
 def test_both_editions_have_their_cells_and_checks(path):
-    lesson = course.read(path)
+    lesson = notebooks.read(path)
     made = [cell.source for cell in both(lesson).cells]
     checks = [with_verdict(cell, passed).source for passed in (True, None) for cell in lesson.cells if is_check(cell)]
     assert checks and set(checks) <= set(made)
     assert {cell.source for cell in lesson.cells if not is_check(cell)} <= set(made)
-    assert {cell.source for cell in course.student(lesson).cells[1:] if not is_check(cell)} <= set(made)
+    assert {cell.source for cell in edition.student(lesson).cells[1:] if not is_check(cell)} <= set(made)
 
 
 def test_what_an_answer_made_is_forgotten():

@@ -15,7 +15,8 @@ from click.testing import CliRunner
 from PIL import Image
 
 import nstlib
-from nstlib import LESSONS, cli, course, lesson
+from nstlib import LESSONS, cli, lesson
+from nstlib.course import stamps
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -205,7 +206,7 @@ def test_there_is_one_address():
     )
     assert len(found) >= 6 and all(re.search(rf"/{owner}(/|$)", address) for address in found), found
     assert f"git clone {ADDRESS}\n" in README
-    assert course.badge(f"{LESSONS['00'].stem}.ipynb") in README, "run nst stamp"
+    assert stamps.badge(f"{LESSONS['00'].stem}.ipynb") in README, "run nst stamp"
 
 
 def test_the_citation_can_be_read():

@@ -73,7 +73,7 @@ def student(folder: str, only_look: bool, force: bool) -> None:
 
     They come without outputs.
     """
-    from ..course import build_student
+    from ..course.edition import build_student
 
     differ = build_student(folder, check=only_look, force=force)
     if only_look and differ:
@@ -120,7 +120,7 @@ def stamp(folder: str, repository: str | None, tag: str | None) -> None:
 
     Those of FOLDER/student get them, too; it is for your own copy on GitHub, say.
     """
-    from ..course import stamp as stamp_lessons
+    from ..course.stamps import stamp as stamp_lessons
 
     changed = stamp_lessons(folder, repository, tag)
     say(f"{folder}: {', '.join(changed) + ' stamped' if changed else 'nothing to do'}")
