@@ -198,7 +198,7 @@ def existing(text: str) -> Path:
             reason = f"'{name}' is a link to '{shown(os.readlink(path))}', which is not there or leads back to it"
             raise InputError(f"{reason}: give the picture itself") from error
         near = near_files(path) or difflib.get_close_matches(text, assets())
-        hint = f"did you mean {' or '.join(near)}?" if near else "give a path, a URL or a name such as content/harbour"
+        hint = f"did you mean {' or '.join(near)}?" if near else f"give a path, a URL or a name such as {assets()[0]}"
         raise InputError(f"there is no file '{name}': {hint}") from error
     if stat.S_ISDIR(kind):
         inside = pictures(path)[:3]

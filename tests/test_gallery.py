@@ -262,6 +262,14 @@ def test_an_unknown_name(data):
         load_image("painting/mine.jpg")
 
 
+def test_a_copy_without_pictures_names_one_that_it_knows(tmp_path, monkeypatch):
+    monkeypatch.setattr(gallery, "DATA", tmp_path)
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(InputError) as caught:
+        load_image("content/harbour")
+    assert str(caught.value).rpartition(" ")[2] in gallery.assets()
+
+
 @pytest.mark.parametrize("name", gallery.PHOTOS)
 def test_photos_of_other_libraries(name):
     if importlib.util.find_spec(gallery.PHOTOS[name][0]) is None:
