@@ -265,7 +265,7 @@ def test_an_unknown_name(data):
 def test_a_copy_without_pictures_names_one_that_it_knows(tmp_path, monkeypatch):
     monkeypatch.setattr(gallery, "DATA", tmp_path)
     monkeypatch.chdir(tmp_path)
-    with pytest.raises(InputError) as caught:
+    with refused("there is no file 'content/harbour'") as caught:
         load_image("content/harbour")
     assert str(caught.value).rpartition(" ")[2] in gallery.assets()
 
