@@ -30,9 +30,9 @@ from torch.nn import functional as F
 from nstlib.backbone import load_backbone
 from nstlib.decoder import DECODED, Decoder, decoders_of
 from nstlib.files import whole
-from nstlib.image import save_image
 from nstlib.onepass import METHODS, adain, cascade, wct
 from nstlib.plan import prepare
+from nstlib.saving import save_image
 from nstlib.weights import read_weights, save_weights
 
 

@@ -28,9 +28,7 @@ from .gallery import assets as assets
 from .guidance import carried as carried
 from .image import Picture as Picture
 from .image import load_image as load_image
-from .image import read_metadata as read_metadata
 from .image import resize as resize
-from .image import save_image as save_image
 from .image import to_pil as to_pil
 from .judges import Judgement as Judgement
 from .judges import judge as judge
@@ -74,6 +72,8 @@ from .recorder import flight as flight
 from .result import Progress as Progress
 from .result import Record as Record
 from .result import Result as Result
+from .saving import read_metadata as read_metadata
+from .saving import save_image as save_image
 from .spectrum import Smoothing as Smoothing
 from .studio import Studio as Studio
 from .style import STATISTICS as STATISTICS

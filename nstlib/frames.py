@@ -15,9 +15,9 @@ from typing import Any
 
 from .errors import InputError
 from .files import encoded
-from .image import encode_image
 from .result import Progress, Record
 from .rules import Number, brief, judged
+from .saving import encode_image
 
 __all__ = ["Way", "checked_frames", "read_way"]
 

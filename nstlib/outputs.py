@@ -39,8 +39,8 @@ def check_output(output: str, inputs: Iterable[str], force: bool, what: str = "t
     Raises:
         InputError: says why, and what to do.
     """
-    from .image import check_apart, check_writable
     from .result import was_made_here
+    from .saving import check_apart, check_writable
 
     path = check_writable(output)
     check_apart(output, inputs, what)
@@ -146,8 +146,9 @@ def how_to_save(
         InputError: it is neither, a result is given other facts than its own, or facts cannot be written down.
     """
 
-    from .image import pixels_of, save_image
+    from .image import pixels_of
     from .result import Result, facts_as_metadata
+    from .saving import save_image
 
     if isinstance(picture, Result):
         if facts:

@@ -13,11 +13,12 @@ from typing import Any
 from torch import Tensor
 
 from .errors import InputError, one_line
-from .image import check_apart, check_writable, encode_image, read_metadata, save_image, to_pil
+from .image import to_pil
 from .optimizers import Step, Stop
 from .recipe import Recipe
 from .regions import MASKS
 from .rules import Maybe, Number, Text, Tuple, judged
+from .saving import check_apart, check_writable, encode_image, read_metadata, save_image
 from .show import picture_html, words_html
 from .term import by_kind
 

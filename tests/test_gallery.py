@@ -21,7 +21,8 @@ from test_decode import POSTSCRIPT
 from test_image import colour, red_corner, refused
 
 from nstlib import files, gallery
-from nstlib.image import load_image, save_image
+from nstlib.image import load_image
+from nstlib.saving import save_image
 
 # --- addresses -----------------------------------------------------------------------------------
 

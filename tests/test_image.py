@@ -19,9 +19,9 @@ import pytest
 import torch
 from PIL import Image, ImageCms
 
-from nstlib import image
 from nstlib.errors import InputError
-from nstlib.image import Picture, check_writable, fit, load_image, read_metadata, resize, save_image, to_pil
+from nstlib.image import Picture, fit, load_image, resize, to_pil
+from nstlib.saving import check_writable, read_metadata, save_image
 
 RED, WHITE, LEVEL = (255, 0, 0), (255, 255, 255), 1 / 255
 # Colours of white and of the primaries (columns), as profiles store them.
@@ -856,7 +856,7 @@ def test_saving_through_a_link_keeps_the_link(tmp_path):
 
 
 def test_where_a_picture_cannot_be_saved(tmp_path, monkeypatch):
-    monkeypatch.setattr(image, "to_pil", lambda tensor: pytest.fail("worked before looking"))
+    monkeypatch.setattr("nstlib.saving.to_pil", lambda tensor: pytest.fail("worked before looking"))
     for name in ("a.bmp", "a"):
         with refused(name, ".png, .jpg or .webp"):
             save_image(gradient(), tmp_path / name)

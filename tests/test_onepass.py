@@ -229,10 +229,10 @@ def test_the_command_paints_and_asks_before_it_overwrites(tmp_path, capsys, monk
 def test_a_picture_that_cannot_be_saved_where_it_was_to_be_is_saved_elsewhere(tmp_path, monkeypatch):
     from click.testing import CliRunner
 
-    from nstlib import cli, image
+    from nstlib import cli, files
     from nstlib.cli.ending import Trouble
 
-    write = image.write_whole
+    write = files.write_whole
 
     def full(path, data):
         if path.name == "out.png":
@@ -240,7 +240,7 @@ def test_a_picture_that_cannot_be_saved_where_it_was_to_be_is_saved_elsewhere(tm
         return write(path, data)
 
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(image, "write_whole", full)
+    monkeypatch.setattr("nstlib.saving.write_whole", full)
     done = CliRunner().invoke(cli.nst, ["onepass", CONTENT, STYLE, "-o", "out.png", "--size", "64"])
     assert isinstance(done.exception, Trouble | SystemExit) and done.exit_code == 1
     assert nst.load_image("nst.png").pixels.shape[3] == 64

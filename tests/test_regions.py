@@ -14,11 +14,11 @@ from nstlib.descriptions import gram, guided_gram, guided_sums, region_grams
 from nstlib.engine import FeaturesInBands
 from nstlib.errors import InputError
 from nstlib.guidance import Guidance, carried, guides
-from nstlib.image import save_image
 from nstlib.loss import divide_strength, style_terms
 from nstlib.objective import Objective
 from nstlib.plan import prepare
 from nstlib.regions import Region, is_region
+from nstlib.saving import save_image
 from nstlib.style import STATISTICS
 
 TINY = Architecture("tiny", vgg((2, 2, 2), (1, 1, 1)), content_layers=("relu2_1",), style_layers=("relu1_1",))

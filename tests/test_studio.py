@@ -472,7 +472,7 @@ def test_two_studios_on_one_folder_keep_both_pictures_and_their_runs(painter):
 
 def test_a_picture_that_cannot_be_written_leaves_no_empty_file(painter, monkeypatch, folder):
     monkeypatch.setattr("tempfile.gettempdir", lambda: str(folder))
-    monkeypatch.setattr("nstlib.result.save_image", refuse_in("studio", nst.image.save_image))
+    monkeypatch.setattr("nstlib.result.save_image", refuse_in("studio", nst.save_image))
     painter.paint(SMALL)
     assert painter.worker.wait(60) and painter.watcher.results[0][0] == folder / "harbour-brushstrokes.png"
     assert not list(Path("studio").glob("*.png"))

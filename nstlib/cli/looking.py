@@ -225,9 +225,10 @@ def save_chart(found: Judgement, path: str) -> Path:
     Raises:
         InputError: it cannot be written, or matplotlib is not installed.
     """
-    from ..image import load_image, save_image
+    from ..image import load_image
     from ..plot import judged
     from ..result import facts_as_metadata
+    from ..saving import save_image
 
     drawn = io.BytesIO()
     judged(found).savefig(drawn)

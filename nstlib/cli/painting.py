@@ -78,10 +78,11 @@ def onepass(
 
     Nothing is optimised: it is done at once, and not quite as well.
     """
-    from ..image import load_image, save_image, shape_of
+    from ..image import load_image, shape_of
     from ..onepass import one_pass
     from ..result import facts_as_metadata
     from ..rules import judged
+    from ..saving import save_image
 
     given = parsed(options)
     check_output(output, inputs_of(given, content, *styles), force)
@@ -194,8 +195,8 @@ def paint(
         options: of the command line; None or () where it gives none.
     """
     from ..checkpoint import checked
-    from ..image import check_apart
     from ..plan import prepare
+    from ..saving import check_apart
     from ..transfer import carry_out
 
     given = like.options(parsed(options), len(styles))
