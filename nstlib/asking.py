@@ -20,8 +20,8 @@ from html import escape
 from .errors import InputError, counted
 from .errors import one_of as choose_name
 from .exercise import EXERCISES, Choice, Code, Number
-from .exercise.question import unanswered
 from .exercise.record import HEAD, Entry, playback, shown
+from .exercise.verdict import unanswered
 from .show import table_html
 from .widget import Form, form_html, lines_html
 

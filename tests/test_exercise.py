@@ -21,12 +21,13 @@ from nstlib.architecture import BACKBONES
 from nstlib.descriptions import covariance, gram, mean_std
 from nstlib.errors import InputError
 from nstlib.exercise import EXERCISES, Choice, Code, Number, Verdict, check, program
+from nstlib.exercise.code import COMMA
 from nstlib.exercise.handover import trouble_at_work
 from nstlib.exercise.lesson_06 import adam_step, bfgs, two_loop
 from nstlib.exercise.program import relative
-from nstlib.exercise.question import COMMA, NOTHING_BACK
 from nstlib.exercise.slips import OF_TORCH
 from nstlib.exercise.values import copy
+from nstlib.exercise.verdict import NOTHING_BACK
 from nstlib.loss import content_loss
 from nstlib.recipes import convert
 from nstlib.style import STATISTICS

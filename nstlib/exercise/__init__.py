@@ -32,9 +32,11 @@ from . import (
     lesson_09,
     lesson_10,
 )
+from .code import Code
 from .grading import let_nbgrader_see
 from .handover import choose_function, show
-from .question import NOT_ANSWERED, Choice, Code, Number, Verdict, unanswered
+from .prediction import Choice, Number
+from .verdict import NOT_ANSWERED, Verdict, unanswered
 
 __all__ = ["EXERCISES", "Choice", "Code", "Number", "Verdict", "check", "mine"]
 

@@ -6,8 +6,9 @@ import torch
 from torch import Tensor
 
 from ..descriptions import covariance, gram, positions
+from .code import Code
 from .inputs import STYLE_MAPS, maps, uniform
-from .question import Choice, Code
+from .prediction import Choice
 from .values import Function
 
 __all__ = ["EXERCISES"]

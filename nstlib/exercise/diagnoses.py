@@ -16,7 +16,7 @@ from torch import Tensor
 from .values import Answers, Case, copy, ratio, right, same
 
 if TYPE_CHECKING:
-    from .question import Code
+    from .code import Code
 
 __all__ = ["DIAGNOSES", "common_factor"]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 
 from ..interrupts import notebook
-from .question import Verdict
+from .verdict import Verdict
 
 __all__ = ["let_nbgrader_see"]
 

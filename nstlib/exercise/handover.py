@@ -11,10 +11,11 @@ import torch
 from torch import Tensor
 
 from ..live import notebook
+from .code import Code, NoGradient, raised, what_cuts, where_in
 from .patience import SECONDS as ENOUGH
 from .patience import TooLong, patience
-from .question import Code, NoGradient, Verdict, raised, what_cuts, where_in
 from .values import Case, Function, copy, kind, numbers, same, short
+from .verdict import Verdict
 
 __all__ = ["choose_function", "show", "too_slow", "trouble_at_work"]
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from .question import Choice, Code, Number
+from .code import Code
+from .prediction import Choice, Number
 
 __all__ = ["EXERCISES"]
 

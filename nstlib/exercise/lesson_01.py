@@ -10,8 +10,9 @@ import numpy as np
 import torch
 from torch.nn import functional as F
 
+from .code import Code
 from .inputs import arrays
-from .question import Choice, Code, Number
+from .prediction import Choice, Number
 from .values import Function
 
 __all__ = ["EXERCISES"]

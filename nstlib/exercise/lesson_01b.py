@@ -7,8 +7,9 @@ from functools import partial
 
 import numpy as np
 
+from .code import Code
 from .inputs import arrays
-from .question import Choice, Code, Number
+from .prediction import Choice, Number
 
 __all__ = ["EXERCISES"]
 

@@ -10,8 +10,9 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from ..architecture import Architecture, Layer, Spec
+from .code import Code
 from .inputs import tensors
-from .question import Choice, Code, Number
+from .prediction import Choice, Number
 
 __all__ = ["EXERCISES", "POOLED", "STRETCHED", "geometry"]
 

@@ -7,8 +7,9 @@ from functools import partial
 from torch import Tensor
 from torch.nn import functional as F
 
+from .code import Code
 from .inputs import tensors
-from .question import Choice, Code, Number
+from .prediction import Choice, Number
 
 __all__ = ["EXERCISES"]
 

@@ -7,8 +7,9 @@ import torch
 from torch import Tensor
 
 from ..loss import content_loss
+from .code import Code
 from .inputs import AT_WORK, TWO_MAPS, VGG, arrays, maps, tensors, uniform
-from .question import Choice, Code, Number
+from .prediction import Choice, Number
 
 __all__ = ["EXERCISES"]
 

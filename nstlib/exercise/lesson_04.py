@@ -7,8 +7,9 @@ from torch import Tensor
 
 from ..descriptions import covariance, gram, positions
 from ..style import STATISTICS
+from .code import Code
 from .inputs import AT_WORK, MAPS, STYLE_MAPS, maps
-from .question import Choice, Code, Number
+from .prediction import Choice, Number
 from .values import Function
 
 __all__ = ["EXERCISES"]

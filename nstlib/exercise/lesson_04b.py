@@ -6,9 +6,10 @@ import torch
 from torch import Tensor
 
 from ..descriptions import covariance, gram, mean_std, positions
+from .code import Code
 from .inputs import AT_WORK, MAPS, tensors
 from .lesson_04 import area
-from .question import Choice, Code, Number
+from .prediction import Choice, Number
 
 __all__ = ["EXERCISES"]
 

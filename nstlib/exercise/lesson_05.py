@@ -12,8 +12,9 @@ from torch import Tensor
 from ..descriptions import gram, positions
 from ..loss import tv_loss
 from ..recipes import RECIPES, convert
+from .code import Code
 from .inputs import STYLE_MAPS, TWO_MAPS, VGG, tensors, uniform
-from .question import Choice, Code, Number
+from .prediction import Choice, Number
 from .values import Function
 
 __all__ = ["EXERCISES"]

@@ -10,8 +10,9 @@ from torch import Tensor
 
 from ..optimizers.history import History
 from ..spectrum import Smoothing
+from .code import Code
 from .inputs import tensors
-from .question import Choice, Code, Number
+from .prediction import Choice, Number
 
 __all__ = ["EXERCISES", "adam_step", "bfgs", "two_loop"]
 

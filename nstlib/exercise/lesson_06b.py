@@ -10,8 +10,9 @@ import torch
 from torch import Tensor
 
 from ..spectrum import CENTRE, Smoothing
+from .code import Code
 from .inputs import tensors, uniform
-from .question import Choice, Code, Number
+from .prediction import Choice, Number
 
 __all__ = ["EXERCISES"]
 

@@ -10,8 +10,9 @@ from torch.optim import Optimizer
 
 from ..descriptions import gram
 from . import program
+from .code import Code
+from .prediction import Choice, Number
 from .program import RATE, Loss, Maps, relative
-from .question import Choice, Code, Number
 from .values import Function
 
 __all__ = ["EXERCISES"]

@@ -10,11 +10,13 @@ from torch import Tensor
 
 from ..descriptions import gram, mean_std
 from ..loss import divide_shares
+from .code import Code
 from .inputs import TWO_MAPS, tensors, uniform
 from .lesson_10 import either, exchanged, formula
-from .question import Choice, Code, unanswered
+from .prediction import Choice
 from .slips import Unusable
 from .values import Function
+from .verdict import unanswered
 
 __all__ = ["EXERCISES"]
 

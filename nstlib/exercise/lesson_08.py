@@ -10,9 +10,10 @@ from torch.nn import functional as F
 
 from ..architecture import BACKBONES
 from ..backbone import Fire
+from .code import Code
 from .inputs import VGG, maps, tensors, uniform
 from .lesson_02 import POOLED, STRETCHED
-from .question import Choice, Code, Number
+from .prediction import Choice, Number
 
 __all__ = ["EXERCISES"]
 

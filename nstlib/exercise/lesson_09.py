@@ -9,8 +9,9 @@ from torch.nn import functional as F
 from ..descriptions import gram, guided_gram, positions
 from ..image import shape_of
 from ..palette import cholesky_map, colors_of, pca_map, transport_map
+from .code import Code
 from .inputs import maps, uniform
-from .question import Choice, Code
+from .prediction import Choice
 
 __all__ = ["EXERCISES"]
 

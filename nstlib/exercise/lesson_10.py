@@ -13,9 +13,10 @@ from torch.nn import functional as F
 
 from ..descriptions import covariance, gram, positions
 from ..onepass import EPSILON, adain
+from .code import Code
 from .inputs import MAPS, STYLE_MAPS, tensors, uniform
+from .prediction import Choice, Number
 from .program import is_number
-from .question import Choice, Code, Number
 from .slips import Unusable, slips
 from .values import Function, kind
 

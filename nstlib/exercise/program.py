@@ -15,9 +15,9 @@ from torch.nn import functional as F
 
 from ..descriptions import gram
 from .inputs import maps, uniform
-from .question import unanswered
 from .slips import Unusable, slips
 from .values import Function, copy, kind, numbers, unchanged
+from .verdict import unanswered
 
 __all__ = [
     "CLOSURES",

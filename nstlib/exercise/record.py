@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from .question import Choice, Number
+from .prediction import Choice, Number
 from .typed import worked_out
 from .values import numbers
 

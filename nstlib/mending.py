@@ -1,0 +1,232 @@
+"""A notebook that was handed in → mended so that nbgrader can mark it, and what is odd in it.
+
+nbgrader finds a check by its cell's metadata. Where these are lost it gives 0 without a word, and one cell that was
+split in two, or whose metadata are of another version, stops it for everybody who comes after.
+"""
+
+from __future__ import annotations
+
+import ast
+import json
+import re
+from collections.abc import Collection, Iterator, Mapping
+from typing import TYPE_CHECKING
+
+from .cells import changes_kit, kit_names, parsed
+from .course.edition import without_answers
+
+if TYPE_CHECKING:
+    from nbformat import NotebookNode
+
+__all__ = ["cells_of", "checked", "checks_of", "is_of", "oddities"]
+
+# What makes a wrong answer count, beside another check: none that nbgrader would see.
+TAMPERS = re.compile(
+    r"NBGRADER|sys\.modules|showtraceback|_transformers|EXERCISES|\.solution\b|__bool__"
+    r"""|\benviron\b(?!\[["']|\.get\()"""  # one variable by its name is somebody's own matter
+)
+BORROWS = re.compile(r"\.mine\b|\bimport\b.*\bmine\b")
+ENDS = re.compile(r"\b_exit\(|\bos\.(?:abort|exec\w+|kill\w*)\(")
+
+
+def is_of(notebook: NotebookNode, checks: Mapping[str, NotebookNode]) -> bool:
+    """Whether one of a lesson's checks is in a notebook.
+
+    Args:
+        notebook: what was handed in.
+        checks: the lesson's cells, by name.
+    """
+    texts = {text_of(cell) for cell in checks.values()}
+    return any(name_of(cell) in checks or text_of(cell) in texts for cell in notebook.cells)
+
+
+def cells_of(lesson: NotebookNode) -> dict[str, NotebookNode]:
+    """The lesson's cells that nbgrader knows, by name, each check as it was handed out.
+
+    Args:
+        lesson: the complete one.
+    """
+    own = {name: cell for cell in lesson.cells if (name := name_of(cell))}
+    for cell in checks_of(own).values():
+        cell.source = without_answers(cell.source)  # hidden tests are not handed out
+    return own
+
+
+def checks_of(own: Mapping[str, NotebookNode]) -> dict[str, NotebookNode]:
+    """Those cells of a lesson that nbgrader marks, by name."""
+    return {name: cell for name, cell in own.items() if cell.metadata["nbgrader"].get("grade")}
+
+
+def checked(notebook: NotebookNode, own: Mapping[str, NotebookNode], mended: list[str]) -> list[str]:
+    """Give each check its cell's metadata back, once; what to tell of the rest.
+
+    Args:
+        notebook: what was handed in; its metadata are changed.
+        own: the lesson's cells, by name.
+        mended: takes what was done.
+    """
+    checks = checks_of(own)
+    mended += single(notebook, own)
+    mended += restored(notebook, own)
+    mended += given_back(notebook, checks)
+    there = set(map(name_of, notebook.cells))
+    left = [name for name in checks if name not in there]
+    gone = [f"without the check of {exercises(left)}, which counts 0"] if left else []
+    return [*gone, *written_over(notebook, checks), *repeated(notebook, checks)]
+
+
+def exercises(names: list[str]) -> str:
+    """The exercises of cells, by their own names: "04.gram, 04.e"."""
+    return ", ".join(dict.fromkeys(name.removesuffix("-check").replace("-", ".", 1) for name in names))
+
+
+def name_of(cell: NotebookNode) -> str:
+    """The name by which nbgrader knows a cell, or nothing."""
+    grading = cell.metadata.get("nbgrader")
+    name = grading.get("grade_id") if isinstance(grading, dict) else None
+    return name if isinstance(name, str) else ""
+
+
+def text_of(cell: NotebookNode) -> str:
+    """What stands in a cell, without the blank lines that an editor adds."""
+    return cell.source.strip()
+
+
+def single(notebook: NotebookNode, own: Collection[str]) -> Iterator[str]:
+    """Take the metadata off each cell that is not called like one of the lesson's, or like one before it.
+
+    nbgrader stops at the former, and at both halves of a split cell, for the whole class.
+
+    Args:
+        notebook: what was handed in.
+        own: the names of the lesson's cells.
+
+    Yields:
+        What was done.
+    """
+    left = set(own)
+    for number, cell in enumerate(notebook.cells, 1):
+        name = name_of(cell)
+        if "nbgrader" not in cell.metadata or name in left:
+            left.discard(name)
+            continue
+        del cell.metadata["nbgrader"]
+        if name in own:
+            yield f"'{name}' stood at two cells, and stands at the first now"
+        elif name:
+            yield f"cell {number} was marked as '{name}', which this lesson has not, and is no more"
+        else:
+            yield f"cell {number} had metadata that name no cell, which are gone"
+
+
+def restored(notebook: NotebookNode, own: Mapping[str, NotebookNode]) -> Iterator[str]:
+    """Write the lesson's metadata over others that a cell has under its name, on which nbgrader may stop.
+
+    Args:
+        notebook: what was handed in.
+        own: the lesson's cells, by name.
+
+    Yields:
+        What was done.
+    """
+    found = []
+    for cell in notebook.cells:
+        if (name := name_of(cell)) and as_handed_out(cell) != as_handed_out(own[name]):
+            cell.metadata["nbgrader"] = own[name].metadata["nbgrader"]
+            found.append(name)
+    if found:
+        yield f"the metadata of {exercises(found)} were not the lesson's, and are now"
+
+
+def as_handed_out(cell: NotebookNode) -> str:
+    """A cell's metadata for nbgrader, without those that it adds where it hands a lesson out itself."""
+    grading = cell.metadata["nbgrader"].items()
+    kept = {key: value for key, value in grading if key != "checksum" and (key, value) != ("cell_type", "code")}
+    return json.dumps(kept, sort_keys=True)  # a text, because 1 is no true and 3.0 no 3 to nbgrader
+
+
+def written_over(notebook: NotebookNode, checks: Mapping[str, NotebookNode]) -> Iterator[str]:
+    """What to tell of each check that a learner changed: nbgrader puts the lesson's in its place, and runs that.
+
+    Args:
+        notebook: what was handed in.
+        checks: the lesson's cells, by name.
+    """
+    for number, cell in enumerate(notebook.cells, 1):
+        check = checks.get(name_of(cell))
+        if check is None or check.metadata["nbgrader"].get("solution"):  # that one is for the learner to write in
+            continue
+        if text_of(cell) != text_of(check):
+            yield (
+                f"cell {number} is not the lesson's check of {exercises([name_of(cell)])}, which nbgrader puts in its "
+                "place: an answer in it, or under another name, counts 0; mend it first"
+            )
+
+
+def repeated(notebook: NotebookNode, checks: Mapping[str, NotebookNode]) -> Iterator[str]:
+    """What to tell of checks that stand once more below the one that is marked, and may know a better answer.
+
+    Args:
+        notebook: what was handed in.
+        checks: the lesson's cells, by name.
+    """
+    marked: dict[str, int] = {}
+    for number, cell in enumerate(notebook.cells, 1):
+        for name, first in marked.items():
+            if cell.cell_type == "code" and text_of(checks[name]) in cell.source:
+                yield (
+                    f"cell {number} repeats the check of {exercises([name])}, and cell {first} is marked: where the "
+                    f"later answer is meant, move cell {first} below it"
+                )
+        if (name := name_of(cell)) in checks:
+            marked[name] = number
+
+
+def given_back(notebook: NotebookNode, checks: Mapping[str, NotebookNode]) -> Iterator[str]:
+    """Put the metadata back on the cells of checks that have lost it; what was done.
+
+    Args:
+        notebook: what was handed in.
+        checks: the lesson's cells, by name.
+    """
+    there, found = set(map(name_of, notebook.cells)), []
+    bare = [cell for cell in notebook.cells if "nbgrader" not in cell.metadata]
+    for name, check in checks.items():
+        same = (cell for cell in bare if text_of(cell) == text_of(check))
+        if name not in there and (cell := next(same, None)):
+            cell.metadata["nbgrader"] = check.metadata["nbgrader"]
+            found.append(name)
+    if found:
+        yield f"the metadata of {exercises(found)} were lost, and are back"
+
+
+def oddities(notebook: NotebookNode, lesson: NotebookNode) -> Iterator[str]:
+    """What a teacher should read before believing the marks.
+
+    Args:
+        notebook: what was handed in.
+        lesson: the complete one, whose lines are nobody's doing.
+    """
+    cells = {number: cell.source for number, cell in enumerate(notebook.cells, 1) if cell.cell_type == "code"}
+    trees: dict[int, ast.Module] = {}
+    broken: dict[int, str] = {}
+    for number, source in cells.items():
+        try:
+            trees[number] = parsed(source)
+        except (SyntaxError, ValueError, RuntimeError, MemoryError) as error:
+            line = getattr(error, "lineno", None)
+            broken[number] = f"cell {number}" + (f", line {line}," if line else "")
+    names = kit_names(trees.values())
+    ours = {line.strip() for cell in lesson.cells for line in cell.source.splitlines()}
+    for number, source in cells.items():
+        theirs = "\n".join(line for line in source.splitlines() if line.strip() not in ours)
+        if number in trees and changes_kit(trees[number], names):
+            yield f"cell {number} changes the kit or its marking: read it"
+        elif TAMPERS.search(theirs):
+            yield f"cell {number} may change the kit or its marking: read it"
+        if BORROWS.search(theirs):
+            yield f"cell {number} calls nst.mine, which gives our answer, where the lesson does not: read it"
+        if ENDS.search(theirs):
+            yield f"cell {number} may end Python, and then nothing in this notebook counts: read it"
+        if number in broken:
+            yield f"{broken[number]} is no Python: answers below that need it count 0, too; mend it and mark again"
