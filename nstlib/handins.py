@@ -15,10 +15,10 @@ from .course.notebooks import SETUP, coding_of, read, written
 from .errors import InputError, in_words, one_line
 from .files import encoded, files_in, write_whole
 from .lesson import LESSONS, NOTEBOOKS
+from .mending import cells_of, checked, checks_of, is_of, oddities
 
 if TYPE_CHECKING:
     from nbformat import NotebookNode
-from .mending import cells_of, checked, checks_of, is_of, oddities
 
 __all__ = ["HandIn", "look_over"]
 

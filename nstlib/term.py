@@ -22,15 +22,9 @@ Slope = Callable[[Tensor, Tensor], Tensor]
 
 @dataclass(frozen=True)
 class View:
-    """What is to be said of a layer's map.
+    """What is to be said of a layer's map: all that the engine knows of a `Term` before there is an image.
 
-    Attributes:
-        layer: whose map it looks at; None for the image itself.
-        describe: a map (1, N, H, W), and its regions if there are any → a mean over its positions, which can be taken
-            of a part of the map at a time; None for the map itself.
-        regions: of the map, which `describe` is called with beside it; None for none.
-        slope: where `describe` is a product of the map with itself, the way back: see `Statistic.slope`; else None.
-        trusted: whether it takes maps in half precision as they are, and nothing else holds the gradients it is given.
+    Its attributes mean what those of a `Term` do.
     """
 
     layer: str | None
@@ -62,7 +56,8 @@ class Term:
         weight: what the summand is multiplied with.
         layer: whose map it looks at; None for the image itself.
         judge: what it looks at → a number; or, if `describe` is given, the description of it → a number.
-        describe: a map (1, N, H, W) → a mean over its positions, which can be taken of a part of the map at a time.
+        describe: a map (1, N, H, W) → a mean over its positions, which can be taken of a part of the map at a time;
+            None for the map itself.
         regions: of the map, which `describe` is called with beside it; None for none.
         slope: of a `describe` that multiplies the map with itself, see `Statistic.slope`; only the engine needs it.
         trusted: the kit's own alone: it takes maps in half precision as they are, and nothing else holds the gradients
@@ -98,7 +93,7 @@ class Term:
 
     @property
     def view(self) -> View:
-        """What it looks at, which is all that the engine knows of it before there is an image."""
+        """What it looks at, and what is said of that."""
         return View(self.layer, self.describe, self.regions, self.slope, self.trusted)
 
     def loss(self, x: Tensor) -> Tensor:

@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING
 from ..errors import InputError
 from ..files import write_whole
 from ..lesson import check_place
+from .notebooks import header_of, lesson_of, lessons_in, read, tidy, written
 
 if TYPE_CHECKING:
     from nbformat import NotebookNode
-from .notebooks import header_of, lesson_of, lessons_in, read, tidy, written
 
 __all__ = ["build_student", "student"]
 

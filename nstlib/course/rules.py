@@ -7,12 +7,12 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from ..errors import InputError
-
-if TYPE_CHECKING:
-    from nbformat import NotebookNode
 from .edition import is_student, without_answers
 from .notebooks import ASKS, CHECK, exercises, first_code, header_of, lesson_of, prose, texts, written
 from .stamps import badge, first_cell
+
+if TYPE_CHECKING:
+    from nbformat import NotebookNode
 
 __all__ = ["problems"]
 

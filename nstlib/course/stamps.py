@@ -11,11 +11,11 @@ from ..about import REPOSITORY, VERSION
 from ..errors import InputError, one_line, one_of
 from ..files import write_whole
 from ..lesson import LESSONS, STUDIO
+from .edition import complete, refuse_worked, student
+from .notebooks import ASKS, CHECK, SETUP, exercises, first_code, header_of, lessons_in, new_cell, read, tidy, written
 
 if TYPE_CHECKING:
     from nbformat import NotebookNode
-from .edition import complete, refuse_worked, student
-from .notebooks import ASKS, CHECK, SETUP, exercises, first_code, header_of, lessons_in, new_cell, read, tidy, written
 
 __all__ = ["badge", "first_cell", "stamp"]
 

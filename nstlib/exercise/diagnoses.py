@@ -92,8 +92,11 @@ def factor_of(given: Answers, wanted: Answers, exercise: Code) -> float | None:
 
 
 COUNTS: dict[str, Callable[[int, int], int]] = {  # of a map (1, N, H, W), from N and H·W
-    **{"N": lambda n, m: n, "H·W": lambda n, m: m, "N·H·W": lambda n, m: n * m},
-    **{"N²": lambda n, m: n**2, "(H·W)²": lambda n, m: m**2},
+    "N": lambda n, m: n,
+    "H·W": lambda n, m: m,
+    "N·H·W": lambda n, m: n * m,
+    "N²": lambda n, m: n**2,
+    "(H·W)²": lambda n, m: m**2,
 }
 
 
