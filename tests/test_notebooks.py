@@ -60,6 +60,15 @@ def test_a_course_about_networks_says_which_kind_it_does_without(path):
     assert not re.search(r"\bno network(?! connection)", card, re.IGNORECASE)
 
 
+@pytest.mark.parametrize("path", EDITIONS, ids=lambda path: str(path.relative_to(FOLDER)))
+def test_runs_that_are_compared_in_every_pixel_keep_their_threads(path):
+    """A run beside other programs takes fewer, and the tests' own environment hides that."""
+    code = "\n".join(cell.source for cell in notebooks.read(path).cells if cell.cell_type == "code")
+    if "torch.equal(" in code and "nst.stylize(" in code:
+        kept = code.find('os.environ["OMP_DYNAMIC"] = "false"')
+        assert 0 <= kept < code.find("torch.equal(")
+
+
 OTHERS = [FOLDER / "engine.ipynb", FOLDER / "studio.ipynb"]
 
 
