@@ -218,8 +218,13 @@ def check_control(recipe: Recipe, settings: Settings, content: Any, styles: int)
             raise InputError(
                 f"own_layers={layer}: {nearest(layer, known)}the recipe's style layers are {' '.join(known)}"
             )
-    if silent := [n for n in known if not any(part is None or n in part for part in settings.own_layers)]:
-        raise InputError(f"no style counts on {silent[0]}: add it to own_layers, or leave it out of style_layers")
+    shares = divide_shares(styles, settings.shares)
+    parts = [part for part, share in zip(settings.own_layers, shares, strict=True) if share]
+    if silent := [name for name in known if not any(part is None or name in part for part in parts)]:
+        whose = "" if len(parts) == styles else " of a style that has a share"
+        raise InputError(
+            f"no style counts on {silent[0]}: add it to own_layers{whose}, or leave it out of style_layers"
+        )
 
 
 def takes_options(**defaults: Any) -> Callable[[Function], Function]:

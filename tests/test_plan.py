@@ -544,6 +544,15 @@ def test_controls_that_cannot_be_are_refused_before_any_work(pictures, options, 
         prepare(*split(pictures), **(SHALLOW | options))
 
 
+def test_a_layer_on_which_only_a_style_without_a_share_counts_is_refused(pictures):
+    content, style = split(pictures)[0], split(pictures)[1][0]
+    control = {"own_layers": [None, ["relu1_1"]], "shares": [0, 1]}
+    with pytest.raises(nst.InputError, match="no style counts on relu2_1: add it to own_layers of a style that has a"):
+        prepare(content, [style, style], **(SHALLOW | control))
+    control["own_layers"][1].append("relu2_1")  # as it says
+    assert prepare(content, [style, style], **(SHALLOW | control)).objective().terms
+
+
 @pytest.mark.parametrize(
     "options, words",
     [
