@@ -76,7 +76,7 @@ def filmstrip(
     need(bool(steps), "the run has no frames: collect them, `frames = list(optimize(…))`")
     need(count > 0, f"count = {count}: show at least one frame")
     chosen = [steps[i] for i in sorted({round(i) for i in np.linspace(0, len(steps) - 1, count)})]
-    pairs = [(f.evaluations, f.image) if hasattr(f, "evaluations") else f for f in chosen]
+    pairs = [f if isinstance(f, Sequence) else (f.evaluations, f.image) for f in chosen]
     numbers = [number for number, _ in pairs]
     figure = wall([pixels(p) for _, p in pairs], [counted(n, "evaluation") for n in numbers], min(count, 6))
     finding = f"From {numbers[0]} to {numbers[-1]} evaluations"
