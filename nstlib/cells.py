@@ -1,4 +1,4 @@
-"""The text of a notebook's cell → the Python that IPython makes of it, and whether that changes the kit."""
+"""The text of a notebook's cell → the Python that IPython makes of it; whether it changes the kit or ends Python."""
 
 from __future__ import annotations
 
@@ -9,13 +9,14 @@ from collections.abc import Collection, Iterable
 from contextlib import suppress
 from itertools import takewhile
 
-__all__ = ["changes_kit", "kit_names", "parsed"]
+__all__ = ["changes_kit", "ends_python", "kit_names", "names_given", "parsed"]
 
 KIT = ("nst", "nstlib")  # by which the lessons' checks call it
 MAGIC = re.compile(r"^([ \t]*)[%!].*$", re.MULTILINE)
 OF_PYTHON = re.compile(r"\A(\s*)%%(?:capture|prun|time|timeit)\b.*")  # what stands below such a line is Python
 REACHING = ("getattr", "__import__", "import_module")  # calls that give the kit, or a part of it
 SETTING = ("setattr", "delattr", "__setattr__", "__delattr__", "patch", "object", "vars")  # "object" is patch.object
+ENDING = {"exit", "quit"}  # a notebook's own end its kernel; sys.exit does not
 
 
 def parsed(source: str) -> ast.Module:
@@ -170,3 +171,41 @@ def is_change(node: ast.AST, names: Collection[str]) -> bool:
         case ast.alias():  # seen with the import
             return False
     return getattr(node, "name", None) in KIT  # a class, a function, what an error or a pattern is called
+
+
+def names_given(tree: ast.AST) -> set[str]:
+    """The names that a cell gives a meaning of its own, anywhere in it.
+
+    Args:
+        tree: of the cell.
+
+    >>> sorted(names_given(ast.parse("import nstlib as nst; from sys import exit; x = y; f = lambda z: z")))
+    ['exit', 'f', 'nst', 'x', 'z']
+    """
+    names = set()
+    for node in ast.walk(tree):
+        match node:
+            case ast.alias(name=name, asname=asname):
+                names.add(asname or name.partition(".")[0])
+            case ast.Name(id=name, ctx=ast.Store()) | ast.arg(arg=name):
+                names.add(name)
+            case ast.FunctionDef(name=name) | ast.AsyncFunctionDef(name=name) | ast.ClassDef(name=name):
+                names.add(name)
+    return names
+
+
+def ends_python(tree: ast.Module, own: Collection[str]) -> bool:
+    """Whether a cell calls `exit` or `quit`, or is nothing but one of these names, which a notebook calls then.
+
+    Args:
+        tree: of the cell.
+        own: names that the notebook gives a meaning of its own.
+
+    >>> [ends_python(ast.parse(text), {"exit"}) for text in ("quit", "exit()", "def f(): quit()", "way.quit()")]
+    [True, False, True, False]
+    """
+    called = [node.func for node in ast.walk(tree) if isinstance(node, ast.Call)]
+    match tree.body:
+        case [ast.Expr(value=alone)]:
+            called.append(alone)
+    return any(isinstance(name, ast.Name) and name.id in ENDING.difference(own) for name in called)

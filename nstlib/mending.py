@@ -12,7 +12,7 @@ import re
 from collections.abc import Collection, Iterator, Mapping
 from typing import TYPE_CHECKING
 
-from .cells import changes_kit, kit_names, parsed
+from .cells import changes_kit, ends_python, kit_names, names_given, parsed
 from .course.edition import without_answers
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ TAMPERS = re.compile(
     r"""|\benviron\b(?!\[["']|\.get\()"""  # one variable by its name is somebody's own matter
 )
 BORROWS = re.compile(r"\.mine\b|\bimport\b.*\bmine\b")
-ENDS = re.compile(r"\b_exit\(|\bos\.(?:abort|exec\w+|kill\w*)\(")
+ENDS = re.compile(r"\b(?:_|ask_)exit\(|\bos\.(?:abort|exec\w+|kill\w*)\(")
 
 
 def is_of(notebook: NotebookNode, checks: Mapping[str, NotebookNode]) -> bool:
@@ -216,7 +216,7 @@ def oddities(notebook: NotebookNode, lesson: NotebookNode) -> Iterator[str]:
         except (SyntaxError, ValueError, RuntimeError, MemoryError) as error:
             line = getattr(error, "lineno", None)
             broken[number] = f"cell {number}" + (f", line {line}," if line else "")
-    names = kit_names(trees.values())
+    names, own = kit_names(trees.values()), set().union(*map(names_given, trees.values()))
     ours = {line.strip() for cell in lesson.cells for line in cell.source.splitlines()}
     for number, source in cells.items():
         theirs = "\n".join(line for line in source.splitlines() if line.strip() not in ours)
@@ -226,7 +226,7 @@ def oddities(notebook: NotebookNode, lesson: NotebookNode) -> Iterator[str]:
             yield f"cell {number} may change the kit or its marking: read it"
         if BORROWS.search(theirs):
             yield f"cell {number} calls nst.mine, which gives our answer, where the lesson does not: read it"
-        if ENDS.search(theirs):
+        if ENDS.search(theirs) or (number in trees and ends_python(trees[number], own)):
             yield f"cell {number} may end Python, and then nothing in this notebook counts: read it"
         if number in broken:
             yield f"{broken[number]} is no Python: answers below that need it count 0, too; mend it and mark again"

@@ -410,13 +410,24 @@ def test_an_answer_that_is_the_librarys_is_told(handed_in, source):
         'os.environ.get("HOME")',
         'gram = nst.mine("04.gram", my_gram)',
         "undermine = 1",
+        "x = 1\nexit",
+        "from sys import exit\nexit()",
+        "def quit():\n    pass\n\nquit()",
+        "def f(exit):\n    return exit()",
+        "door.exit()",
     ],
 )
 def test_what_harms_no_marking_is_ready(handed_in, source):
     assert handed_in(written_as(source)) == "ada 04: ready"
 
 
-@pytest.mark.parametrize("source", ["import os\nos._exit(0)", "os.abort()", "from os import _exit; _exit(1)"])
+@pytest.mark.parametrize(
+    "source",
+    [
+        *("import os\nos._exit(0)", "os.abort()", "from os import _exit; _exit(1)", "get_ipython().ask_exit()"),
+        *("exit", "\nquit\n", "quit;", "exit()", "x = 1\nif x:\n    exit(0)", "def my_gram(f):\n    quit()"),
+    ],
+)
 def test_an_end_of_python_is_told(handed_in, source):
     told = "ada 04: cell 10 may end Python, and then nothing in this notebook counts: read it"
     assert handed_in(written_as(source)) == told
