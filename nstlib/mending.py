@@ -218,6 +218,7 @@ def oddities(notebook: NotebookNode, lesson: NotebookNode) -> Iterator[str]:
             broken[number] = f"cell {number}" + (f", line {line}," if line else "")
     names, own = kit_names(trees.values()), set().union(*map(names_given, trees.values()))
     ours = {line.strip() for cell in lesson.cells for line in cell.source.splitlines()}
+    yield from without_kit(trees, [number for number, cell in enumerate(notebook.cells, 1) if is_check(cell)])
     for number, source in cells.items():
         theirs = "\n".join(line for line in source.splitlines() if line.strip() not in ours)
         if number in trees and changes_kit(trees[number], names):
@@ -230,3 +231,23 @@ def oddities(notebook: NotebookNode, lesson: NotebookNode) -> Iterator[str]:
             yield f"cell {number} may end Python, and then nothing in this notebook counts: read it"
         if number in broken:
             yield f"{broken[number]} is no Python: answers below that need it count 0, too; mend it and mark again"
+
+
+def is_check(cell: NotebookNode) -> bool:
+    """Whether nbgrader marks a cell, and what runs in it calls the kit."""
+    return bool(name_of(cell) and cell.metadata["nbgrader"].get("grade")) and "nst." in cell.source
+
+
+def without_kit(trees: Mapping[int, ast.Module], checks: list[int]) -> Iterator[str]:
+    """What to tell where checks stand above the cell that imports the kit, or where there is none.
+
+    Args:
+        trees: of the cells, by number.
+        checks: the numbers of those that call the kit and are marked.
+    """
+    first = next((number for number, tree in trees.items() if "nst" in names_given(tree)), None)
+    above = [number for number in checks if first is None or number < first]
+    if above and first is None:
+        yield "no cell imports the kit, so every check counts 0: put the lesson's first code cell back"
+    elif above:
+        yield f"cell {first} imports the kit, so every check above it counts 0: move it to the top"

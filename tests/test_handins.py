@@ -433,6 +433,24 @@ def test_an_end_of_python_is_told(handed_in, source):
     assert handed_in(written_as(source)) == told
 
 
+def test_checks_that_have_no_kit_are_told_until_the_first_cell_is_back(handed_in):
+    def spoil(cells):
+        taken.append(cells.pop(1))
+
+    taken = []
+    none = "ada 04: no cell imports the kit, so every check counts 0: put the lesson's first code cell back"
+    assert handed_in(spoil) == none
+    assert "nst.setup" in "".join(taken[0]["source"])
+    low = "cell 20 imports the kit, so every check above it counts 0: move it to the top"
+    for place, told in ((19, low), (1, "ready")):
+        notebook = json.loads(handed_in.file.read_text(encoding="utf-8"))
+        notebook["cells"] = [cell for cell in notebook["cells"] if cell["id"] != taken[0]["id"]]
+        notebook["cells"].insert(place, taken[0])
+        handed_in.file.write_text(json.dumps(notebook), encoding="utf-8")
+        assert str(*look_over(handed_in.file.parents[2])) == f"ada 04: {told}"
+    assert handed_in(lambda cells: cells[1].update(cell_type="raw")) == none
+
+
 @pytest.mark.parametrize("cells", [{}, [{"cell_type": "code", "metadata": {}, "source": 3}], None, [3]], ids=repr)
 def test_an_odd_notebook_keeps_nobody_else_from_being_marked(handed_in, cells):
     handed_in(lambda cells: None)
