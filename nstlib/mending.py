@@ -13,7 +13,7 @@ from collections.abc import Collection, Iterator, Mapping
 from typing import TYPE_CHECKING
 
 from .cells import changes_kit, ends_python, kit_names, names_given, parsed
-from .course.edition import without_answers
+from .course.edition import regions, without_answers
 
 if TYPE_CHECKING:
     from nbformat import NotebookNode
@@ -27,6 +27,8 @@ TAMPERS = re.compile(
 )
 BORROWS = re.compile(r"\.mine\b|\bimport\b.*\bmine\b")
 ENDS = re.compile(r"\b(?:_|ask_)exit\(|\bos\.(?:abort|exec\w+|kill\w*)\(")
+
+ALIKE = 200  # letters of answers of several lines: nobody writes so many by chance as we do
 
 
 def is_of(notebook: NotebookNode, checks: Mapping[str, NotebookNode]) -> bool:
@@ -218,6 +220,7 @@ def oddities(notebook: NotebookNode, lesson: NotebookNode) -> Iterator[str]:
             broken[number] = f"cell {number}" + (f", line {line}," if line else "")
     names, own = kit_names(trees.values()), set().union(*map(names_given, trees.values()))
     ours = {line.strip() for cell in lesson.cells for line in cell.source.splitlines()}
+    yield from copied("\n".join(cells.values()), lesson)
     yield from without_kit(trees, [number for number, cell in enumerate(notebook.cells, 1) if is_check(cell)])
     for number, source in cells.items():
         theirs = "\n".join(line for line in source.splitlines() if line.strip() not in ours)
@@ -251,3 +254,36 @@ def without_kit(trees: Mapping[int, ast.Module], checks: list[int]) -> Iterator[
         yield "no cell imports the kit, so every check counts 0: put the lesson's first code cell back"
     elif above:
         yield f"cell {first} imports the kit, so every check above it counts 0: move it to the top"
+
+
+def copied(text: str, lesson: NotebookNode) -> Iterator[str]:
+    """What to tell of answers that are the lesson's, word for word: with its markers, or enough of several lines.
+
+    A line alone is no sign: anybody would write `n // 2` as we do.
+
+    Args:
+        text: of the cells that were handed in.
+        lesson: the complete one; nothing is told where it has no answers.
+    """
+    theirs = f"\n{bare(text)}\n"
+    answers = [(name, answer) for cell in lesson.cells if (name := name_of(cell)) for answer in answers_in(cell.source)]
+    marked = {name for name, answer in answers if f"\n### BEGIN SOLUTION\n{answer}\n### END SOLUTION\n" in theirs}
+    alike = {name: answer for name, answer in answers if "\n" in answer and f"\n{answer}\n" in theirs}
+    found = marked | alike.keys() if sum(map(len, alike.values())) >= ALIKE else marked
+    if names := [name for name, _ in answers if name in found]:
+        yield f"what answers {exercises(names)} is the complete lesson's, word for word: ask how it works"
+
+
+def answers_in(source: str) -> Iterator[str]:
+    """What stands between the markers of a complete lesson's cell.
+
+    Args:
+        source: of the cell.
+    """
+    lines = source.split("\n")
+    yield from (bare("\n".join(lines[first + 1 : last])) for first, last in regions(source, "SOLUTION"))
+
+
+def bare(text: str) -> str:
+    """A text's lines without what is not written: blank ones, and how far each is set in."""
+    return "\n".join(line for line in map(str.strip, text.split("\n")) if line)

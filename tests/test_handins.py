@@ -168,6 +168,44 @@ def test_the_student_edition_is_ready(tmp_path, lesson):
     assert str(*look_over(tmp_path)) == f"ada {lesson.number}: ready"
 
 
+@pytest.mark.parametrize("lesson", LESSONS.values(), ids=LESSONS)
+def test_the_complete_edition_is_told(tmp_path, lesson):
+    place = tmp_path / "ada" / lesson.number
+    place.mkdir(parents=True)
+    shutil.copy(EDITION.parent / f"{lesson.stem}.ipynb", place)
+    cells = json.loads((place / f"{lesson.stem}.ipynb").read_text(encoding="utf-8"))["cells"]
+    solved = [cell for cell in cells if "### BEGIN SOLUTION" in "".join(cell["source"])]
+    asked = ", ".join(cell["metadata"]["nbgrader"]["grade_id"].replace("-", ".", 1) for cell in solved)
+    told = f"what answers {asked} is the complete lesson's, word for word: ask how it works"
+    assert str(*look_over(tmp_path)) == f"ada {lesson.number}: {told}"
+
+
+def ours(*names):
+    """A change that writes our answers into cells, set in otherwise and without what marks them."""
+
+    def change(cells):
+        complete = json.loads((EDITION.parent / NAME).read_text(encoding="utf-8"))["cells"]
+        for name in names:
+            lines = [line for line in complete[at(complete, name)]["source"] if "SOLUTION" not in line]
+            cells[at(cells, name)]["source"] = [line.replace("    ", "\t") for line in lines]
+
+    return change
+
+
+def test_our_answers_of_several_lines_are_told_and_such_as_anybody_would_write_are_not(handed_in):
+    told = handed_in(ours("04-pencil", "04-gram", "04-style_gradient", "04-e"))
+    answers = "what answers 04.gram, 04.style_gradient, 04.e is the complete lesson's"
+    assert told == f"ada 04: {answers}, word for word: ask how it works"
+    assert handed_in(ours("04-pencil", "04-gram")) == "ada 04: ready"
+
+
+def test_where_the_lesson_at_hand_has_no_answers_nothing_is_told_of_them(handed_in, tmp_path):
+    source = tmp_path / "source" / "04" / NAME
+    source.parent.mkdir(parents=True)
+    shutil.copy(EDITION / NAME, source)
+    assert handed_in(ours("04-pencil", "04-gram", "04-style_gradient", "04-e")) == "ada 04: ready"
+
+
 def test_blank_lines_make_no_other_check(handed_in):
     assert handed_in(other_check('\nnst.check("04.gram", my_gram)\n\n')) == "ada 04: ready"
 
