@@ -33,12 +33,14 @@ def answer_key(name: str) -> str:
     >>> print("\\n".join(answer_key("02").splitlines()[:3]))
     # 02 Convolutional networks: answers
     <BLANKLINE>
-    For the one who teaches: what is asked, in order; ✓ is right, ✗ a wrong answer with what it is told.
+    For the one who teaches: what is asked, in order; after ✓ a right answer, after ✗ a wrong one and its advice.
     """
     number = number_of(name)
     lesson = LESSONS[number]
     lines = [f"# {number} {lesson.title}: answers", ""]
-    lines += ["For the one who teaches: what is asked, in order; ✓ is right, ✗ a wrong answer with what it is told."]
+    lines += [
+        "For the one who teaches: what is asked, in order; after ✓ a right answer, after ✗ a wrong one and its advice."
+    ]
     for name in asked_in(number):
         lines += ["", f"## {name}", "", *entry(EXERCISES[name])]
     return "\n".join(lines)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import sys
+import unicodedata
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
@@ -16,9 +17,13 @@ from .errors import CONTROLS
 if TYPE_CHECKING:
     from .result import Progress
 
-__all__ = ["PER_STYLE", "Bar", "complete", "forgiving", "say", "say_wrong", "tqdm_bar"]
+__all__ = ["PER_STYLE", "Bar", "complete", "forgiving", "say", "say_wrong", "spelt", "tqdm_bar"]
 
 STEERING = {number: mark for number, mark in CONTROLS.items() if chr(number) not in "\t\n"}
+SIGNS = {  # in letters that every code page has
+    **{"✓": "right:", "✗": "wrong:", "√": "sqrt", "λ": "lambda", "‖": "||", "→": "->", "←": "<-", "⁻": "^-"},
+    **{"≥": ">=", "≤": "<=", "±": "+-", "×": "x", "·": "*", "°": " degrees", "–": "-", "½": "1/2", "¼": "1/4"},
+}
 
 # Settings that hold one value per style, and the option that gives one of them; it is repeated.
 PER_STYLE = {
@@ -78,6 +83,41 @@ class Forgiving:
             # Else what is left in its buffer fails again, and once more when Python ends.
             with suppress(OSError, ValueError), open(os.devnull, "w") as nowhere:
                 os.dup2(nowhere.fileno(), self.stream.fileno())
+
+
+def spelt(error: UnicodeError) -> tuple[str, int]:
+    r"""What stands for letters that a stream's coding has not, for `codecs.register_error`.
+
+    A sign becomes a word, a Greek letter its name, what is set high or low the plain letter; names of files, say, keep
+    their question marks.
+
+    Args:
+        error: of the encoding.
+
+    Raises:
+        UnicodeError: it is of a decoding.
+
+    >>> import codecs
+    >>> codecs.register_error("nstlib.spelt", spelt)
+    >>> print("✗ F Fᵀ / 10⁻⁴, Σ wᵢ ψ, é".encode("ascii", "nstlib.spelt").decode())
+    wrong: F F^T / 10^-4, Sigma wi psi, ?
+    """
+    if not isinstance(error, UnicodeEncodeError):
+        raise error
+    letters = "".join(map(in_ascii, error.object[error.start : error.end]))
+    return letters.replace("^-^", "^-"), error.end
+
+
+def in_ascii(letter: str) -> str:
+    """A letter in those of ASCII that say the same, or a question mark."""
+    words = unicodedata.name(letter, "?").split()
+    if letter in SIGNS:
+        return SIGNS[letter]
+    if words[0] == "GREEK":
+        return words[-1].title() if "CAPITAL" in words else words[-1].lower()
+    raised = "^" if unicodedata.decomposition(letter).startswith("<super>") else ""
+    plain = unicodedata.normalize("NFKD", letter)
+    return raised + plain if plain.isascii() else "?"
 
 
 def tqdm_bar(quiet: bool, **options: Any) -> Any | None:

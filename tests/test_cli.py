@@ -1,5 +1,6 @@
 """The command line as a person uses it, mistakes above all."""
 
+import codecs
 import dataclasses
 import inspect
 import io
@@ -27,13 +28,14 @@ from nstlib.cli.like import Like
 from nstlib.cli.options import parse, parsed, values_of
 from nstlib.cli.painting import dragged
 from nstlib.forecast import Paces
+from nstlib.key import answer_key
 from nstlib.lesson import learners, lessons_here
 from nstlib.machine import choose_precision
 from nstlib.plan import FREE_SHARE
 from nstlib.recipe import WORDS
 from nstlib.result import read_facts
 from nstlib.settings import Settings
-from nstlib.terminal import PER_STYLE, say
+from nstlib.terminal import PER_STYLE, say, spelt
 
 QUICK = ["--size", "48", "--evaluations", "4", "--device", "cpu"]
 
@@ -1056,6 +1058,18 @@ def test_what_goes_into_a_file_is_spelt_whole(pictures, shell):
     done = shell("nst key 04 > key.md", PYTHONUTF8="0", LC_ALL="POSIX", PYTHONCOERCECLOCALE="0")
     assert done.returncode == 0, done.stderr
     assert "✓" in (pictures / "key.md").read_text(encoding="utf-8")
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has other shells")
+@pytest.mark.parametrize("coding", ["cp1252", "cp437", "ascii"])
+def test_what_a_terminal_has_no_letters_for_keeps_its_meaning(shell, coding):
+    told = shell("nst key 04 | cat", PYTHONIOENCODING=coding).stdout.decode(coding)
+    assert "what is asked, in order; after right: a right answer, after wrong: a wrong one and" in told
+    assert "- right: 1, 0, 2. *The two" in told and "- wrong: 9, 0, 18. *Those are R" in told
+    assert "The Gram matrix F F^T / M (N, N)" in told and "G11, G12 and G22" in told
+    codecs.register_error("spelt", spelt)
+    for key in map(answer_key, nst.LESSONS):
+        assert key.encode(coding, "spelt").count(b"?") <= key.count("?") + key.count("ü"), "a name keeps its accents"
 
 
 @pytest.mark.parametrize("form", ["'{}'", '"{}"', "{}"])

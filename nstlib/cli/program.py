@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import os
 import signal
 import sys
@@ -12,7 +13,7 @@ import click
 from ..about import VERSION
 from ..errors import InputError
 from ..interrupts import END_SIGNALS
-from ..terminal import forgiving, say
+from ..terminal import forgiving, say, spelt
 from ..threads import wait_briefly
 from . import looking, painting, teaching
 from .ending import Trouble, fail, stop
@@ -58,11 +59,12 @@ def is_spelt(stream: Any) -> bool:
 def main() -> None:
     """Run `nst`; a mistake becomes one line and exit status 2."""
     wait_briefly()
+    codecs.register_error("nst", spelt)
     for name in ("stdout", "stderr"):  # a reader that is gone, or a name that it cannot spell, must not stop anything
         stream = forgiving(getattr(sys, name))
         setattr(sys, name, stream)
         if hasattr(stream, "reconfigure"):
-            stream.reconfigure(errors="replace", encoding=None if is_spelt(stream) else "utf-8")
+            stream.reconfigure(errors="nst", encoding=None if is_spelt(stream) else "utf-8")
     for number in END_SIGNALS:
         signal.signal(number, stop)
     try:
