@@ -11,7 +11,7 @@ from nstlib.cli import nst
 from nstlib.course.notebooks import read
 from nstlib.exercise import EXERCISES
 from nstlib.key import ASKED, asked_in
-from nstlib.lesson import NOTEBOOKS
+from nstlib.lesson import NOTEBOOKS, lessons_here
 
 GUIDE = (Path(__file__).parents[1] / "notebooks" / "TEACHING.md").read_text(encoding="utf-8")
 CUTS = dict(re.findall(r"^### (\w+)[^\n]*\n\n(\| 90 minutes .*?)\n\n", GUIDE, re.MULTILINE | re.DOTALL))
@@ -71,3 +71,9 @@ def test_what_a_class_handed_in_is_not_pushed_with_the_kit():
     made = re.search(r"^nbgrader quickstart (\w+) ", GUIDE, re.MULTILINE)[1]
     kept = (Path(__file__).parents[1] / ".gitignore").read_text(encoding="utf-8").splitlines()
     assert {f"/{made}/", "gradebook.db"} <= set(kept)
+
+
+def test_what_is_copied_for_marking_comes_with_the_wheel_too():
+    copied = re.findall(r"cp \.\./notebooks/(\S+) \w+/04/", GUIDE)
+    assert copied == ["04_gram_matrices.ipynb", "student/04_gram_matrices.ipynb"]
+    assert set(copied) <= {name for name, _ in lessons_here()}, "`nst lessons course` writes them"
