@@ -8,7 +8,7 @@ import json
 import os
 import platform
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -35,6 +35,9 @@ __all__ = [
     "open_studio",
     "routes",
     "setup",
+    "stamped_digests",
+    "stamped_in",
+    "write_digests",
     "write_lessons",
 ]
 
@@ -45,7 +48,7 @@ FOLDER = "lessons"  # where an installed package puts them
 STUDIO = "studio.ipynb"
 GUIDE = "TEACHING.md"  # for whoever teaches
 OF_THE_STUDIO = {STUDIO, "studio", "own"}  # what it leaves in its folder
-WRITTEN = ".nst-lessons.json"  # beside them: the digest of each file as the kit wrote it
+WRITTEN = ".nst-lessons.json"  # beside them: each file's digest as the kit wrote it; once stamped, that one's and this
 # A page that is left ends its kernel; where it could not say so, half an hour that nobody sees and no work fills does.
 UNSEEN = tuple(f"--MappingKernelManager.cull_{name}" for name in ("idle_timeout=1800", "interval=300"))
 
@@ -128,7 +131,7 @@ def write_lessons(
     """Write the course, the complete lessons and in `student/` those with room for answers, and the teacher's guide.
 
     A file that is there and differs is renewed if the kit wrote each byte of it, an older version, say. Any other may
-    be a learner's work, and is kept.
+    be a learner's work, and is kept. What `nst stamp` made of this version's stays.
 
     Args:
         folder: where to; made if it is not there.
@@ -156,18 +159,61 @@ def write_lessons(
     before = digests_in(target)
     after = dict(before)
     for name, place, content in lessons:
-        there = digest_of(place)
-        if there != digest(content):
-            if os.path.lexists(place) and not force and (there is None or there != before.get(name)):
+        there, ours, (last, origin) = digest_of(place), digest(content), last_and_origin(before.get(name))
+        if there == last and origin == ours and not force:
+            continue
+        if there != ours:
+            if os.path.lexists(place) and not force and (there is None or there != last):
                 kept.append(name)
                 continue
             write_file(place, content)
             written.append(name)
-        after[name] = digest(content)
+        after[name] = ours
+    write_digests(target, before, after)
+    return written, kept
+
+
+def last_and_origin(entry: object) -> tuple[object, object]:
+    """The digest of a file as it was written last, and of the kit's own that it was made from.
+
+    Args:
+        entry: of the list, None where it has none.
+    """
+    return (entry[0], entry[1]) if isinstance(entry, list) and len(entry) == 2 else (entry, entry)
+
+
+def stamped_in(folder: str | os.PathLike[str]) -> set[str]:
+    """The names of the kit's files in a folder that have another stamp than the kit's."""
+    return {name for name, entry in digests_in(Path(os.path.expanduser(folder))).items() if isinstance(entry, list)}
+
+
+def stamped_digests(folder: Path, texts: Mapping[str, bytes]) -> tuple[dict[str, object], dict[str, object]]:
+    """The list of a folder's files as it is, and as it will be once they are stamped: the untouched ones stay so.
+
+    Args:
+        folder: of the lessons.
+        texts: what will be written, by the names of the files.
+    """
+    before = digests_in(folder)
+    after = dict(before)
+    for name, content in texts.items():
+        last, origin = last_and_origin(before.get(name))
+        if last is not None and digest_of(folder / name) == last:
+            after[name] = origin if digest(content) == origin else [digest(content), origin]
+    return before, after
+
+
+def write_digests(folder: Path, before: Mapping[str, object], after: Mapping[str, object]) -> None:
+    """Write the list of the files that the kit wrote into a folder, if it changed.
+
+    Args:
+        folder: of the lessons.
+        before: the list as it is.
+        after: as it shall be.
+    """
     if after != before:
         with suppress(OSError):  # what is in no list is kept next time
-            write_whole(target / WRITTEN, json.dumps(after, indent=0).encode())
-    return written, kept
+            write_whole(folder / WRITTEN, json.dumps(after, indent=0).encode())
 
 
 def check_place(place: Path) -> None:

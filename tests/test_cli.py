@@ -27,6 +27,7 @@ from nstlib.budget import Needs
 from nstlib.cli.like import Like
 from nstlib.cli.options import parse, parsed, values_of
 from nstlib.cli.painting import dragged
+from nstlib.course.edition import build_student
 from nstlib.forecast import Paces
 from nstlib.key import answer_key
 from nstlib.lesson import learners, lessons_here
@@ -896,6 +897,31 @@ def test_lessons_says_of_each_what_became_of_it(tmp_path, call):
     assert "they may hold your work: clinic.ipynb; for this version's give another folder, or --force" in out
     assert call("lessons", folder)[1].startswith(f"{folder}: 0 files written\nkept as they are, ")
     assert call("lessons", folder, "--force")[1] == f"{folder}: 1 file written\n"
+
+
+def test_stamped_lessons_stay_until_a_newer_version_renews_them_and_asks_for_the_stamp(tmp_path, call, monkeypatch):
+    kit, folder, stem = tmp_path / "kit", str(tmp_path / "course"), "04_gram_matrices.ipynb"
+    shutil.copytree(lesson.NOTEBOOKS / "student", kit / "student", ignore=lambda _, names: {*names} - {stem})
+    shutil.copy(lesson.NOTEBOOKS / stem, kit)
+    monkeypatch.setattr(lesson, "NOTEBOOKS", kit)
+    stamp, names = ("stamp", folder, "--repository", "https://github.com/you/course", "--tag", "v9"), f"student/{stem}"
+    assert "2 files written" in call("lessons", folder)[1]
+    assert f"{stem}, {names} stamped" in call(*stamp)[1]
+    stamped = (Path(folder) / stem).read_bytes()
+    assert call("lessons", folder)[1] == f"{folder}: nothing to do\n"
+    text = (kit / stem).read_text(encoding="utf-8").replace("Gram matrices", "Gram matrices anew", 1)
+    (kit / stem).write_bytes(text.encode())
+    build_student(kit)
+    told = f"renewed, and without your stamp now: {stem}, {names}; run nst stamp {folder} again, with the --repository"
+    assert call("lessons", folder)[1] == f"{folder}: 2 files written\n{told} and --tag of then\n"
+    assert (Path(folder) / stem).read_bytes() == (kit / stem).read_bytes() != stamped
+    assert call("lessons", folder)[1] == f"{folder}: nothing to do\n"
+    assert "stamped" in call(*stamp)[1] and b"github.com/you/course" in (Path(folder) / stem).read_bytes()
+    (Path(folder) / stem).write_bytes((Path(folder) / stem).read_bytes() + b"\n")  # somebody's work
+    call(*stamp[:-1], "v10")
+    (kit / stem).write_bytes(stamped)
+    assert f"may hold your work: {stem};" in call("lessons", folder)[1]
+    assert told in call("lessons", folder, "--force")[1]
 
 
 @pytest.mark.parametrize("command", ["lab", "studio"])

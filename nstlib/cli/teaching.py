@@ -20,13 +20,17 @@ def lessons(folder: str, force: bool) -> None:
     The teacher's guide comes with them. What an older version wrote and nobody touched is renewed; what may hold your
     work stays unless --force is given.
     """
-    from ..lesson import write_lessons
+    from ..lesson import stamped_in, write_lessons
 
+    stamped = stamped_in(folder)
     fresh, kept = write_lessons(folder, force=force)
     say(f"{folder}: {'nothing to do' if not fresh and not kept else counted(len(fresh), 'file') + ' written'}")
     if kept:
         ways = "for this version's give another folder, or --force to write over yours"
         say(f"kept as they are, since they may hold your work: {', '.join(kept)}; {ways}")
+    if lost := [name for name in fresh if name in stamped]:
+        ways = f"run {shlex.join(['nst', 'stamp', folder])} again, with the --repository and --tag of then"
+        say(f"renewed, and without your stamp now: {', '.join(lost)}; {ways}")
 
 
 @click.command(context_settings={"ignore_unknown_options": True})

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from ..about import REPOSITORY, VERSION
 from ..errors import InputError, one_line, one_of
 from ..files import write_whole
-from ..lesson import LESSONS, STUDIO
+from ..lesson import LESSONS, STUDIO, stamped_digests, write_digests
 from .edition import complete, refuse_worked, student
 from .notebooks import ASKS, CHECK, SETUP, exercises, first_code, header_of, lessons_in, new_cell, read, tidy, written
 
@@ -148,8 +148,11 @@ def stamp(
         text = page.read_text(encoding="utf-8")
         texts[page] = BADGES.sub(lambda found: badge(found[1], repository, tag), text)
     changed = [path for path, text in texts.items() if is_other(path, text)]
+    own = {path.relative_to(folder).as_posix(): texts[path].encode() for path in changed if path != page}
+    digests = stamped_digests(Path(folder), own)
     for path in changed:
         write_whole(path, texts[path].encode())
+    write_digests(Path(folder), *digests)
     return [f"student/{path.name}" if path.parent == edition else path.name for path in changed]
 
 
