@@ -138,7 +138,7 @@ def read_checkpoint(plan: Plan, path: str | os.PathLike[str]) -> Run:
         raise InputError(f"'{path}' is a checkpoint of another format ({brief(kind)}, not {FORMAT}): name another file")
     if differ:
         raise OtherRun(path, differ)
-    if spent(run, plan):
+    if spent(run, run.with_the_rest(plan)):
         made = evaluations_of(run.history)
         raise InputError(
             f"the checkpoint '{path}' belongs to a run that made {made} evaluations already, and was given more than "
@@ -154,7 +154,7 @@ def spent(run: Run, plan: Plan) -> bool:
 
     Args:
         run: where it stands.
-        plan: its stages say how many there are.
+        plan: its stages say how many there are, the last one's with the rest.
     """
     made = [line.evaluations for line in run.history]
     before = made[-2] if run.state and len(made) > 1 and made[-2] < made[-1] else 0  # they begin anew at each scale

@@ -137,9 +137,10 @@ class Run:
         """Let a run that has spent its evaluations go on, where the plan now has more.
 
         Args:
-            plan: whose last stage says how many there are.
+            plan: whose stages share them.
         """
-        if self.stop is Stop.BUDGET and self.state and self.state["evaluations"] < plan.stages[-1].evaluations:
+        last = self.with_the_rest(plan).stages[-1]
+        if self.stop is Stop.BUDGET and self.state and self.state["evaluations"] < last.evaluations:
             self.stop = None
 
     def report(self, plan: Plan, step: Step) -> Progress:

@@ -186,8 +186,8 @@ def paint(plan: Plan, run: Run | None = None, checkpoint: Path | None = None) ->
         InputError: memory ran out before there was a picture.
     """
     run = run or Run()
-    plan = run.with_the_rest(plan)
     run.go_on_with_more(plan)
+    plan = run.with_the_rest(plan)
     threads = Threads(plan.device)
     with allocator(keep=plan.budget.ample):
         while run.stop is None:
@@ -403,6 +403,7 @@ class Transfer:
         before = self.loop() if self.loop else None
         if before is not None:
             before.close()  # an iterator that still waits somewhere hands over where it is
+        self.run.go_on_with_more(self.plan)
         if self.run.stop:
             made = evaluations_of(self.run.history)
             why = f"this run has ended after {made} evaluations ({self.run.stop})"

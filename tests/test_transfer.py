@@ -633,13 +633,27 @@ def test_a_run_that_is_done_goes_on_with_more_evaluations(content, style, tmp_pa
 def test_what_finished_stages_would_have_of_more_evaluations_goes_to_the_last(content, style, tmp_path, options):
     options = {**SMALL, "size": 96, "optimizer": "lbfgs", **options, "checkpoint": tmp_path / "state.pt"}
     large = torch.cat([content] * 2, 3), style
-    asked = [12, 13, 20, 40]
+    asked = [12, 13, 20, 20, 40, 40]  # the same call again finds nothing left to do
     found = [nst.stylize(*large, **{**options, "evaluations": n}) for n in asked]
     fresh = [nst.stylize(*large, **{**options, "evaluations": n, "checkpoint": None}) for n in asked]
     assert [r.evaluations for r in found] == pytest.approx([r.evaluations for r in fresh], abs=2)
     assert found[-1].history[-1].loss < found[0].history[-1].loss
+    assert torch.equal(found[2].image, found[3].image) and torch.equal(found[4].image, found[5].image)
     several = options.get("precision") == "mixed" or len({record.size for record in found[-1].history}) > 1
     assert (EXTENDED in found[-1].notes) == several and not any(EXTENDED in r.notes for r in (*fresh, found[0]))
+
+
+@pytest.mark.parametrize("left", [2, 10])
+def test_a_run_with_more_evaluations_than_it_began_with_may_be_left_anywhere(content, style, tmp_path, capsys, left):
+    """Its last half has more of them than it would have had from the start, and is taken up with all of these."""
+    options = {**SMALL, "precision": "mixed", "checkpoint": tmp_path / "state.pt"}
+    nst.stylize(content, style, **options)
+    for number, _ in enumerate(Transfer(content, [style], **{**options, "evaluations": 24}, show=True)):
+        if number == left:
+            break
+    assert "has ended" not in "".join(capsys.readouterr())
+    result = nst.stylize(content, style, **{**options, "evaluations": 24})
+    assert result.facts["evaluations"] == 24 and result.stopped is Stop.BUDGET
 
 
 @pytest.mark.parametrize("number", range(2, 9))
