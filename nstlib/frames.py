@@ -15,7 +15,7 @@ from typing import Any
 
 from .errors import InputError
 from .files import encoded
-from .result import Progress, Record
+from .result import Progress, Record, by_stage
 from .rules import Number, brief, judged
 from .saving import encode_image
 
@@ -34,8 +34,8 @@ class Way:
 
     def __init__(self, frames: Sequence[int]) -> None:
         self.wanted = list(frames)
-        self.stages = Stages()
-        self.kept: dict[tuple[int, int], tuple[int, bytes]] = {}
+        self.stage, self.over = 0, False  # the number of the stage at work, and whether that has ended
+        self.kept: dict[tuple[int, int], tuple[int, bytes]] = {}  # by stage and iteration
 
     def __call__(self, progress: Progress) -> None:
         """Keep the picture of this moment, if it is wanted.
@@ -43,7 +43,9 @@ class Way:
         Args:
             progress: of the run.
         """
-        done, here = progress.evaluations, self.stages.place(progress.step.iteration)
+        self.stage += self.over
+        self.over = progress.step.stop is not None
+        done, here = progress.evaluations, (self.stage, progress.step.iteration)
         if self.wanted and (done >= self.wanted[0] or progress.done == 1):
             self.kept[here] = done, encode_image(progress.image)
             self.wanted = [frame for frame in self.wanted if frame > done and progress.done < 1]
@@ -59,29 +61,11 @@ class Way:
         text = io.StringIO()
         table = csv.DictWriter(text, [*HEAD, *kinds, "frame"])
         table.writeheader()
-        stages = Stages()
-        for record in history:
+        for stage, record in ((i, record) for i, lines in enumerate(by_stage(history)) for record in lines):
             row = {name: getattr(record, name) for name in HEAD[2:]} | record.kinds()
-            frame, _ = self.kept.get(stages.place(record.iteration), ("", b""))
+            frame, _ = self.kept.get((stage, record.iteration), ("", b""))
             table.writerow(row | {"height": record.size[0], "width": record.size[1], "frame": frame})
         return {**made, TABLE: encoded(text.getvalue())}
-
-
-class Stages:
-    """Tells the moves of a run's stages apart, each of which counts from 0 anew."""
-
-    def __init__(self) -> None:
-        self.stage, self.iteration = 0, -1
-
-    def place(self, iteration: int) -> tuple[int, int]:
-        """(number of its stage, the iteration itself) of the next move, or of the same one again.
-
-        Args:
-            iteration: as the optimiser counts.
-        """
-        self.stage += iteration < self.iteration
-        self.iteration = iteration
-        return self.stage, iteration
 
 
 def read_way(picture: Path) -> tuple[dict[int, Path], tuple[Record, ...]]:

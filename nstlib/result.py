@@ -26,6 +26,7 @@ __all__ = [
     "Progress",
     "Record",
     "Result",
+    "by_stage",
     "duration",
     "evaluations_of",
     "facts_as_metadata",
@@ -225,8 +226,17 @@ def evaluations_of(history: Sequence[Record]) -> int:
     Args:
         history: a line or more.
     """
-    ends = [line for line, after in pairwise(history) if after.iteration <= line.iteration]
-    return sum(line.evaluations for line in (*ends, history[-1]))
+    return sum(lines[-1].evaluations for lines in by_stage(history))
+
+
+def by_stage(history: Sequence[Record]) -> list[Sequence[Record]]:
+    """The lines of each of a run's stages, which count their moves from 0 anew and have one line for each.
+
+    Args:
+        history: a line or more.
+    """
+    begun = [i for i, (line, after) in enumerate(pairwise(history), 1) if after.iteration <= line.iteration]
+    return [history[first:last] for first, last in pairwise((0, *begun, len(history)))]
 
 
 def duration(seconds: float) -> str:

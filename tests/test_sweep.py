@@ -5,6 +5,7 @@ fail, or to last until the test has done its part.
 """
 
 import csv
+import io
 import json
 import multiprocessing
 import os
@@ -26,9 +27,11 @@ import nstlib as nst
 from nstlib import cli, pool
 from nstlib.errors import InputError
 from nstlib.forecast import Paces
+from nstlib.frames import Way
 from nstlib.interrupts import Stopped
+from nstlib.optimizers import Step, Stop
 from nstlib.pool import Outcome, abreast, here
-from nstlib.result import STILL, read_facts
+from nstlib.result import STILL, Progress, Record, read_facts
 from nstlib.run import OF_THE_NEWEST
 from nstlib.sweeps import folder, painters, run, sheet
 from nstlib.sweeps.grid import checked_grid, checked_pairs, laid_out
@@ -406,6 +409,26 @@ def test_frames_of_a_coarse_scale_and_a_fine_one(pictures, painted):
     assert 3 <= early <= 5 and 6 <= late <= 9
     assert [max(nst.load_image(path).pixels.shape) for path in (first, second)] == [48, 60]
     assert point.history[0].size != point.history[-1].size
+
+
+@pytest.mark.parametrize("optimizer", ["adam", "lbfgs"])
+def test_frames_of_scales_of_one_evaluation_each(pictures, painted, optimizer):
+    scales = {"size": 60, "pyramid": [(48, 1), (54, 1)], "evaluations": 3, "optimizer": optimizer, "device": "cpu"}
+    (point,) = nst.sweep({"seed": [1]}, PAIRS, frames=[1, 2, 3], **scales).points
+    assert list(point.frames) == [1, 2, 3]
+    assert [max(nst.load_image(path).pixels.shape) for path in point.frames.values()] == [48, 54, 60]
+
+
+def test_a_move_that_is_told_twice_is_of_one_stage():
+    """As L-BFGS tells its last one where it finds no further one."""
+    way, small, large, picture = Way([1, 9, 11]), (8, 8), (16, 16), torch.zeros(1, 3, 8, 8)
+    told = [(small, 0, 1, None, 1), (small, 0, 9, Stop.CONVERGED, 9), (large, 0, 1, None, 11), (large, 1, 2, None, 12)]
+    for size, moves, count, stop, total in told:
+        step = Step(moves, count, 0.0, 1.0, {}, picture, stop=stop)
+        way(Progress(step, size, done=total / 20, seconds=0.0, seconds_left=None, evaluations=total, total=20))
+    history = [Record(size, moves, count, 0.0, 1.0, {}) for size, moves, count, *_ in told[1:]]
+    table = csv.DictReader(io.StringIO(way.files(history)[".csv"].decode("utf-8-sig")))
+    assert [(row["height"], row["frame"]) for row in table] == [("8", "9"), ("16", "11"), ("16", "")]
 
 
 def test_a_point_that_was_lost_before_its_picture_is_painted_again(pictures, painted, monkeypatch):
