@@ -54,6 +54,7 @@ class Picture:
         notes: what was changed on the way in, in words.
         source: a short name, for messages and metadata.
         background: the colour, sRGB in [0, 1], on which transparent parts were laid.
+        resized_from: its (height, width) before it was resized; None if it never was.
     """
 
     pixels: Tensor
@@ -61,6 +62,12 @@ class Picture:
     notes: tuple[str, ...] = ()
     source: str = "picture"
     background: tuple[float, ...] = (1.0, 1.0, 1.0)
+    resized_from: tuple[int, int] | None = None
+
+    @property
+    def original(self) -> tuple[int, int]:
+        """The (height, width) with which it came."""
+        return self.resized_from or shape_of(self.pixels)
 
     def __repr__(self) -> str:
         height, width = self.pixels.shape[2:]
@@ -114,13 +121,14 @@ def load_image(
         shape, resized = shaped(shape_of(source.pixels), source.source)
         mask = None if source.mask is None else resampled(source.mask, shape)
         pixels = resampled(source.pixels, shape)
-        return replace(source, pixels=pixels, mask=mask, notes=(*source.notes, *resized))
+        was = shape_of(source.pixels)
+        return replace(source, pixels=pixels, mask=mask, notes=(*source.notes, *resized), resized_from=was)
     image, name, notes = read(source)
     image, alpha = flatten(image, name, background, notes)
     shape, resized = shaped((image.height, image.width), name)
     mask = None if alpha is None else to_tensor(alpha, shape)
     pixels = to_tensor(image, shape).expand(1, 3, *shape).contiguous()
-    return Picture(pixels, mask, (*notes, *resized), name, colour_of(background))
+    return Picture(pixels, mask, (*notes, *resized), name, colour_of(background), (image.height, image.width))
 
 
 def check_source(source: Any) -> None:

@@ -13,13 +13,23 @@ from torch import Tensor
 
 from .errors import InputError
 from .guidance import MOSTLY
-from .image import Picture, least_size, length, load_image, resize, shape_of
+from .image import Picture, least_size, length, load_image, new_shape, resize, shape_of
 from .palette import luminance
 from .recipe import STARTS, Recipe
 from .regions import MASKS, Region, is_region
 from .style import STATISTICS
 
-__all__ = ["ALPHA", "REST", "alone", "is_file", "load_masks", "load_pictures", "reads", "surroundings_filled"]
+__all__ = [
+    "ALPHA",
+    "REST",
+    "alone",
+    "is_file",
+    "load_masks",
+    "load_pictures",
+    "reads",
+    "style_length",
+    "surroundings_filled",
+]
 
 FROM_MEMORY = "(a picture from memory)"  # how a recipe or a setting calls a picture that has no path
 ALPHA, REST = "alpha", "rest"  # masks that need no picture: what is opaque, and what the other masks leave
@@ -119,16 +129,13 @@ def load_pictures(
         return load_image(source, size, side=recipe.side, smallest=smallest)
 
     def load_style(source: Any, scale: float) -> Picture:
-        try:
-            return load(source, max(1, round(whole * scale)))
-        except InputError:
-            if scale < 1:
-                at_whole = load(source, whole)  # fails where no scale would help
-                raise InputError(advice_on_scale(at_whole, scale, whole, recipe.side, smallest)) from None
-            if whole < recipe.size and recipe.style_size is None:
-                original = load_image(source, smallest=smallest)
-                raise InputError(advice_on_style_size(original, whole, recipe.side, smallest)) from None
-            raise
+        style = load_image(source, style_length(result, recipe.style_size, scale, recipe.side), side=recipe.side)
+        if min(shape_of(style.pixels)) < smallest:
+            new_shape(
+                style.original, style.source, None, recipe.side, False, smallest
+            )  # fails if it is too small itself
+            raise InputError(too_small(style, scale, painted, result, recipe, smallest))
+        return style
 
     begin = None
     if recipe.start == FROM_MEMORY and sources["start"] is None:
@@ -136,8 +143,7 @@ def load_pictures(
     if recipe.start not in STARTS:
         begin = load(sources["start"] if recipe.start == FROM_MEMORY else recipe.start, recipe.size)
     painted = None if content is None else load(content, recipe.size)
-    side = recipe.size if painted is None else length(shape_of(painted.pixels), recipe.side)  # less, of a small content
-    whole = recipe.style_size or side
+    result = (recipe.size, recipe.size) if painted is None else shape_of(painted.pixels)
     looks = [load_style(*one) for one in zip(styles, scales or (1.0,) * len(styles), strict=True)]
     own = load_masks(sources["style_masks"], looks)
     cut = tuple(cut_out(masked(look, mask), recipe) for look, mask in zip(looks, own, strict=True))
@@ -149,37 +155,41 @@ def load_pictures(
     return Pictures(painted, cut, begin, names, masks)
 
 
-def advice_on_scale(style: Picture, scale: float, size: int, side: str, smallest: int) -> str:
-    """What to say of a style picture that its scale makes too small.
+def style_length(result: tuple[int, int], style_size: int | None, scale: float, side: str) -> int:
+    """How long a style picture's side is made, in pixels; no picture is enlarged, so one that is smaller stays so.
 
     Args:
-        style: the picture, without the scale.
-        scale: below 1.
-        size: of the style pictures at a scale of 1.
+        result: (height, width) of what is painted.
+        style_size: of the recipe.
+        scale: of the style.
         side: that a size means.
-        smallest: the least side of a picture.
     """
-    least = least_size(shape_of(style.pixels), side, smallest)
-    return (
-        f"a style at {scale:g} of {size} pixels has a side of less than {smallest}: "
-        f"give a style scale of at least {math.ceil(100 * least / size) / 100:g}, or a larger size"
-    )
+    return max(1, round((style_size or length(result, side)) * scale))
 
 
-def advice_on_style_size(style: Picture, size: int, side: str, smallest: int) -> str:
-    """What to say of a style picture that is too small as it is made as small as the content.
+def too_small(
+    style: Picture, scale: float, content: Picture | None, result: tuple[int, int], recipe: Recipe, smallest: int
+) -> str:
+    """What to say of a style picture that is large enough, and was made too small.
 
     Args:
-        style: the picture, at its own size.
-        size: of the content.
-        side: that a size means.
+        style: the picture, as it was made.
+        scale: of the style.
+        content: as it is painted; None for a canvas.
+        result: (height, width) of what is painted.
+        recipe: names the sizes.
         smallest: the least side of a picture.
     """
-    least = least_size(shape_of(style.pixels), side, smallest)
-    return (
-        f"the content has {size} pixels, and a style as large a side of less than {smallest}: "
-        f"give style_size={least} or more, or a larger content"
-    )
+    whole = style_length(result, recipe.style_size, 1.0, recipe.side)
+    least = least_size(style.original, recipe.side, smallest)
+    enough, least_scale = math.ceil(least / scale), math.ceil(100 * least / whole) / 100
+    grows = recipe.style_size is None and (content is None or length(content.original, recipe.side) >= enough)
+    ways = [f"a style scale of at least {least_scale:g}"] if scale < 1 and least_scale <= 1 else []
+    ways += [f"a size of at least {enough}" if grows else f"style_size={enough} or more"]
+    what = f"the {'canvas' if content is None else 'content'} has {whole} pixels"
+    told = what if recipe.style_size is None else f"style_size is {whole}"
+    made = "as large" if scale == 1 else f"at {scale:g} of that"
+    return f"{told}, and {style.source} {made} has a side of less than {smallest}: give {', or '.join(ways)}"
 
 
 def load_masks(sources: Any, over: Sequence[Picture]) -> tuple[Tensor | None, ...]:

@@ -1028,7 +1028,7 @@ def test_advice_for_a_picture_that_did_not_change_names_what_there_is(pictures, 
 
 def test_a_style_that_is_scaled_below_the_least_is_told_by_its_scale(pictures, call):
     status, _, err = call(*GOOD, *QUICK, "--style-scale", "0.25")
-    found = re.search(r"0\.25 of 48 pixels .* less than 32: give a style scale of at least (0\.\d+),", err)
+    found = re.search(r"at 0\.25 of that .* less than 32: give a style scale of at least (0\.\d+),", err)
     assert status == 2 and found, err
     assert call(*GOOD, *QUICK, "--style-scale", found[1])[0] == 0
     assert call(*GOOD, *QUICK, "--style-scale", str(float(found[1]) - 0.03))[0] == 2

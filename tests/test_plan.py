@@ -660,6 +660,48 @@ def test_a_style_that_would_be_too_narrow_beside_a_small_content_is_told(rng):
     assert min(helped.styles[0].pixels.shape[-2:]) == 32
 
 
+ADVISED = {
+    "style_size": r"style_size=(\d+) or more",
+    "style_scales": r"a style scale of at least ([\d.]+)",
+    "size": r"a size of at least (\d+)",
+}
+
+
+@pytest.mark.parametrize(
+    ("content", "style", "options"),
+    [
+        ((200, 200), (70, 200), {"size": 128, "style_size": 80}),  # whatever size is, the style is as large as that
+        ((200, 200), (70, 200), {"size": 80}),
+        ((40, 40), (40, 100), {"size": 128}),
+        ((40, 40), (130, 200), {"size": 128, "style_scales": [0.5]}),  # a content that no size makes larger
+        ((64, 64), (200, 130), {"size": 64, "side": "height", "style_scales": [0.5]}),
+        ((200, 200), (200, 130), {"size": 90, "side": "short", "style_scales": [0.1]}),
+        ((200, 200), (130, 200), {"size": 64, "style_size": 40, "style_scales": [0.3]}),
+        ((200, 200), (40, 200), {"size": 40, "style_scales": [1.5]}),
+        (None, (70, 200), {"size": 64, "start": "noise"}),
+        ((64, 64), (70, 300), {"size": 64, "statistic": "patches", "style_size": 100}),
+    ],
+    ids=str,
+)
+def test_each_way_out_of_a_style_that_is_made_too_small_leads_out(content, style, options, rng):
+    pictures = [None if shape is None else torch.rand(1, 3, *shape, generator=rng) for shape in (content, style)]
+    with pytest.raises(nst.InputError, match=r"has a side of less than \d+: give ") as told:
+        prepare(pictures[0], pictures[1:], **options)
+    found = {name: re.search(words, str(told.value)) for name, words in ADVISED.items()}
+    ways = {name: float(way[1]) for name, way in found.items() if way}
+    assert ways
+    for name, value in ways.items():
+        followed = options | {name: [value] if name == "style_scales" else int(value)}
+        assert min(prepare(pictures[0], pictures[1:], **followed).styles[0].pixels.shape[-2:]) >= 32
+
+
+def test_of_a_style_that_is_too_small_itself_another_is_asked_for(rng):
+    content, style = torch.rand(1, 3, 64, 64, generator=rng), torch.rand(1, 3, 20, 100, generator=rng)
+    for options in ({}, {"style_size": 48}, {"style_scales": [0.5]}):
+        with pytest.raises(nst.InputError, match=r"give a picture with at least 32 pixels on its shorter side$"):
+            prepare(content, [style], size=64, **options)
+
+
 def test_a_start_that_is_stretched_is_told(pictures):
     tall = pictures[1][..., :32]
     told = [

@@ -1131,8 +1131,8 @@ OPTIONS = r"\b(style_size|style_scales?|style scale|shares=|alpha|rest|masks?=|c
 @pytest.mark.parametrize(
     ("changes", "advice"),
     [
-        ({"content": "own/small.png", "styles": ("own/flat.png",), "size": 512}, "choose a larger Stroke size, or a"),
-        ({"size": 64, "stroke": 0.25}, "choose a Stroke size of at least 0.63, or a larger Size"),
+        ({"content": "own/small.png", "styles": ("own/flat.png",), "size": 512}, "choose a larger Stroke size"),
+        ({"size": 64, "stroke": 0.25}, "choose a Stroke size of at least 0.63, or a Size of at least 160"),
         ({"masks": ("rest",)}, "choose a region for another style"),
         ({"styles": TWO.styles, "shares": (1, 1), "masks": ("rest", "rectangle 0 0 100 100")}, "choose 'everywhere'"),
         ({"masks": ("alpha",)}, "choose a shape, or upload a mask"),

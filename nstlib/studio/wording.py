@@ -8,11 +8,10 @@ __all__ = ["as_on_the_page"]
 
 # What messages say of options that have a control, and of masks that are words, and how the page calls them.
 TOLD = (
-    (r"give style_size=\d+ or more, or a larger content", "choose a larger Stroke size, or a larger content"),
-    (
-        r"give a style scale of at least (\S+), or a larger size",
-        r"choose a Stroke size of at least \1, or a larger Size",
-    ),
+    (r"give a style scale of at least (\S+), or ", r"choose a Stroke size of at least \1, or "),
+    (r"(give )?style_size=\d+ or more", "choose a larger Stroke size"),
+    (r"give a size of|choose a size of", "choose a Size of"),
+    (r"or a size of", "or a Size of"),
     (
         r"rest is what other masks leave, and there is none: give another style a mask",
         "the others have no region, so this style has no place beside them: choose a region for another style",
@@ -36,7 +35,6 @@ TOLD = (
         r"color=only paints nothing, it recolours the content: give start=content and a content_weight above 0",
         "these Colours paint nothing, they recolour the content: let Start from say content",
     ),
-    (r"choose a size of", "choose a Size of"),
     (r"give smaller style_scales|style_size \d+ fits", "choose a smaller Stroke size"),
 )
 
@@ -47,8 +45,8 @@ def as_on_the_page(words: str) -> str:
     Args:
         words: of a mistake.
 
-    >>> as_on_the_page("the style is too small: give style_size=315 or more, or a larger content")
-    'the style is too small: choose a larger Stroke size, or a larger content'
+    >>> as_on_the_page("the style is too small: give style_size=315 or more")
+    'the style is too small: choose a larger Stroke size'
     """
     for given, shown in TOLD:
         words = re.sub(given, shown, words)
