@@ -36,7 +36,8 @@ LIKENESSES = 6  # measured: tables of the likeness of positions that live at onc
 OTHER_IMAGES = 14  # beside the optimiser's memory: its trial points, gradients, the pictures of steps
 WRITTEN = 4  # pictures in the file of a run, beside the optimiser's memory
 LARGEST, STRIDE = 16384, 32  # pixels: where the search for a size that fits begins, and how it goes down
-Shapes = Callable[[int], tuple[Size, Sequence[Size]] | None]  # a size → those of result and styles; None: too small
+# size and style_size → what they make of result and styles; None: one of these too small
+Shapes = Callable[[int, int | None], tuple[Size, Sequence[Size]] | None]
 
 
 @dataclass(frozen=True)
@@ -175,7 +176,7 @@ class Needs:
             size: of the result, (height, width) in pixels.
             styles: those of the style pictures.
             memory: bytes that the run may take.
-            at: what both would be at another size of the recipe; asked only where they do not fit.
+            at: what both would be at another size and style_size of the recipe; asked only where they do not fit.
 
         Raises:
             InputError: it does not fit, however frugally; says what would.
@@ -206,36 +207,47 @@ class Needs:
             at: see `divide`.
         """
         needed = f"{told(self.least(size, styles), ceil)}, but there are {told(memory, floor)}"
-        large = max(styles, key=prod, default=size)
-        if self.least(size) <= memory and prod(large) > prod(size):
-            fitting = self.style_size(size, styles, memory)
-            advice = f"style_size {fitting} fits" if fitting >= SMALLEST else "give smaller style_scales"
+        large, own = max(styles, key=prod, default=size), self.recipe.style_size
+        style_size = self.style_size(size, memory, at) if self.least(size) <= memory else 0
+        if style_size and prod(large) > prod(size):
+            advice = f"style_size {style_size} fits" if style_size >= SMALLEST else "give smaller style_scales"
             return f"with a style picture of {large[1]}×{large[0]} pixels a run needs {needed}: {advice}"
-
-        def fits(size: int) -> bool:
-            shapes = at(size)
-            return shapes is not None and self.least(*shapes) <= memory
-
-        found = next(filter(fits, range((self.recipe.size - 1) // STRIDE * STRIDE, 0, -STRIDE)), 0)
-        smaller = "give a smaller style_size, " if self.recipe.style_size else ""
-        advice = f"size {found} fits" if found else f"{smaller}let the run use more, or close other programs"
+        sizes = range((self.recipe.size - 1) // STRIDE * STRIDE, 0, -STRIDE)
+        if found := next((one for one in sizes if self.fits(at(one, own), memory)), 0):
+            advice = f"size {found} fits"
+        elif style_size >= SMALLEST:
+            advice = f"style_size {style_size} fits"
+        elif found := next((one for one in sizes if own and self.fits(at(one, min(own, one)), memory)), 0):
+            advice = f"size {found} with style_size {min(own or found, found)} fits"
+        else:
+            advice = "let the run use more, or close other programs"
         return f"{size[1]}×{size[0]} pixels with {self.recipe.backbone} need {needed}: {advice}"
 
-    def style_size(self, size: Size, styles: Sequence[Size], memory: float) -> int:
-        """The largest `style_size` with which a run fits; 0 if none does.
+    def fits(self, shapes: tuple[Size, Sequence[Size]] | None, memory: float) -> bool:
+        """Whether the most frugal run fits.
+
+        Args:
+            shapes: of result and styles; None for what cannot be.
+            memory: bytes that there are.
+        """
+        return shapes is not None and self.least(*shapes) <= memory
+
+    def style_size(self, size: Size, memory: float, at: Shapes) -> int:
+        """The largest `style_size` with which a run fits, below `SMALLEST` if only smaller scales do; 0 if none does.
 
         Args:
             size: of the result, (height, width) in pixels.
-            styles: those of the style pictures, as they are now.
             memory: bytes that there are.
+            at: see `divide`.
         """
-        now = self.recipe.style_size or length(size, self.recipe.side)
 
         def too_large(given: int) -> bool:
-            shapes = [(max(1, round(h * given / now)), max(1, round(w * given / now))) for h, w in styles]
-            return self.least(size, shapes) > memory
+            shapes = at(self.recipe.size, given)
+            return shapes is not None and not self.fits(shapes, memory)
 
-        return bisect_left(range(1, now), True, key=too_large)
+        now = self.recipe.style_size or length(size, self.recipe.side)
+        found = bisect_left(range(1, now), True, key=too_large)
+        return found if found and self.fits(at(self.recipe.size, found), memory) else 0
 
     def largest(self, memory: float, *, fast: bool = False) -> int:
         """The largest size of a square without a style, in steps of 32 pixels, that fits; 0 if none does.

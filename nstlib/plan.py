@@ -19,8 +19,8 @@ from .decode import SMALLEST
 from .engine import FeaturesInBands
 from .errors import InputError
 from .guidance import guides
-from .image import Picture, check_source, fit, length, resize, shape_of, stretched
-from .inputs import Pictures, alone, load_pictures, named
+from .image import Picture, check_source, fit, new_shape, resize, shape_of, stretched
+from .inputs import Pictures, alone, load_pictures, named, style_length
 from .loss import Features, content_terms, divide_shares, style_terms, tv_term
 from .machine import choose_device, choose_precision, describe_device, free_memory, half_precision, seeded
 from .objective import Objective
@@ -331,7 +331,7 @@ def prepare(
     if recipe.normalized:
         normalize_activations(backbone, [picture.pixels for picture in pictures.all])
     stages = divide_run(recipe, precision, half, pictures.content, smallest)
-    budget = divide_memory(backbone, recipe, settings, stages[-1], pictures.styles, device)
+    budget = divide_memory(backbone, recipe, settings, stages[-1], pictures, device)
     plan = Plan(
         recipe=recipe,
         settings=settings,
@@ -411,7 +411,7 @@ def divide_memory(
     recipe: Recipe,
     settings: Settings,
     stage: Stage,
-    styles: Sequence[Picture],
+    pictures: Pictures,
     device: torch.device,
 ) -> Budget:
     """What a run may take, divided.
@@ -421,7 +421,7 @@ def divide_memory(
         recipe: what is computed.
         settings: say how much memory there is; nine tenths of what is free if they do not.
         stage: the largest.
-        styles: the style pictures.
+        pictures: as they are painted, and painted from.
         device: whose memory it is.
 
     Raises:
@@ -429,18 +429,21 @@ def divide_memory(
     """
     memory = FREE_SHARE * free_memory(device) if settings.memory is None else settings.memory
     needs = Needs(backbone, recipe, stage.precision, device)
-    shapes, smallest = [shape_of(style.pixels) for style in styles], smallest_side(recipe)
+    content, styles, smallest = pictures.content, pictures.styles, smallest_side(recipe)
 
-    def kept(shape: tuple[int, int], size: int) -> tuple[int, int]:  # no picture is enlarged
-        return fit(shape, size, recipe.side) if length(shape, recipe.side) > size else shape
+    def made(picture: Picture, size: int) -> tuple[int, int]:
+        return new_shape(picture.original, picture.source, size, recipe.side, enlarge=False, smallest=None)[0]
 
-    def at(size: int) -> tuple[tuple[int, int], list[tuple[int, int]]] | None:
-        own, scales = kept(stage.size, size), settings.style_scales or [1.0] * len(shapes)
-        wanted = [max(1, round(size * scale)) for scale in scales]
-        others = shapes if recipe.style_size else list(map(kept, shapes, wanted))
+    def at(size: int, style_size: int | None) -> tuple[tuple[int, int], list[tuple[int, int]]] | None:
+        own, scales = (
+            (size, size) if content is None else made(content, size),
+            settings.style_scales or [1.0] * len(styles),
+        )
+        lengths = (style_length(own, style_size, scale, recipe.side) for scale in scales)
+        others = list(map(made, styles, lengths))
         return (own, others) if min(map(min, (own, *others))) >= smallest else None
 
-    return needs.divide(stage.size, shapes, memory, at)
+    return needs.divide(stage.size, [shape_of(style.pixels) for style in styles], memory, at)
 
 
 def divide_run(recipe: Recipe, precision: str, half: str | None, content: Picture | None, smallest: int) -> list[Stage]:

@@ -157,6 +157,29 @@ def test_the_size_that_is_advised_fits(shapes, options, share, rng):
         prepare(content, [style], **{**options, "size": int(advised) + 32}, memory=memory)
 
 
+@pytest.mark.parametrize(
+    ("shapes", "options", "memory", "largest"),
+    [
+        (((200, 150), (97, 330)), {"size": 96, "style_size": 400}, 15e6, True),  # it was never as large as that
+        (((200, 150), (330, 97)), {"size": 96, "style_size": 400, "side": "short"}, 14e6, False),
+        (((130, 130), (333, 401)), {"size": 64, "style_size": 300, "style_scales": [1.7]}, 15e6, True),
+        (((130, 130), (333, 401)), {"size": 64, "style_scales": [5]}, 15e6, True),
+        (((130, 300), (400, 330)), {"size": 300, "style_size": 400}, 15e6, False),
+    ],
+    ids=str,
+)
+def test_the_style_size_that_is_advised_fits(shapes, options, memory, largest, rng):
+    content, style = (torch.rand(1, 3, *shape, generator=rng) for shape in shapes)
+    options = {**LIMITED, "optimizer": "adam", "memory": memory, **options}
+    with pytest.raises(nst.InputError, match=r"style_size \d+ fits") as told:
+        prepare(content, [style], **options)
+    advised = {name: int(n) for name, n in re.findall(r"\b(size|style_size) (\d+)", str(told.value))}
+    prepare(content, [style], **options | advised)
+    if largest:
+        with pytest.raises(nst.InputError, match="style_size"):
+            prepare(content, [style], **options | advised | {"style_size": advised["style_size"] + 4})
+
+
 def test_no_size_is_named_at_which_a_side_would_be_too_short(rng):
     content = torch.rand(1, 3, 60, 160, generator=rng)
     plan = prepare(content, [content], **{**LIMITED, "size": 160})
@@ -240,7 +263,7 @@ def test_a_run_resumes_with_less_memory(content, style, tmp_path):
     assert resumed.history[-1].evaluations == 12 and len(resumed.history) > 8
 
 
-def square(size):
+def square(size, style_size):
     """A result of a size, without a style."""
     return (size, size), []
 
