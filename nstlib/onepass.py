@@ -29,7 +29,7 @@ from .image import Picture, load_image, shape_of
 from .inputs import alone
 from .machine import in_own_precision
 from .palette import power
-from .plan import Plan, prepare
+from .plan import FEWER_LAYERS, WHAT, WHERE, Plan, prepare
 from .rules import brief
 from .term import View
 
@@ -194,18 +194,24 @@ def one_pass(
         raise InputError(f"strength {brief(strength)} is out of range: give one from 0, no style, to 1, all of it")
     if content is None or not alone(style):
         raise InputError("one pass takes a content and a style picture: give both")
-    plan = prepare(
-        content,
-        style,
-        shares=shares,
-        masks=masks,
-        style_masks=style_masks,
-        color=color,
-        size=max(shape_of(load_image(content).pixels)) if size is None else size,
-        style_layers=exchange.layers,
-        optimizer="adam",  # which takes the least memory: nothing is optimised here
-    )
-    painted = cascade(plan, exchange, strength, mirrors(plan.device, plan.precision))
+    try:
+        plan = prepare(
+            content,
+            style,
+            shares=shares,
+            masks=masks,
+            style_masks=style_masks,
+            color=color,
+            size=max(shape_of(load_image(content).pixels)) if size is None else size,
+            style_layers=exchange.layers,
+            optimizer="adam",  # which takes the least memory: nothing is optimised here
+        )
+    except InputError as error:
+        raise InputError(str(error).removesuffix(FEWER_LAYERS)) from None  # the method says which there are
+    if plan.that_count:
+        painted = cascade(plan, exchange, strength, mirrors(plan.device, plan.precision))
+    else:  # only colours are wanted
+        painted = content_of(plan)
     image = plan.colors.finish(painted.cpu())
     notes = (*plan.notes[1:], f"one pass by {method}, strength {strength:g}")
     told = f"{plan.content.source} in the manner of {' and '.join(style.source for style in plan.styles)}"
@@ -296,17 +302,18 @@ def content_of(plan: Plan) -> Tensor:
 
 
 def brushes_of(plan: Plan, layers: Sequence[str]) -> list[Brush]:
-    """Each style's brush."""
+    """The brush of each style by which something is painted."""
     content, shares = content_of(plan), plan.shares or []
     parts = plan.colors.parts(content) if any(mask is not None for mask in plan.masks) else ()
     found, facts = [], plan.backbone.architecture
-    for number, (share, mask) in enumerate(zip(shares, plan.masks, strict=True)):
-        pixels, own = plan.shrunk(number, shape_of(content))
-        regions = guidance_of(facts, layers, own)
+    for number in plan.that_count:
+        mask, (pixels, own) = plan.masks[number], plan.shrunk(number, shape_of(content))
+        regions = guidance_of(facts, layers, own, name=WHAT.format(number + 1))
         wanted = {layer: gaussian_of(x, regions.get(layer)) for layer, x in feature_maps(plan, pixels, layers).items()}
         where = None if mask is None else even(mask).to(plan.device)
         part = carried(even(parts[number]).to(plan.device), facts, layers) if parts else {}
-        found.append(Brush(share, wanted, guidance_of(facts, layers, where), part))
+        guided = guidance_of(facts, layers, where, name=WHERE.format(number + 1))
+        found.append(Brush(shares[number], wanted, guided, part))
     return found
 
 

@@ -33,11 +33,13 @@ from .settings import Settings, check_pictures, check_together, settle
 from .style import STATISTICS
 from .term import Term
 
-__all__ = ["Plan", "Stage", "options_of", "prepare"]
+__all__ = ["FEWER_LAYERS", "WHAT", "WHERE", "Plan", "Stage", "options_of", "prepare"]
 
 ROUGH = 0.6  # of a mixed run's evaluations at full size, before float32 takes over (measured: tests/benchmarks, loss)
 NOISE = {"float32": 0.0, "bfloat16": 1e-2, "float16": 1e-3}  # relative error of a loss, see `lbfgs`
 FREE_SHARE = 0.9  # of what is free, what a run may take
+WHERE, WHAT = ("the mask that says where style {} is painted", "the mask that says what of style {} is painted")
+FEWER_LAYERS = ", or fewer style layers"
 
 
 @dataclass(frozen=True)
@@ -283,13 +285,12 @@ class Plan:
             layers = (self.settings.own_layers and self.settings.own_layers[i]) or self.recipe.style_layers
             own = None if style.mask is None else self.shrunk(i, size)[1]
             where = None if mask is None else resize(mask, size)
-            for name, given in ((f"where style {i + 1}", where), (f"what of style {i + 1}", own)):
+            for name, given in ((WHERE, where), (WHAT, own)):
                 if given is not None:
-                    whose = f"the mask that says {name} is painted"
                     try:
-                        guides(given, self.backbone.architecture, layers, whose)
+                        guides(given, self.backbone.architecture, layers, name.format(i + 1))
                     except InputError as lost:
-                        raise InputError(f"{lost}, or fewer style layers") from None
+                        raise InputError(f"{lost}{FEWER_LAYERS}") from None
 
     def options(self, stage: Stage) -> dict[str, Any]:
         """The recipe's fields that its optimiser takes."""

@@ -147,6 +147,20 @@ def test_where_no_style_paints_the_features_stay():
     assert torch.allclose(made, maps(0) * torch.where(part > 0, 1.5, 1.0))
 
 
+@pytest.mark.parametrize("of", ["masks", "style_masks"])
+def test_a_mask_by_which_nothing_is_painted_may_be_lost(of):
+    """That of a style without a share, and any where only colours are taken."""
+    styles, lost = [STYLE, "style/great_wave"], {of: [None, "rectangle 0 0 12 12"]}
+    alone = nst.one_pass(CONTENT, STYLE, size=96, masks=[None])
+    assert torch.equal(nst.one_pass(CONTENT, styles, size=96, shares=[1, 0], **lost).pixels, alone.pixels)
+    options = {"size": 96, "color": "only", of: ["rectangle 0 0 12 12"]}
+    run = nst.stylize(CONTENT, STYLE, evaluations=1, **options)
+    assert torch.allclose(nst.one_pass(CONTENT, STYLE, **options).pixels, run.image, atol=1e-6)
+    whose = {"masks": "where style 2 is painted", "style_masks": "what of style 2 is painted"}[of]
+    with pytest.raises(InputError, match=rf"{whose} is lost at .*: give a larger region, or a larger size$"):
+        nst.one_pass(CONTENT, styles, size=96, **lost)
+
+
 def test_half_a_mask_paints_half():
     content, plain = load_image(CONTENT, 96).pixels, nst.one_pass(CONTENT, STYLE, size=96).pixels
     made = nst.one_pass(CONTENT, STYLE, size=96, masks=[torch.full((3, 72, 96), 0.6)]).pixels

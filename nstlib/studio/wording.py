@@ -26,7 +26,7 @@ TOLD = (
     ),
     (r"so alpha shows nothing: give a mask that does", "so nothing of it is left: choose a shape, or upload a mask"),
     (r"give one share ≥ 0 per image, not all zero", "give one of them a share above 0"),
-    (r", or a larger size, or fewer style layers", " or a larger Size"),
+    (r", or a larger size(, or fewer style layers)?", " or a larger Size"),
     (
         r"\S+ compares neighbours, so it knows no masks: choose another statistic",
         "this recipe compares neighbours, so it knows no regions: choose another Recipe",
