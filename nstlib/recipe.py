@@ -23,12 +23,13 @@ from .rules import NONE, Choice, Either, Flag, Maybe, Number, Text, Tuple, Weigh
 from .show import table_html
 from .style import STATISTICS
 
-__all__ = ["Recipe"]
+__all__ = ["LARGEST", "Recipe"]
 
 STARTS = ("content", "noise", "style")
 WORDS = ("name", "source", "note")  # fields that are words about a recipe
 PIXELS = Number(SMALLEST, 32768, whole=True)
-WEIGHT = Number(0, 1e12)
+LARGEST = 1e12  # weight of a term
+WEIGHT = Number(0, LARGEST)
 EDGE = Either(
     "a number or one per channel", (Number(-10, 10), Tuple("three numbers", (Number(-10, 10),) * 3, sign=":"))
 )

@@ -14,7 +14,7 @@ from .architecture import BACKBONES, IMAGENET_MEAN, IMAGENET_STD, RELU_1_TO_5, A
 from .backbone import PIXELS_AS
 from .errors import InputError, one_of
 from .loss import CONTENT_REDUCTIONS, TV_KINDS
-from .recipe import Recipe
+from .recipe import LARGEST, Recipe
 from .rules import Number, Tuple, judged
 from .style import STATISTICS
 
@@ -552,9 +552,27 @@ def convert_pixels(recipe: Recipe, pixels: str, architecture: Architecture) -> R
     scale = scale if pixels == "255" else 1 / scale
     features = 1.0 if recipe.normalized else scale
     tv = scale ** TV_KINDS[recipe.tv_kind] if recipe.tv_space == "network" else 1.0
+    content = features ** CONTENT_REDUCTIONS[recipe.content_reduction]
+    content_weight, content_layers = divided(recipe.content_weight, recipe.content_layers, content)
+    style_weight, style_layers = divided(recipe.style_weight, recipe.style_layers, features**style)
     return recipe.changed(
         pixels=pixels,
-        content_weight=recipe.content_weight / features ** CONTENT_REDUCTIONS[recipe.content_reduction],
-        style_weight=recipe.style_weight / features**style,
+        content_weight=content_weight,
+        content_layers=content_layers,
+        style_weight=style_weight,
+        style_layers=style_layers,
         tv_weight=recipe.tv_weight / tv,
     )
+
+
+def divided(weight: float, layers: Mapping[str, float], divisor: float) -> tuple[float, Mapping[str, float]]:
+    """The weights of a term and of its layers, whose products are so much smaller: the layers' only if need be.
+
+    Args:
+        weight: of the term.
+        layers: weights by name.
+        divisor: of the products; below 1 they grow, and the term's weight may leave the range that it has.
+    """
+    if weight / divisor <= LARGEST:
+        return weight / divisor, layers
+    return weight, {name: own / divisor for name, own in layers.items()}

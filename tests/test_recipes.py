@@ -260,6 +260,24 @@ def test_pixel_conversion_scales_by_58():
     assert convert(RECIPES["tensorflow-tutorial"], pixels="imagenet").tv_weight == 30  # it is on pixels already
 
 
+@pytest.mark.parametrize("name", RECIPES)
+@pytest.mark.parametrize("pixels", ["imagenet", "255"])
+def test_every_recipe_converts_to_other_pixels(name, pixels):
+    """Where a term's weight would leave its range, the weights of its layers grow in its place."""
+    before = RECIPES[name]
+    if STATISTICS[before.statistic].power is None:
+        pytest.skip("its terms grow differently")
+    after, grows = convert(before, pixels=pixels), 0 if before.pixels == pixels or before.normalized else 57.63
+    powers = {"style": STATISTICS[before.statistic].power, "content": CONTENT_REDUCTIONS[before.content_reduction]}
+    for kind, power in powers.items():
+        old, new = (
+            {n: getattr(r, f"{kind}_weight") * w for n, w in getattr(r, f"{kind}_layers").items()}
+            for r in (before, after)
+        )
+        factor = grows ** (power if pixels == "imagenet" else -power) if grows else 1
+        assert new == pytest.approx({n: factor * w for n, w in old.items()}, rel=1e-3)
+
+
 def test_normalized_features_do_not_follow_the_pixels():
     recipe = convert(RECIPES["gatys2016"].changed(tv_weight=1.0, tv_space="network"), pixels="255")
     assert (recipe.content_weight, recipe.style_weight) == (4e-4, 1.0)
