@@ -25,6 +25,7 @@ from .machine import in_own_precision
 __all__ = ["Guidance", "GuidedOuterProducts", "carried", "guidance_of", "guides"]
 
 MOSTLY = 0.5  # of what a position sees: if no position sees more of a region, the region is lost on its map
+ROUNDING = 1e-4  # of a weight: what adding up in another order changes is far less, what a whole pixel does far more
 
 
 def carried(mask: Tensor, architecture: Architecture, layers: Iterable[str]) -> dict[str, Tensor]:
@@ -210,9 +211,10 @@ class Guidance:
     def members(self) -> list[Tensor]:
         """By region, the positions (M',) that belong to it where each counts fully or not at all.
 
-        They are those whose T is above half of the largest.
+        They are those whose T is above half of the largest, by more than rounding: along a straight edge that halves
+        what is seen, none is.
         """
-        return [(g > MOSTLY**2 * g.max()).nonzero().flatten() for g in self.flat]
+        return [(g > (1 + ROUNDING) * MOSTLY**2 * g.max()).nonzero().flatten() for g in self.flat]
 
 
 class GuidedOuterProducts(torch.autograd.Function):

@@ -13,7 +13,7 @@ from nstlib.backbone import Backbone
 from nstlib.descriptions import gram, guided_gram, guided_sums, region_grams
 from nstlib.engine import FeaturesInBands
 from nstlib.errors import InputError
-from nstlib.guidance import Guidance, carried, guides
+from nstlib.guidance import Guidance, carried, guidance_of, guides
 from nstlib.loss import divide_strength, style_terms
 from nstlib.objective import Objective
 from nstlib.plan import prepare
@@ -127,6 +127,22 @@ def test_a_region_that_no_position_sees_mostly_is_lost():
 
 
 # --- what a region's style is --------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("turned", [False, True])
+@pytest.mark.parametrize("edge", [44, 52])
+def test_a_straight_edge_that_halves_what_is_seen_falls_to_one_side_all_along(edge, turned):
+    """To the same on both of its sides, in rows as in columns, though adding up is rounded here so and there so."""
+    mask, counts = torch.zeros(1, 1, 96, 96), []
+    mask[..., :edge] = 1
+    for side in (mask, 1 - mask):
+        own = guidance_of(BACKBONES["pocket"], ["relu4_2"], side.mT if turned else side)["relu4_2"]
+        inside = torch.zeros(own.weights.shape[2:])
+        inside.view(-1)[own.members[0]] = 1
+        across = (inside.T if turned else inside).mean(0)
+        assert set(across.tolist()) == {0.0, 1.0}
+        counts.append(int(across.sum()))
+    assert counts == [edge // 8, 96 // 8 - edge // 8 - 1]
 
 
 def test_the_guided_gram_matrix_of_a_hard_mask_is_that_of_its_region(rng):
