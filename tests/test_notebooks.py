@@ -1,5 +1,6 @@
 """Every lesson keeps the rules, and runs from top to bottom alone in an empty folder, answered and not."""
 
+import ast
 import re
 from types import SimpleNamespace
 
@@ -67,6 +68,14 @@ def test_runs_that_are_compared_in_every_pixel_keep_their_threads(path):
     if "torch.equal(" in code and "nst.stylize(" in code:
         kept = code.find('os.environ["OMP_DYNAMIC"] = "false"')
         assert 0 <= kept < code.find("torch.equal(")
+
+
+@pytest.mark.parametrize("path", EDITIONS, ids=lambda path: str(path.relative_to(FOLDER)))
+def test_a_loop_that_may_be_stopped_ends_its_cell(path):
+    for code in (cell.source for cell in notebooks.read(path).cells if cell.cell_type == "code"):
+        for loop in ast.parse(code).body[:-1]:  # one that ends itself by a break is not stopped by the learner
+            if isinstance(loop, ast.For) and "ransfer" in ast.unparse(loop.iter) and "break" not in ast.unparse(loop):
+                pytest.fail(f"what stands below this loop is not run by who stops it: {ast.unparse(loop)}")
 
 
 OTHERS = [FOLDER / "engine.ipynb", FOLDER / "studio.ipynb"]
