@@ -314,6 +314,8 @@ SLIPS = {  # a part of what torch says: how a learner comes by it
     "can require gradients": lambda: ONES().long().requires_grad_(),
     "could not infer output dtype": lambda: ONES().long().mean(),
     "only support floating point": lambda: ONES().long().std(),
+    "can't be cast to the desired output type": lambda: ONES().long().div_(2),
+    "Cannot cast ufunc": lambda: np.divide(whole_ones := np.ones(2, int), 2, out=whole_ones),
 }
 
 

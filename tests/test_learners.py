@@ -185,6 +185,12 @@ def targets_in_turn(*given):
     return program.targets(*given)[::-1]
 
 
+def in_fractions(first, second, shares):
+    shares = np.array(shares)
+    shares /= shares.sum()
+    return shares[0] * first + shares[1] * second
+
+
 def normed(content, style, eps):
     """AdaIN by torch's own normalisation."""
     var, mean = torch.var_mean(style, (2, 3), correction=0, keepdim=True)
@@ -347,6 +353,7 @@ ANSWERS = [  # exercise, answer, what the verdict says
     ("05.content_gradient", lambda f, p: 2 * (f.detach() - p).requires_grad_() / f.numel(), RIGHT),
     ("05.tv_l1", lambda x: x.diff(dim=2).sum().abs() + x.diff(dim=3).sum().abs(), "You take abs of the sums"),
     ("05.tv_l2", lambda x: tv_loss(x, "l2") / 2, "Right up to a factor of 1/2"),
+    ("07b.blend", in_fractions, "What holds whole numbers takes no fraction in place"),
     ("06.adam", lambda *step: efficient_adam(*step)[0], "you return one array, expected the 3 results w, m, v."),
     ("06.armijo", lambda loss, new, slope, t: new <= loss + 0.1 * t * slope, "you have False, expected True."),
     ("06.armijo", lambda loss, new, slope, t: "yes", "you return the text 'yes'"),

@@ -78,9 +78,8 @@ COLOURS = (
     *(uniform(71, (1, 3, 4, 4), (1, 3, 5, 5)), uniform(72, (1, 3, 3, 6), (1, 3, 4, 2))),
     (torch.full((1, 3, 2, 3), 0.25), *uniform(73, (1, 3, 3, 2))),
 )
-TWO_STYLES = tuple(
-    (gram(a), gram(b), shares)
-    for (a, b), shares in zip(TWO_MAPS[:3], ([1.0, 3.0], [0.5, 0.5], [4.0, 1.0]), strict=True)
+TWO_STYLES = tuple(  # whole shares too, as the lesson gives them
+    (gram(a), gram(b), shares) for (a, b), shares in zip(TWO_MAPS[:3], ([1.0, 3.0], [0.5, 0.5], [4, 1]), strict=True)
 )
 STARTS = tuple(
     (*uniform(seed, shape), *tensors(seed, shape), share)

@@ -16,6 +16,7 @@ class Unusable(Exception):
 
 NO_GRAD = "A gradient is None before the first backward, and stays so on a tensor that arithmetic made, as x = x - y."
 ONE_KIND = "Numbers of two kinds meet: float() or double() makes them of one."
+IN_PLACE = "What holds whole numbers takes no fraction in place: write s = s / n, not s /= n."
 WHOLE = "Places are whole numbers: long() makes them of a tensor, int() of a number."
 OF_TORCH = {  # a part of the error's words: what to do
     "leaf Variable that requires grad": (
@@ -42,6 +43,8 @@ OF_TORCH = {  # a part of the error's words: what to do
     "can require gradients": "Whole numbers have no gradient: float() first.",
     "could not infer output dtype": "torch takes no mean of whole numbers: float() first.",
     "only support floating point": "torch takes no deviation of whole numbers: float() first.",
+    "can't be cast to the desired output type": IN_PLACE,
+    "Cannot cast ufunc": IN_PLACE,
 }
 
 
