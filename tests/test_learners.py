@@ -798,7 +798,15 @@ def mean_by_loops(mask, kernel, stride, padding):
     return found
 
 
-@pytest.mark.parametrize(("name", "answer"), [("06.two_loop", dense_direction), ("09.carry", mean_by_loops)])
+def adam_by_loops(w, m, v, g, t, rate):
+    stepped = [efficient_adam(*map(torch.Tensor.item, pixel), t, rate) for pixel in zip(w, m, v, g, strict=True)]
+    return tuple(map(torch.tensor, zip(*stepped, strict=True)))
+
+
+BY_LOOPS = [("06.two_loop", dense_direction), ("09.carry", mean_by_loops), ("06.adam", adam_by_loops)]
+
+
+@pytest.mark.parametrize(("name", "answer"), BY_LOOPS)
 def test_what_is_right_and_cannot_be_worked_with_is_told_so(name, answer, capsys):
     assert check(name, answer).passed
     assert mine(name, answer) is not answer

@@ -159,6 +159,12 @@ def curved(seed: int, rows: int, n: int) -> tuple[Tensor, Tensor, Tensor]:
     return g, S, S @ (A @ A.T + torch.eye(n))
 
 
+def long_step() -> tuple[Tensor, Tensor, Tensor, Tensor, int, float]:
+    """A step of so many pixels that no loop takes them one by one in passing; a picture has far more."""
+    w, m, v, g = tensors(67, *(4 * [(40_000,)]))
+    return w, m, v.square(), g, 7, 0.02
+
+
 def long_history() -> tuple[Tensor, Tensor, Tensor]:
     """The same of so many pixels that no matrix (n, n) is made of them in passing; a picture has far more."""
     g, S, factor = tensors(66, (4000,), (3, 4000), (4000,))
@@ -211,6 +217,7 @@ EXERCISES = (
         returns="w m v",
         solution=adam_step,
         cases=STEPS,
+        large=long_step,
         also=(partial(adam_step, early=True),),
         mistakes=(
             (
