@@ -712,6 +712,18 @@ def slow_kernel_gradient(x, dy):
     )
 
 
+def autograds_kernel_gradient(x, dy):
+    kernel = torch.zeros(len(x) - len(dy) + 1, x.shape[1] - dy.shape[1] + 1, requires_grad=True)
+    (F.conv2d(x[None, None], kernel[None, None])[0, 0] * dy).sum().backward()
+    return kernel.grad
+
+
+def test_a_slope_found_by_autograd_is_handed_over_where_no_formula_is_asked_for(capsys):
+    answer = autograds_kernel_gradient
+    assert check("02.kernel_gradient", answer).passed
+    assert mine("02.kernel_gradient", answer).__wrapped__ is answer, capsys.readouterr().out
+
+
 def test_what_goes_wrong_at_the_lessons_size_alone_is_not_handed_over(capsys):
     assert mine("02.kernel_gradient", slow_kernel_gradient) is EXERCISES["02.kernel_gradient"].solution
     assert "for x (288, 192), dy (286, 190)" in (told := capsys.readouterr().out) and "inner loops" in told
