@@ -21,7 +21,9 @@ SIGNS: dict[type[ast.AST], Callable[..., Any]] = {
     ast.Pow: operator.pow,
     ast.USub: operator.neg,
 }
-TIMES = re.compile(r"(?<=[\d)])\s*[×x]\s*(?=[\d(])")  # 512 × 512, 512x512
+TIMES = re.compile(r"(?<=[\d)])\s*[×x·]\s*(?=[\d(])")  # 512 × 512, 512x512, 3 · 10⁴
+RAISED = re.compile("⁻?[⁰¹²³⁴⁵⁶⁷⁸⁹]+")  # 10⁴, as the lessons write it
+LOWERED = str.maketrans("⁻⁰¹²³⁴⁵⁶⁷⁸⁹", "-0123456789")
 BETWEEN = re.compile(r"\s*;\s*|\s+and\s+|,\s+|(?<=\d)\s+(?=\d)")  # 9; 4, 9 and 4, 9 4
 COMMA = re.compile(r"(-?\d+),(\d+)")
 THOUSANDS = re.compile(r"[1-9]\d{0,2}(?:([,'’ ])\d{3})(?:\1\d{3})*(?:\.\d+)?")  # 10,000 or 10 000
@@ -39,6 +41,8 @@ def worked_out(answer: object, *, several: bool = False) -> object:
     (0.25, 0.25, (4096, 1073741824), 'many')
     >>> worked_out("64 × 32"), worked_out("64 × 32", several=True), worked_out("10,000")
     (2048, (64, 32), 10000)
+    >>> worked_out("10⁴"), worked_out("3 · 2⁻¹")
+    (10000, 1.5)
     >>> worked_out("2^30, 1,000", several=True), worked_out("9 and 4", several=True)
     ((1073741824, 1000), (9, 4))
     """
@@ -46,7 +50,7 @@ def worked_out(answer: object, *, several: bool = False) -> object:
         return tuple(map(worked_out, answer))
     if not isinstance(answer, str) or len(answer) > LETTERS:
         return answer
-    text = answer.strip()
+    text = RAISED.sub(lambda power: f"^{power[0].translate(LOWERED)}", answer.strip())
     if several and len(parts := BETWEEN.split(text.strip("()[] "))) > 1:
         made = tuple(map(worked_out, parts))
         return answer if any(isinstance(one, str | tuple) for one in made) else made
