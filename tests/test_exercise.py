@@ -603,6 +603,8 @@ def test_other_wrong_predictions():
     assert told.startswith("This asks for 1 number, and you gave 2. A decimal takes a point: 0.25. ")
     told = check("02b.plan", (7, 738)).message
     assert told.startswith("This asks for 1 number, and you gave 2. A number takes no commas: 7738. ")
+    for pair in ((256, 171), (171, 256), (171, 320)):  # two sides of a picture, and no thousands
+        assert "commas" not in check("00.width", pair).message
     told = check("02b.plan", "7,738").message
     assert told == "This asks for a number, not the text '7,738'. Write it as Python does: 7738."
     assert check("02b.plan", "7 738").message.endswith(" Write it as Python does: 7738.")

@@ -165,8 +165,15 @@ class Number:
         first, *rest = map(int, answer)
         whole = all(99 < part < 1000 or (self.large and part == 0) for part in rest)  # Python reads 10,000 as (10, 0)
         if 0 < first < 1000 and (self.counts or len(rest) > 1) and whole:
-            return f" A number takes no commas: {first}{''.join(f'{part:03}' for part in rest)}."
+            meant = f"{first}{''.join(f'{part:03}' for part in rest)}"
+            several = not self.tells(float(meant)) and any(map(self.tells, answer))  # such as both sides of a picture
+            return "" if several else f" A number takes no commas: {meant}."
         return "" if self.counts or len(rest) > 1 else f" A decimal takes a point: {first}.{rest[0]}."
+
+    def tells(self, number: float) -> bool:
+        """Whether it is the answer, or a mistake that has words of its own."""
+        known = (self.answer, *(wrong for wrong, _ in self.mistakes))
+        return any(self.means(np.asarray(number), np.asarray(one, dtype=np.float64)) for one in known)
 
     def means(self, given: np.ndarray, number: np.ndarray) -> bool:
         """Whether somebody who gave this meant that number, or those numbers."""
