@@ -101,6 +101,21 @@ def restored(f, w, h):
     return found
 
 
+def of_weights_alone(f, w, h):
+    found, (rows, columns) = np.zeros(w.shape), w.shape
+    for i in range(rows):
+        for j in range(columns):
+            step = np.zeros(w.shape)
+            step[i, j] = h
+            found[i, j] = (f(w + step) - f(w - step)) / (2 * h)
+    return found
+
+
+def of_biases_alone(w, v, g, rate, rho):
+    v = np.array([rho * a + (1 - rho) * b**2 for a, b in zip(v, g, strict=True)])
+    return np.array([a - rate * b / (math.sqrt(c) + 1e-8) for a, b, c in zip(w, g, v, strict=True)]), v
+
+
 def forgotten(f, w, h):
     found = restored(f, w, h)
     w += h
@@ -204,6 +219,8 @@ ANSWERS = [  # exercise, answer, what the verdict says
     ("01.softmax_loss", lambda x, t: np.mean([s[0] - r[k] for s, r, k in zip(log_sums(x), x, t, strict=True)]), RIGHT),
     ("01.linear_backward", lambda dY, X, W: [dY @ W.T, np.einsum("bi,bk", X, dY), np.ones(len(X)) @ dY], RIGHT),
     ("01.numerical_gradient", restored, RIGHT),
+    ("01.numerical_gradient", of_weights_alone, "For f Σ w³, w (2,), h 0.5 it raises"),
+    ("01b.rmsprop", of_biases_alone, "For w (2, 3), v (2, 3), g (2, 3), rate 0.02, rho 0.99 it raises TypeError"),
     ("02.size", lambda n, kernel, stride, padding: len(range(0, n + 2 * padding - kernel + 1, stride)), RIGHT),
     ("02.kernel_gradient", slope_of_kernel, RIGHT),
     ("02.max_pool", lambda x: x[..., : x.shape[2] // 2 * 2, :].unfold(2, 2, 2).unfold(3, 2, 2).amax((4, 5)), RIGHT),

@@ -187,7 +187,7 @@ LOG_OF_ZERO = "Right until p rounds to 0, and log 0 is infinite: take x - log Σ
 OVERFLOW = "Right until scores are large: e to their power overflows. Take each row's own maximum off first."
 SLOPES = (
     *((Curved(), arrays(23, (2, 3))[0], 0.01), (Products(), arrays(24, (3, 2))[0], 0.01)),
-    (Curved(), arrays(25, (1, 2))[0], 0.5),  # so wide that h shows
+    (Curved(), arrays(25, (2,))[0], 0.5),  # biases; and so wide that h shows
 )
 EXERCISES = (
     Code(

@@ -39,12 +39,12 @@ def rmsprop_step(
         return w + sign * rate * g / below, v
 
 
-MOMENTUM = ((*arrays(16, (4,), (4,), (4,)), 0.1, 0.9), (*arrays(17, (3,), (3,), (3,)), 0.5, 0.5))
+MOMENTUM = ((*arrays(16, (4,), (4,), (4,)), 0.1, 0.9), (*arrays(17, *3 * [(2, 3)]), 0.5, 0.5))  # weights, too
 AVERAGE = tuple(
     (w, v**2 + 0.1, g, rate, rho)
     for (w, v, g), rate, rho in (
         (arrays(25, (4,), (4,), (4,)), 0.1, 0.9),
-        (arrays(26, (3,), (3,), (3,)), 0.02, 0.99),
+        (arrays(26, *3 * [(2, 3)]), 0.02, 0.99),
     )
 )
 # The first step of three weights: one without a gradient, one with a small one, one with a usual one.
