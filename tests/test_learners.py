@@ -251,6 +251,7 @@ ANSWERS = [  # exercise, answer, what the verdict says
         "do not fit",
     ),
     ("06.armijo", lambda loss, new, slope, t: new <= loss - 1e-4 * t, "Right on"),
+    ("06.armijo", lambda loss, new, slope, t: new <= loss + t * (1e-4 + slope), "c is a factor"),
     ("06.armijo", lambda loss, new, slope, t: new <= loss + 1e-4 * t * t * slope, "Right on"),
     ("06.armijo", lambda loss, new, slope, t: new <= loss * (1 + 1e-4 * t * slope), "Right on"),
     ("06.armijo", lambda loss, new, slope, t: new <= loss + 0.5 * t * slope, "Right on"),

@@ -309,6 +309,7 @@ EXERCISES = (
             *((1.0, 1.00005, -1.0, 1.0), (2.0, 2.5, -3.0, 0.5), (1.0, 0.9995, -4.0, 1.0), (1.0, 1.0002, -4.0, 1.0)),
             *((1.0, 0.05, -1.0, 1.0), (1.0, 0.9985, -1.0, 1.0), (1.0, 0.3, -1.0, 1.0), (1.0, 0.999995, -1.0, 1.0)),
             *((1.0, 0.9998, -4.0, 1.0), (1.0, 0.999995, -1.0, 0.1), (2.0, 1.99985, -1.0, 1.0)),
+            *((1.0, 0.9985, -0.001, 1.0), (1.0, 0.99905, -0.001, 1.0)),  # where even the tangent hardly falls
         ),
         mistakes=(
             (lambda loss, new, slope, t: new < loss, "Any decrease is not enough: it must be c t |slope| at least."),
@@ -323,6 +324,14 @@ EXERCISES = (
             ),
             (lambda loss, new, slope, t: new <= loss + 1e-3 * t * slope, "c is 1e-4: your own asks for more."),
             (lambda loss, new, slope, t: new <= loss + t * slope, "c is missing: no curve falls as its tangent does."),
+            (
+                lambda loss, new, slope, t: new <= loss + 1e4 * t * slope,
+                "c is 1e-4, with a minus: your own asks for ten thousand times the tangent's fall.",
+            ),
+            (
+                lambda loss, new, slope, t: new <= loss + 1e-4 + t * slope,
+                "c is a factor: multiply t slope by it, and add nothing else.",
+            ),
             (
                 lambda loss, new, slope, t: new >= loss + 1e-4 * t * slope,
                 "The other way round: the new loss must be lower.",
