@@ -456,6 +456,8 @@ def test_a_constant_factor():
 def test_a_factor_that_changes():
     told = tell("04.gram", lambda f: gram(f) * f.shape[2] * f.shape[1])
     assert told.startswith("Right up to a factor that changes with the input, 12.0 for features (1, 3, 4, 4)")
+    told = tell("07b.blend", lambda a, b, shares: (shares[0] * a + shares[1] * b) / max(shares))
+    assert told.endswith(": by what do you multiply or divide?"), "that is no count"
     blend = EXERCISES["07b.blend"].solution
     told = tell("07b.blend", lambda a, b, shares: blend(a, b, shares) * (2 - shares[0] % 2))  # 1 for the first
     assert told.startswith("Right up to a factor that changes with the input, 1.5 for first (4, 4), second (4, 4)")

@@ -156,7 +156,8 @@ def changing_factor(given: Answers, wanted: Answers, where: list[str], exercise:
     first = next((case for case, factor in factors.items() if ratio(factor) != ratio(1.0)), None)
     if first is None:
         return ""
-    return f"Right up to a factor that changes with the input, {ratio(factors[first])} for {first}: which count is it?"
+    told = f"Right up to a factor that changes with the input, {ratio(factors[first])} for {first}"
+    return f"{told}: by what do you multiply or divide?"
 
 
 def last_line(given: Answers, wanted: Answers, where: list[str], exercise: Code) -> str:
