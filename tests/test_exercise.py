@@ -20,7 +20,7 @@ from nstlib import LESSONS, RECIPES
 from nstlib.architecture import BACKBONES
 from nstlib.descriptions import covariance, gram, mean_std
 from nstlib.errors import InputError
-from nstlib.exercise import EXERCISES, Choice, Code, Number, Verdict, check, program
+from nstlib.exercise import EXERCISES, Choice, Code, Number, Verdict, check, mine, program
 from nstlib.exercise.code import COMMA
 from nstlib.exercise.handover import trouble_at_work
 from nstlib.exercise.lesson_06 import adam_step, bfgs, two_loop
@@ -28,6 +28,7 @@ from nstlib.exercise.program import relative
 from nstlib.exercise.slips import OF_TORCH
 from nstlib.exercise.values import copy
 from nstlib.exercise.verdict import NOTHING_BACK
+from nstlib.interrupts import Stopped
 from nstlib.loss import content_loss
 from nstlib.recipes import convert
 from nstlib.style import STATISTICS
@@ -963,8 +964,19 @@ def test_an_interrupt_still_interrupts(monkeypatch):
 
     monkeypatch.setattr("nstlib.exercise.patience.SECONDS", 0.3)
     for answer in (stopped, stopped_late):
-        with pytest.raises(KeyboardInterrupt):
+        with pytest.raises(Stopped, match=f"^stopped at line 2 of {answer.__name__}$"):
             check("04.gram", answer)
+
+
+def test_an_interrupt_at_work_is_one_line_too():
+    def stopped_when_large(features):
+        if features.numel() > 1000:
+            raise KeyboardInterrupt
+        return gram(features)
+
+    assert check("04.gram", stopped_when_large)
+    with pytest.raises(Stopped, match=r"^stopped at line 3 of stopped_when_large$"):
+        mine("04.gram", stopped_when_large)
 
 
 @pytest.mark.parametrize(

@@ -32,7 +32,7 @@ from . import (
     lesson_09,
     lesson_10,
 )
-from .code import Code
+from .code import Code, stoppable
 from .grading import let_nbgrader_see
 from .handover import choose_function, show
 from .prediction import Choice, Number
@@ -57,6 +57,7 @@ def check(name: str, answer: object) -> Verdict:
 
     Raises:
         InputError: there is no exercise of this name (names the nearest).
+        Stopped: an interrupt, in one line that says where the function was.
 
     >>> check("02.stacked", 6)
     ✗ Neighbouring windows overlap: the second 3×3 adds 2 pixels, not 3.
@@ -64,7 +65,8 @@ def check(name: str, answer: object) -> Verdict:
     ○ Not answered yet.
     """
     exercise = EXERCISES[one_of("exercise", name, EXERCISES)]
-    verdict = NOT_ANSWERED if unanswered(answer) else exercise.check(answer)
+    with stoppable(answer):
+        verdict = NOT_ANSWERED if unanswered(answer) else exercise.check(answer)
     return let_nbgrader_see(verdict)
 
 
@@ -84,6 +86,7 @@ def mine(name: str, answer: object) -> Callable[..., Any]:
 
     Raises:
         InputError: there is no exercise of this name (names the nearest), or it asks for a number or a choice.
+        Stopped: as for `check`.
 
     >>> gram = mine("04.gram", None)
     ○ Not answered yet: until then the library's own does the work.
@@ -99,6 +102,8 @@ def mine(name: str, answer: object) -> Callable[..., Any]:
         raise InputError(
             f'"{name}" asks for no function, so there is nothing to go on with: nst.check("{name}", answer)'
         )
-    function, told = choose_function(exercise, answer, check(name, answer))
+    verdict = check(name, answer)
+    with stoppable(answer):
+        function, told = choose_function(exercise, answer, verdict)
     show(told)
     return function

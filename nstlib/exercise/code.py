@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import wraps
 from itertools import permutations
@@ -16,13 +17,14 @@ from torch import Tensor
 from torch.overrides import TorchFunctionMode
 
 from ..errors import one_line
+from ..interrupts import Stopped
 from .diagnoses import DIAGNOSES, common_factor
 from .patience import TooLong, patience
 from .slips import Unusable, advice
 from .values import Answers, Case, Found, Function, copy, due, kind, numbers, right, same, short, unchanged
 from .verdict import NOT_ANSWERED, NOTHING_BACK, Verdict, unanswered
 
-__all__ = ["Code", "NoGradient", "raised", "what_cuts", "where_in"]
+__all__ = ["Code", "NoGradient", "raised", "stoppable", "what_cuts", "where_in"]
 
 
 @dataclass(frozen=True)
@@ -334,6 +336,25 @@ def where_in(answer: Function, error: BaseException) -> str:
             line = f"line {frame.tb_lineno - code.co_firstlineno + 1} of {code.co_name}"
         frame = frame.tb_next
     return line
+
+
+@contextmanager
+def stoppable(answer: object) -> Iterator[None]:
+    """While a function is tried, an interrupt is one line that says where it was, however deep in the kit.
+
+    Args:
+        answer: the function, or an answer that is none.
+
+    Raises:
+        Stopped: an interrupt.
+    """
+    try:
+        yield
+    except Stopped:
+        raise
+    except KeyboardInterrupt as stop:
+        line = where_in(answer, stop) if callable(answer) else ""
+        raise Stopped(f"stopped at {line}" if line else "stopped while the answer was tried") from None
 
 
 def raised(answer: Function, error: BaseException, where: str) -> str:
