@@ -25,6 +25,7 @@ from nstlib.exercise.values import copy
 
 RIGHT = "Right on all"
 HAS_TO = "The value is right, but has to carry a gradient: "
+OPEN = "is not answered yet: until then the library's own does the work."
 NO_GRADIENT = "To paint with it, it would have to carry a gradient: "
 
 
@@ -559,7 +560,7 @@ def test_a_picture_is_painted_with_it():
 @pytest.mark.parametrize("answer", [None, ..., my_stub])
 def test_until_it_is_answered_the_librarys_paints(answer, capsys):
     assert mine("04.gram", answer) is EXERCISES["04.gram"].solution
-    assert capsys.readouterr().out == "○ Not answered yet: until then the library's own does the work.\n"
+    assert capsys.readouterr().out == f"○ 04.gram {OPEN}\n"
 
 
 def test_a_wrong_answer_is_told_and_left(capsys):
@@ -786,7 +787,7 @@ def test_in_a_notebook_it_is_shown_as_a_verdict(monkeypatch, capsys):
     monkeypatch.setattr("nstlib.exercise.handover.notebook", object)
     monkeypatch.setattr("IPython.display.display", shown.append)
     mine("04.gram", None)
-    assert [str(verdict) for verdict in shown] == ["○ Not answered yet: until then the library's own does the work."]
+    assert [str(verdict) for verdict in shown] == [f"○ 04.gram {OPEN}"]
     assert capsys.readouterr().out == ""
 
 

@@ -89,7 +89,7 @@ def mine(name: str, answer: object) -> Callable[..., Any]:
         Stopped: as for `check`.
 
     >>> gram = mine("04.gram", None)
-    ○ Not answered yet: until then the library's own does the work.
+    ○ 04.gram is not answered yet: until then the library's own does the work.
     >>> size = mine("02.size", lambda n, kernel, stride, padding: (n + 2 * padding - kernel) // stride)
     ✗ One too few: the first window counts as well, so + 1. Until it is right, the library's own does the work.
     >>> size = mine("02.size", lambda n, kernel, stride, padding: (n + 2 * padding - kernel) // stride + 1)

@@ -34,7 +34,7 @@ def choose_function(exercise: Code, answer: object, verdict: Verdict) -> tuple[F
     """
     ours = "the library's own does the work."
     if verdict.passed is None:
-        return exercise.solution, Verdict(None, f"Not answered yet: until then {ours}")
+        return exercise.solution, Verdict(None, f"{exercise.name} is not answered yet: until then {ours}")
     if not verdict or not callable(answer):
         return exercise.solution, Verdict(False, f"{verdict.message} Until it is right, {ours}")
     if trouble := trouble_at_work(exercise, answer):
