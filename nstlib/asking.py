@@ -14,7 +14,7 @@ What was said is kept as long as the kernel lives. Nothing of an answer is in a 
 from __future__ import annotations
 
 import importlib.util
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from html import escape
 
 from .errors import InputError, counted
@@ -175,6 +175,7 @@ class Asked:
 
     def __init__(self, verb: str, entry: Entry, told: Sequence[str]) -> None:
         self.entry, self.told, self.how = entry, list(told), f"To answer, {call(verb, entry)}."
+        self.renew: Callable[[str, str, str], None] = lambda *_: None  # draws the still figure, once it is shown
 
     @property
     def options(self) -> dict[str, str]:
@@ -199,8 +200,12 @@ class Asked:
         if importlib.util.find_spec("ipywidgets") is None:
             display({"text/html": self._repr_html_(), "text/plain": repr(self)}, raw=True)
             return
-        still = form_html(self.entry.question.question, self.options, self.said, self.told)
-        self.form().show(still, f"Run this cell and click. {self.how}", repr(self))
+        self.renew = self.form().show(*self.still())
+
+    def still(self) -> tuple[str, str, str]:
+        """What stands where nothing can be clicked: the question, how to answer it while it is open, all as text."""
+        html = form_html(self.entry.question.question, self.options, self.said, self.told)
+        return html, "" if self.told else f"Run this cell and click. {self.how}", repr(self)
 
     def form(self) -> Form:
         """The question with its buttons, or its box."""
@@ -217,8 +222,9 @@ class Asked:
         Returns:
             What counts now, and lines to tell.
         """
-        told = self.entry.say(answer)
-        return self.said, told
+        self.told = self.entry.say(answer)
+        self.renew(*self.still())
+        return self.said, self.told
 
 
 class Told:

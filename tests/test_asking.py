@@ -1,8 +1,10 @@
 """Questions: what was said is kept, what was found comes after it, and no notebook holds an answer before that."""
 
 import json
+import re
 import subprocess
 import sys
+from types import SimpleNamespace
 
 import nbformat
 import pytest
@@ -228,6 +230,22 @@ def test_a_click_commits_and_is_marked():
     nst.found("04.shuffle")
     made.buttons["a"].click()
     assert asking.ASKED["04.shuffle"].answers == ["c"] and made.buttons["c"].description.startswith("● ")
+
+
+def test_what_is_clicked_is_drawn_into_the_still_figure(monkeypatch):
+    drawn = []
+    handle = SimpleNamespace(update=lambda data, **_: drawn.append(data))
+    monkeypatch.setattr("IPython.display.display", lambda data, **_: drawn.append(data) or handle)
+    asked = nst.choose("04.shuffle")
+    asked._ipython_display_()
+    assert "Run this cell and click. To answer, write nst.choose" in drawn[0]["text/html"] and "● " not in str(drawn)
+    box = asked.form()
+    box.buttons["b"].click()
+    still = drawn[-1]
+    assert WRONG in still["text/html"] and "● <b>b</b>)" in still["text/html"], "a saved file shows it"
+    assert "Run this cell" not in still["text/html"] and WRONG in still["text/plain"]
+    (name,) = set(re.findall(r"nst-still-\w+", drawn[0]["text/html"]))
+    assert name in still["text/html"], "the form still hides it"
 
 
 def test_a_form_run_again_shows_what_was_said():

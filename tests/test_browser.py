@@ -666,6 +666,19 @@ def test_a_result_shows_itself_with_words_for_whoever_does_not_see_it(lab):  # n
     made.context.close()
 
 
+def test_an_answer_that_was_clicked_is_in_the_saved_file(lab):  # noqa: F811
+    made = open_cells(lab, "asked.ipynb", "import nstlib as nst", 'nst.choose("04.shuffle")')
+    made.run_all()
+    made.locator(".nst-form button").nth(1).click(timeout=90_000)
+    made.locator(".nst-form .nst-spoken").get_by_text("You said b").wait_for(timeout=30_000)
+    made.command("docmanager:save")
+    made.wait_for_timeout(1000)
+    saved = (lab.folder / "asked.ipynb").read_text(encoding="utf-8")
+    assert "You said b" in saved and "Run this cell and click" not in saved
+    assert not made.locator(".nst-still").first.is_visible()
+    made.context.close()
+
+
 def test_a_studio_that_was_closed_says_how_it_opens_again(lab):  # noqa: F811
     (lab.folder / "closed").mkdir()
     made = lab.open("studio.ipynb", place="closed/studio.ipynb")

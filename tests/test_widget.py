@@ -9,6 +9,7 @@ import sys
 import threading
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import ipywidgets
 import pytest
@@ -345,6 +346,19 @@ def test_a_panel_that_is_shown_twice_hides_the_new_still(monkeypatch, calls):
     box = made.box
     assert re.findall(r"nst-still-\w+", still["text/html"])[0] in box.children[0].value
     assert sum("nst-live" in child._dom_classes for child in box.children) == 1
+
+
+def test_what_is_chosen_is_drawn_into_the_still_figure(monkeypatch):
+    drawn = []
+    handle = SimpleNamespace(update=lambda data, **_: drawn.append(data["text/html"]))
+    monkeypatch.setattr("IPython.display.display", lambda data, **_: handle)
+    yours = chooser.choose(content="content/harbour", style="style/mosaic")
+    yours.slots["style"].menu.value = "style/marbled"
+    yours._ipython_display_()
+    assert not drawn
+    yours.slots["style"].menu.value = "style/woodcut_waves"
+    assert "style: style/woodcut_waves" in drawn[-1] and "style/mosaic" not in drawn[-1]
+    assert "content: content/harbour" in drawn[-1] and "Chosen: content content/harbour, style style/wo" in drawn[-1]
 
 
 # --- own pictures --------------------------------------------------------------------------------

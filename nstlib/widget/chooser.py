@@ -58,12 +58,17 @@ class Chooser:
         from ipywidgets import HBox
 
         self.call = tuple(first.items())
+        self.renew: Callable[[], None] = lambda: None  # draws the still figure, once it is shown
         self.chosen = dict(chosen_before.get(self.call, first))  # its own: another cell's menus say something else
         self.slots = {name: self.slot(name, value) for name, value in first.items()}
-        thumbnails = "".join(slot.thumbnail.value for slot in self.slots.values())
-        self.still = f'<div style="display: flex; flex-wrap: wrap; gap: 8px">{thumbnails}</div>'
         self.box = HBox([slot.box for slot in self.slots.values()], layout={"flex_flow": "row wrap"})
         self.box.add_class("nst-chooser")
+
+    @property
+    def still(self) -> str:
+        """The thumbnails side by side, as HTML."""
+        thumbnails = "".join(slot.thumbnail.value for slot in self.slots.values())
+        return f'<div style="display: flex; flex-wrap: wrap; gap: 8px">{thumbnails}</div>'
 
     def slot(self, name: str, first: str) -> Slot:
         """Where a picture is chosen, with what stands there now; with the first one, if that cannot be read any more.
@@ -87,6 +92,7 @@ class Chooser:
         """
         self.chosen[name] = value
         chosen_before[self.call] = dict(self.chosen)
+        self.renew()
 
     def __getitem__(self, name: str) -> str:
         return self.chosen[name]
@@ -96,7 +102,8 @@ class Chooser:
         return f"Pictures to choose or upload. Chosen: {chosen}. Run this cell to choose others."
 
     def _ipython_display_(self) -> None:
-        lay_over(self.box, self.still, repr(self))
+        draw = lay_over(self.box, self.still, repr(self))
+        self.renew = lambda: draw(self.still, repr(self), "")
 
 
 class Slot:

@@ -134,12 +134,15 @@ class Form:
             (button.add_class if letter == said else button.remove_class)("nst-said")
         self.words.value = lines_html(told)
 
-    def show(self, still: str, words: str, plain: str) -> None:
+    def show(self, still: str, words: str, plain: str) -> Callable[[str, str, str], None]:
         """Show the form, over a still figure of it.
 
         Args:
             still: what `form_html` makes.
             words: a line below the still figure that says how to answer without the form.
             plain: the whole as text.
+
+        Returns:
+            Draws the still figure anew from the same three, once there is an answer.
         """
-        lay_over(self.box, still, words, plain)
+        return lay_over(self.box, still, words, plain)

@@ -1,12 +1,14 @@
 """A live widget → laid over a still figure, which stands wherever nothing runs: an export, GitHub, an unrun notebook.
 
 The figure is an output of its own, before the widget's. A widget that lives hides it by a rule of style that it brings
-along, so nothing has to be known of the page; where the widget is missing, the rule is too.
+along, so nothing has to be known of the page; where the widget is missing, the rule is too. What is answered or chosen
+in the widget can be drawn into the figure, so that a saved file and an export of it show that.
 """
 
 from __future__ import annotations
 
 import secrets
+from collections.abc import Callable
 from html import escape
 from typing import Any
 
@@ -49,24 +51,31 @@ RUN_AGAIN = (
 )
 
 
-def lay_over(box: Any, html: str, words: str, plain: str = "", lost: str = "") -> None:
+def lay_over(box: Any, html: str, words: str, plain: str = "", lost: str = "") -> Callable[[str, str, str], None]:
     """Show a still figure, and a widget that hides it where it lives.
 
     Args:
         box: the widget, whose children are at least one.
         html: the still figure.
-        words: a line below it that says what running the cell adds.
+        words: a line below it that says what running the cell adds, or "".
         plain: the figure as text, where that is all there is; the same line without.
         lost: what to say, in HTML, when the kernel is gone [which cell to run again].
+
+    Returns:
+        Draws the still figure anew where it stands, from html, words and plain.
     """
     from IPython import get_ipython
     from IPython.display import display
     from ipywidgets import HTML
 
     name, shell = f"nst-still-{secrets.token_hex(4)}", get_ipython()
-    note = f'<div style="font: 13px/1.5 sans-serif; opacity: 0.75">{escape(words)}</div>'
-    still = f'<div class="nst-still {name}"><style>{HIDE_THE_DEAD}</style>{html}{note}</div>'
-    display({"text/html": still, "text/plain": plain or words}, raw=True)
+
+    def still(html: str, words: str, plain: str) -> dict[str, str]:
+        note = f'<div style="font: 13px/1.5 sans-serif; opacity: 0.75">{escape(words)}</div>' if words else ""
+        figure = f'<div class="nst-still {name}"><style>{HIDE_THE_DEAD}</style>{html}{note}</div>'
+        return {"text/html": figure, "text/plain": plain or words}
+
+    handle = display(still(html, words, plain), raw=True, display_id=True)
     rules = f"<style>.{name}, {OUTPUT}:has(.{name}) {{display: none}}</style>"
     # The shell's own count may already be that of the next cell.
     cell = f"cell [{len(shell.history_manager.input_hist_parsed) - 1}]" if shell is not None else "its cell"
@@ -77,3 +86,9 @@ def lay_over(box: Any, html: str, words: str, plain: str = "", lost: str = "") -
     # Without words of its own, which an export would show in place of the widget.
     view = {"version_major": 2, "version_minor": 0, "model_id": box.model_id}
     display({"application/vnd.jupyter.widget-view+json": view, "text/plain": ""}, raw=True)
+
+    def renew(html: str, words: str, plain: str) -> None:
+        if handle is not None:  # as it is outside of IPython
+            handle.update(still(html, words, plain), raw=True)
+
+    return renew
