@@ -41,6 +41,7 @@ __all__ = [
 SIDE = 512  # pixels of the longer side of a picture on its way
 EVERY = 0.15  # seconds between two of them, at least
 SHARE = 0.015  # of a run's time, what showing it may take: the page that draws it takes its part too
+NOTHING = {"text/plain": ""}  # shows as little as no data at all, of which an export complains
 JPEG = 80  # quality of a picture that is gone in a moment
 
 
@@ -267,7 +268,7 @@ class Place:
             picture = small(self.progress.image)
             self.put(picture_html(picture, told(self.progress)))
         else:
-            self.handle.update({}, raw=True)
+            self.handle.update(NOTHING, raw=True)
 
 
 # --- an interrupt --------------------------------------------------------------------------------

@@ -554,7 +554,9 @@ def test_stamp_takes_out_what_a_run_leaves_behind(folder):
     notebook.metadata["widgets"] = {"application/vnd.jupyter.widget-state+json": {}}
     notebook.cells[1].metadata["execution"] = {"iopub.status.busy": "2026-01-01T00:00:00Z"}
     view = {"application/vnd.jupyter.widget-view+json": {"model_id": "gone"}, "text/plain": "VBox()"}
-    left = [new_output("display_data", data=data) for data in ({}, view, {"text/html": "<p>stays</p>"})]
+    left = [
+        new_output("display_data", data=data) for data in ({}, {"text/plain": ""}, view, {"text/html": "<p>stays</p>"})
+    ]
     torn = [
         new_output("stream", name=name, text=text) for name, text in (("stdout", "a"), ("stdout", "b"), ("stderr", "c"))
     ]
@@ -564,7 +566,7 @@ def test_stamp_takes_out_what_a_run_leaves_behind(folder):
     stamped = notebooks.read(folder / NAME)
     assert "widgets" not in stamped.metadata and "execution" not in stamped.cells[1].metadata
     kept, *printed = stamped.cells[1].outputs
-    assert [kept] == left[2:] and [(one.name, one.text) for one in printed] == [("stdout", "ab"), ("stderr", "c")]
+    assert [kept] == left[3:] and [(one.name, one.text) for one in printed] == [("stdout", "ab"), ("stderr", "c")]
 
 
 # --- honest minutes ------------------------------------------------------------------------------

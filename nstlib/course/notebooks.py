@@ -147,7 +147,9 @@ def tidy(notebook: NotebookNode) -> None:
         cell.metadata.pop("execution", None)
         if cell.cell_type == "code":
             data = ((output, output.get("data")) for output in cell.outputs)
-            cell.outputs = joined([output for output, kinds in data if kinds is None or (kinds and VIEW not in kinds)])
+            cell.outputs = joined(
+                [output for output, kinds in data if kinds is None or (any(kinds.values()) and VIEW not in kinds)]
+            )
 
 
 def joined(outputs: list[NotebookNode]) -> list[NotebookNode]:
