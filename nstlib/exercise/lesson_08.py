@@ -66,8 +66,11 @@ SPREAD = (
     (torch.tensor([0.0, 0.0, 5.0, 1.0]).view(1, 2, 2, 1),),
 )
 ADAPTED = tuple(  # features and targets to learn from, and others to test on, (positions, channels)
-    (f, f @ a + 0.3 * n, g, g @ a + 0.5 * m)
-    for f, g, a, n, m in (tensors(seed, (12, 5), (9, 5), (5, 3), (12, 3), (9, 3)) for seed in (85, 86))
+    tuple(made.to(dtype) for made in (f, f @ a + 0.3 * n, g, g @ a + 0.5 * m))
+    for dtype, (f, g, a, n, m) in (
+        (dtype, tensors(seed, (12, 5), (9, 5), (5, 3), (12, 3), (9, 3)))
+        for seed, dtype in ((85, torch.float32), (86, torch.float64))  # as the lesson measures
+    )
 )
 FIRE = sum(p.numel() for p in Fire(64, 16, 128).parameters())
 
