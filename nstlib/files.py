@@ -16,6 +16,7 @@ from typing import Any, BinaryIO
 from .errors import InputError
 
 __all__ = [
+    "anew",
     "check_replaceable",
     "claim",
     "encoded",
@@ -69,6 +70,24 @@ def claim(path: str | os.PathLike[str]) -> Path:
         with suppress(FileExistsError):
             name.touch(exist_ok=False)  # whoever makes the file has the name
             return name
+
+
+@contextmanager
+def anew(path: str | os.PathLike[str]) -> Iterator[Path]:
+    """The first of a file's names that nobody has, for who writes the file; free again where that goes wrong.
+
+    Args:
+        path: of the file.
+
+    Raises:
+        OSError: nothing can be written there; `filename` is the name that was tried.
+    """
+    name = claim(path)
+    try:
+        yield name
+    except BaseException:
+        name.unlink(missing_ok=True)
+        raise
 
 
 def short_name(source: str | os.PathLike[str]) -> str:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from .about import VERSION
 from .errors import InputError, one_line
-from .files import check_replaceable, claim, free, short_name
+from .files import anew, check_replaceable, free, short_name
 from .terminal import say_wrong
 
 if TYPE_CHECKING:
@@ -121,15 +121,11 @@ def keep(picture: Result | Picture | Tensor, folder: str | os.PathLike[str] = ".
     names = [known.get("content"), *(known.get("styles") or ())]
     stem = "-".join(short_name(name) for name in names if name) or "painted"
     try:
-        path = claim(Path(folder) / f"{stem}.png")
+        with anew(Path(folder) / f"{stem}.png") as path:
+            save(path)
     except OSError as error:
         why = f"'{error.filename}' cannot be written ({error.strerror})"
         raise InputError(f"{why}: name another folder, keep(result, …)") from None
-    try:
-        save(path)
-    except InputError:
-        path.unlink(missing_ok=True)
-        raise
     return Kept(path)
 
 

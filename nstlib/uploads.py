@@ -17,7 +17,7 @@ from urllib.request import DataHandler, Request
 
 from .decode import SMALLEST, SUFFIXES, decode
 from .errors import InputError, one_line
-from .files import files_in, free, short_name, write_whole
+from .files import anew, files_in, short_name, write_whole
 from .gallery import assets, is_address, read_picture
 
 __all__ = ["REGIONS", "addresses", "keep_upload", "own_pictures", "pasted", "uploads"]
@@ -123,9 +123,11 @@ def keep_upload(name: str, data: bytes, folder: Path = FOLDER) -> str:
     stem = short_name(plain.name)
     same = (path for path in own_files(folder) if path.stem.startswith(stem) and path.read_bytes() == data)
     if (path := next(same, None)) is None:
-        path = free(folder / f"{stem}{suffix}")
+        path = folder / f"{stem}{suffix}"
         try:
-            write_whole(path, data)
+            folder.mkdir(parents=True, exist_ok=True)
+            with anew(path) as path:  # another notebook may keep one of this name at the same moment
+                write_whole(path, data)
         except OSError as error:
             reason = error.strerror or one_line(error)
             raise InputError(f"'{path}' cannot be kept in {Path.cwd()} ({reason}): make room there") from None

@@ -1,6 +1,7 @@
 """What a person brought along is kept byte by byte, once, in one folder, and never costs another file."""
 
 import base64
+import errno
 import io
 from pathlib import Path
 
@@ -8,6 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+import nstlib.uploads
 from nstlib.errors import InputError
 from nstlib.uploads import REGIONS, addresses, keep_upload, own_pictures, pasted, uploads
 
@@ -113,3 +115,26 @@ def test_pasted_data_that_cannot_be_read_is_told(text):
 def test_uploads_of_several_files():
     assert uploads({"a": {"content": b"1"}, "b": {"content": b"2"}}) == [("a", b"1"), ("b", b"2")]
     assert uploads(({"name": "a", "content": memoryview(b"1")},)) == [("a", b"1")]
+
+
+def test_two_that_keep_one_name_at_once_keep_both(monkeypatch):
+    first, other, told = png(1), png(2), []
+
+    def write(path, data, write=nstlib.uploads.write_whole):
+        if data == first:
+            told.append(keep_upload("a.png", other))  # as another kernel on the same folder does meanwhile
+        write(path, data)
+
+    monkeypatch.setattr("nstlib.uploads.write_whole", write)
+    told.append(keep_upload("a.png", first))
+    assert sorted(told) == own_pictures() and {Path(name).read_bytes() for name in told} == {first, other}
+
+
+def test_an_upload_that_cannot_be_written_leaves_no_empty_file(monkeypatch, folder):
+    def write(path, data):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("nstlib.uploads.write_whole", write)
+    with pytest.raises(InputError, match=r"'own/a\.png' cannot be kept in .* \(No space left on device\): make room"):
+        keep_upload("a.png", png())
+    assert not list((folder / "own").iterdir())

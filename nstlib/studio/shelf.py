@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import InputError
-from ..files import claim, files_in, free, spoken_name, try_to_write
+from ..files import anew, files_in, free, spoken_name, try_to_write
 from ..gallery import FORMATS
 from ..result import Result, read_facts
 from .choices import Choices
@@ -183,11 +183,7 @@ def save_anew(result: Result, path: Path) -> Path:
         InputError: it cannot be written there.
     """
     try:
-        name = claim(path)
+        with anew(path) as name:
+            return result.save(name)
     except OSError as error:
         raise InputError(f"'{error.filename}' cannot be written ({error.strerror}): make room there") from None
-    try:
-        return result.save(name)
-    except BaseException:
-        name.unlink(missing_ok=True)
-        raise
