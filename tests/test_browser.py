@@ -88,6 +88,14 @@ def places(page):
     return {look: page.locator(f".nst-studio {look}").bounding_box() for look in looks}
 
 
+def until(gone, what, seconds=30):
+    """Wait until something is no longer there."""
+    end = time.monotonic() + seconds
+    while not gone():
+        assert time.monotonic() < end, f"{what} is still there"
+        time.sleep(0.1)
+
+
 # --- the studio in JupyterLab --------------------------------------------------------------------
 
 
@@ -211,6 +219,23 @@ def test_a_photograph_is_kept_however_large_it_is(studio, lab):  # noqa: F811
         choose(studio, camera)
         wait_for(studio, "words", f"{name} is kept", timeout=60_000)
     assert (lab.folder / "own/camera.png").read_bytes() == camera.read_bytes()
+    studio.get_by_role("button", name="harbour", exact=True).click()
+
+
+def test_pictures_that_two_pages_send_at_once_are_both_kept(studio, lab):  # noqa: F811
+    paths = [lab.folder.parent / name for name in ("here.png", "there.png")]
+    for seed, path in enumerate(paths):
+        Image.fromarray(np.random.default_rng(seed).integers(0, 255, (1100, 1100, 3), dtype=np.uint8)).save(path)
+    studio.command("docmanager:save")
+    studio.wait_for_function("!document.querySelector('.jp-mod-dirty')")
+    other = lab.open("studio.ipynb")
+    other.locator(".nst-paint").wait_for()
+    for one, path in zip((studio, other), paths, strict=True):
+        choose(one, path)
+    kept = [lab.folder / "own" / path.name for path in paths]
+    until(lambda: all(path.is_file() and path.stat().st_size for path in kept), "an upload that is on its way")
+    assert [path.read_bytes() for path in kept] == [path.read_bytes() for path in paths]
+    other.context.close()
     studio.get_by_role("button", name="harbour", exact=True).click()
 
 
@@ -787,14 +812,6 @@ def test_it_paints_under_voila_and_calls_nobody(browser, tmp_path):  # noqa: F81
         assert made.evaluate("document.documentElement.scrollWidth - window.innerWidth") <= 0
         assert made.outside == []
         assert len(list((tmp_path / "studio").glob("*.png"))) == 2
-
-
-def until(gone, what, seconds=30):
-    """Wait until something is no longer there."""
-    end = time.monotonic() + seconds
-    while not gone():
-        assert time.monotonic() < end, f"{what} is still there"
-        time.sleep(0.1)
 
 
 @pytest.mark.skipif(ipywidgets.__version__ < "8", reason="this Voila is JupyterLab 4's")

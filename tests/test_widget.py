@@ -436,12 +436,41 @@ def test_what_comes_in_parts_is_put_together(yours):
     bring, data = yours.slots["content"].bring, photograph((1, 9, 9))
     text = f"data:image/png;name=a%20b.png;base64,{base64.b64encode(data).decode()} data:;name=gone.png,"
     parts = [text[:50], text[50:-9], text[-9:]]
-    bring.address.value = f"part 1 3 {text}"  # of an earlier one, whose rest never came
     for number, part in enumerate(parts, 1):
-        bring.address.value = f"part {number} 3 {part}"
-        assert bring.address.value == "", "the page waits for this before it sends the next one"
+        bring.address.value = f"part me {number} 3 {part}"
+        assert bring.taken.value.endswith(f"me {number},"), "the page waits for this before it sends the next one"
+        assert bring.address.value == ""
     assert bring.fetcher.wait(20) and yours["content"] == "own/a_b.png"
-    assert Path("own/a_b.png").read_bytes() == data and bring.pieces == []
+    assert Path("own/a_b.png").read_bytes() == data and bring.pieces == {}
+
+
+def test_parts_that_two_pages_send_at_once_are_kept_apart(yours):
+    bring, files = yours.slots["content"].bring, {name: photograph((red, 9, 9)) for red, name in enumerate("ab")}
+    sent = {name: f"data:;name={name}.png;base64,{base64.b64encode(data).decode()}" for name, data in files.items()}
+    for part in (1, 2, 3):
+        for name, text in sent.items():
+            bring.address.value = f"part {name} {part} 3 {text[(part - 1) * 40 : part * 40 if part < 3 else None]}"
+            assert f"{name} {part}," in bring.taken.value
+    assert {name: Path(f"own/{name}.png").read_bytes() for name in files} == files
+
+
+def test_a_picture_of_which_a_part_is_missing_is_not_taken_and_can_be_sent_again(yours):
+    bring, slot = yours.slots["content"].bring, yours.slots["content"]
+    text = f"data:;name=a.png;base64,{base64.b64encode(photograph()).decode()}"
+    for part, piece in ((1, text[:40]), (3, text[80:])):
+        bring.address.value = f"part first {part} 3 {piece}"
+    assert "A part of your picture was lost on its way: send it again" in slot.words.value
+    assert yours["content"] != "own/a.png"
+    for part, piece in enumerate((text[:40], text[40:80], text[80:]), 1):
+        bring.address.value = f"part second {part} 3 {piece}"
+    assert yours["content"] == "own/a.png" and bring.pieces == {}
+
+
+def test_of_pages_that_are_gone_few_parts_are_kept(yours):
+    bring = yours.slots["content"].bring
+    for number in range(20):
+        bring.address.value = f"part page{number} 1 2 data:,"
+    assert list(bring.pieces) == [f"page{number}" for number in range(12, 20)]
 
 
 def test_of_pictures_that_come_fast_none_is_passed_over(yours):

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from html import escape
 from typing import Any
@@ -25,23 +26,23 @@ __all__ = ["BRING_RULE", "Bring"]
 PART = 2_000_000
 
 # Runs when its element gets onto the page; the nearest `.nst-bring` around it hears of all that is pasted or dropped,
-# and of what is chosen by its button. Each part waits until the one before was taken out of the field.
+# and of what is chosen by its button. Each part waits until the one before was taken: it says whose it is and which, as
+# another page on the same kernel has the same field, and may send something in the same moment.
 LISTEN = """
 const box = this.closest('.nst-bring'), field = box?.querySelector('.nst-address input');
 if (!field) return;  // the page has put another in its place meanwhile
 field.setAttribute('aria-label', CALLED);
-const taken = () => new Promise(done => {
-  const look = () => field.value ? setTimeout(look, 20) : done();
+const taken = mark => new Promise(done => {
+  const look = () => box.querySelector('.nst-taken').textContent.includes(mark) ? done() : setTimeout(look, 20);
   look();
 });
 let queue = Promise.resolve();
 const send = words => queue = queue.then(async () => {
-  const count = Math.ceil(words.length / PART);
+  const sender = Math.random().toString(36).slice(2), count = Math.ceil(words.length / PART);
   for (let part = 1; part <= count; part++) {
-    const piece = words.slice((part - 1) * PART, part * PART);
-    field.value = count > 1 ? `part ${part} ${count} ${piece}` : words;
+    field.value = `part ${sender} ${part} ${count} ${words.slice((part - 1) * PART, part * PART)}`;
     field.dispatchEvent(new Event('change', {bubbles: true}));
-    await taken();
+    await taken(`${sender} ${part},`);
   }
 });
 const read = file => new Promise(done => {
@@ -71,7 +72,8 @@ box.onpaste = box.ondrop = event => {
   else send(link.split(/[\\r\\n]+/).filter(one => one && one[0] !== '#').join(' '));
 };
 """.replace("PART", str(PART))
-PIECE = re.compile(r"part (\d+) (\d+) (.*)", re.DOTALL)
+PIECE = re.compile(r"part (\w+) (\d+) (\d+) (.*)", re.DOTALL)
+SENDERS = 8  # of whom parts are kept: one that is gone sends no rest, and what there is of a photograph is large
 # ipywidgets writes the number of files behind the words. It stands in a second line here, below the button's edge.
 BRING_RULE = ".nst-upload.jupyter-button {white-space: pre; overflow: hidden} .nst-listen {display: none}"
 
@@ -114,13 +116,17 @@ class Bring:
             style={"description_width": "initial"},
         )
         self.address.add_class("nst-address")
-        self.pieces: list[str] = []  # of what comes in parts
+        self.pieces: dict[str, dict[int, str]] = {}  # of what comes in parts, by its sender
+        self.marks: deque[str] = deque(maxlen=4 * SENDERS)  # of the parts that were taken last
         # A page has several such fields, and all are "or paste".
         called = f"or paste{words.removeprefix('Upload')}, or an address"
         listening = LISTEN.replace("MULTIPLE", str(multiple).lower()).replace("CALLED", json.dumps(called))
         listen = HTML(f'<style onload="{escape(listening)}"></style>')
-        listen.add_class("nst-listen")
-        self.parts = (self.upload, self.address, listen)
+        self.taken = HTML()  # where the page reads that a part was
+        self.taken.add_class("nst-taken")
+        for unseen in (listen, self.taken):
+            unseen.add_class("nst-listen")
+        self.parts = (self.upload, self.address, listen, self.taken)
         self.upload.observe(self.uploaded, "value")
         self.address.observe(self.entered, "value")
 
@@ -138,7 +144,7 @@ class Bring:
     def entered(self, _: object = None) -> None:
         """Keep what was sent, at once, so that none is passed over; what stands behind an address comes in a thread."""
         text = self.address.value
-        self.address.value = ""  # which asks for the next part
+        self.address.value = ""
         words = addresses(self.whole(text))
         if all(word.startswith("data:") for word in words):
             self.fetch(words)
@@ -146,20 +152,25 @@ class Bring:
             self.fetcher.start(lambda stop: self.fetch(words), failed=self.failed)
 
     def whole(self, text: str) -> str:
-        """What was sent, once all its parts are there; "" before.
+        """What was sent, once all its parts are there; "" before, and where one was lost, which is told.
 
         Args:
             text: in the field.
         """
         if (found := PIECE.fullmatch(text)) is None:
             return text
-        part, count, piece = int(found[1]), int(found[2]), found[3]
-        self.pieces = [*(self.pieces if part > 1 else ()), piece]
+        sender, part, count = found[1], int(found[2]), int(found[3])
+        here = self.pieces.pop(sender, {}) | {part: found[4]}
+        self.marks.append(f"{sender} {part},")
+        self.taken.value = " ".join(self.marks)  # which asks for the next part
         if part < count:
+            self.pieces = dict([*self.pieces.items(), (sender, here)][-SENDERS:])
             self.said(f"Receiving your picture, part {part} of {count} …")
             return ""
-        text, self.pieces = "".join(self.pieces), []
-        return text
+        if len(here) < count:
+            self.failed("A part of your picture was lost on its way: send it again")
+            return ""
+        return "".join(here[number] for number in range(1, count + 1))
 
     def fetch(self, words: list[str]) -> None:
         """Keep what stands behind addresses.
