@@ -51,6 +51,8 @@ OF_THE_STUDIO = {STUDIO, "studio", "own"}  # what it leaves in its folder
 WRITTEN = ".nst-lessons.json"  # beside them: each file's digest as the kit wrote it; once stamped, that one's and this
 # A page that is left ends its kernel; where it could not say so, half an hour that nobody sees and no work fills does.
 UNSEEN = tuple(f"--MappingKernelManager.cull_{name}" for name in ("idle_timeout=1800", "interval=300"))
+# A kernel that died is not begun anew: its page, which knows nothing of another, would take it for its own.
+KERNELS = (*UNSEEN, "--KernelRestarter.restart_limit=0")
 
 PACKAGES = {  # module: name on the package index
     "matplotlib": "matplotlib",
@@ -326,8 +328,8 @@ def open_studio(folder: str | os.PathLike[str] | None = None, *arguments: str, v
         from voila.app import main
 
         given = {one.partition("=")[0] for one in arguments}  # an option that is given twice is none
-        unseen = (one for one in UNSEEN if one.partition("=")[0] not in given)
-        arguments = ("--template=nst-studio", *unseen, *arguments)
+        kernels = (one for one in KERNELS if one.partition("=")[0] not in given)
+        arguments = ("--template=nst-studio", *kernels, *arguments)
     else:
         from jupyterlab.labapp import main
     main([str(notebook), *arguments])

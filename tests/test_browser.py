@@ -815,6 +815,30 @@ def test_it_paints_under_voila_and_calls_nobody(browser, tmp_path):  # noqa: F81
 
 
 @pytest.mark.skipif(ipywidgets.__version__ < "8", reason="this Voila is JupyterLab 4's")
+def test_under_voila_the_page_says_when_nothing_answers(browser, tmp_path):  # noqa: F811
+    with Voila(tmp_path, browser) as voila:
+        made = voila.open()
+        studio_runs(made)
+        lost = made.locator(".nst-lost")
+        with made.expect_response(re.compile("/api/kernels/[^/]+$")) as answer:
+            assert answer.value.status == 200
+        assert not lost.is_visible()
+        made.context.set_offline(True)
+        lost.wait_for(timeout=30_000)
+        made.context.set_offline(False)
+        lost.wait_for(state="hidden", timeout=30_000)
+        for kernel in psutil.Process(voila.process.pid).children():
+            kernel.kill()
+        lost.wait_for(timeout=30_000)
+        assert "Load the page again" in lost.inner_text()
+        made.reload()
+        studio_runs(made)
+        assert not lost.is_visible()
+    lost.wait_for(timeout=30_000)
+    made.context.close()
+
+
+@pytest.mark.skipif(ipywidgets.__version__ < "8", reason="this Voila is JupyterLab 4's")
 def test_under_voila_no_kernel_outlives_its_page(browser, tmp_path):  # noqa: F811
     # Longer than a busy machine's page takes to load: a kernel has no page until then.
     soon = ["--MappingKernelManager.cull_idle_timeout=20", "--MappingKernelManager.cull_interval=1"]

@@ -29,7 +29,7 @@ import nstlib as nst
 from nstlib import cli
 from nstlib.errors import InputError
 from nstlib.forecast import Paces
-from nstlib.lesson import UNSEEN
+from nstlib.lesson import KERNELS
 from nstlib.optimizers import Step, Stop
 from nstlib.result import Record, read_facts
 from nstlib.studio import controls, drawing, pulls, view
@@ -1385,7 +1385,7 @@ def test_names_cannot_break_the_page():
 
 @pytest.mark.parametrize(
     ("option", "module", "own"),
-    [([], "jupyterlab.labapp", []), (["--voila"], "voila.app", ["--template=nst-studio", *UNSEEN])],
+    [([], "jupyterlab.labapp", []), (["--voila"], "voila.app", ["--template=nst-studio", *KERNELS])],
 )
 def test_the_command_opens_the_notebook(option, module, own, folder, monkeypatch):
     heard = []

@@ -43,6 +43,10 @@ LOST = (
     "The kernel of this notebook is gone, so nothing here answers. Run the cell again: "
     "what was painted lies in the folder %s, and comes back."
 )
+LOST_UNDER_VOILA = (
+    "What runs behind this page is gone or out of reach, so nothing here answers. Load the page again, and where "
+    "that fails, start nst studio again: what was painted lies in the folder %s, and comes back."
+)
 CLOSED = "<p><b>The studio was open here.</b> What it painted lies in the folder %s.</p>"
 REOPEN = "Run the cell above, by Shift and Enter, and it opens here again."
 
@@ -120,7 +124,8 @@ class Studio(Watcher):
 
     def _ipython_display_(self) -> None:
         folder = drawing.escape(f"{self.shelf.folder}/")
-        lay_over(self.page, CLOSED % folder, REOPEN, lost=LOST % folder)
+        lost = LOST_UNDER_VOILA if os.environ.get("SERVER_SOFTWARE", "").startswith("voila/") else LOST
+        lay_over(self.page, CLOSED % folder, REOPEN, lost=lost % folder)
 
     def __repr__(self) -> str:
         painted = len(self.finished.gallery.buttons)
