@@ -32,6 +32,7 @@ __all__ = [
     "try_to_write",
     "whole",
     "write_whole",
+    "written",
 ]
 
 
@@ -276,6 +277,18 @@ def is_readable(path: Path) -> bool:
     if not os.access(path, os.R_OK):
         raise InputError(f"'{path}' may not be read: ask whoever made it to allow it, chmod a+r, or use another file")
     return True
+
+
+def written(path: Path) -> int:
+    """When a file was written, in nanoseconds; 0 if it is gone: a person may take it away at any moment.
+
+    Args:
+        path: of the file.
+    """
+    try:
+        return path.stat().st_mtime_ns
+    except OSError:
+        return 0
 
 
 def files_in(folder: Path) -> list[Path]:

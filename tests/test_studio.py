@@ -1064,6 +1064,25 @@ def test_a_picture_that_was_painted_over_a_deleted_one_is_seen_itself(studio):
     assert gallery.rules[str(path)] != before
 
 
+def test_a_picture_that_is_brought_under_the_name_of_a_deleted_one_is_seen_itself(studio):
+    thumbs, bring = studio.controls.contents, studio.controls.bring_content
+    seen, buttons = [], []
+    for seed in (0, 1):
+        bring.take([("cat.png", png(seed=seed))])
+        seen.append((thumbs.rules["own/cat.png"], studio.easel.canvas.value))
+        buttons.append(thumbs.buttons["own/cat.png"])
+        Path("own/cat.png").unlink()
+    assert seen[0][0] != seen[1][0] and seen[0][1] != seen[1][1] and thumbs.rules["own/cat.png"] in thumbs.sheet.value
+    assert buttons[0] is buttons[1], "the focus stays on it"
+
+
+def test_a_button_that_is_shown_no_longer_is_closed(studio):
+    thumbs = studio.controls.contents
+    gone, kept = thumbs.buttons["content/city"], thumbs.buttons["content/harbour"]
+    thumbs.show(["content/harbour"])
+    assert gone.comm is None and kept.comm is not None and thumbs.frame.children == (kept,)
+
+
 def test_a_chosen_picture_that_is_not_on_the_easel_is_shown_by_a_click(studio):
     studio.take(SMALL)
     studio.desk.paint.click()

@@ -98,7 +98,6 @@ class Finished:
         Args:
             path: of its file.
         """
-        self.gallery.buttons.pop(str(path), None)  # of a picture that was deleted: its name was free again
         self.gallery.show([str(path), *self.gallery.buttons][:SHOWN])
         self.gallery.choose([str(path)])
         self.follow()

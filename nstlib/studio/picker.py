@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from PIL import Image
 
 from ..errors import InputError
-from ..files import spoken_name
+from ..files import spoken_name, written
 from .drawing import LABEL, THUMB, thumb_style
 from .easel import picture
 from .parts import guarded
@@ -59,6 +59,7 @@ class Picker:
         self.failed, self.seen, self.words, self.label = failed, seen, words, label
         self.buttons: dict[str, Button] = {}
         self.rules: dict[str, str] = {}
+        self.times: dict[str, int] = {}  # at which the files were written that the rules show
         self.chosen: tuple[str, ...] = ()
         self.sheet, self.over, self.frame = HTML(), HTML(), Box()
         for sheet in (self.sheet, self.over):
@@ -70,30 +71,44 @@ class Picker:
     def show(self, names: Iterable[str]) -> None:
         """Show these pictures, in this order, and forget others; those that cannot be read are left out.
 
+        A picture under a name that another had is seen itself.
+
         Args:
             names: of all of them.
         """
         before, self.buttons = self.buttons, {}
         for name in names:
-            if button := before.get(name) or self.button(name):
-                self.buttons[name] = button
+            if self.draw(name):
+                self.buttons[name] = before.get(name) or self.buttons.get(name) or self.button(name)
         self.rules = {name: self.rules[name] for name in self.buttons}
         self.sheet.value = f"<style>{''.join(self.rules.values())}</style>"
         self.frame.children = tuple(self.buttons.values())
+        for name, button in before.items():
+            if name not in self.buttons:
+                button.close()
         self.choose(name for name in self.chosen if name in self.buttons)
 
-    def button(self, name: str) -> Button | None:
-        """A button that shows a picture; None if it cannot be read."""
+    def draw(self, name: str) -> bool:
+        """Write the rule by which a picture's button shows it, unless the one that there is shows just this file.
+
+        Returns:
+            Whether there is one: a picture that cannot be read has none, or keeps the one that it had.
+        """
+        time = written(Path(name))  # 0 of a picture of the kit, which stays as it is
+        if name not in self.rules or self.times[name] != time:
+            try:
+                image = thumbnail(name)
+            except InputError:
+                return name in self.rules
+            self.rules[name], self.times[name] = thumb_style(self.look(name), image, self.label), time
+        return True
+
+    def button(self, name: str) -> Button:
+        """A button for a picture."""
         from ipywidgets import Button
 
-        try:
-            image = thumbnail(name)
-        except InputError:
-            return None
         made = Button(description=self.words(name), tooltip=f"{self.kind} {name}")
-        look = self.look(name)
-        self.rules[name] = thumb_style(look, image, self.label)
-        for one in ("nst-thumb", look):
+        for one in ("nst-thumb", self.look(name)):
             made.add_class(one)
         made.on_click(guarded(partial(self.press, name), self.failed))
         return made

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import InputError
-from ..files import anew, files_in, free, spoken_name, try_to_write
+from ..files import anew, files_in, free, spoken_name, try_to_write, written
 from ..gallery import FORMATS
 from ..result import Result, read_facts
 from .choices import Choices
@@ -139,18 +139,6 @@ def picture_of(run: Path) -> Path:
         run: its file.
     """
     return run.with_name(run.name[1 : -len(RUN)])
-
-
-def written(path: Path) -> int:
-    """When a file was written, in nanoseconds; 0 if it is gone: a person may take it away at any moment.
-
-    Args:
-        path: of the file.
-    """
-    try:
-        return path.stat().st_mtime_ns
-    except OSError:
-        return 0
 
 
 def made(folder: Path) -> None:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from weakref import WeakValueDictionary
 
 from ..errors import InputError
-from ..files import spoken_name
+from ..files import spoken_name, written
 from ..forecast import Paces, foresee, learned, measure
 from ..image import to_pil
 from ..optimizers import Stop
@@ -85,7 +85,7 @@ class Studio(Watcher):
         self.controls = Controls(self.touched, self.said, self.failed)
         self.easel = Easel()
         self.finished = Finished(self.shelf, self.compared, self.take, lambda path: path in self.easel.files)
-        self.shown = self.choices.content, self.choices.masks  # what the easel shows while nothing is painted
+        self.shown = self.to_show  # what the easel shows while nothing is painted
         self.page = self.lay_out()
         if before:
             guarded(lambda: self.take(before.choices), self.failed)()  # a picture may be gone by now
@@ -136,13 +136,19 @@ class Studio(Watcher):
         """What the controls say."""
         return self.controls.choices
 
+    @property
+    def to_show(self) -> tuple[str, tuple[str | None, ...], int]:
+        """The content, where styles paint on it, and when its file was written: another may have taken its name."""
+        choices = self.choices
+        return choices.content, choices.masks, written(Path(choices.content))
+
     # --- what a person does ----------------------------------------------------------------------
 
     def touched(self) -> None:
         """A control has changed: let the rest follow, and lay another content, or its regions, on the easel."""
         self.desk.settle()
         self.follow()
-        before, self.shown = self.shown, (self.choices.content, self.choices.masks)
+        before, self.shown = self.shown, self.to_show
         if before != self.shown:
             guarded(self.preview, self.failed)()
 
@@ -159,7 +165,7 @@ class Studio(Watcher):
             InputError: a picture that cannot be read any more.
         """
         self.controls.show(choices)
-        self.shown = self.choices.content, self.choices.masks
+        self.shown = self.to_show
         self.follow()
         return len(self.choices.styles)
 
@@ -231,7 +237,7 @@ class Studio(Watcher):
         """
         if self.painter.busy:
             return
-        content, masks = self.shown
+        content, masks, _ = self.shown
         words = f"{spoken_name(content)}, where each style paints" if any(masks) else spoken_name(content)
         try:
             self.easel.show(None, (picture(content, masks), words))
