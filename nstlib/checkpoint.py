@@ -102,14 +102,13 @@ def try_checkpoint(run: Run, plan: Plan, path: str | os.PathLike[str]) -> str:
         path: of the file.
 
     Returns:
-        What went wrong, in words; "" if nothing did.
+        Why it could not be, in a few words; "" if it was.
     """
     try:
         with uninterrupted():
             write_checkpoint(run, plan, path)
     except (OSError, RuntimeError) as error:  # torch tells some failures of a file as the second
-        reason = getattr(error, "strerror", None) or "it could not be written whole"
-        return f"the checkpoint '{path}' cannot be written ({reason}): the run goes on without it"
+        return getattr(error, "strerror", None) or "it could not be written whole"
     return ""
 
 

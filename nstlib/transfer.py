@@ -328,7 +328,7 @@ def paint_stage(plan: Plan, run: Run, threads: Threads, checkpoint: Path | None)
     finally:
         left = step is not None and not step.stop and run.leave(plan, step)  # before its end
         if left and checkpoint:
-            run.trouble = try_checkpoint(run, plan, checkpoint)
+            write_down(plan, run, None, checkpoint)
         # What goes on does so from `run.state`; the loop, with all that it minimises, is over.
         run.best = run.best and run.best.alone()
 
@@ -353,16 +353,22 @@ def going_on(steps: Iterator[Step], checkpoint: Path) -> Iterator[Step]:
     yield from steps
 
 
-def write_down(plan: Plan, run: Run, step: Step, checkpoint: Path) -> None:
+def write_down(plan: Plan, run: Run, step: Step | None, checkpoint: Path) -> str:
     """Write where a run stands; of a stage that goes on, its state is held no longer than that takes.
 
     Args:
         plan: what is carried out.
         run: where it stands; its trouble is noted.
-        step: the last one.
+        step: the last one; None where the run was left, and knows all of it.
         checkpoint: the file.
+
+    Returns:
+        Why it could not be written, in a few words; "" if it was.
     """
-    run.trouble = try_checkpoint(run if step.stop else replace(run, state=step.state()), plan, checkpoint)
+    here = run if step is None or step.stop else replace(run, state=step.state())
+    why = try_checkpoint(here, plan, checkpoint)
+    run.trouble = why and f"the checkpoint '{checkpoint}' cannot be written ({why}): the run goes on without it"
+    return why
 
 
 class Transfer:

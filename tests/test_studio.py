@@ -1,5 +1,6 @@
 """The studio without a browser: choices, shelf, forecast, painter, and the page as far as Python knows it."""
 
+import errno
 import gc
 import html
 import io
@@ -469,6 +470,72 @@ def test_two_studios_on_one_folder_keep_both_pictures_and_their_runs(painter):
     assert other.worker.wait(60)
     kept = other.shelf.checkpoint(other.watcher.results[-1][0])
     assert list(Path("studio").glob(".*.run")) == [kept], "its own, and no run whose picture is gone"
+
+
+def test_a_run_that_grows_in_another_studio_is_left_to_it(painter, monkeypatch):
+    monkeypatch.setattr(painter_module, "SAVE_SECONDS", 0.0)
+    there, kept = Path("studio/.harbour-brushstrokes.png.run"), []
+
+    def at(number):
+        if there.is_file() and not kept:
+            other = Painter(Shelf(), Paces(), Watch())  # opened now, it offers to go on with that run
+            other.paint(TWO)
+            kept.append(other.worker.wait(60) and there.is_file())
+
+    painter.watcher.at = at
+    painter.paint(replace(SMALL, evaluations=12))
+    assert painter.worker.wait(60) and kept == [True]
+    assert len(list(Path("studio").glob(".*.run"))) == 2
+    day = 24 * 3600
+    os.utime(there, (time.time() - 2 * day,) * 2)
+    painter.paint(replace(SMALL, content="content/city"))
+    assert painter.worker.wait(60) and not there.is_file(), "nobody's, after a day"
+
+
+def test_a_run_that_cannot_be_kept_costs_not_the_one_before_and_is_told(studio, monkeypatch):
+    studio.take(SMALL)
+    studio.desk.paint.click()
+    assert studio.painter.worker.wait(60) and "could not be kept" not in words(studio)
+    (before,) = Path("studio").glob(".*.run")
+    full = OSError(errno.ENOSPC, "No space left on device")
+    for broken, why in (
+        (("nstlib.checkpoint.write_checkpoint", lambda *given: raise_(full)), "No space left on device"),
+        (("nstlib.studio.painter.MOST_BYTES", 10), r"it takes \d+ MB, and no more than 0 are kept"),
+    ):
+        with monkeypatch.context() as patch:
+            patch.setattr(*broken)
+            studio.take(TWO)
+            studio.desk.paint.click()
+            assert studio.painter.worker.wait(60)
+        told = rf"Kept as studio/\S+ \(.*\)\. Its run could not be kept \({why}\): Continue goes on with it as long as"
+        assert re.search(told, words(studio)) and before.is_file()
+    studio.desk.go_on.click()
+    assert studio.painter.worker.wait(60) and "could not be kept" not in words(studio), "it does go on"
+    assert before not in Path("studio").glob(".*.run"), "another was kept in its place"
+
+
+def raise_(error):
+    raise error
+
+
+def test_continue_that_is_pressed_twice_says_what_is_being_painted(studio):
+    studio.take(SMALL)
+    studio.desk.paint.click()
+    assert studio.painter.worker.wait(60) and studio.desk.go_on.description == "Continue (4 more)"
+    told = []
+    grew = studio.grew
+
+    def at(canvas, progress):
+        grew(canvas, progress)
+        if not told:
+            assert studio.desk.go_on.disabled and studio.desk.go_on.description == "Continue"
+            studio.painter.go_on()
+            told.append(words(studio))
+
+    studio.grew = at
+    studio.desk.go_on.click()
+    assert studio.painter.worker.wait(60)
+    assert told == ["harbour × brushstrokes is being painted already: wait for its end, or stop it"]
 
 
 def test_a_picture_that_cannot_be_written_leaves_no_empty_file(painter, monkeypatch, folder):

@@ -35,6 +35,7 @@ class Desk:
 
         self.forecast, self.words = spoken("nst-forecast"), spoken("nst-words")
         self.bar = marked("nst-bar", HTML, drawing.bar(0, ""))
+        self.told = ""  # what the words say
         self.wrong = False  # whether the words are of a mistake
         self.paint = button("Paint", "nst-paint", paint, self.complain)
         self.halt = button("Stop and keep", "nst-stop", stop, self.complain)
@@ -53,7 +54,15 @@ class Desk:
         Args:
             words: what.
         """
-        self.words.value, self.wrong = drawing.told(words), False
+        self.words.value, self.told, self.wrong = drawing.told(words), words, False
+
+    def add(self, words: str) -> None:
+        """Tell the person something more.
+
+        Args:
+            words: what; after those that stand there.
+        """
+        self.say(f"{self.told}. {words}")
 
     def complain(self, words: str) -> None:
         """Tell the person what went wrong, until something else is told, or done.
@@ -82,6 +91,7 @@ class Desk:
     def run(self) -> None:
         """A run has begun."""
         self.halt.disabled, self.go_on.disabled = False, True
+        self.go_on.description = "Continue"  # what it offered before, it does no longer
 
     def rest(self, offer: str | None) -> None:
         """Nothing runs.

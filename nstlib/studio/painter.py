@@ -14,7 +14,7 @@ from typing import Any
 from torch import Tensor
 
 from ..architecture import BACKBONES
-from ..checkpoint import OtherRun, read_checkpoint, try_checkpoint
+from ..checkpoint import OtherRun, read_checkpoint
 from ..errors import InputError
 from ..forecast import Paces
 from ..machine import is_out_of_memory
@@ -90,6 +90,9 @@ class Watcher:
     def kept(self, canvas: Canvas, result: Result) -> None:
         """The run has ended or was stopped, and its picture is at `canvas.path`."""
 
+    def unkept(self, why: str) -> None:
+        """The picture is kept, but where its run stands is not."""
+
     def sketched(self, choices: Choices, image: Tensor, seconds: float) -> None:
         """A picture (1, 3, H, W) was painted in one pass; it is kept nowhere."""
 
@@ -118,7 +121,8 @@ class Painter:
         atexit.register(keep_last, weakref.ref(self))
         self.wanted: Choices | None = None  # what is painted now, or next
         self.canvas: Canvas | None = None  # what Continue goes on with
-        self.left = shelf.unfinished()  # the picture whose run is kept beside it, from before a restart too
+        self.left = shelf.unfinished()  # the picture whose run was kept last, from before a restart, say
+        self.own: Path | None = None  # the one whose run is kept by this painter
 
     @property
     def busy(self) -> bool:
@@ -173,8 +177,12 @@ class Painter:
 
     def go_on(self) -> None:
         """Go on with the last picture, as another file; one that is finished gets as many evaluations again."""
-        if self.busy or self.offer is None:
-            self.watcher.said("There is nothing to go on with: paint a picture first, or stop the one that grows")
+        if self.busy:
+            title = self.wanted.title if self.wanted else "A picture"
+            self.watcher.said(f"{title} is being painted already: wait for its end, or stop it")
+            return
+        if self.offer is None:
+            self.watcher.said("There is nothing to go on with: paint a picture first")
             return
         self.wanted = self.canvas.choices if self.canvas else None
         self.start(self.take_up)
@@ -188,7 +196,8 @@ class Painter:
         Raises:
             InputError: the kept run does not fit what it is of, a picture that has changed, say.
         """
-        canvas = self.canvas or self.found(self.left)
+        if (canvas := self.canvas) is None:
+            canvas, self.own = self.found(self.left), self.left
         if canvas.done:
             self.watcher.said(f"There is nothing left to do here ({canvas.run.stop}): change something and paint anew")
             return
@@ -288,7 +297,8 @@ class Painter:
                 self.save(canvas, result)
                 self.paces.learn(plan, run.history[known + 1 :])  # the first one warms up
                 self.watcher.kept(canvas, result)
-                self.keep_run(canvas)
+                if why_not := self.keep_run(canvas):
+                    self.watcher.unkept(why_not)
 
     def save(self, canvas: Canvas, result: Result) -> None:
         """Write the picture of a run: the first time where there is none, then over itself.
@@ -299,21 +309,24 @@ class Painter:
         """
         canvas.path, canvas.saved = self.shelf.save(result, canvas.path, own=canvas.saved), True
 
-    def keep_run(self, canvas: Canvas, step: Step | None = None) -> None:
+    def keep_run(self, canvas: Canvas, step: Step | None = None) -> str:
         """Write where a run stands beside its picture, so that Continue goes on with it after a restart too.
 
         Args:
-            canvas: the run, in place of the one that this studio kept, or began with; others are another's.
+            canvas: the run, in place of the one that this painter kept, or took up; others may be another's.
             step: the last one of a run that goes on, which knows more of it than the run does; None where it was left.
+
+        Returns:
+            Why that could not be done, in words; "" if it could. What was kept before is kept until it can.
         """
-        before, self.left = self.left, canvas.path
-        if canvas.plan.budget.written(canvas.plan.stages[-1].size) <= MOST_BYTES:
-            file = self.shelf.checkpoint(canvas.path)
-            if step:
-                write_down(canvas.plan, canvas.run, step, file)
-            else:
-                canvas.run.trouble = try_checkpoint(canvas.run, canvas.plan, file)
+        plan, run = canvas.plan, canvas.run
+        if (size := plan.budget.written(plan.stages[-1].size)) > MOST_BYTES:
+            return f"it takes {size / 1e6:.0f} MB, and no more than {MOST_BYTES / 1e6:.0f} are kept"
+        if why := write_down(plan, run, step, self.shelf.checkpoint(canvas.path)):
+            return why
+        before, self.own = self.own, canvas.path
         self.shelf.forget_run(before if before != canvas.path else None)  # there is one at any moment
+        return ""
 
 
 def keep_last(painter: weakref.ref[Painter]) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import tempfile
+import time
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
@@ -19,6 +20,7 @@ from .choices import Choices
 __all__ = ["Shelf"]
 
 RUN = ".run"  # how the file of a run ends that can be gone on with
+FRESH = 24 * 3600 * 10**9  # nanoseconds for which a run may be another studio's, open on the same folder
 
 
 class Shelf:
@@ -121,12 +123,13 @@ class Shelf:
         return next((path for path in pictures if path.is_file() and self.facts(path) is not None), None)
 
     def forget_run(self, path: Path | None) -> None:
-        """Take away the run that was kept beside a picture, and those whose picture is gone: they are large.
+        """Take away the run that was kept beside a picture, and those that are old or lack theirs: they are large.
 
         Args:
             path: of the picture; None for none.
         """
-        runs = [run for run in self.folder.glob(f".*{RUN}") if not picture_of(run).is_file()]
+        old = time.time_ns() - FRESH
+        runs = [run for run in self.folder.glob(f".*{RUN}") if not picture_of(run).is_file() or written(run) < old]
         for run in (*runs, *([self.checkpoint(path)] if path else [])):
             with suppress(OSError):
                 run.unlink()

@@ -294,6 +294,10 @@ class Studio(Watcher):
         why = "stopped by you" if left else result.stopped
         self.said(f"Kept as {path}{elsewhere} ({why}{hint})")
 
+    def unkept(self, why: str) -> None:
+        """See `Watcher`."""
+        self.desk.add(f"Its run could not be kept ({why}): Continue goes on with it as long as this kernel lives")
+
     def sketched(self, choices: Choices, image: Tensor, seconds: float) -> None:
         """See `Watcher`."""
         if known_to_one_pass(choices) != known_to_one_pass(self.choices):
