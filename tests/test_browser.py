@@ -271,8 +271,11 @@ def png_data(seed):
 
 def test_a_picture_is_pasted_dropped_or_fetched_from_an_address(studio, lab):  # noqa: F811
     field = ".nst-bring .nst-address input"
+    studio.get_by_role("button", name="Upload a content picture", exact=True).wait_for()
+    studio.locator(field).first.focus()
     studio.evaluate(GIVE, [field, "paste", "my dog.png", png_data(1)])
     wait_for(studio, "words", "my dog.png is kept")
+    studio.wait_for_function(f"document.activeElement === document.querySelector('{field}')")
     wait_for_count(studio.get_by_role("button", name="✓ my dog"), 1)
     assert studio.locator(field).first.input_value() == ""
     studio.evaluate(GIVE, [".nst-bring .nst-thumbs", "drop", "my bird.png", png_data(2)])

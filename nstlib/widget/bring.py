@@ -32,6 +32,7 @@ LISTEN = """
 const box = this.closest('.nst-bring'), field = box?.querySelector('.nst-address input');
 if (!field) return;  // the page has put another in its place meanwhile
 field.setAttribute('aria-label', CALLED);
+box.querySelector('.nst-upload').setAttribute('aria-label', WORDS);  // its own are read out with an icon and a number
 const taken = mark => new Promise(done => {
   const look = () => box.querySelector('.nst-taken').textContent.includes(mark) ? done() : setTimeout(look, 20);
   look();
@@ -40,9 +41,14 @@ let queue = Promise.resolve();
 const send = words => queue = queue.then(async () => {
   const sender = Math.random().toString(36).slice(2), count = Math.ceil(words.length / PART);
   for (let part = 1; part <= count; part++) {
+    const here = document.activeElement === field;
+    field.type = 'hidden';  // to lay out a line of so many letters takes the browser longer than to send them
     field.value = `part ${sender} ${part} ${count} ${words.slice((part - 1) * PART, part * PART)}`;
     field.dispatchEvent(new Event('change', {bubbles: true}));
     await taken(`${sender} ${part},`);
+    field.value = '';
+    field.type = 'text';
+    if (here && document.activeElement === document.body) field.focus();
   }
 });
 const read = file => new Promise(done => {
@@ -121,6 +127,7 @@ class Bring:
         # A page has several such fields, and all are "or paste".
         called = f"or paste{words.removeprefix('Upload')}, or an address"
         listening = LISTEN.replace("MULTIPLE", str(multiple).lower()).replace("CALLED", json.dumps(called))
+        listening = listening.replace("WORDS", json.dumps(words))
         listen = HTML(f'<style onload="{escape(listening)}"></style>')
         self.taken = HTML()  # where the page reads that a part was
         self.taken.add_class("nst-taken")
