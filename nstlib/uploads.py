@@ -6,6 +6,7 @@ are chosen, after a restart too, and a recipe can name it.
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 from collections.abc import Mapping
@@ -118,7 +119,8 @@ def keep_upload(name: str, data: bytes, folder: Path = FOLDER) -> str:
     if folder == FOLDER and min(image.size) < SMALLEST:  # a mask may be small
         size = f"{image.width}×{image.height} pixels"
         raise InputError(f"'{called}' is {size}, and each side needs at least {SMALLEST}: bring a larger picture")
-    plain = Path(re.split(r"[/\\]", name)[-1].lstrip("."))
+    last = re.split(r"[/\\]", name)[-1]
+    plain = PurePosixPath(f"_{last}")  # by which "....png" has an ending
     suffix = plain.suffix.lower() if plain.suffix.lower() in SUFFIXES else ".jpg"  # what it is, its first bytes say
     stem = short_name(plain.name)
     same = (path for path in own_files(folder) if path.stem.startswith(stem) and path.read_bytes() == data)
@@ -130,7 +132,9 @@ def keep_upload(name: str, data: bytes, folder: Path = FOLDER) -> str:
                 write_whole(path, data)
         except OSError as error:
             reason = error.strerror or one_line(error)
-            raise InputError(f"'{path}' cannot be kept in {Path.cwd()} ({reason}): make room there") from None
+            full = error.errno in (errno.ENOSPC, errno.EDQUOT)
+            advice = "make room there" if full else "work in a folder that may be written to"
+            raise InputError(f"'{path}' cannot be kept in {Path.cwd()} ({reason}): {advice}") from None
     return path.as_posix()
 
 

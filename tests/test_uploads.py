@@ -54,6 +54,11 @@ def test_a_broken_upload_is_refused_by_its_name_and_leaves_nothing(data, folder)
     assert not list(folder.iterdir())
 
 
+@pytest.mark.parametrize("name", ["....png", ".png", "a/..png", "_.png"])
+def test_a_name_without_a_letter_keeps_its_ending(name):
+    assert keep_upload(name, png()) == "own/picture.png"
+
+
 def test_what_is_too_small_to_be_painted_is_not_kept_but_a_mask_may_be(folder):
     with pytest.raises(InputError, match=r"'one\.png' is 48×31 pixels, and each side needs at least 32: bring"):
         keep_upload("one.png", png(height=31))
@@ -64,7 +69,7 @@ def test_what_is_too_small_to_be_painted_is_not_kept_but_a_mask_may_be(folder):
 
 def test_where_nothing_can_be_written_it_says_so(folder):
     (folder / "own").write_text("a file")
-    with pytest.raises(InputError, match=r"'own/cat\.png' cannot be kept in .*: make room there"):
+    with pytest.raises(InputError, match=r"'own/cat\.png' cannot be kept in .*: work in a folder that may be written"):
         keep_upload("cat.png", png())
 
 
