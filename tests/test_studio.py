@@ -1236,6 +1236,13 @@ def test_advice_names_what_stands_on_the_page(studio, changes, advice):
     assert advice in told and not re.search(OPTIONS, told), told
 
 
+def test_of_a_mask_that_is_gone_the_page_says_what_to_do(studio):
+    studio.controls.regions.where[0].menu.options = [("everywhere", ""), ("sky", "own/regions/sky.png")]
+    studio.controls.regions.where[0].menu.value = "own/regions/sky.png"
+    told = "the mask: there is no file 'own/regions/sky.png': choose another region, or upload the mask again"
+    assert studio.choices.masks == ("own/regions/sky.png",) and words(studio) == told
+
+
 def test_shares_of_nothing_are_refused_and_one_style_needs_none(studio):
     studio.take(TWO)
     studio.controls.shares[0].value = studio.controls.shares[1].value = 0
@@ -1352,7 +1359,8 @@ def test_a_mistake_is_told_until_it_is_mended_and_the_easel_shows_nothing_else_m
     studio.controls.contents.press("content/city")
     Path(own).unlink()
     studio.controls.contents.buttons[own].click()
-    assert "there is no file 'own/cat.png'" in words(studio) and studio.easel.canvas.value == ""
+    assert words(studio) == "there is no file 'own/cat.png': choose another picture, or upload it again"
+    assert studio.easel.canvas.value == ""
     studio.controls.contents.press("content/city")
     assert words(studio) == "" and "city" in studio.easel.canvas.value
     studio.controls.regions.where[0].menu.value = "alpha"

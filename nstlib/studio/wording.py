@@ -35,6 +35,8 @@ TOLD = (
         r"color=only paints nothing, it recolours the content: give start=content and a content_weight above 0",
         "these Colours paint nothing, they recolour the content: let Start from say content",
     ),
+    (r"(there is no file 'own/(?!regions/)[^']*'):.*", r"\1: choose another picture, or upload it again"),
+    (r"(there is no file 'own/regions/[^']*'):.*", r"\1: choose another region, or upload the mask again"),
     (r"give smaller style_scales|style_size \d+ fits", "choose a smaller Stroke size"),
 )
 
