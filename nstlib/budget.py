@@ -217,8 +217,8 @@ class Needs:
             advice = f"size {found} fits"
         elif style_size >= SMALLEST:
             advice = f"style_size {style_size} fits"
-        elif found := next((one for one in sizes if own and self.fits(at(one, min(own, one)), memory)), 0):
-            advice = f"size {found} with style_size {min(own or found, found)} fits"
+        elif own and (found := next((one for one in sizes if self.fits(at(one, min(own, one)), memory)), 0)):
+            advice = f"size {found} with style_size {min(own, found)} fits"
         else:
             advice = "let the run use more, or close other programs"
         return f"{size[1]}×{size[0]} pixels with {self.recipe.backbone} need {needed}: {advice}"

@@ -37,6 +37,7 @@ TOLD = (
     ),
     (r"(there is no file 'own/(?!regions/)[^']*'):.*", r"\1: choose another picture, or upload it again"),
     (r"(there is no file 'own/regions/[^']*'):.*", r"\1: choose another region, or upload the mask again"),
+    (r"size (\d+) with style_size \d+ fits", r"Size \1 with a smaller Stroke size fits"),
     (r"give smaller style_scales|style_size \d+ fits", "choose a smaller Stroke size"),
 )
 
@@ -49,6 +50,8 @@ def as_on_the_page(words: str) -> str:
 
     >>> as_on_the_page("the style is too small: give style_size=315 or more")
     'the style is too small: choose a larger Stroke size'
+    >>> as_on_the_page("it needs 2 GB: size 512 with style_size 384 fits")
+    'it needs 2 GB: Size 512 with a smaller Stroke size fits'
     """
     for given, shown in TOLD:
         words = re.sub(given, shown, words)
