@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import InputError
-from ..files import anew, files_in, free, spoken_name, try_to_write, written
+from ..files import anew, files_in, spoken_name, try_to_write, written
 from ..gallery import FORMATS
 from ..result import Result, read_facts
 from .choices import Choices
@@ -77,7 +77,7 @@ class Shelf:
         return f"{words} ({named[1]})" if named[1] else words
 
     def place(self, choices: Choices) -> Path:
-        """A path that is still free for a picture, named after what it is made of.
+        """The path for a picture, named after what it is made of; where others have it, `save` takes the next free one.
 
         Args:
             choices: what will be painted.
@@ -86,7 +86,7 @@ class Shelf:
             InputError: the folder cannot be made, or nothing can be written there.
         """
         made(self.folder)
-        return free(self.folder / f"{choices.stem}.png")
+        return self.folder / f"{choices.stem}.png"
 
     def save(self, result: Result, path: Path, *, own: bool) -> Path:
         """Write a picture; somewhere else if it cannot be written there.
