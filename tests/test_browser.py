@@ -454,6 +454,27 @@ def test_nobody_is_shut_out(studio, theme):
         assert ring(control).startswith("solid 3px rgb(")
 
 
+CHART = """() => {
+  const studio = document.querySelector('.nst-studio'), chart = document.createElement('div');
+  chart.className = 'nst-charts';
+  chart.innerHTML = '<svg><text>loss</text><polyline class="nst-l0" points="0,0 9,9"/></svg>';
+  studio.append(chart);
+  const of = (look, colour) => getComputedStyle(chart.querySelector(look))[colour];
+  const seen = [getComputedStyle(studio).color, of('text', 'fill'), of('polyline', 'stroke')];
+  chart.remove();
+  return seen;
+}"""
+
+
+@THEMES
+def test_a_chart_is_read_in_a_persons_own_few_colours(studio, theme):
+    dress(studio, theme)
+    studio.page.emulate_media(forced_colors="active", color_scheme="dark")
+    words, text, line = studio.evaluate(CHART)
+    studio.page.emulate_media(forced_colors="none", color_scheme="light")
+    assert words == text == line == "rgb(255, 255, 255)"
+
+
 def test_a_cell_that_is_run_again_shows_what_is_being_painted(studio):
     studio.get_by_role("spinbutton", name="Evaluations").fill("1000")
     studio.get_by_role("spinbutton", name="Evaluations").press("Enter")

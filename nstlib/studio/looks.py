@@ -114,6 +114,13 @@ html[theme="dark"] .nst-studio {--nst-ink: #e8e8e8; --nst-ground: #383838; --nst
   white-space: pre-wrap; word-break: normal; overflow-wrap: break-word;
   font-size: 13px; line-height: 18px; border-radius: 4px}
 
+@media (forced-colors: active) {
+  html .nst-studio.nst-studio {--nst-ink: CanvasText; --nst-ground: Canvas; --nst-field: Canvas; --nst-edge: CanvasText;
+    --nst-mark: Highlight; --nst-loss: CanvasText; --nst-content: LinkText; --nst-style: Highlight; --nst-tv: GrayText}
+  .nst-swatch {forced-color-adjust: none}
+  .nst-wipe .slider-container {border: 1px solid CanvasText}
+}
+
 @container (min-width: 620px) {
   .nst-columns {grid-template-columns: minmax(262px, 5fr) minmax(0, 8fr)}
   .nst-thumbs {height: 216px}
