@@ -26,6 +26,7 @@ __all__ = [
     "is_readable",
     "names_for",
     "read_toml",
+    "remedy",
     "same_file",
     "short_name",
     "spoken_name",
@@ -89,6 +90,16 @@ def anew(path: str | os.PathLike[str]) -> Iterator[Path]:
     except BaseException:
         name.unlink(missing_ok=True)
         raise
+
+
+def remedy(error: OSError) -> str:
+    """What to do about a file that cannot be written.
+
+    Args:
+        error: of writing it.
+    """
+    full = error.errno in (errno.ENOSPC, errno.EDQUOT)
+    return "make room there" if full else "work in a folder that may be written to"
 
 
 def short_name(source: str | os.PathLike[str]) -> str:

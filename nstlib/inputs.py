@@ -131,9 +131,8 @@ def load_pictures(
     def load_style(source: Any, scale: float) -> Picture:
         style = load_image(source, style_length(result, recipe.style_size, scale, recipe.side), side=recipe.side)
         if min(shape_of(style.pixels)) < smallest:
-            new_shape(
-                style.original, style.source, None, recipe.side, False, smallest
-            )  # fails if it is too small itself
+            # One that is too small as it came is refused for that.
+            new_shape(style.original, style.source, None, recipe.side, False, smallest)
             raise InputError(too_small(style, scale, painted, result, recipe, smallest))
         return style
 

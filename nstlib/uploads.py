@@ -6,7 +6,6 @@ are chosen, after a restart too, and a recipe can name it.
 
 from __future__ import annotations
 
-import errno
 import os
 import re
 from collections.abc import Mapping
@@ -18,7 +17,7 @@ from urllib.request import DataHandler, Request
 
 from .decode import SMALLEST, SUFFIXES, decode
 from .errors import InputError, one_line
-from .files import anew, files_in, short_name, write_whole
+from .files import anew, files_in, remedy, short_name, write_whole
 from .gallery import assets, is_address, read_picture
 
 __all__ = ["REGIONS", "addresses", "keep_upload", "own_pictures", "pasted", "uploads"]
@@ -132,9 +131,7 @@ def keep_upload(name: str, data: bytes, folder: Path = FOLDER) -> str:
                 write_whole(path, data)
         except OSError as error:
             reason = error.strerror or one_line(error)
-            full = error.errno in (errno.ENOSPC, errno.EDQUOT)
-            advice = "make room there" if full else "work in a folder that may be written to"
-            raise InputError(f"'{path}' cannot be kept in {Path.cwd()} ({reason}): {advice}") from None
+            raise InputError(f"'{path}' cannot be kept in {Path.cwd()} ({reason}): {remedy(error)}") from None
     return path.as_posix()
 
 

@@ -201,7 +201,7 @@ def test_a_finished_picture_never_takes_anothers_place():
     names = []
     for at_once in (1, 2):
         for path in [shelf.place(SMALL) for _ in range(at_once)]:  # as two studios do that begin together
-            names.append(shelf.save(painted, path, own=False).name)
+            names.append(shelf.save(painted, path, own=False)[0].name)
     assert names == ["harbour-brushstrokes.png", "harbour-brushstrokes-2.png", "harbour-brushstrokes-3.png"]
 
 
@@ -219,7 +219,7 @@ def test_the_gallery_is_what_was_painted_and_nothing_else(folder):
 def test_a_picture_is_called_by_what_it_is_made_of_and_its_number_or_by_a_persons_own_name(folder):
     shelf, three = Shelf(), replace(SMALL, styles=("style/stained_glass", "style/mosaic", "style/cubist"))
     painted = nst.stylize("content/harbour", *three.styles, size=48, evaluations=1)
-    paths = [shelf.save(painted, shelf.place(three), own=False) for _ in range(2)]
+    paths = [shelf.save(painted, shelf.place(three), own=False)[0] for _ in range(2)]
     (folder / "studio" / "best_of_all.png").write_bytes(paths[0].read_bytes())
     words = [shelf.title(path) for path in (*paths, folder / "studio" / "best_of_all.png")]
     assert words == ["harbour × stained glass + mosaic + cubist", f"{words[0]} (2)", "best of all"]
@@ -544,6 +544,17 @@ def test_a_picture_that_cannot_be_written_leaves_no_empty_file(painter, monkeypa
     painter.paint(SMALL)
     assert painter.worker.wait(60) and painter.watcher.results[0][0] == folder / "harbour-brushstrokes.png"
     assert not list(Path("studio").glob("*.png"))
+
+
+def test_the_page_says_why_a_picture_is_elsewhere_and_what_to_do(studio, monkeypatch, folder):
+    told = []
+    monkeypatch.setattr("tempfile.gettempdir", lambda: str(folder))
+    monkeypatch.setattr("nstlib.result.save_image", refuse_in("studio", nst.save_image))
+    monkeypatch.setattr(studio, "said", told.append)
+    studio.painter.paint(SMALL)
+    assert studio.painter.worker.wait(60)
+    assert told[-1].startswith(f"Kept as {folder / 'harbour-brushstrokes.png'} (")
+    assert told[-1].endswith("). Download it, for it hangs here this time only: full")
 
 
 def refuse_in(folder, save):

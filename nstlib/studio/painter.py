@@ -51,6 +51,7 @@ class Canvas:
         first: how many evaluations it was given at first.
         pulls: who pulls its pixels.
         saved: whether its picture was written.
+        elsewhere: why that is not where it was meant for, in words; "" if it is.
     """
 
     choices: Choices
@@ -60,6 +61,7 @@ class Canvas:
     first: int
     pulls: Pulls
     saved: bool = False
+    elsewhere: str = ""
 
     @property
     def done(self) -> bool:
@@ -307,7 +309,8 @@ class Painter:
             canvas: the run; its path becomes that of the file.
             result: of it.
         """
-        canvas.path, canvas.saved = self.shelf.save(result, canvas.path, own=canvas.saved), True
+        canvas.path, why = self.shelf.save(result, canvas.path, own=canvas.saved)
+        canvas.saved, canvas.elsewhere = True, why or canvas.elsewhere
 
     def keep_run(self, canvas: Canvas, step: Step | None = None) -> str:
         """Write where a run stands beside its picture, so that Continue goes on with it after a restart too.

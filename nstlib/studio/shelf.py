@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import InputError
-from ..files import anew, files_in, spoken_name, try_to_write, written
+from ..files import anew, files_in, remedy, spoken_name, try_to_write, written
 from ..gallery import FORMATS
 from ..result import Result, read_facts
 from .choices import Choices
@@ -88,7 +88,7 @@ class Shelf:
         made(self.folder)
         return self.folder / f"{choices.stem}.png"
 
-    def save(self, result: Result, path: Path, *, own: bool) -> Path:
+    def save(self, result: Result, path: Path, *, own: bool) -> tuple[Path, str]:
         """Write a picture; somewhere else if it cannot be written there.
 
         Args:
@@ -97,14 +97,14 @@ class Shelf:
             own: whether what stands there is an earlier state of the same picture; else another name is taken.
 
         Returns:
-            Where it is.
+            Where it is, and why it is somewhere else, in words; "" if it is not.
         """
         try:
             if path.parent == self.folder:
                 made(self.folder)  # a person may have taken it away meanwhile
-            return result.save(path) if own else save_anew(result, path)
-        except InputError:
-            return save_anew(result, Path(tempfile.gettempdir(), path.name))
+            return result.save(path) if own else save_anew(result, path), ""
+        except InputError as error:
+            return save_anew(result, Path(tempfile.gettempdir(), path.name)), str(error)
 
     def checkpoint(self, path: Path) -> Path:
         """Where a run is kept that can be gone on with, beside its picture.
@@ -177,4 +177,4 @@ def save_anew(result: Result, path: Path) -> Path:
         with anew(path) as name:
             return result.save(name)
     except OSError as error:
-        raise InputError(f"'{error.filename}' cannot be written ({error.strerror}): make room there") from None
+        raise InputError(f"'{error.filename}' cannot be written ({error.strerror}): {remedy(error)}") from None

@@ -288,11 +288,11 @@ class Studio(Watcher):
         self.easel.show(self.easel.left, (drawing.small(to_pil(result.image)), title), files=[path])
         self.easel.tell(title, self.stories[path])
         self.finished.add(path)
-        elsewhere = "" if path.parent == self.shelf.folder else f": '{self.shelf.folder}' cannot be written to"
+        elsewhere = f". Download it, for it hangs here this time only: {canvas.elsewhere}" if canvas.elsewhere else ""
         little = "content and style are alike" if result.alike else "more strength or evaluations help"
         hint = f", too little has changed: {little}" if result.unchanged else ""
         why = "stopped by you" if left else result.stopped
-        self.said(f"Kept as {path}{elsewhere} ({why}{hint})")
+        self.said(f"Kept as {path} ({why}{hint}){elsewhere}")
 
     def unkept(self, why: str) -> None:
         """See `Watcher`."""
