@@ -783,13 +783,14 @@ def test_a_prediction_is_clicked_kept_and_told_after_the_result(asked):
 
 def test_a_question_is_answered_by_keyboard_alone_and_the_lesson_played_back(asked):
     run_cell(asked, 2)
+    form = asked.locator(".nst-form-04-size")  # the still figure below it, which a file shows, has the same words
     asked.get_by_label("Your answer").focus()
     asked.keyboard.type("64, 64")
     asked.keyboard.press("Enter")
-    asked.get_by_text("✗ Those are positions: they are summed over.").wait_for()
+    form.get_by_text("✗ Those are positions: they are summed over.").wait_for()
     asked.get_by_label("Your answer").fill("512, 512")
     asked.keyboard.press("Tab")
-    asked.get_by_text("✓ Right. Channels against channels").wait_for()
+    form.get_by_text("✓ Right. Channels against channels").wait_for()
     assert asked.evaluate(NAME) == "Answer"
     run_cell(asked, 3)
     table = asked.locator("table:has(caption:text('Lesson 04'))")
