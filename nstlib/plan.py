@@ -38,7 +38,7 @@ __all__ = ["FEWER_LAYERS", "WHAT", "WHERE", "Plan", "Stage", "options_of", "prep
 ROUGH = 0.6  # of a mixed run's evaluations at full size, before float32 takes over (measured: tests/benchmarks, loss)
 NOISE = {"float32": 0.0, "bfloat16": 1e-2, "float16": 1e-3}  # relative error of a loss, see `lbfgs`
 FREE_SHARE = 0.9  # of what is free, what a run may take
-WHERE, WHAT = ("the mask that says where style {} is painted", "the mask that says what of style {} is painted")
+WHERE, WHAT = "the mask that says where style {} is painted", "the mask that says what of style {} is painted"
 FEWER_LAYERS = ", or fewer style layers"
 
 
@@ -436,10 +436,8 @@ def divide_memory(
         return new_shape(picture.original, picture.source, size, recipe.side, enlarge=False, smallest=None)[0]
 
     def at(size: int, style_size: int | None) -> tuple[tuple[int, int], list[tuple[int, int]]] | None:
-        own, scales = (
-            (size, size) if content is None else made(content, size),
-            settings.style_scales or [1.0] * len(styles),
-        )
+        own = (size, size) if content is None else made(content, size)
+        scales = settings.style_scales or [1.0] * len(styles)
         lengths = (style_length(own, style_size, scale, recipe.side) for scale in scales)
         others = list(map(made, styles, lengths))
         return (own, others) if min(map(min, (own, *others))) >= smallest else None
