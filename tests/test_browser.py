@@ -721,7 +721,7 @@ def test_an_answer_that_was_clicked_is_in_the_saved_file(lab):  # noqa: F811
     made.locator(".nst-form button").nth(1).click(timeout=90_000)
     made.locator(".nst-form .nst-spoken").get_by_text("You said b").wait_for(timeout=30_000)
     made.command("docmanager:save")
-    made.wait_for_timeout(1000)
+    made.wait_for_function("!document.querySelector('.jp-mod-dirty')")
     saved = (lab.folder / "asked.ipynb").read_text(encoding="utf-8")
     assert "You said b" in saved and "Run this cell and click" not in saved
     assert not made.locator(".nst-still").first.is_visible()
