@@ -12,31 +12,37 @@ one), and pairs (wrong answer, what to tell). There is one file per lesson.
 from collections.abc import Callable
 from typing import Any
 
+import torch
+
 from ..errors import InputError, one_of
-from . import (
-    clinic,
-    lesson_00,
-    lesson_01,
-    lesson_01b,
-    lesson_02,
-    lesson_02b,
-    lesson_03,
-    lesson_04,
-    lesson_04b,
-    lesson_05,
-    lesson_06,
-    lesson_06b,
-    lesson_07,
-    lesson_07b,
-    lesson_08,
-    lesson_09,
-    lesson_10,
-)
 from .code import Code, stoppable
 from .grading import let_nbgrader_see
 from .handover import choose_function, show
 from .prediction import Choice, Number
 from .verdict import NOT_ANSWERED, Verdict, unanswered
+
+ON_CPU = torch.device("cpu")  # where everything is tried, whatever a notebook has told `torch.set_default_device`
+
+with ON_CPU:  # what an exercise is tried on
+    from . import (
+        clinic,
+        lesson_00,
+        lesson_01,
+        lesson_01b,
+        lesson_02,
+        lesson_02b,
+        lesson_03,
+        lesson_04,
+        lesson_04b,
+        lesson_05,
+        lesson_06,
+        lesson_06b,
+        lesson_07,
+        lesson_07b,
+        lesson_08,
+        lesson_09,
+        lesson_10,
+    )
 
 __all__ = ["EXERCISES", "Choice", "Code", "Number", "Verdict", "check", "mine"]
 
@@ -65,7 +71,7 @@ def check(name: str, answer: object) -> Verdict:
     ○ Not answered yet.
     """
     exercise = EXERCISES[one_of("exercise", name, EXERCISES)]
-    with stoppable(answer):
+    with stoppable(answer), ON_CPU:
         verdict = NOT_ANSWERED if unanswered(answer) else exercise.check(answer)
     return let_nbgrader_see(verdict)
 
@@ -103,7 +109,7 @@ def mine(name: str, answer: object) -> Callable[..., Any]:
             f'"{name}" asks for no function, so there is nothing to go on with: nst.check("{name}", answer)'
         )
     verdict = check(name, answer)
-    with stoppable(answer):
+    with stoppable(answer), ON_CPU:
         function, told = choose_function(exercise, answer, verdict)
     show(told)
     return function
