@@ -113,8 +113,26 @@ class Needs:
             history: how many moves L-BFGS remembers.
             maps: bytes for the network's maps.
         """
-        copied = PIXEL * prod(size) * 2 * history if self.recipe.optimizer == "lbfgs" else 0
-        return self.images(size, history) + int(max(maps, copied))
+        beside, copied = self.beside(size, history), self.copied(size, history)
+        return self.images(size, history) + int(max(beside + maps, copied))
+
+    def copied(self, size: Size, history: int) -> int:
+        """Bytes of a copy of the optimiser's memory.
+
+        Args:
+            size: of the result, (height, width) in pixels.
+            history: how many moves L-BFGS remembers.
+        """
+        return PIXEL * prod(size) * 2 * history if self.recipe.optimizer == "lbfgs" else 0
+
+    def beside(self, size: Size, history: int) -> int:
+        """Bytes that maps must leave free: on CUDA those of the copy, for the graph of an evaluation keeps its maps.
+
+        Args:
+            size: of the result, (height, width) in pixels.
+            history: how many moves L-BFGS remembers.
+        """
+        return self.copied(size, history) if self.engine.at_once else 0
 
     @property
     def weights(self) -> int:
@@ -185,7 +203,7 @@ class Needs:
         for ample, history in self.ways():
             maps = AMPLE * self.engine.bytes(size) if ample else self.engine.least(size)
             if self.run(size, history, maps) <= left and all(self.describe(style) <= left for style in styles):
-                return Budget(left - self.images(size, history), history, ample)
+                return Budget(left - self.images(size, history) - self.beside(size, history), history, ample)
         raise InputError(self.refusal(size, styles, memory, at))
 
     def ways(self) -> Iterator[tuple[bool, int]]:

@@ -121,7 +121,7 @@ def read_checkpoint(plan: Plan, path: str | os.PathLike[str]) -> Run:
 
     Raises:
         InputError: the file is no checkpoint, or that of another run (says in what they differ), or of one that has
-            made more evaluations than it is given now.
+            made more evaluations than it is given now; or there is no memory for it on a GPU.
     """
     path = Path(path)
     if not path.exists():
@@ -131,6 +131,9 @@ def read_checkpoint(plan: Plan, path: str | os.PathLike[str]) -> Run:
         kind = data["format"]
         differ = difference(data["identity"], plan.identity) if kind == FORMAT else ""
         run = Run() if kind != FORMAT or differ else run_of(data, plan)
+    except torch.OutOfMemoryError:  # a GPU's; a damaged file can ask for too much only of the processor
+        told = f"there is no memory left on {plan.device} for the checkpoint '{path}'"
+        raise InputError(f"{told}: close what else computes there, or give device='cpu'") from None
     except Exception as error:  # a damaged file can fail in any way; all of them mean the same to the caller
         raise damaged(path, error) from None
     if kind != FORMAT:

@@ -25,14 +25,15 @@ from collections.abc import Callable, Hashable, Iterator
 from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass, field
 from functools import cache
-from threading import Lock, get_ident
+from threading import Lock, current_thread
+from threading import _DummyThread as DummyThread  # as which Python knows one that it did not start
 from typing import Any, TypeVar
 
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from .machine import is_out_of_memory
+from .machine import NO_ENGINE, is_out_of_memory
 
 __all__ = [
     "FasterWay",
@@ -105,7 +106,7 @@ class FasterWay:
                 return True
             reason = f"it differs by {float(difference):.2g} of {float(largest):.2g}"
         except Exception as error:  # a compiler that is not there, say
-            if is_out_of_memory(error):
+            if is_out_of_memory(error) and NO_ENGINE not in str(error):  # which also means that cuDNN has no such way
                 raise
             reason = (str(error) or repr(error)).splitlines()[0][:200]
         if False not in self.known.values():
@@ -424,9 +425,10 @@ WAITS = "called a synchronizing CUDA operation"  # as torch says it
 def never_waits(call: Callable[[], object]) -> bool:
     """Whether a call leaves the device to its work: torch is told to warn of whatever waits for it.
 
-    It could refuse that instead, but would refuse it to all threads, and others may wait as they like.
+    It could refuse that instead, but would refuse it to all threads, and others may wait as they like: all that
+    Python started. Autograd goes back through a network in a thread of its own, which is none of these.
     """
-    before, here, waits = torch.cuda.get_sync_debug_mode(), get_ident(), []
+    before, here, waits = torch.cuda.get_sync_debug_mode(), current_thread(), []
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "Synchronization debug mode is a prototype")
         warnings.filterwarnings("always", WAITS)
@@ -435,7 +437,7 @@ def never_waits(call: Callable[[], object]) -> bool:
         def hear(message: Warning | str, *where: Any, **how: Any) -> None:
             if WAITS not in str(message):
                 tell(message, *where, **how)
-            elif get_ident() == here:
+            elif (thread := current_thread()) is here or isinstance(thread, DummyThread):
                 waits.append(message)
 
         warnings.showwarning = hear

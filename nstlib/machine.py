@@ -126,11 +126,15 @@ def kept_by_torch(device: torch.device) -> int:
     """Bytes that torch keeps on a GPU for what comes next.
 
     What it keeps for a graph serves that graph alone. A graph that is gone has no results any more, and its memory goes
-    to whoever asks for more than there is.
+    to whoever asks for more than there is. An allocator other than torch's own does not tell: nothing, then.
     """
+    try:
+        segments = torch.cuda.memory_snapshot()
+    except RuntimeError:
+        return 0
     here = torch.cuda.current_device() if device.index is None else device.index
     common, total, taken = (0, 0), Counter[tuple[int, int]](), Counter[tuple[int, int]]()
-    for segment in torch.cuda.memory_snapshot():
+    for segment in segments:
         if segment["device"] == here:
             pool = segment.get("segment_pool_id", common)
             total[pool] += segment["total_size"]
@@ -269,8 +273,9 @@ def seeded(seed: int) -> Iterator[None]:
         yield
 
 
-# As the machine's allocator, MPS, the driver, Triton, cuBLAS, cuDNN and cuFFT say it.
-MEMORY_RAN_OUT = re.compile(r"allocate memory|out of memory|ALLOC_FAILED")
+NO_ENGINE = "unable to find an engine"  # what torch makes of it where no way of cuDNN's to convolve finds room
+# As the machine's allocator, MPS, the driver, Triton, cuBLAS, cuFFT and cuDNN say it.
+MEMORY_RAN_OUT = re.compile(rf"allocate memory|out of memory|ALLOC_FAILED|ALLOCATION_FAILED|{NO_ENGINE}")
 
 
 def is_out_of_memory(error: BaseException) -> bool:

@@ -19,7 +19,7 @@ from .plan import Plan, Stage
 from .recipe import LEVEL, Recipe
 from .result import Progress, Record, Result, evaluations_of
 
-__all__ = ["EXTENDED", "OF_THE_NEWEST", "Run", "collect"]
+__all__ = ["EXTENDED", "OF_THE_NEWEST", "Run", "collect", "state_of"]
 
 OF_THE_NEWEST = "the loss that is told is of the newest image; the picture is a running mean of all"
 EXTENDED = "it was given more evaluations after its coarser scales: a run that has them from the start ends elsewhere"
@@ -91,7 +91,7 @@ class Run:
         """
         if step.broken or self.stage == len(plan.stages) - 1:
             self.stop = step.stop
-            self.state = None if step.broken else step.state()
+            self.state = None if step.broken else state_of(step)
         else:
             self.budgets.append(plan.stages[self.stage].evaluations)
             self.stage, self.state = self.stage + 1, None
@@ -109,14 +109,10 @@ class Run:
         if (newest := step.newest()).evaluations != step.evaluations:  # the interrupt fell before it was handed out
             self.record(newest, plan.stages[self.stage], plan.recipe, first=False)
         try:
-            self.state = newest.state()
+            self.state = state_of(newest)
         except InputError:
             return False
-        except (MemoryError, RuntimeError) as error:
-            if not is_out_of_memory(error):
-                raise
-            return False
-        return True
+        return self.state is not None
 
     def with_the_rest(self, plan: Plan) -> Plan:
         """The plan, whose last stage gets what earlier ones would have of it, had they not ended before it had more.
@@ -169,6 +165,23 @@ class Run:
             trouble=self.trouble,
             finish=plan.colors.finish,
         )
+
+
+def state_of(step: Step) -> Mapping[str, Any] | None:
+    """A copy of the optimiser's state after a step; None where the memory runs out for it.
+
+    Args:
+        step: the last one of its loop.
+
+    Raises:
+        InputError: its loop has gone on, or has ended in the midst of a step.
+    """
+    try:
+        return step.state()
+    except (MemoryError, RuntimeError) as error:
+        if not is_out_of_memory(error):
+            raise
+        return None
 
 
 def collect(plan: Plan, run: Run, stopped: Stop = Stop.LEFT) -> Result:

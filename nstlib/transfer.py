@@ -36,7 +36,7 @@ from .plan import Plan, Stage, prepare
 from .recipe import PIXELS, Recipe
 from .result import Progress, Record, Result, evaluations_of
 from .rules import Tuple, brief, judged
-from .run import Run, collect
+from .run import Run, collect, state_of
 from .settings import takes_options
 from .threads import Threads
 
@@ -365,8 +365,10 @@ def write_down(plan: Plan, run: Run, step: Step | None, checkpoint: Path) -> str
     Returns:
         Why it could not be written, in a few words; "" if it was.
     """
-    here = run if step is None or step.stop else replace(run, state=step.state())
-    why = try_checkpoint(here, plan, checkpoint)
+    in_its_midst = step is not None and not step.stop
+    here = replace(run, state=state_of(step)) if step and in_its_midst else run
+    no_memory = in_its_midst and here.state is None
+    why = "there is no memory for it" if no_memory else try_checkpoint(here, plan, checkpoint)
     run.trouble = why and f"the checkpoint '{checkpoint}' cannot be written ({why}): the run goes on without it"
     return why
 

@@ -226,7 +226,9 @@ def test_other_systems_have_no_such_knobs(monkeypatch, error):
         "MPS backend out of memory (MPS allocated: 8.93 GB)",
         "CUDA error: out of memory",
         "CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate(handle)`",
-        "cuDNN error: CUDNN_STATUS_ALLOC_FAILED",
+        "cuDNN error: CUDNN_STATUS_ALLOC_FAILED",  # up to version 8; the next two are of 9
+        "cuDNN error: CUDNN_STATUS_INTERNAL_ERROR_DEVICE_ALLOCATION_FAILED",
+        "FIND was unable to find an engine to execute this computation",
         "cuFFT error: CUFFT_ALLOC_FAILED",
         "Triton Error [CUDA]: out of memory",
     ],
@@ -250,6 +252,17 @@ def test_what_torch_keeps_for_a_graph_is_not_free_until_the_graph_is_gone(monkey
     monkeypatch.setattr(torch.cuda, "memory_snapshot", lambda: segments)
     monkeypatch.setattr(torch.cuda, "mem_get_info", lambda device: (10**6, 10**7))
     assert free_memory(torch.device("cuda", 0)) == 10**6 + 74 + 500
+
+
+def test_an_allocator_that_tells_nothing_keeps_nothing(monkeypatch):
+    """As CUDA's own (`backend:cudaMallocAsync`) and those that are plugged in."""
+
+    def untold():
+        raise RuntimeError("Calling snapshot with backend:cudaMallocAsync is not meaningful")
+
+    monkeypatch.setattr(torch.cuda, "memory_snapshot", untold)
+    monkeypatch.setattr(torch.cuda, "mem_get_info", lambda device: (10**6, 10**7))
+    assert free_memory(torch.device("cuda", 0)) == 10**6
 
 
 def test_threads_draw_each_by_its_own_seed():

@@ -1027,6 +1027,33 @@ def test_memory_that_runs_out_on_the_way_keeps_the_picture(content, style, monke
     assert result.stopped is Stop.MEMORY and result.evaluations == 3
 
 
+def test_a_copy_of_the_optimisers_memory_that_does_not_fit_costs_neither_picture_nor_run(
+    content, style, tmp_path, monkeypatch
+):
+    def full(history):
+        raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB")
+
+    whole = nst.stylize(content, style, **SMALL)
+    monkeypatch.setattr("nstlib.optimizers.history.History.state", full)
+    monkeypatch.setattr("nstlib.transfer.CHECKPOINT_SECONDS", 0.0)
+    trouble = f"the checkpoint '{tmp_path / 'run.pt'}' cannot be written (there is no memory for it)"
+    transfer = Transfer(content, [style], checkpoint=tmp_path / "run.pt", **SMALL)
+    told = [progress.trouble for progress in transfer]
+    assert all(one.startswith(trouble) for one in told[1:])
+    assert transfer.run.stop is Stop.BUDGET and torch.equal(transfer.result().image, whole.image)
+    assert list(Transfer(content, [style], checkpoint=tmp_path / "run.pt", **SMALL)) == []  # its end needs no copy
+
+
+def test_a_checkpoint_for_which_a_gpu_has_no_memory_is_not_called_damaged(content, style, tmp_path, monkeypatch):
+    def full(*given, **options):
+        raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB")
+
+    nst.stylize(content, style, checkpoint=tmp_path / "run.pt", **SMALL)
+    monkeypatch.setattr(torch, "load", full)
+    with pytest.raises(InputError, match=r"there is no memory left on cpu for the checkpoint '.*': close what else"):
+        Transfer(content, [style], checkpoint=tmp_path / "run.pt", **SMALL)
+
+
 @pytest.mark.parametrize("error", [MemoryError("mine"), RuntimeError("mine: out of memory"), ValueError("mine")])
 def test_an_error_of_ones_own_function_is_ones_own(content, style, error):
     """It may be about a file, a message or a plot: nothing of the run's memory."""
