@@ -103,7 +103,7 @@ LESSONS: dict[str, Lesson] = {
         Lesson("06", "Adam and L-BFGS by hand", "06_adam_vs_lbfgs", 80),
         Lesson("06b", "Adam vs L-BFGS, the race", "06b_the_race", 75),
         Lesson("07", "Style transfer, whole", "07_style_transfer", 75, PHOTOS, of_vgg=True),
-        Lesson("07b", "Recipes and knobs", "07b_recipes_and_knobs", 60, PHOTOS),
+        Lesson("07b", "Recipes and knobs", "07b_recipes_and_knobs", 60, PHOTOS, of_vgg=True),
         Lesson("08", "Backbones", "08_backbones", 80),
         Lesson("09", "Control", "09_control", 65, of_vgg=True),
         Lesson("10", "In one pass", "10_one_pass", 65, PHOTOS),

@@ -336,7 +336,7 @@ def test_a_claim_that_does_not_hold_is_an_error_where_lessons_are_tested(monkeyp
         nst.claim(False, "one is less than nothing")
 
 
-@pytest.mark.parametrize("number", ["04", "07"])
+@pytest.mark.parametrize("number", ["04", "07", "07b"])
 def test_a_lesson_whose_layers_a_network_lacks_says_so_in_its_first_cell(number, capsys):
     with pytest.raises(
         InputError, match=rf"lesson {number} names layers, .* that squeezenet1_0 has not: take pocket, "
