@@ -75,6 +75,7 @@ class Lesson:
         packages: modules that it needs beside those of the kit itself.
         network: whether it uses a backbone, which its first cell then names.
         of_vgg: whether it calls that one's layers by the names that they have in VGG.
+        of_pocket: whether it can only be pocket, so that its first cell offers no choice.
     """
 
     number: str
@@ -84,6 +85,7 @@ class Lesson:
     packages: tuple[str, ...] = ("matplotlib", "ipywidgets")
     network: bool = True
     of_vgg: bool = False
+    of_pocket: bool = False
 
 
 DIGITS = ("matplotlib", "ipywidgets", "sklearn")
@@ -106,7 +108,7 @@ LESSONS: dict[str, Lesson] = {
         Lesson("07b", "Recipes and knobs", "07b_recipes_and_knobs", 60, PHOTOS, of_vgg=True),
         Lesson("08", "Backbones", "08_backbones", 80),
         Lesson("09", "Control", "09_control", 65, of_vgg=True),
-        Lesson("10", "In one pass", "10_one_pass", 65, PHOTOS),
+        Lesson("10", "In one pass", "10_one_pass", 65, PHOTOS, of_pocket=True),
         Lesson("clinic", "Broken-NST clinic", "clinic", 60),
     )
 }

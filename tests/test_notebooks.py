@@ -47,6 +47,12 @@ def test_says_nothing_on_standard_error(path):
     assert not [o["text"] for o in outputs if o.get("name") == "stderr"]
 
 
+@pytest.mark.parametrize("path", SOURCES, ids=lambda path: path.stem)
+def test_a_network_that_the_first_cell_lets_choose_is_used_below(path):
+    first, *below = [cell.source for cell in notebooks.read(path).cells if cell.cell_type == "code"]
+    assert ("BACKBONE =" in first) == any("BACKBONE" in re.findall(r"\w+", code) for code in below)
+
+
 @pytest.mark.parametrize("path", EDITIONS, ids=lambda path: str(path.relative_to(FOLDER)))
 def test_the_card_lists_the_sections_that_there_are(path):
     lesson = notebooks.read(path)

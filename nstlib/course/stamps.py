@@ -50,7 +50,8 @@ def first_cell(lesson: str, repository: str | None = None, tag: str | None = Non
     """
     row, (source, release) = LESSONS[one_of("lesson", lesson, LESSONS)], home(repository, tag)
     address = f"{source}/archive/refs/tags/{release}.zip"
-    network = """BACKBONE = "pocket"  # "vgg19" is the network of the papers\n""" if row.network else ""
+    chosen = row.network and not row.of_pocket
+    network = """BACKBONE = "pocket"  # "vgg19" is the network of the papers\n""" if chosen else ""
     return f"""\
 # Installs the kit if it is not here, and leaves every other package as it is.
 import importlib.util
@@ -71,7 +72,7 @@ get_ipython().set_custom_exc(answered, lambda *_, **__: print(HELP))
 
 import nstlib as nst
 
-{network}nst.setup("{row.number}"{", BACKBONE" if row.network else ""})"""
+{network}nst.setup("{row.number}"{", BACKBONE" if chosen else ""})"""
 
 
 def studio_cell(repository: str | None = None, tag: str | None = None) -> str:
