@@ -152,6 +152,32 @@ def test_numbers_are_in_order_and_begin_where_they_are_told(calls):
     assert [value for _, value in slider.options] == [1, 4, 16] and slider.value == 4
 
 
+def test_of_numbers_it_begins_with_the_nearest_that_is_offered(calls):
+    tenths = [number / 10 for number in range(11)]  # 0.3 among them, and 0.30000000000000004 is not
+    for offered, wanted, found in (([0, 0.3, 1], 0.5, 0.3), (tenths, 0.1 + 0.2, 0.3)):
+        made = panel(drawing(calls), strength=offered, first={"strength": wanted})
+        assert made.controls["strength"].value == found
+
+
+@pytest.mark.parametrize("offered", [{"a", "b"}, (letter for letter in "ab"), {"a": 1, "b": 2}])
+def test_choices_are_whatever_can_be_gone_through(calls, offered):
+    assert {value for _, value in panel(drawing(calls), letter=offered).controls["letter"].options} == {"a", "b"}
+
+
+@pytest.mark.parametrize(
+    "first, choices, told",
+    [
+        ({"word": "c"}, {"word": "ab"}, "^word cannot begin with 'c', which is not offered: take one of a, b$"),
+        ({"wrod": "a"}, {"word": "ab"}, "^unknown argument 'wrod': did you mean 'word'"),
+        ({}, {"word": []}, "^word has nothing to choose from: give a list of values"),
+        ({}, {"word": 3}, "^word has nothing to choose from: give a list of values"),
+    ],
+)
+def test_a_panel_without_choices_or_with_a_beginning_that_is_none_is_refused(calls, first, choices, told):
+    with pytest.raises(InputError, match=told):
+        panel(drawing(calls), first=first, **choices)
+
+
 def test_labels_come_from_one_table(calls):
     made = panel(drawing(calls), optimizer=("lbfgs", "adam"), size_of_it=("a", "b")).controls
     assert made["optimizer"].description == "optimiser" and made["size_of_it"].description == "size of it"

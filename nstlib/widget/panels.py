@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gc
 import io
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from html import escape
 from types import FunctionType
@@ -13,11 +13,11 @@ from weakref import WeakValueDictionary
 
 from PIL import Image
 
-from ..errors import in_words
+from ..errors import InputError, in_words, one_line, one_of
 from ..plot.figures import as_photograph, encode
 from ..show import image_html, words_html
 from ..transfer import Transfer
-from .controls import control, described, label, ordered, widgets
+from .controls import control, described, is_number, label, ordered, widgets
 from .runs import Run
 from .spoken import spoken
 from .still import lay_over
@@ -34,7 +34,7 @@ def panel(
     *,
     run: Callable[..., Transfer] | None = None,
     first: Mapping[str, object] | None = None,
-    **choices: Sequence[Any],
+    **choices: Iterable[Any],
 ) -> Panel:
     """A control for each choice, numbers on a slider and words as buttons, above what the function returns.
 
@@ -42,14 +42,52 @@ def panel(
         function: takes the chosen values by name and returns a figure, or a `plot.strip`, which is there much sooner;
             is called at once, and when values are chosen for the first time.
         run: makes a `Transfer` of the chosen values, which a button carries out below the figure.
-        first: values to begin with, where they are not the first ones.
+        first: values to begin with, where they are not the first ones; of numbers the nearest that is offered.
         choices: for each argument of the function the values to choose from.
 
     Raises:
-        InputError: ipywidgets is not installed.
+        InputError: ipywidgets is not installed, an argument has nothing to choose from, or `first` names an argument
+            or a word that is not offered.
     """
     widgets()
-    return Panel(function, run, first or {}, choices)
+    offered = {name: values_of(name, values) for name, values in choices.items()}
+    begin = {name: beginning(name, offered[one_of("argument", name, offered)], v) for name, v in (first or {}).items()}
+    return Panel(function, run, begin, offered)
+
+
+def values_of(name: str, values: Iterable[Any]) -> list[Any]:
+    """What there is to choose from, in a row.
+
+    Args:
+        name: of the argument.
+        values: as they were given, in whatever can be gone through.
+
+    Raises:
+        InputError: there are none.
+    """
+    offered = list(values) if isinstance(values, Iterable) else []
+    if not offered:
+        raise InputError(f"{name} has nothing to choose from: give a list of values, such as [0, 0.5, 1]")
+    return offered
+
+
+def beginning(name: str, offered: list[Any], wanted: object) -> object:
+    """The value that a control begins with: of numbers the nearest, as one may have been rounded or taken out.
+
+    Args:
+        name: of the argument.
+        offered: what there is to choose from.
+        wanted: to begin with.
+
+    Raises:
+        InputError: it is not among them.
+    """
+    if is_number(wanted) and all(map(is_number, offered)):
+        return min(offered, key=lambda value: abs(value - wanted))
+    if wanted not in offered:
+        there = ", ".join(map(str, offered))
+        raise InputError(f"{name} cannot begin with '{one_line(wanted)}', which is not offered: take one of {there}")
+    return wanted
 
 
 class Panel:
