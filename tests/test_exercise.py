@@ -307,6 +307,35 @@ def test_an_error_is_told_with_its_input_and_line():
     assert told.endswith("Print the shapes at line 3 of mine.")
 
 
+@torch.no_grad()
+def decorated(features):
+    return features[0] @ features[0].flatten(1)
+
+
+class AsModule(torch.nn.Module):
+    def forward(self, features):
+        return features[0] @ features[0].flatten(1)
+
+
+class AsObject:
+    def __call__(self, features):
+        return features[0] @ features[0].flatten(1)
+
+
+@pytest.mark.parametrize(
+    "answer, line",
+    [
+        (decorated, "line 3 of decorated"),
+        (partial(decorated), "line 3 of decorated"),
+        (AsModule(), "line 2 of forward"),
+        (AsObject(), "line 2 of __call__"),
+        (AsObject().__call__, "line 2 of __call__"),
+    ],
+)
+def test_the_line_is_the_learners_behind_a_decorator_and_in_an_object(answer, line):
+    assert tell("04.gram", answer).endswith(f"at {line}.")
+
+
 LEAF, ONES = partial(torch.ones, 2, requires_grad=True), partial(torch.ones, 2)
 SLIPS = {  # a part of what torch says: how a learner comes by it
     "leaf Variable that requires grad": lambda: LEAF().sub_(1),

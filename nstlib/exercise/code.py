@@ -6,9 +6,11 @@ import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import wraps
+from functools import partial, wraps
+from inspect import unwrap
 from itertools import permutations
 from traceback import extract_tb
+from types import CodeType
 from typing import Any
 
 import numpy as np
@@ -330,12 +332,28 @@ def where_in(answer: Function, error: BaseException) -> str:
         answer: the function.
         error: as it was caught.
     """
-    code, line, frame = getattr(answer, "__code__", None), "", error.__traceback__
+    code, line, frame = code_of(answer), "", error.__traceback__
     while frame:
         if frame.tb_frame.f_code is code:
             line = f"line {frame.tb_lineno - code.co_firstlineno + 1} of {code.co_name}"
         frame = frame.tb_next
     return line
+
+
+def code_of(answer: Function) -> CodeType | None:
+    """What a learner wrote of a function: behind decorators, partial(…), and in a module or an object's call.
+
+    Args:
+        answer: the function; one that is not written in Python has none.
+    """
+    answer = unwrap(answer)
+    if isinstance(answer, partial):
+        return code_of(answer.func)
+    if isinstance(answer, torch.nn.Module):
+        answer = answer.forward
+    elif not hasattr(answer, "__code__"):
+        answer = type(answer).__call__
+    return getattr(answer, "__code__", None)
 
 
 @contextmanager
@@ -380,7 +398,7 @@ def raised(answer: Function, error: BaseException, where: str) -> str:
     if what_to_do:
         return f"For {where} it raises {type(error).__name__}: {text}{line and f', at {line}'}. {what_to_do}"
     look = "Print the shapes at" if SHAPES.search(text) else "Look at"
-    return f"For {where} it raises {type(error).__name__}: {text}. {look} {line or 'that line'}."
+    return f"For {where} it raises {type(error).__name__}: {text}. {look} {line or 'what it calls'}."
 
 
 SHAPES = re.compile(r"shape|size|dim|match|broadcast|expand|out of (range|bounds)|must be \d", re.IGNORECASE)
