@@ -201,6 +201,19 @@ def targets_in_turn(*given):
     return program.targets(*given)[::-1]
 
 
+def in_components(turn):
+    """Whitening in float32, as the lesson has it, with another matrix of the eigenvectors and scales."""
+
+    def whitening(features):
+        f = flat(features)
+        f = f - f.mean(1, keepdim=True)
+        values, vectors = torch.linalg.eigh(f @ f.T / f.shape[1])
+        scales = torch.where(values > 1e-5 * values[-1], values.clamp_min(1e-12) ** -0.5, 0.0)
+        return (turn(vectors, scales) @ f).view_as(features)
+
+    return whitening
+
+
 def in_fractions(first, second, shares):
     shares = np.array(shares)
     shares /= shares.sum()
@@ -312,6 +325,10 @@ ANSWERS = [  # exercise, answer, what the verdict says
     ("05.exchange", 5, "5 is too large. "),
     ("06.bowl_rate", 8, "8 is too large. "),
     ("10.whiten", whitened(least=1e-3), "only eigenvalues below 1e-5"),
+    ("10.whiten", in_components(lambda v, s: s[:, None] * v.T), "White, but turned"),
+    ("10.whiten", in_components(lambda v, s: v * s), "Vᵀ is missing"),
+    ("10.whiten", in_components(lambda v, s: v.T * s @ v), "have changed places"),
+    ("03.climb", lambda x, g, rate: (x + rate * g / g.std(correction=0)).clamp(0, 1), "do not take the mean off"),
     (
         "02.convolve",
         off_by_one,

@@ -266,7 +266,13 @@ EXERCISES = (
                 lambda x, g, r: moved(x, g, r / g.abs().max()),
                 "You divide by the largest entry: take the root mean square.",
             ),
-            (lambda x, g, r: moved(x, g, r / g.std()), "That is the deviation: do not take the mean off."),
+            *(
+                (
+                    lambda x, g, r, correction=correction: moved(x, g, r / g.std(correction=correction)),
+                    "That is the deviation: do not take the mean off.",
+                )
+                for correction in (1, 0)
+            ),
             (
                 lambda x, g, r: moved(x, g.sign(), r),
                 "Every pixel moves alike with you: keep the gradient's proportions.",

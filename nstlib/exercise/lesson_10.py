@@ -80,12 +80,13 @@ def whitened(
     matrix: Callable[[Tensor], Tensor] = covariance,
     centred: bool = True,
     turn: Callable[[Tensor, Tensor], Tensor] = lambda vectors, scale: vectors * scale @ vectors.T,
+    precision: torch.dtype = torch.float64,
 ) -> Function:
     """Whitening with one thing changed."""
 
     def run(features: Tensor) -> Tensor:
         f = positions(features)
-        values, vectors = torch.linalg.eigh(matrix(features).double())
+        values, vectors = map(Tensor.double, torch.linalg.eigh(matrix(features).to(precision)))
         known = (values > least * values[-1]) | (added > 0)
         scale = torch.where(known, (values + added).clamp_min(1e-12) ** power, 0.0)
         f = (f - f.mean(1, keepdim=True)) if centred else f
@@ -120,9 +121,10 @@ ADDED = (1e-5, 1e-4, 1e-3)  # what people add to a matrix that cannot be inverte
 
 
 def either_way(changes: Iterable[tuple[dict[str, Any], str]]) -> Iterator[tuple[Function, str]]:
-    """Mistakes in whitening, with both covariances."""
+    """Mistakes in whitening, with both covariances; eigenvectors' signs, which cancel or not, go by the precision."""
     for (change, tell), matrix in product(changes, (covariance, unbiased)):
-        yield whitened(**change, matrix=matrix), tell
+        for precision in (torch.float64, torch.float32)[: 1 + ("turn" in change)]:
+            yield whitened(**change, matrix=matrix, precision=precision), tell
     for added, matrix in product(ADDED, (covariance, unbiased)):
         yield (
             whitened(added=added, matrix=matrix),
