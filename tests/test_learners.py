@@ -201,6 +201,11 @@ def targets_in_turn(*given):
     return program.targets(*given)[::-1]
 
 
+def targets_in_one_call_each(network, content, style, content_layers, style_layers):
+    with torch.no_grad():
+        return network(content, content_layers), network(style, style_layers, gram)
+
+
 def in_components(turn):
     """Whitening in float32, as the lesson has it, with another matrix of the eigenvectors and scales."""
 
@@ -411,6 +416,7 @@ ANSWERS = [  # exercise, answer, what the verdict says
     ),
     ("07.content_loss", lambda F, P: [relative(F[n], P[n]) for n in P], "you return a list of"),
     ("07.style_loss", lambda F, A: {n: relative(gram(F[n]), A[n]) for n in A}, "you return a dict: return the mean"),
+    ("07.targets", targets_in_one_call_each, RIGHT),
     ("07.targets", targets_in_turn, "You return A and P: the content's maps come first"),
     ("07.coarse_work", 25, "That is 100 times as much: if you gave per cent"),
     ("07.work", lambda sizes, counts: sum(n * (s // sizes[-1]) for s, n in zip(sizes, counts, strict=True)), "1 of 5"),

@@ -113,11 +113,14 @@ class Eyes:
     def __str__(self) -> str:
         return "(a small one)"
 
-    def __call__(self, image: Tensor, wanted: Sequence[str]) -> dict[str, Tensor]:
+    def __call__(
+        self, image: Tensor, wanted: Sequence[str], describe: Callable[[Tensor], Tensor] | None = None
+    ) -> dict[str, Tensor]:
         if isinstance(wanted, str):
             raise Unusable(f"The network takes a list of names: ['{wanted}'].")
         # In the network's order, not in that of the question.
-        return {name: F.relu(F.conv2d(image, self.kernels[number(name)])) for name in sorted(wanted)}
+        maps = {name: F.relu(F.conv2d(image, self.kernels[number(name)])) for name in sorted(wanted)}
+        return {name: describe(features) for name, features in maps.items()} if describe else maps
 
 
 def number(name: str) -> int:
