@@ -249,7 +249,8 @@ def guided_sums(features: Tensor, regions: Guidance) -> Tensor:
     """Each region's mean beside the Gram matrix of the whole map (R, N, 1 + N): Gatys et al. 2017, "Guided Sums".
 
     Cheaper than a Gram matrix for each region, and it says less: which features occur in the region, not which occur
-    together there.
+    together there. The paper stacks F with the guidance T, so its sums weigh by T; here they weigh by T², as a guided
+    Gram matrix does, and the two differ only where a region fades.
 
     Args:
         features: (1, N, H, W).

@@ -61,6 +61,8 @@ class Statistic:
         least: rows and columns that a map must have.
         regional: where it is a mean: a map and its `Guidance` → the descriptions of the regions, side by side; None if
             positions count fully or not at all, and the map must be seen whole.
+        of_style: likewise, of a style picture's map, where `regional` looks beyond the region too: what of that picture
+            is no style must not count. None where `regional` does not.
         unit: for the Gram family, what E = Σ (ΔR)² / (4 N² M²) is multiplied with, for N channels.
     """
 
@@ -75,6 +77,7 @@ class Statistic:
     kept: int = 0
     least: int = 2
     regional: Callable[[Tensor, Guidance], Tensor] | None = None
+    of_style: Callable[[Tensor, Guidance], Tensor] | None = None
     unit: Callable[[int], float] | None = None
 
     @property
@@ -93,14 +96,14 @@ class Statistic:
         return self.least > 2
 
     def within(self, features: Tensor, regions: Guidance) -> Tensor:
-        """The description of the first region.
+        """The description of the first region, as that of a style that is nothing else.
 
         Args:
             features: (1, N, H, W).
             regions: over the same positions.
         """
-        if self.regional:
-            return self.regional(features, regions)[0]
+        if by_weight := self.of_style or self.regional:
+            return by_weight(features, regions)[0]
         return self.describe(regions.cut_out(features, 0))
 
     def summed(self) -> Statistic:
@@ -120,7 +123,7 @@ class Statistic:
             return torch.stack([self.distance(*both) for both in parts]).sum()
 
         power = 0 if self.power == 0 else None  # means grow as features do, Gram matrices as their squares
-        return replace(self, regional=guided_sums, distance=distance, power=power)
+        return replace(self, regional=guided_sums, of_style=region_moments, distance=distance, power=power)
 
     def complete(self, seen: Tensor) -> Tensor:
         """The description of a map.

@@ -284,6 +284,38 @@ def test_the_engine_goes_by_sums_as_autograd_does(statistic, rng):
     check(backbone, made, image, 1e-9, 1e-9)
 
 
+@pytest.mark.parametrize("way", ["its network", "in bands"])
+def test_a_guided_sums_target_is_of_what_is_style_alone(way, rng):
+    """By NumPy: a picture's whole map beside its region's mean, each compared with the style's under its mask."""
+    backbone, layer, mask = Backbone(TINY).double(), "relu2_1", half((18, 22))
+    style, image, region = picture(rng, (18, 22)), picture(rng, (18, 22)), half((18, 22), left=False)
+    features = {"its network": backbone, "in bands": FeaturesInBands(backbone)}[way]
+
+    def seen(shown, where):
+        f = backbone(shown, [layer])[layer][0].flatten(1).detach().numpy()
+        t = carried(where, TINY, [layer])[layer].flatten().numpy() ** 2
+        return f @ f.T / f.shape[1], (f * t / t.sum()) @ f.T, f @ (t / t.sum())
+
+    (whole, _, mean), (_, gram_of_style, mean_of_style) = seen(image, region), seen(style, mask)
+    expected = sum(
+        np.square(a - b).sum() / np.square(b).sum() for a, b in ((whole, gram_of_style), (mean, mean_of_style))
+    )
+    made = style_terms(features, [style], [layer], guidance="sum", masks=[mask], regions=[region])
+    assert float(Objective(backbone, made)(image)[0]) == pytest.approx(0.5 * expected, rel=1e-9)  # of half the picture
+
+
+def test_the_filler_of_a_style_is_not_aimed_at_by_guided_sums(rng):
+    """Of a style opaque in one corner, that corner tiled over the picture lies nearer than the corner on its filler."""
+    style, corner = torch.rand(1, 4, 96, 96, generator=rng), torch.zeros(1, 1, 96, 96)
+    corner[..., :48, :48] = 1
+    style[:, 3:] = corner
+    options = {"content_weight": 0, "size": 96, "device": "cpu", "precision": "float32"}
+    plan = prepare(style[:, :3], style, masks=["rectangle 0 0 50 100"], guidance="sum", **options)
+    tiled, filled = style[:, :3, :48, :48].tile(1, 1, 2, 2), plan.styles[0].pixels
+    near, far = (float(plan.objective()(image)[0]) for image in (tiled, filled))
+    assert near < 0.5 * far
+
+
 def test_targets_in_bands_are_the_networks(rng, monkeypatch):
     backbone, style = network("pocket"), picture(rng, (90, 70))
     mask = torch.rand(1, 1, 90, 70, generator=rng, dtype=torch.float64)
