@@ -271,7 +271,8 @@ class Colors:
     def finish(self, image: Tensor) -> Tensor:
         """A run's image (1, 3, H, W) as it is handed out: in its colours, and the content where nobody paints."""
         kept = self.color in ("style", *COLOR_MAPS)
-        if self.original is None or not self.styles or (kept and any(mask is None for mask in self.masks)):
+        painting = [mask for mask, share in zip(self.masks, self.shares, strict=True) if share]
+        if self.original is None or not self.styles or (kept and any(mask is None for mask in painting)):
             return image
         content = resize(self.original, (image.shape[-2], image.shape[-1])).to(image)
         parts = self.parts(content)
@@ -298,5 +299,7 @@ class Colors:
             ones if mask is None else resize(mask, (image.shape[-2], image.shape[-1])).to(image) for mask in self.masks
         ]
         shared = [share * mask for share, mask in zip(self.shares, masks, strict=True)]
-        whole = total(shared).clamp_min(1e-9) / total(masks).clamp(max=1)
+        # A style of no share paints nothing, so its mask covers nothing that another one fades from.
+        covered = total(mask for share, mask in zip(self.shares, masks, strict=True) if share).clamp(max=1)
+        whole = total(shared).clamp_min(1e-9) / covered
         return [one / whole for one in shared]

@@ -230,6 +230,19 @@ def test_colours_only_of_two_styles_mix_by_shares_and_masks(photograph, painting
     np.testing.assert_allclose(silent, one.clamp(0, 1), atol=1e-5)
 
 
+@pytest.mark.parametrize("others", ["the rest", "everywhere", "the same"])
+@pytest.mark.parametrize("color", ["style", "luminance", "transport", "after", "only"])
+def test_a_style_of_no_share_leaves_the_others_edges_soft(color, others, photograph, painting):
+    fading = torch.linspace(1, 0, photograph.shape[-1]).expand(1, 1, *photograph.shape[-2:])
+    mask = {"the rest": 1 - fading, "everywhere": None, "the same": fading}[others]
+    image = photograph.flip(1) * 0.5 + 0.2
+    alone = colors(color, photograph, painting, masks=[fading], shares=[1.0]).finish(image)
+    beside = colors(color, photograph, painting, painting, masks=[fading, mask], shares=[1.0, 0.0]).finish(image)
+    np.testing.assert_allclose(beside, alone, atol=1e-6)
+    if color == "style":
+        np.testing.assert_allclose(beside, photograph + fading * (image - photograph), atol=1e-6)
+
+
 @pytest.mark.parametrize(("color", "kind"), list(product(("luminance", "after", "only"), ("grey", "one colour"))))
 def test_pictures_without_colours_break_nothing(color, kind, photograph):
     plain = luminance(photograph).expand_as(photograph) if kind == "grey" else torch.full_like(photograph, 0.4)
