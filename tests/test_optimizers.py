@@ -499,6 +499,22 @@ def test_the_images_precision_is_kept(name, dtype, rng):
 
 
 @BOTH
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+def test_a_start_in_half_precision_goes_on_in_single(name, dtype, rng):
+    half = start(rng, torch.float32).to(dtype)
+    *_, last = optimize(lambda image: (1e-12 * FUNCTIONS["bowl"](image), {}), half, name, evaluations=30)
+    *_, single = optimize(lambda image: (1e-12 * FUNCTIONS["bowl"](image), {}), half.float(), name, evaluations=30)
+    assert last.image.dtype == torch.float32 and torch.equal(last.image, single.image)
+    assert last.loss < 1e-12 * FUNCTIONS["bowl"](half.float()).item()
+
+
+def test_the_slopes_of_a_large_half_precision_picture_add_up_to_a_number():
+    white = torch.ones(1, 3, 512, 512, dtype=torch.float16)
+    *_, last = optimize(lambda image: (0.1 * image.float().sum(), {}), white, "adam", evaluations=3)
+    assert last.stop is Stop.BUDGET
+
+
+@BOTH
 def test_break_ends_the_work(name, rng):
     spy = Spy(FUNCTIONS["rosenbrock"])
     for step in optimize(spy, start(rng), name, evaluations=500):

@@ -31,7 +31,7 @@ def adam(
 
     Args:
         objective: image → (total, terms), or an object with `value_and_gradient` (see `Evaluator`).
-        image: where to start, (1, 3, H, W).
+        image: where to start, (1, 3, H, W); one in half precision goes on in float32.
         rate: in units of pixels in [0, 1].
         schedule: pairs (evaluation, rate) that replace it from there on.
         betas: decays of the running means of the gradient and of its square.

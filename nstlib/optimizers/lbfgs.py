@@ -42,7 +42,7 @@ def lbfgs(
 
     Args:
         objective: image → (total, terms), or an object with `value_and_gradient` (see `Evaluator`).
-        image: where to start, (1, 3, H, W).
+        image: as for `adam`.
         history: how many moves are remembered.
         first_move: mean change of a pixel in the first trial, when nothing is known of the curvature.
         noise: relative error of a loss value, some 1e-3 where the network computes in half precision. A step may then

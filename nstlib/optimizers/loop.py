@@ -29,7 +29,7 @@ def optimize(
 
     Args:
         objective: image → (total, terms), or an object with `value_and_gradient` (see `Evaluator`).
-        image: where to start, (1, 3, H, W), or what holds such pixels.
+        image: where to start, (1, 3, H, W), or what holds such pixels; in half precision they go on in float32.
         optimizer: "adam" or "lbfgs".
         evaluations: the budget, counted from the very start, over all resumed parts. L-BFGS ends within one line
             search of it; a state that has spent it already is reported once more, and no step is taken.

@@ -48,7 +48,7 @@ def checked(method: Method) -> Method:
     """An optimiser that refuses what it cannot take when it is called, before anything is evaluated.
 
     Args:
-        method: objective, image and options → steps; its name becomes one of `OPTIMIZERS`.
+        method: objective, image in float32 at least and options → steps; its name becomes one of `OPTIMIZERS`.
     """
     stepping = torch.inference_mode(False)(method)  # nothing that is made in it can be optimised
 
@@ -61,6 +61,8 @@ def checked(method: Method) -> Method:
             )
         options = checked_options(method.__name__, options)
         image = floats_of(image)
+        # In half precision a square of a gradient is 0, and a sum of its numbers infinite.
+        image = image.to(torch.promote_types(image.dtype, torch.float32))
         check_fit(image, options)
         return stepping(objective, image.clone() if image.is_inference() else image, **options)
 
