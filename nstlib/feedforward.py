@@ -167,12 +167,15 @@ def train_style_network(
         size: pixels of a crop's side, and of the style's longer one.
         rate: the highest.
         content_weight: of the content against the style, as in a recipe.
-        network: to go on with, which is changed; a new one if None.
+        network: to train on, which is changed; a new one if None. The training is a new one: its rate rises anew, and
+            it draws the crops of its seed, so another seed lets a network that has learned see others.
         seed: of the network's start and of the crops.
         device: "auto", "cpu", "cuda", "mps".
 
     Raises:
-        InputError: no photograph, or one that cannot be read; a number out of its range; a network of another kind.
+        InputError: no photograph, or one that cannot be read; a number out of its range; a network of another kind, or
+            that cannot learn; a loss or a gradient that is no finite number, and then the network is that of the step
+            before.
         Stopped: an interrupt, in a notebook.
     """
     photographs = alone(photographs)
@@ -180,8 +183,7 @@ def train_style_network(
         raise InputError("there is no photograph to practise on: give some, such as ['content/harbour', 'photo/cat']")
     given = {"steps": steps, "batch": batch, "size": size, "rate": rate, "content_weight": content_weight, "seed": seed}
     steps, batch, size, rate, content_weight, seed = (judged(name, value, RULES[name]) for name, value in given.items())
-    if not isinstance(network, StyleNetwork | None):
-        raise InputError(f"a {type(network).__name__} is no network of one style: give a StyleNetwork, or None")
+    check_network(network)
     where, made = choose_device(device), torch.Generator().manual_seed(seed)
     backbone = load_backbone("pocket", device=where)
     pictures = [load_image(one, 2 * size, side="short", enlarge=True).pixels for one in photographs]
@@ -194,7 +196,9 @@ def train_style_network(
     done = 0
 
     def told() -> str:
-        ways = "the item that came last has the network as it is, and network= goes on with one"
+        ways = (
+            "the item that came last has the network as it is; network= trains it on, by other crops with another seed="
+        )
         return f"stopped after step {done} of {steps}: {ways}"
 
     with one_line_for_an_interrupt(told):
@@ -202,12 +206,53 @@ def train_style_network(
             images = torch.cat([crop(pictures, size, made) for _ in range(batch)]).to(where)
             optimiser.zero_grad()
             loss, named = backward(network, images, backbone, content_weight, terms)
-            nn.utils.clip_grad_norm_(network.parameters(), 1.0)
+            norm = float(nn.utils.clip_grad_norm_(network.parameters(), 1.0))  # the device was waited for just now
+            check_finite(f"step {step} of {steps}", loss, norm)
             with torch.device("cpu"):  # torch 2.6 counts the steps on its default device, whatever that is
                 optimiser.step()
             scheduled.step()
             done = step
             yield Training(step, steps, loss, named, network)
+
+
+def check_network(network: Any) -> None:
+    """Refuse what cannot be trained.
+
+    Args:
+        network: to train; None for a new one.
+
+    Raises:
+        InputError: it is of another kind, frozen, or in half precision, in which Adam's squares are 0.
+    """
+    if network is None:
+        return
+    if not isinstance(network, StyleNetwork):
+        raise InputError(f"a {type(network).__name__} is no network of one style: give a StyleNetwork, or None")
+    kinds = {parameter.dtype for parameter in network.parameters()}
+    if half := next((kind for kind in kinds if torch.promote_types(kind, torch.float32) != kind), None):
+        short = str(half).removeprefix("torch.")
+        raise InputError(f"a network in {short} loses the small steps that it learns by: give network.float()")
+    if not any(parameter.requires_grad for parameter in network.parameters()):
+        raise InputError("all of the network is frozen, so it cannot learn: give network.requires_grad_()")
+
+
+def check_finite(step: str, loss: float, norm: float) -> None:
+    """End a training before a step that would spoil the network.
+
+    Args:
+        step: which one, in words.
+        loss: of its batch.
+        norm: of the gradient.
+
+    Raises:
+        InputError: one of the two is no finite number.
+    """
+    for name, value in (("loss", loss), ("gradient", norm)):
+        if not math.isfinite(value):
+            raise InputError(
+                f"{step}: the {name} is not a finite number, and the network stays as it was: begin with a new one, "
+                "network=None"
+            )
 
 
 @in_own_precision

@@ -8,7 +8,7 @@ import torch
 from torch.nn import Conv2d, InstanceNorm2d
 
 import nstlib as nst
-from nstlib import live
+from nstlib import feedforward, live
 from nstlib.backbone import load_backbone
 from nstlib.errors import InputError
 from nstlib.feedforward import StyleNetwork, Training, content_of, fresh, style_of, train_style_network
@@ -16,6 +16,7 @@ from nstlib.image import load_image
 from nstlib.interrupts import Stopped
 from nstlib.objective import Objective
 
+NAN = float("nan")
 STYLE, PHOTOGRAPHS = "style/mosaic", ["content/tubingen"]
 SMALL = {"batch": 2, "size": 64, "rate": 1e-2}
 
@@ -86,6 +87,56 @@ def test_it_goes_on_with_a_network():
     assert any(not torch.equal(value, kept[name]) for name, value in first.network.state_dict().items())
 
 
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+def test_a_network_in_half_precision_learns_once_it_is_single(dtype):
+    network = fresh(0).to(dtype)
+    with pytest.raises(InputError, match=r"^a network in b?float16 loses the small steps .*: give network\.float\(\)$"):
+        next(train_style_network(STYLE, PHOTOGRAPHS, steps=1, network=network, **SMALL))
+    assert next(train_style_network(STYLE, PHOTOGRAPHS, steps=1, network=network.float(), **SMALL)).loss > 0
+
+
+def test_a_frozen_network_learns_once_it_is_thawed():
+    network = fresh(0).requires_grad_(False)
+    with pytest.raises(InputError, match=r"frozen, so it cannot learn: give network\.requires_grad_\(\)$"):
+        next(train_style_network(STYLE, PHOTOGRAPHS, steps=1, network=network, **SMALL))
+    assert next(train_style_network(STYLE, PHOTOGRAPHS, steps=1, network=network.requires_grad_(), **SMALL)).loss > 0
+
+
+@pytest.mark.parametrize("broken", ["loss", "gradient"])
+def test_what_is_no_number_ends_a_training_before_it_spoils_the_network(broken, monkeypatch):
+    real, steps = feedforward.backward, []
+
+    def backward(network, *others):
+        loss, named = real(network, *others)
+        steps.append(loss)
+        if len(steps) == 3 and broken == "gradient":
+            next(network.parameters()).grad[0, 0, 0, 0] = NAN
+        return NAN if len(steps) == 3 and broken == "loss" else loss, named
+
+    monkeypatch.setattr(feedforward, "backward", backward)
+    told = f"^step 3 of 5: the {broken} is not a finite number, and the network stays as it was: .*network=None$"
+    kept = {}
+    with pytest.raises(InputError, match=told):
+        for here in train_style_network(STYLE, PHOTOGRAPHS, steps=5, **SMALL):
+            kept = {name: value.clone() for name, value in here.network.state_dict().items()}
+    assert here.step == 2 and all(torch.equal(value, kept[name]) for name, value in here.network.state_dict().items())
+
+
+def test_a_network_that_is_trained_on_sees_other_crops_with_another_seed(monkeypatch):
+    real, seen = feedforward.crop, []
+
+    def crop(*given):
+        seen.append(real(*given))
+        return seen[-1]
+
+    monkeypatch.setattr(feedforward, "crop", crop)
+    network = fresh(0)
+    for seed in (0, 0, 1):
+        next(train_style_network(STYLE, PHOTOGRAPHS, steps=1, network=network, seed=seed, **SMALL))
+    first, again, other = (torch.cat(seen[i : i + 2]) for i in (0, 2, 4))
+    assert torch.equal(first, again) and not torch.equal(first, other)
+
+
 def test_a_styles_transparent_part_is_no_style():
     look = load_image(STYLE, 128).pixels[0, :, :80, :80]
     cut_out, on_white = torch.zeros(4, 80, 160), torch.ones(3, 80, 160)
@@ -112,7 +163,6 @@ def test_a_mistake_is_told_before_any_step(style, photographs, says):
         next(train_style_network(style, photographs, steps=1))
 
 
-NAN = float("nan")
 ODD = [
     *({"steps": value} for value in (0, -1, 1.5, "x", None)),
     *({"batch": value} for value in (0, "x", 10**9)),
@@ -146,7 +196,7 @@ def test_shapes_that_are_no_pictures_are_refused():
 def test_an_interrupt_in_a_notebook_is_one_line_that_says_how_to_go_on(monkeypatch):
     monkeypatch.setattr(live, "notebook", lambda: "a shell")
     before, here = signal.getsignal(signal.SIGINT), None
-    with pytest.raises(Stopped, match=r"^stopped after step 2 of 40: .*network="):
+    with pytest.raises(Stopped, match=r"^stopped after step 2 of 40: .*network= trains it on.*seed=$"):
         for here in train_style_network(STYLE, PHOTOGRAPHS, steps=40, **SMALL):
             if here.step == 2:
                 signal.raise_signal(signal.SIGINT)
