@@ -243,12 +243,15 @@ class Plan:
     def shrunk(self, number: int, size: tuple[int, int]) -> tuple[Tensor, Tensor | None]:
         """A style picture (1, 3, h, w) as it goes with a result, and its mask (1, 1, h, w) if it has one.
 
+        It keeps its shape: where its narrow side comes to its least, the long one shrinks no further either.
+
         Args:
             number: of the style, from 0.
             size: (height, width) of the result.
         """
         scale, mask, pixels = size[0] / self.stages[-1].size[0], self.styles[number].mask, self.colors.dyed[number]
         h, w = pixels.shape[-2:]
+        scale = max(scale, min(1.0, self.smallest / min(h, w)))
         shape = max(self.smallest, round(h * scale)), max(self.smallest, round(w * scale))
         return resize(pixels, shape).to(self.device), None if mask is None else resize(mask, shape).to(self.device)
 

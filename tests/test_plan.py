@@ -301,6 +301,18 @@ def test_a_mean_that_knows_no_regions_describes_what_a_mask_leaves_of_the_whole_
         assert float(zero) < 1e-9, layer
 
 
+@pytest.mark.parametrize("shape", [(90, 256), (256, 90), (63, 140), (40, 33)])
+def test_a_narrow_style_keeps_its_shape_at_a_coarse_scale(shape, rng):
+    content, style = torch.rand(1, 3, 256, 256, generator=rng), torch.rand(1, 3, *shape, generator=rng)
+    plan = prepare(
+        content, [style], size=256, pyramid=((64, 5),), style_size=max(shape), style_masks=["rectangle 0 0 60 100"]
+    )
+    pixels, mask = plan.shrunk(0, plan.stages[0].size)
+    (h, w), least = pixels.shape[2:], 32  # of the deepest layer
+    factor = max(64 / 256, least / min(shape))
+    assert (h, w) == tuple(round(side * factor) for side in shape) and mask.shape[2:] == (h, w)
+
+
 PER_STYLE = ("shares", "style_scales", "masks", "style_masks", "own_layers")
 
 
