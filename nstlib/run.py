@@ -22,6 +22,7 @@ from .result import Progress, Record, Result, evaluations_of
 __all__ = ["EXTENDED", "OF_THE_NEWEST", "Run", "collect", "state_of"]
 
 OF_THE_NEWEST = "the loss that is told is of the newest image; the picture is a running mean of all"
+OUT_OF_RANGE = "the loss that is told is of pixels from {:.2f} to {:.2f}; the picture's are cut to 0 to 1"
 EXTENDED = "it was given more evaluations after its coarser scales: a run that has them from the start ends elsewhere"
 
 
@@ -204,7 +205,8 @@ def collect(plan: Plan, run: Run, stopped: Stop = Stop.LEFT) -> Result:
     ended = {"evaluations": evaluations_of(run.history), "stopped": str(stopped), "loss": run.best.loss}
     facts = {**plan.facts, "seconds": round(run.seconds, 2), **ended}
     extended = any(had < stage.evaluations for had, stage in zip(run.budgets, plan.stages, strict=False))
-    told = (OF_THE_NEWEST if plan.recipe.average else "", EXTENDED if extended else "", run.trouble)
+    of_another = OF_THE_NEWEST if plan.recipe.average else cut_off(painted)
+    told = (of_another, EXTENDED if extended else "", run.trouble)
     remarks = tuple(filter(None, told))
     return Result(
         image=plan.colors.finish(painted).clamp(0, 1),
@@ -221,6 +223,12 @@ def collect(plan: Plan, run: Run, stopped: Stop = Stop.LEFT) -> Result:
         trouble=run.trouble,
         alike=unchanged and is_alike(plan, start),
     )
+
+
+def cut_off(painted: torch.Tensor) -> str:
+    """What is to be said of the loss of an image whose pixels leave [0, 1], where a picture's end; "" if none does."""
+    low, high = map(float, painted.aminmax())
+    return OUT_OF_RANGE.format(low, high) if max(-low, high - 1) >= LEVEL / 2 else ""
 
 
 def looks_like(one: torch.Tensor, other: torch.Tensor) -> bool:

@@ -273,6 +273,19 @@ def test_a_picture_of_which_nothing_is_to_be_painted_takes_one_evaluation(conten
     assert nst.stylize(content, content, precision="float32", **SMALL).evaluations == 1
 
 
+def test_a_loss_of_pixels_that_no_picture_has_is_told(content, style):
+    run = nst.Transfer(content, style, **SMALL, bounds=None, optimizer="adam", rate=0.2, show=False)
+    for _ in run:
+        pass
+    made, image = run.result(), run.run.best.image
+    low, high = float(image.min()), float(image.max())
+    assert low < 0 or high > 1
+    told = f"is of pixels from {low:.2f} to {high:.2f}; the picture's are cut to 0 to 1"
+    assert [note for note in made.remarks if told in note] and 0 <= made.image.min() <= made.image.max() <= 1
+    held = nst.stylize(content, style, **SMALL, optimizer="adam", rate=0.2, show=False)
+    assert not [note for note in held.notes if "are cut" in note]
+
+
 def test_progress_grows_to_one_over_all_scales(content, style):
     options = {**SMALL, "pyramid": ((32, 6),)}
     seen = list(Transfer(content, [style], **options))
