@@ -19,7 +19,7 @@ from .decode import SMALLEST
 from .engine import FeaturesInBands
 from .errors import InputError
 from .guidance import guides
-from .image import Picture, check_source, fit, new_shape, resize, shape_of, stretched
+from .image import Picture, check_source, fit, length, new_shape, resize, shape_of, stretched
 from .inputs import Pictures, alone, load_pictures, named, style_length
 from .loss import Features, content_terms, divide_shares, style_terms, tv_term
 from .machine import choose_device, choose_precision, describe_device, free_memory, half_precision, seeded
@@ -462,7 +462,8 @@ def divide_run(recipe: Recipe, precision: str, half: str | None, content: Pictur
     first = half if precision == "mixed" and half else precision
     if recipe.color == "only":  # there is nothing to paint
         return [Stage(shape, 1, first)]
-    coarse = [(fit(shape, size, recipe.side), n) for size, n in recipe.scales() if size < recipe.size]
+    scales = recipe.scales(length(shape, recipe.side))
+    coarse = [(fit(shape, size, recipe.side), n) for size, n in scales if size < recipe.size]
     coarse = [(size, n) for size, n in coarse if min(size) >= smallest and size[0] < shape[0]]
     rough = int(ROUGH * recipe.evaluations) if precision == "mixed" and recipe.optimizer == "lbfgs" else 0
     last = [Stage(shape, recipe.evaluations - rough, "float32" if rough else first)]

@@ -284,16 +284,20 @@ class Recipe:
                 change[name] = dict.fromkeys(usual, total / len(usual))
         return self.changed(**change)
 
-    def scales(self) -> tuple[tuple[int, int], ...]:
+    def scales(self, own: int | None = None) -> tuple[tuple[int, int], ...]:
         """(size, evaluations) of each scale before the last: those of `pyramid`, or as many as pay with the network.
 
         `halvings` in `architecture.py` says how many, and what was measured.
+
+        Args:
+            own: pixels of the picture's own `side`, where it may be smaller than `size`: what pays is to halve these.
         """
         if self.pyramid is not None:
             return self.pyramid
         halvings = BACKBONES[self.backbone].halvings[self.start != "content"]
         third = -(-self.evaluations // 3)
-        return tuple((self.size // 2**i, third) for i in range(halvings, 0, -1))
+        whole = self.size if own is None else min(self.size, own)
+        return tuple((whole // 2**i, third) for i in range(halvings, 0, -1))
 
     def to_dict(self) -> dict[str, Any]:
         """Plain data, for JSON in a picture's metadata."""

@@ -313,6 +313,14 @@ def test_a_narrow_style_keeps_its_shape_at_a_coarse_scale(shape, rng):
     assert (h, w) == tuple(round(side * factor) for side in shape) and mask.shape[2:] == (h, w)
 
 
+@pytest.mark.parametrize("side", ["long", "short", "height"])
+def test_a_picture_smaller_than_what_is_asked_for_has_the_scales_of_its_own_size(side, rng):
+    content, style = torch.rand(1, 3, 150, 200, generator=rng), torch.rand(1, 3, 150, 200, generator=rng)
+    own = {"long": 200, "short": 150, "height": 150}[side]
+    found = [prepare(content, [style], size=size, side=side, start="noise").stages for size in (own, 260, 512)]
+    assert [stage.size for stage in found[0]] == [(75, 100), (150, 200)] and found[0] == found[1] == found[2]
+
+
 PER_STYLE = ("shares", "style_scales", "masks", "style_masks", "own_layers")
 
 
