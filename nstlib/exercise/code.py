@@ -454,7 +454,7 @@ def what_cuts(result: object) -> str:
         comma = "Leave out the comma after it" if isinstance(result, tuple) else "Leave out its brackets"
         return f"{kind(result)} comes back. {comma}, and the tensor itself does."
     if isinstance(result, tuple | list) and not holds_tensors(result):
-        return f"{kind(result)} comes back. Stay with tensors, and leave out tolist()."
+        return f"{kind(result)} comes back. Stay with tensors, and leave out item(), float() and tolist()."
     if isinstance(result, tuple | list):
         return f"{kind(result)} comes back. torch.stack makes one tensor of it, and keeps the gradient."
     if isinstance(result, np.ndarray | np.generic):

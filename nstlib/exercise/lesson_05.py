@@ -78,6 +78,10 @@ TV_MISTAKES = (
         "Those are differences of colours and of rows: the sides are dimensions 2 and 3.",
     ),
     (
+        lambda x, power: sum(x.diff(dim=axis).abs().pow(power).sum() for axis in (1, 3)),
+        "Those are differences of colours and of columns: the sides are dimensions 2 and 3.",
+    ),
+    (
         lambda x, power: tv_loss(x, "isotropic"),
         "That is the isotropic kind, with a root at each pixel: add up the two directions' differences instead.",
     ),

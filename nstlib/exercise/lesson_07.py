@@ -216,6 +216,10 @@ EXERCISES = (
                 "Your Gram matrix is not divided by the number of positions, and A is: take gram for both.",
             ),
             (
+                lambda F, A: mean_over(A, lambda n: relative(gram(F[n]), A[n]) / len(A[n])),
+                "You divide by the number of channels, too: the size of A has it in already, so leave it out.",
+            ),
+            (
                 lambda F, A: mean_over(A, lambda n: relative(A[n], gram(F[n]))),
                 "You divide by the picture's Gram matrix, which changes: divide by the size of A.",
             ),

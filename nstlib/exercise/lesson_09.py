@@ -217,6 +217,10 @@ EXERCISES = (
                 "You count the positions that belong at all: those at the edge belong in part. Divide by Σ T².",
             ),
             (
+                lambda f, t: weighed(f, (t > 0).float()) / (t > 0).sum(),
+                "All or nothing: positions at the edge belong in part, so weigh the map by T itself.",
+            ),
+            (
                 lambda f, t: weighed(f, t**4) / (t**4).sum(),
                 "T is squared twice: f * t has it once, and the product of two twice.",
             ),
