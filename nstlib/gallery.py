@@ -229,13 +229,14 @@ def near_files(path: Path) -> list[str]:
     return [beside[name] for name in difflib.get_close_matches(path.name.lower(), beside)]
 
 
-def shown(thing: object) -> str:
+def shown(thing: object, limit: int = 100) -> str:
     """What `str` says of a path or an address, fit for a message: on one line, with "?" for what no terminal prints.
 
     Args:
         thing: a path, whose bytes that are not UTF-8 Python keeps as halves of characters; or an address.
+        limit: characters from which on the middle is left out.
     """
-    return one_line(str(thing).encode("utf-8", "replace").decode())
+    return one_line(str(thing).encode("utf-8", "replace").decode(), limit)
 
 
 # --- the network ---------------------------------------------------------------------------------

@@ -1485,6 +1485,42 @@ def test_names_cannot_break_the_page():
         assert "<b>" not in made
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems have no such names")
+def test_names_that_are_not_utf_8_are_shown_and_painted_from(folder):
+    own, painted, place = (os.fsdecode(name) for name in (b"own/caf\xe9.jpg", b"caf\xe9.png", b"caf\xe9"))
+    mask, home = os.fsdecode(b"own/regions/sk\xe9.png"), Path(place)
+    for path in (own, mask):
+        Path(path).parent.mkdir(exist_ok=True)
+        Path(path).write_bytes(png())
+    home.mkdir()
+    by = replace(SMALL, content=own, masks=(mask,))
+    nst.stylize(own, "style/mosaic", size=48, evaluations=1, masks=by.masks).save(home / painted)
+    made = nst.Studio(home)
+    made.scout.stop()
+    gallery = made.finished.gallery
+    gallery.press(*gallery.buttons)
+    told = [made.finished.facts.value, note(made), made.finished.link.value, repr(made)]
+    assert "caf?.png" in told[0] and "caf?.png" in told[2] and "'caf?'" in told[3]
+    made.finished.restore.click()
+    assert made.choices.content == own and made.choices.masks == (mask,)
+    for text in (note(made), drawing.told(own)):
+        assert "caf?" in text
+    for widget in walk(made.page):
+        json.dumps(widget.get_state(), ensure_ascii=False, default=str).encode()  # as a kernel would send it
+    code, command = by.code("out.png"), by.command("made.png")
+    code.encode(), command.encode()
+    exec(code, {})
+    assert read_facts("out.png")["content"] == own and read_facts("out.png")["masks"] == [mask]
+    if shutil.which("bash"):
+        words = subprocess.run(["bash", "-c", f"printf '%s\\n' {command}"], capture_output=True, check=True).stdout
+        assert os.fsencode(own) in words.splitlines() and os.fsencode(mask) in words.splitlines()
+    (home / painted).unlink()
+    made.finished.follow()
+    assert "left out here: caf?.png" in note(made)
+    made.scout.stop()
+    assert made.scout.wait(20)
+
+
 # --- its command ---------------------------------------------------------------------------------
 
 

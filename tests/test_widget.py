@@ -4,6 +4,8 @@ import base64
 import datetime
 import gc
 import io
+import json
+import os
 import re
 import sys
 import threading
@@ -455,7 +457,7 @@ def test_a_path_with_spaces_is_taken_and_what_is_wrong_with_several_is_all_told(
     assert bring.fetcher.wait(20) and yours["content"] == "own/my_cat.png"
     bring.uploaded({"new": tuple({"name": f"{n}.png", "content": photograph() if n == 2 else b""} for n in range(3))})
     assert all(f"{n}.png&#x27; is empty" in slot.words.value for n in (0, 1)), slot.words.value
-    assert yours["content"] == "own/2.png" and {"own/my_cat.png", "own/2.png"} < set(slot.menu.options)
+    assert yours["content"] == "own/2.png" and {"own/my_cat.png", "own/2.png"} < set(slot.names)
 
 
 def test_what_comes_in_parts_is_put_together(yours):
@@ -522,7 +524,7 @@ def test_what_was_uploaded_is_offered_after_a_restart(yours, monkeypatch):
     upload(yours, "a.png", photograph())
     monkeypatch.setattr(chooser, "chosen_before", {})
     again = choose(content="content/harbour", style="style/mosaic")
-    assert again["content"] == "content/harbour" and all("own/a.png" in s.menu.options for s in again.slots.values())
+    assert again["content"] == "content/harbour" and all("own/a.png" in s.names for s in again.slots.values())
 
 
 def test_a_picture_that_is_gone_gives_its_place_back(yours, tmp_path):
@@ -570,6 +572,24 @@ def test_after_a_picture_that_cannot_be_had_what_is_said_to_be_chosen_is(yours, 
     assert slot.words.value == "" and yours["style"] == "style/marbled"
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems have no such names")
+def test_a_picture_whose_name_is_not_utf_8_is_offered_and_shown(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(chooser, "chosen_before", {})
+    name = os.fsdecode(b"own/caf\xe9.png")
+    Path("own").mkdir()
+    Path(name).write_bytes(photograph())
+    made = choose(content="content/harbour")
+    slot = made.slots["content"]
+    slot.menu.value = name
+    assert made["content"] == name and "own/caf?.png" in repr(made)
+    slot.refuse("no")
+    for part in (slot.menu, slot.words, slot.thumbnail):
+        state = json.dumps(part.get_state(), ensure_ascii=False, default=str).encode()  # as a kernel would send it
+        assert b"caf" in state
+    (made.still + repr(made)).encode()
+
+
 def test_two_choosers_of_one_call_each_say_what_their_menus_do(yours):
     again = choose(content="content/harbour", style="style/mosaic")
     again.slots["style"].menu.value = "style/cubist"
@@ -581,7 +601,7 @@ def test_two_choosers_of_one_call_each_say_what_their_menus_do(yours):
 
 def test_a_name_of_the_kit_that_is_pasted_is_the_menus_entry(yours, tmp_path):
     slot = yours.slots["content"]
-    offered = set(slot.menu.options)
+    offered = set(slot.names)
     slot.bring.address.value = "content/mountains"
     assert slot.bring.fetcher.wait(20) and yours["content"] == slot.menu.value == "content/mountains"
-    assert set(slot.menu.options) == offered and not list(tmp_path.iterdir())
+    assert set(slot.names) == offered and not list(tmp_path.iterdir())

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 import shlex
+import string
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from math import isclose
@@ -161,7 +163,7 @@ class Choices:
         words = ["nst", "stylize", self.content, *self.styles, "-o", output]
         for name, value in self.options().items():
             words += flags(name, value)
-        return shlex.join(words)
+        return " ".join(map(word, words))
 
     @classmethod
     def of(cls, facts: Mapping[str, Any]) -> Choices:
@@ -287,14 +289,28 @@ def literal(value: Any) -> str:
 
     >>> literal("a"), literal((0.5, 1)), literal(("a", None))
     ('"a"', '(0.5, 1)', '("a", None)')
+    >>> print(literal("own/caf\\udce9.jpg"))  # a name that is not UTF-8
+    'own/caf\\udce9.jpg'
     """
-    if isinstance(value, str):
+    if isinstance(value, str) and value.isprintable():
         return json.dumps(value, ensure_ascii=False)
     if not isinstance(value, tuple):
         return repr(dict(value) if isinstance(value, Mapping) else value)
     parts = [literal(one) for one in value]
     short = f"({', '.join(parts)}{',' * (len(parts) == 1)})"
     return short if len(short) <= ROOM else "".join(("(\n", *(f"        {part},\n" for part in parts), "    )"))
+
+
+def word(text: str) -> str:
+    """A word of a command line, as bash and zsh read it; what no page shows, byte by byte.
+
+    >>> word("my cat.jpg"), word("caf\\udce9.jpg")
+    ("'my cat.jpg'", "$'caf\\\\xe9.jpg'")
+    """
+    if text.isprintable():
+        return shlex.quote(text)
+    plain = string.ascii_letters + string.digits + "/._-"
+    return "".join(("$'", *(chr(b) if chr(b) in plain else f"\\x{b:02x}" for b in os.fsencode(text)), "'"))
 
 
 def flags(name: str, value: Any) -> list[str]:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import base64
+import html
+import sys
 from collections.abc import Iterable, Mapping, Sequence
-from html import escape
 from io import BytesIO
 from math import log10
 from pathlib import Path
@@ -14,6 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageColor, ImageDraw, ImageOps
 
+from ..files import encoded
+from ..gallery import shown
 from ..result import Record
 
 __all__ = ["bar", "charts", "code_block", "download", "easel", "swatch", "thumb_style", "tinted", "told", "wiped"]
@@ -27,6 +30,11 @@ TINTS = ("#ffd21f", "#19c3ff", "#ff5ad0")  # of the regions of the first style a
 TINT, DIM = 0.45, 0.3  # how much of a region is tint, and how bright the picture is where no style paints
 MIMES = {".png": "image/png", ".jpg": "image/jpeg", ".jpeg": "image/jpeg", ".webp": "image/webp"}
 CHART = (320, 132)  # width and height of a chart, in its own units
+
+
+def escape(words: str) -> str:
+    """Words as HTML: on one line, with "?" for what no page takes, such as a file's name that is not UTF-8 may have."""
+    return html.escape(shown(words, limit=sys.maxsize))
 
 
 def jpeg(image: Image.Image, quality: int = QUALITY) -> str:
@@ -157,7 +165,8 @@ def code_block(title: str, text: str) -> str:
         title: what it is.
         text: the code.
     """
-    return f'<h3>{escape(title)}</h3><pre tabindex="0" aria-label="{escape(title)}">{escape(text)}</pre>'
+    lines = html.escape(encoded(text).decode())
+    return f'<h3>{escape(title)}</h3><pre tabindex="0" aria-label="{escape(title)}">{lines}</pre>'
 
 
 def charts(name: str, history: Sequence[Record], pulls: Mapping[str, float], after: int) -> str:

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING
 from PIL import Image
 
 from ..errors import InputError
-from ..files import spoken_name, written
+from ..files import encoded, spoken_name, written
+from ..gallery import shown
 from .drawing import LABEL, THUMB, thumb_style
 from .easel import picture
 from .parts import guarded
@@ -107,7 +108,7 @@ class Picker:
         """A button for a picture."""
         from ipywidgets import Button
 
-        made = Button(description=self.words(name), tooltip=f"{self.kind} {name}")
+        made = Button(description=self.words(name), tooltip=f"{self.kind} {shown(name)}")
         for one in ("nst-thumb", self.look(name)):
             made.add_class(one)
         made.on_click(guarded(partial(self.press, name), self.failed))
@@ -137,7 +138,7 @@ class Picker:
 
     def look(self, name: str) -> str:
         """The class of a picture's button."""
-        return f"nst-t{hashlib.sha1(f'{self.kind} {name}'.encode()).hexdigest()[:10]}"
+        return f"nst-t{hashlib.sha1(encoded(f'{self.kind} {name}')).hexdigest()[:10]}"
 
     def press(self, name: str) -> None:
         """What a person's click does: choose it, or choose it no longer.

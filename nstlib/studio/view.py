@@ -12,6 +12,7 @@ from weakref import WeakValueDictionary
 from ..errors import InputError
 from ..files import spoken_name, written
 from ..forecast import Paces, foresee, learned, measure
+from ..gallery import shown
 from ..image import to_pil
 from ..optimizers import Stop
 from ..plan import prepare
@@ -129,7 +130,7 @@ class Studio(Watcher):
 
     def __repr__(self) -> str:
         painted = len(self.finished.gallery.buttons)
-        return f"Studio: {self.choices.title}, {painted} pictures in '{self.shelf.folder}'"
+        return f"Studio: {self.choices.title}, {painted} pictures in '{shown(self.shelf.folder)}'"
 
     @property
     def choices(self) -> Choices:

@@ -11,7 +11,7 @@ from functools import partial
 
 from ..errors import InputError
 from ..files import spoken_name
-from ..gallery import assets
+from ..gallery import assets, shown
 from ..image import load_image, to_pil
 from ..show import picture_html, words_html
 from ..uploads import own_pictures
@@ -98,7 +98,7 @@ class Chooser:
         return self.chosen[name]
 
     def __repr__(self) -> str:
-        chosen = ", ".join(f"{name} {value}" for name, value in self.chosen.items())
+        chosen = ", ".join(f"{name} {shown(value)}" for name, value in self.chosen.items())
         return f"Pictures to choose or upload. Chosen: {chosen}. Run this cell to choose others."
 
     def _ipython_display_(self) -> None:
@@ -123,8 +123,8 @@ class Slot:
         from ipywidgets import HTML, Dropdown, VBox
 
         self.name, self.value, self.chosen = name, value, chosen
-        names = list(dict.fromkeys([value, first, *own_pictures(), *assets()]))
-        self.menu = Dropdown(options=names, value=value, description=label(name).text, layout=WIDE)
+        self.names = list(dict.fromkeys([value, first, *own_pictures(), *assets()]))
+        self.menu = Dropdown(options=self.entries, value=value, description=label(name).text, layout=WIDE)
         self.bring = Bring(f"Upload your own {label(name).text}", self.receive, self.refuse)
         self.thumbnail, self.words = HTML(self.look(value), layout={"min_height": f"{SIDE + 30}px"}), spoken()
         self.menu.observe(self.pick, "value")
@@ -134,6 +134,11 @@ class Slot:
         self.box.add_class("nst-bring")
         for one, kind in ((self.menu, "menu"), (self.bring.upload, "upload"), (self.words, "words")):
             one.add_class(f"nst-{name}-{kind}")
+
+    @property
+    def entries(self) -> list[tuple[str, str]]:
+        """Of the menu: what each picture is called, and its name."""
+        return [(shown(name), name) for name in self.names]
 
     def look(self, value: str) -> str:
         """A thumbnail.
@@ -150,12 +155,12 @@ class Slot:
     def pick(self, _: object = None) -> None:
         """Take what the menu says; if it cannot be read, what was chosen before comes back, and words say why."""
         try:
-            shown = self.look(self.menu.value)
+            seen = self.look(self.menu.value)
         except InputError as error:
             self.menu.value = self.value  # which is taken again, without a word
             self.refuse(str(error))
             return
-        self.thumbnail.value, self.words.value, self.value = shown, "", self.menu.value
+        self.thumbnail.value, self.words.value, self.value = seen, "", self.menu.value
         self.chosen(self.value)
 
     def receive(self, kept: Mapping[str, str]) -> str:
@@ -167,7 +172,8 @@ class Slot:
         Returns:
             What there is to say: nothing, since the picture is seen.
         """
-        self.menu.options = tuple(dict.fromkeys([*reversed(list(kept)), *self.menu.options]))
+        self.names = list(dict.fromkeys([*reversed(list(kept)), *self.names]))
+        self.menu.options = self.entries
         self.menu.value = list(kept)[-1]
         self.pick()
         return ""
@@ -178,4 +184,4 @@ class Slot:
         Args:
             words: the reason.
         """
-        self.words.value = words_html(f"{words}. {self.value} is still chosen", wrong=True)
+        self.words.value = words_html(f"{words}. {shown(self.value)} is still chosen", wrong=True)
