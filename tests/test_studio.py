@@ -33,7 +33,7 @@ from nstlib.forecast import Paces
 from nstlib.lesson import KERNELS
 from nstlib.optimizers import Step, Stop
 from nstlib.result import Record, read_facts
-from nstlib.studio import controls, drawing, pulls, view
+from nstlib.studio import controls, drawing, finished, pulls, view
 from nstlib.studio import painter as painter_module
 from nstlib.studio.choices import Choices
 from nstlib.studio.drawing import charts, wiped
@@ -1127,6 +1127,39 @@ def test_a_picture_that_is_gone_is_left_out_and_that_is_said(studio):
     other.unlink()
     studio.finished.restore.click()
     assert "left out here: harbour-mosaic-cubist.png" in note(studio) and not gallery.buttons
+
+
+def test_of_more_pictures_than_are_shown_the_count_is_told_and_they_come_when_others_go(folder, monkeypatch):
+    monkeypatch.setattr(finished, "SHOWN", 3)
+    home, painted = folder / "studio", nst.stylize("content/harbour", "style/mosaic", size=48, evaluations=1)
+    home.mkdir()
+    for number in range(6):
+        os.utime(painted.save(home / f"{number}.png"), ns=(number, number))
+    made = restarted()
+
+    def shown():
+        return [Path(name).stem for name in made.finished.gallery.buttons]
+
+    assert shown() == ["5", "4", "3"] and repr(made).endswith("6 pictures in 'studio'")
+    assert plain(made.finished.title).startswith("Gallery: the newest 3 of 6 in the folder studio/;")
+    made.finished.add(painted.save(home / "6.png"))
+    assert shown() == ["6", "5", "4"] and "the newest 3 of 7" in plain(made.finished.title)
+    for number in (6, 4):
+        (home / f"{number}.png").unlink()
+    made.finished.gallery.press(str(Path("studio/5.png")))
+    assert shown() == ["5", "3", "2"] and "the newest 3 of 5" in plain(made.finished.title)
+    assert note(made) == "No longer in the folder, so left out here: 6.png, 4.png"
+    made.finished.add(painted.save(folder / "elsewhere.png"))  # what a folder that is full would not take
+    for number in (5, 3):
+        (home / f"{number}.png").unlink()
+    made.finished.follow()
+    assert shown() == ["elsewhere", "2", "1"]
+    assert plain(made.finished.title).startswith("Gallery: the folder studio/;")
+    for number in (0, 1):
+        (home / f"{number}.png").unlink()
+    assert repr(made).endswith("1 picture in 'studio'")
+    made.scout.stop()
+    assert made.scout.wait(20)
 
 
 def test_a_picture_that_was_painted_over_a_deleted_one_is_seen_itself(studio):

@@ -50,7 +50,7 @@ class Finished:
         options: dict[str, Any] = {"most": 2, "least": 0, "frame": "nst-gallery", "label": 64, "words": self.caption}
         options |= {"changed": self.pressed, "failed": self.say, "seen": lambda name: seen(Path(name))}
         self.gallery = Picker((), "finished picture", **options)
-        self.note = spoken("nst-note")
+        self.title, self.note = HTML(), spoken("nst-note")
         self.restore = button("Restore its settings", "nst-restore", self.restored, self.say)
         self.link, self.facts = HTML(), marked("nst-facts-box", HTML)
         self.show_code = marked("nst-show-code", ToggleButton, False, description="Show as code")
@@ -63,12 +63,8 @@ class Finished:
     @property
     def boxes(self) -> list[Any]:
         """Where all this stands, from top to bottom."""
-        from ipywidgets import HTML
-
-        folder = drawing.escape(f"{self.shelf.folder}/")
-        title = HTML(f"<h2>Gallery: the folder {folder}; choose one, or two to compare</h2>")
         buttons = row(self.restore, self.link, self.show_code)
-        return [title, self.gallery.box, buttons, self.note, self.facts, self.code]
+        return [self.title, self.gallery.box, buttons, self.note, self.facts, self.code]
 
     @property
     def chosen(self) -> list[Path]:
@@ -89,8 +85,21 @@ class Finished:
         self.compared()
 
     def look(self) -> None:
-        """Show what there is in the folder."""
-        self.gallery.show(str(path) for path in self.shelf.painted()[:SHOWN])
+        """Show what there is in the folder, after what hangs here and could not be kept there."""
+        elsewhere = [name for name in self.gallery.buttons if Path(name).parent != self.shelf.folder]
+        self.hang([*filter(os.path.isfile, elsewhere), *map(str, self.shelf.painted())])
+
+    def hang(self, names: Sequence[str]) -> None:
+        """Show as many pictures as there is room for, and say so where the folder has more.
+
+        Args:
+            names: of their files, the newest first.
+        """
+        self.gallery.show(names[:SHOWN])
+        count = len(self.shelf.painted())
+        some = f"the newest {SHOWN} of {count} in " if count > SHOWN else ""
+        folder = drawing.escape(f"{self.shelf.folder}/")
+        self.title.value = f"<h2>Gallery: {some}the folder {folder}; choose one, or two to compare</h2>"
 
     def add(self, path: Path) -> None:
         """Hang up one more picture, before all others, and choose it alone.
@@ -98,16 +107,16 @@ class Finished:
         Args:
             path: of its file.
         """
-        self.gallery.show([str(path), *self.gallery.buttons][:SHOWN])
+        self.hang([str(path), *self.gallery.buttons])
         self.gallery.choose([str(path)])
         self.follow()
         self.show_chosen_as_code()
 
     def follow(self) -> None:
-        """Let what is said follow what is chosen, and leave out what is gone from the folder."""
+        """Let what is said follow what is chosen; what is gone from the folder makes room for what was not seen."""
         gone = [name for name in self.gallery.buttons if not Path(name).is_file()]
         if gone:
-            self.gallery.show(name for name in self.gallery.buttons if name not in gone)
+            self.look()
         chosen = self.chosen
         self.restore.disabled = not chosen
         self.link.value = drawing.download(chosen[-1]) if chosen else ""

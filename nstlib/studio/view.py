@@ -9,7 +9,7 @@ from threading import Event
 from typing import TYPE_CHECKING
 from weakref import WeakValueDictionary
 
-from ..errors import InputError
+from ..errors import InputError, counted
 from ..files import spoken_name, written
 from ..forecast import Paces, foresee, learned, measure
 from ..gallery import shown
@@ -129,8 +129,8 @@ class Studio(Watcher):
         lay_over(self.page, CLOSED % folder, REOPEN, lost=lost % folder)
 
     def __repr__(self) -> str:
-        painted = len(self.finished.gallery.buttons)
-        return f"Studio: {self.choices.title}, {painted} pictures in '{shown(self.shelf.folder)}'"
+        painted = counted(len(self.shelf.painted()), "picture")
+        return f"Studio: {self.choices.title}, {painted} in '{shown(self.shelf.folder)}'"
 
     @property
     def choices(self) -> Choices:
