@@ -389,7 +389,7 @@ SECOND_LINE = """one => {
 }"""  # whether the number that ipywidgets adds lies below the button's edge
 
 
-@pytest.mark.parametrize("width", [600, 650, 800, 1280])
+@pytest.mark.parametrize("width", [360, 600, 650, 800, 1280])
 def test_nothing_sticks_out_or_is_cut(studio, width):
     studio.get_by_role("button", name="stained glass").click()  # the longest names, and shares
     regions = studio.get_by_role("button", name="Regions and strokes of each style")

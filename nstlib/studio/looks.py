@@ -54,7 +54,8 @@ html[theme="dark"] .nst-studio {--nst-ink: #e8e8e8; --nst-ground: #383838; --nst
 .nst-studio .nst-row .nst-paint.jupyter-button {background: #0b57d0; color: #fff; font-weight: bold}
 .nst-studio .nst-row .nst-stop.jupyter-button:enabled {background: #a50e0e; color: #fff}
 .nst-studio .nst-row .jupyter-button:disabled {opacity: .55}
-.nst-studio .nst-row .widget-toggle-button {padding: 0 4px}
+.nst-studio .nst-row .widget-toggle-button {padding: 0 4px; height: auto; min-height: 34px; white-space: normal;
+  line-height: 20px}
 .nst-studio .widget-toggle-button::before {content: "▸ "}
 .nst-studio .widget-toggle-button.mod-active::before {content: "▾ "}
 .nst-bring > .nst-row {margin-top: 4px}
