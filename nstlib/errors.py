@@ -86,7 +86,8 @@ def nearest(name: str, names: Iterable[str]) -> str:
     return f"did you mean '{near[0]}'? " if near else ""
 
 
-CONTROLS = dict.fromkeys((*range(32), *range(127, 160)), "?")  # characters by which a terminal is coloured or cleared
+TURNS = (*range(0x202A, 0x202F), *range(0x2066, 0x206A))  # what follows them is read from the other side
+CONTROLS = dict.fromkeys((*range(32), *range(127, 160), *TURNS), "?")  # also those that colour or clear a terminal
 
 
 def one_line(thing: object, limit: int = 100) -> str:
@@ -98,6 +99,8 @@ def one_line(thing: object, limit: int = 100) -> str:
 
     >>> one_line("404 \\x1b[31mred")
     '404 ?[31mred'
+    >>> one_line("cat\\u202egpj.exe")
+    'cat?gpj.exe'
     >>> one_line("a long\\nstory", limit=8)
     'a lo…ory'
     """

@@ -1029,6 +1029,31 @@ def test_pictures_of_one_name_are_told_apart_by_their_endings(studio):
     assert studio.controls.contents.buttons["content/harbour"].description == "harbour"
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="has no such names")
+def test_odd_names_are_told_apart_and_turn_no_line_around(folder):
+    painted, names = (
+        nst.stylize("content/harbour", "style/mosaic", size=48, evaluations=1),
+        (" .png", "..png", "...png"),
+    )
+    (folder / "studio").mkdir()
+    for name in (*names, "a b.png", "a_b.png", "a b.jpg", "c.png", "gnp\u202e.png"):
+        painted.save(folder / "studio" / name)
+    made = restarted()
+    buttons = {Path(name).name: button for name, button in made.finished.gallery.buttons.items()}
+    assert [buttons[name].description for name in names] == [".png", "..png", "...png"]
+    called = [buttons[name].description for name in ("a b.png", "a_b.png", "a b.jpg", "c.png")]
+    assert called == ["a b.png", "a_b.png", "a b.jpg", "c"]
+    odd = str(Path("studio", "gnp\u202e.png"))
+    made.finished.gallery.press(odd)
+    link, code = made.finished.link.value, made.finished.code.value
+    assert 'download="gnp?.png"' in link and "\u202e" not in "".join((link, code, made.finished.facts.value))
+    (folder / odd).unlink()
+    made.finished.follow()
+    assert note(made) == "No longer in the folder, so left out here: gnp?.png"
+    made.scout.stop()
+    assert made.scout.wait(20)
+
+
 def test_a_name_of_the_kit_that_is_pasted_is_the_kits_own_picture(studio, folder):
     before = list(studio.controls.contents.buttons)
     bring = studio.controls.bring_content

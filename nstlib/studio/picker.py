@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from functools import partial
@@ -114,15 +115,17 @@ class Picker:
         made.on_click(guarded(partial(self.press, name), self.failed))
         return made
 
-    def called(self, name: str) -> str:
-        """What a picture is called among those that are shown: with its file's ending, where another is called so too.
-
-        Args:
-            name: of the picture.
-        """
-        words = self.words(name)
-        alone = [self.words(other) for other in self.buttons].count(words) < 2
-        return words if alone else f"{words}{Path(name).suffix}"
+    def captions(self) -> dict[str, str]:
+        """What each picture is called: with its file's ending, or by the file's whole name, where others are too."""
+        made = {name: self.words(name) for name in self.buttons}
+        longer: tuple[Callable[[str], str], ...] = (
+            lambda name: f"{made[name]}{Path(name).suffix}",
+            lambda name: shown(Path(name).name),
+        )
+        for other in longer:
+            taken = Counter(made.values())
+            made = {name: other(name) if taken[words] > 1 else words for name, words in made.items()}
+        return made
 
     def cover(self, masks: Mapping[str, Sequence[str | None]]) -> None:
         """Show where styles paint on some pictures, and all others as they are.
@@ -193,8 +196,9 @@ class Picker:
         if missing := self.check(wanted):
             self.show([*missing, *self.buttons])
         self.chosen = wanted
+        captions = self.captions()
         for name, button in self.buttons.items():
-            mark, words = name in wanted, self.called(name)
+            mark, words = name in wanted, captions[name]
             button.description = f"✓ {words}" if mark else words
             (button.add_class if mark else button.remove_class)("nst-chosen")
 
