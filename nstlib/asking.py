@@ -242,8 +242,8 @@ class Told:
         return "\n".join(self.lines)
 
     def _repr_html_(self) -> str:
-        fold = f"<details><summary>What was found</summary>{escape(self.folded)}</details>" if self.folded else ""
-        return lines_html(self.lines) + fold
+        fold = f'<details class="nst-found"><summary>What was found</summary>{escape(self.folded)}</details>'
+        return lines_html(self.lines) + fold * bool(self.folded)
 
 
 class Playback:

@@ -89,7 +89,7 @@ def test_it_is_kept_may_be_changed_before_the_result_and_not_after():
 def test_without_a_prediction_the_finding_lies_folded():
     told = nst.found("04.shuffle")
     assert 'nst.predict("04.shuffle", "a")' in repr(told) and RIGHT not in repr(told)
-    before, fold = told._repr_html_().split("<details>")
+    before, fold = told._repr_html_().split("<details ")
     assert RIGHT not in before and RIGHT in fold and "<summary>What was found</summary>" in fold
 
 

@@ -12,6 +12,8 @@ import psutil
 import pytest
 from alone import ROOT
 from browser import SCROLLS, TOKEN, Voila, browser, lab, studio_runs  # noqa: F401  # fixtures
+from nbclient import NotebookClient
+from nbconvert import HTMLExporter
 from PIL import Image
 
 from nstlib.result import read_facts
@@ -530,6 +532,25 @@ def test_a_lesson_that_was_never_run_shows_its_figures_and_panels_with_words(lab
     assert still.locator("img").count() > 0
     assert made.get_by_text("VBox(children").count() == 0 and made.get_by_text("Run this cell to choose").count() >= 1
     made.context.close()
+
+
+def test_an_export_on_paper_cuts_no_code_and_tells_what_was_found(browser, tmp_path):  # noqa: F811
+    long = " + ".join(map(str, range(40)))
+    cells = ["import nstlib as nst", 'nst.predict("04.shuffle")', f'nst.found("04.shuffle")  # {long}']
+    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(one) for one in cells])
+    exporter = HTMLExporter()
+    html, _ = exporter.from_notebook_node(NotebookClient(notebook, timeout=120).execute())
+    file = tmp_path / "lesson.html"
+    file.write_text(html, encoding="utf-8")
+    made = browser.new_page(viewport={"width": 720, "height": 900}, offline=True)
+    made.goto(file.as_uri())
+    seen = """() => [
+      [...document.querySelectorAll('.highlight pre')].every(one => one.scrollWidth <= one.clientWidth),
+      document.querySelector('details').offsetHeight > 1.5 * document.querySelector('summary').offsetHeight]"""
+    assert made.evaluate(seen) == [False, False]
+    made.emulate_media(media="print")
+    assert made.evaluate(seen) == [True, True]
+    made.close()
 
 
 def test_a_stop_during_run_all_keeps_the_picture_and_runs_nothing_more(lab):  # noqa: F811

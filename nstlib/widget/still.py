@@ -20,6 +20,11 @@ __all__ = ["lay_over"]
 OUTPUT = ".jp-OutputArea-child"
 # A saved notebook may keep the place of a widget that lives no more, where JupyterLab says so, in red, below the still.
 HIDE_THE_DEAD = f"{OUTPUT}:has(.nst-still) + {OUTPUT}:has(> .jupyter-widgets):not(:has(.nst-live)) {{display: none}}"
+# On paper nothing scrolls or opens by a click: an export's code would end at the right edge, what was found be hidden.
+PAPER = (
+    " @media print {.highlight pre {white-space: pre-wrap !important; overflow-wrap: anywhere} "
+    "details.nst-found::details-content {content-visibility: visible}}"
+)
 # The arrow of a menu is a dark picture of ipywidgets' own, which a dark page does not show.
 ARROW = (
     ".nst-panel select, .nst-chooser select {appearance: auto; background-image: none !important} "
@@ -72,7 +77,7 @@ def lay_over(box: Any, html: str, words: str, plain: str = "", lost: str = "") -
 
     def still(html: str, words: str, plain: str) -> dict[str, str]:
         note = f'<div style="font: 13px/1.5 sans-serif; opacity: 0.75">{escape(words)}</div>' if words else ""
-        figure = f'<div class="nst-still {name}"><style>{HIDE_THE_DEAD}</style>{html}{note}</div>'
+        figure = f'<div class="nst-still {name}"><style>{HIDE_THE_DEAD}{PAPER}</style>{html}{note}</div>'
         return {"text/html": figure, "text/plain": plain or words}
 
     handle = display(still(html, words, plain), raw=True, display_id=True)
