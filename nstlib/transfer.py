@@ -222,7 +222,7 @@ def shown(
             return "stopped before the first evaluation: there is no picture yet"
         return f"stopped after {evaluations_of(run.history)} of {total} evaluations; the picture so far: nst.last()"
 
-    of_a_cell = threading.current_thread() is threading.main_thread()
+    of_a_cell, ended = threading.current_thread() is threading.main_thread(), Stop.INTERRUPTED
     if of_a_cell:
         remember(partial(collect, plan, run, Stop.INTERRUPTED))
     try:
@@ -234,9 +234,12 @@ def shown(
             for progress in steps:
                 tell(progress)
                 yield progress
+    except (MemoryError, RuntimeError) as error:
+        ended = Stop.MEMORY if is_out_of_memory(error) else ended
+        raise
     finally:
         if of_a_cell and run.best:
-            done = collect(plan, run, Stop.INTERRUPTED)
+            done = collect(plan, run, ended)
             remember(lambda: done)  # without the plan and the optimiser's memory, which are fifty times as large
 
 

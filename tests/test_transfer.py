@@ -1038,6 +1038,7 @@ def test_memory_that_runs_out_on_the_way_keeps_the_picture(content, style, monke
     monkeypatch.setattr(nst.Objective, "value_and_gradient", full)
     result = nst.stylize(content, style, **SMALL)
     assert result.stopped is Stop.MEMORY and result.evaluations == 3
+    assert nst.last().stopped is Stop.MEMORY
 
 
 def test_a_copy_of_the_optimisers_memory_that_does_not_fit_costs_neither_picture_nor_run(
