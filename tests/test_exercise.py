@@ -63,6 +63,18 @@ for name, exercise in EXERCISES.items():
     subprocess.run([sys.executable, "-c", script], check=True, capture_output=True)
 
 
+def test_a_check_passes_no_call_of_torch_through_a_mode():
+    """An answer that hangs is woken in the midst of whatever it does, and a mode's stack does not survive that."""
+    depths = []
+
+    def recorded(features):
+        depths.append(torch._C._len_torch_function_stack())
+        return gram(features)[0]
+
+    check("04.gram", recorded)
+    assert depths and not any(depths)
+
+
 @pytest.mark.parametrize("name, i", MISTAKES)
 def test_a_mistake_is_named(name, i):
     wrong, tell = EXERCISES[name].mistakes[i]

@@ -10,6 +10,7 @@ one), and pairs (wrong answer, what to tell). There is one file per lesson.
 """
 
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 import torch
@@ -21,9 +22,16 @@ from .handover import choose_function, show
 from .prediction import Choice, Number
 from .verdict import NOT_ANSWERED, Verdict, unanswered
 
-ON_CPU = torch.device("cpu")  # where everything is tried, whatever a notebook has told `torch.set_default_device`
 
-with ON_CPU:  # what an exercise is tried on
+def on_cpu() -> AbstractContextManager[Any]:
+    """The processor for what is made meanwhile, whatever a notebook has told `torch.set_default_device`.
+
+    Only where it has: torch passes each call through such a mode, and an interrupt in the midst of that upsets it.
+    """
+    return nullcontext() if torch.get_default_device().type == "cpu" else torch.device("cpu")
+
+
+with on_cpu():  # what an exercise is tried on
     from . import (
         clinic,
         lesson_00,
@@ -71,7 +79,7 @@ def check(name: str, answer: object) -> Verdict:
     ○ Not answered yet.
     """
     exercise = EXERCISES[one_of("exercise", name, EXERCISES)]
-    with stoppable(answer), ON_CPU:
+    with stoppable(answer), on_cpu():
         verdict = NOT_ANSWERED if unanswered(answer) else exercise.check(answer)
     return let_nbgrader_see(verdict)
 
@@ -109,7 +117,7 @@ def mine(name: str, answer: object) -> Callable[..., Any]:
             f'"{name}" asks for no function, so there is nothing to go on with: nst.check("{name}", answer)'
         )
     verdict = check(name, answer)
-    with stoppable(answer), ON_CPU:
+    with stoppable(answer), on_cpu():
         function, told = choose_function(exercise, answer, verdict)
     show(told)
     return function

@@ -41,8 +41,8 @@ def worked_out(answer: object, *, several: bool = False) -> object:
     (0.25, 0.25, (4096, 1073741824), 'many')
     >>> worked_out("64 × 32"), worked_out("64 × 32", several=True), worked_out("10,000")
     (2048, (64, 32), 10000)
-    >>> worked_out("10⁴"), worked_out("3 · 2⁻¹")
-    (10000, 1.5)
+    >>> worked_out("10⁴"), worked_out("3 · 2⁻¹"), worked_out("−1, 0")
+    (10000, 1.5, (-1, 0))
     >>> worked_out("2^30, 1,000", several=True), worked_out("9 and 4", several=True)
     ((1073741824, 1000), (9, 4))
     """
@@ -50,7 +50,7 @@ def worked_out(answer: object, *, several: bool = False) -> object:
         return tuple(map(worked_out, answer))
     if not isinstance(answer, str) or len(answer) > LETTERS:
         return answer
-    text = RAISED.sub(lambda power: f"^{power[0].translate(LOWERED)}", answer.strip())
+    text = RAISED.sub(lambda power: f"^{power[0].translate(LOWERED)}", answer.strip()).replace("−", "-")
     if several and len(parts := BETWEEN.split(text.strip("()[] "))) > 1:
         made = tuple(map(worked_out, parts))
         return answer if any(isinstance(one, str | tuple) for one in made) else made
