@@ -368,10 +368,9 @@ def write_down(plan: Plan, run: Run, step: Step | None, checkpoint: Path) -> str
     Returns:
         Why it could not be written, in a few words; "" if it was.
     """
-    in_its_midst = step is not None and not step.stop
-    here = replace(run, state=state_of(step)) if step and in_its_midst else run
-    no_memory = in_its_midst and here.state is None
-    why = "there is no memory for it" if no_memory else try_checkpoint(here, plan, checkpoint)
+    here = run if step is None or step.stop else replace(run, state=state_of(step))
+    lost = here is not run and here.state is None
+    why = "there is no memory for it" if lost else try_checkpoint(here, plan, checkpoint)
     run.trouble = why and f"the checkpoint '{checkpoint}' cannot be written ({why}): the run goes on without it"
     return why
 
