@@ -242,8 +242,10 @@ class Told:
         return "\n".join(self.lines)
 
     def _repr_html_(self) -> str:
+        if not self.folded:
+            return lines_html(self.lines)
         fold = f'<details class="nst-found"><summary>What was found</summary>{escape(self.folded)}</details>'
-        return lines_html(self.lines) + fold * bool(self.folded)
+        return lines_html(self.lines) + fold
 
 
 class Playback:
