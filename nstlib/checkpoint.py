@@ -133,7 +133,7 @@ def read_checkpoint(plan: Plan, path: str | os.PathLike[str]) -> Run:
         run = Run() if kind != FORMAT or differ else run_of(data, plan)
     except torch.OutOfMemoryError:  # a GPU's; a damaged file can ask for too much only of the processor
         told = f"there is no memory left on {plan.device} for the checkpoint '{path}'"
-        raise InputError(f"{told}: close what else computes there, or give device='cpu'") from None
+        raise InputError(f"{told}: end what else computes there") from None
     except Exception as error:  # a damaged file can fail in any way; all of them mean the same to the caller
         raise damaged(path, error) from None
     if kind != FORMAT:

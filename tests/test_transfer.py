@@ -1064,7 +1064,7 @@ def test_a_checkpoint_for_which_a_gpu_has_no_memory_is_not_called_damaged(conten
 
     nst.stylize(content, style, checkpoint=tmp_path / "run.pt", **SMALL)
     monkeypatch.setattr(torch, "load", full)
-    with pytest.raises(InputError, match=r"there is no memory left on cpu for the checkpoint '.*': close what else"):
+    with pytest.raises(InputError, match=r"there is no memory left on cpu for the checkpoint '.*': end what else"):
         Transfer(content, [style], checkpoint=tmp_path / "run.pt", **SMALL)
 
 
