@@ -1031,10 +1031,8 @@ def test_pictures_of_one_name_are_told_apart_by_their_endings(studio):
 
 @pytest.mark.skipif(sys.platform == "win32", reason="has no such names")
 def test_odd_names_are_told_apart_and_turn_no_line_around(folder):
-    painted, names = (
-        nst.stylize("content/harbour", "style/mosaic", size=48, evaluations=1),
-        (" .png", "..png", "...png"),
-    )
+    painted = nst.stylize("content/harbour", "style/mosaic", size=48, evaluations=1)
+    names = " .png", "..png", "...png"
     (folder / "studio").mkdir()
     for name in (*names, "a b.png", "a_b.png", "a b.jpg", "c.png", "gnp\u202e.png"):
         painted.save(folder / "studio" / name)
