@@ -21,7 +21,6 @@ from .errors import InputError, counted
 from .errors import one_of as choose_name
 from .exercise import EXERCISES, Choice, Code, Number
 from .exercise.record import HEAD, Entry, playback, shown
-from .exercise.verdict import unanswered
 from .show import table_html
 from .widget import Form, form_html, lines_html
 
@@ -286,7 +285,7 @@ def ask(verb: str, name: str, answer: object) -> Asked:
         answer: by argument, or None.
     """
     entry = entry_of(name, waits=verb == "predict")
-    return Asked(verb, entry, entry.told() if unanswered(answer) else entry.say(answer))
+    return Asked(verb, entry, entry.say(answer))
 
 
 def entry_of(name: str, *, waits: bool) -> Entry:

@@ -30,7 +30,9 @@ def fresh(monkeypatch):
 def given(name):
     """An answer that a learner might give: a wrong letter, or a wrong number."""
     question = EXERCISES[name]
-    return next(k for k in question.options if k != question.answer) if isinstance(question, Choice) else 1234.5
+    if isinstance(question, Choice):
+        return next(k for k in question.options if k != question.answer)
+    return (1234.5,) * len(question.answer) if question.several else 1234.5
 
 
 def secrets(name):
@@ -112,7 +114,10 @@ def test_a_question_is_told_at_once_and_may_be_answered_again():
     wrong = repr(nst.choose("04.shuffle", "b"))
     assert WRONG in wrong and RIGHT not in wrong
     assert RIGHT in repr(nst.choose("04.shuffle", "a"))
-    assert "they still meet the same partners" in repr(nst.choose("04.shuffle", "c"))
+    for _ in range(2):
+        after = repr(nst.choose("04.shuffle", "c"))
+        assert "they still meet the same partners" in after and after.endswith("You were right before, and that stays.")
+    assert "You were right before" not in repr(nst.choose("04.shuffle", "a"))
     assert asking.ASKED["04.shuffle"].answers == ["b", "a"]
 
 
@@ -127,9 +132,49 @@ def test_a_shape_is_read_as_people_write_it(text):
     assert "✓ Right." in repr(nst.choose("03.shape", text))
 
 
-@pytest.mark.parametrize("text, number", [("10,000", 10000), ("2 097 152", 2**21), ("1’000.5", 1000.5), ("3 × 7", 21)])
+@pytest.mark.parametrize(
+    "text, number",
+    [
+        *[("10,000", 10000), ("2 097 152", 2**21), ("1’000.5", 1000.5), ("3 × 7", 21), ("0 × 7", 0), ("0x40", 64)],
+        *[("½", 0.5), ("3×½", 1.5), ("１２", 12), ("１，０００", 1000), ("2⁻¹", 0.5), ("25％", 0.25)],
+    ],
+)
 def test_a_number_is_read_as_people_write_it(text, number):
     assert worked_out(text) == number
+
+
+@pytest.mark.parametrize("text", ["1½", "1e400", "1e300 * 1e300", "-1e999", "0x", "1/1e-400"])
+def test_what_is_no_number_or_beyond_all_stays_a_text(text):
+    assert worked_out(text) == text
+
+
+@pytest.mark.parametrize(
+    "name, text, told",
+    [
+        ("07.coarse_work", "1,5", "This asks for 1 number, and you gave 2. A decimal takes a point: 1.5."),
+        ("04b.rank", "512 and 100", "This asks for a number, not the text '512 and 100'."),
+        ("04b.rank", "512, 100", "This asks for 1 number, and you gave 2."),
+        ("04.size", "512", "This asks for 2 numbers, and you gave 1."),
+        ("03.shape", "512, 28", "This asks for 3 numbers, and you gave 2."),
+    ],
+)
+def test_another_count_of_numbers_is_no_prediction(name, text, told):
+    shown = repr(nst.predict(name, text)).splitlines()[-1]
+    assert shown == f"✗ {told}" and EXERCISES[name].hint not in shown
+    assert not asking.ASKED[name].answers
+
+
+@pytest.mark.parametrize(
+    "name, answer, kept",
+    [
+        ("03.shape", (1, 512, 28, 28), (1, 512, 28, 28)),
+        ("04b.cost", "2^30", (2**30,)),
+        ("04.pencil", "1, 2", (1, 2)),
+    ],
+)
+def test_another_count_that_is_meant_or_has_words_of_its_own_is_taken(name, answer, kept):
+    nst.predict(name, answer)
+    assert asking.ASKED[name].answers == [kept]
 
 
 @pytest.mark.parametrize(
@@ -258,7 +303,10 @@ def test_numbers_go_into_a_box():
     made = nst.choose("04.size").form()
     made.text.value = "64, 64"
     assert "Those are positions" in made.words.value
+    made.text.value = "many"
+    assert "not the text" in made.words.value
     made.text.value = "   "
+    assert "Those are positions" in made.words.value and "not the text" not in made.words.value
     assert asking.ASKED["04.size"].answers == [(64.0, 64.0)]
 
 

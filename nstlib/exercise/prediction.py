@@ -46,10 +46,15 @@ class Choice:
         """What somebody who gave this meant, a letter or not."""
         return one_line(answer).strip("().").lower()
 
+    def refused(self, answer: object) -> str:
+        """Why something is no answer to this question; "" if it is one."""
+        known = self.letter(answer) in self.options
+        return "" if known else f"Choose one of the letters {', '.join(self.options)}, in quotes."
+
     def check(self, answer: object) -> Verdict:
         letter = self.letter(answer)
-        if letter not in self.options:
-            return Verdict(False, f"Choose one of the letters {', '.join(self.options)}, in quotes.")
+        if why := self.refused(answer):
+            return Verdict(False, why)
         return Verdict(letter == self.answer, self.options[letter][1])
 
 
@@ -103,10 +108,9 @@ class Number:
     def check(self, answer: object) -> Verdict:
         given, wanted = numbers(answer), np.asarray(self.answer, dtype=np.float64)
         if given is None:
-            asked = "numbers" if wanted.ndim else "a number"
-            return Verdict(False, f"This asks for {asked}, not {kind(answer)}.{self.unquoted(answer)}")
-        if wanted.ndim and given.shape == (len(wanted) + 1,) and given[0] == 1 and self.means(given[1:], wanted):
-            given = given[1:]  # (1, C, H, W) says the same as (C, H, W)
+            return Verdict(False, self.refused(answer))
+        if self.batched(given) and self.means(given[1:], wanted):
+            given = given[1:]
         if wanted.ndim and given.size == wanted.size:
             given = given.ravel()  # and a row or a column of numbers the same as the numbers
         if self.means(given, wanted):
@@ -114,9 +118,8 @@ class Number:
         for wrong, tell in self.mistakes:
             if self.means(given, np.asarray(wrong, dtype=np.float64)):
                 return Verdict(False, tell)
-        if given.size != wanted.size:
-            asked = f"This asks for {counted(wanted.size, 'number')}, and you gave {given.size}."
-            return Verdict(False, f"{asked}{self.commas(answer)} {self.hint}")
+        if why := self.refused(answer):
+            return Verdict(False, f"{why} {self.hint}")
         if wanted.all() and all(map(rounded, given.ravel(), wanted.ravel())):
             return Verdict(False, "That is rounded: here the exact number is asked for.")
         if all(g == float(f"{w:.1g}") for g, w in zip(given.ravel(), wanted.ravel(), strict=True)):
@@ -135,6 +138,21 @@ class Number:
             else "None of these is"
         )
         return Verdict(False, f"{told} right{', the others are not' if right else ''}. {self.hint}")
+
+    def refused(self, answer: object) -> str:
+        """Why something is no answer to this question, neither a right one nor a wrong one; "" if it is one."""
+        given, wanted = numbers(answer), np.asarray(self.answer, dtype=np.float64)
+        if given is None:
+            asked = "numbers" if wanted.ndim else "a number"
+            return f"This asks for {asked}, not {kind(answer)}.{self.unquoted(answer)}"
+        known = any(self.means(given, np.asarray(wrong, dtype=np.float64)) for wrong, _ in self.mistakes)
+        if given.size == wanted.size or self.batched(given) or known:
+            return ""
+        return f"This asks for {counted(wanted.size, 'number')}, and you gave {given.size}.{self.commas(answer)}"
+
+    def batched(self, given: np.ndarray) -> bool:
+        """Whether it is (1, C, H, W) where (C, H, W) is asked for, which says the same."""
+        return isinstance(self.answer, tuple) and given.shape == (len(self.answer) + 1,) and given[0] == 1
 
     def unquoted(self, answer: Any) -> str:
         """What to tell of a text that says numbers, or ""."""

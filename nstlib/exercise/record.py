@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from .prediction import Choice, Number
 from .typed import worked_out
 from .values import numbers
+from .verdict import unanswered
 
 __all__ = ["Entry", "playback"]
 
@@ -50,28 +51,36 @@ class Entry:
         Returns:
             What to tell, in lines; why, if it cannot be taken.
         """
-        kept = self.read(answer)
-        if kept is None:
-            return [f"✗ {self.question.check(answer).message}"]
+        if unanswered(answer):
+            return self.told()
+        meant = self.meant(answer)
+        if why := self.question.refused(meant):
+            return [f"✗ {why}"]
+        kept = self.kept(meant)
         if not self.open and kept != self.answers[0]:
             return [*self.told(), "You know the result now, so what you said before it stays."]
         if self.waits and self.open:
             self.answers = [kept]
-        elif kept not in self.answers and not self.right:
+        elif self.right:
+            stays = [] if self.question.check(kept) else ["You were right before, and that stays."]
+            return [*self.told(kept), *stays]
+        elif kept not in self.answers:
             self.answers.append(kept)
         return self.told(kept)
 
-    def read(self, answer: object) -> object:
-        """An answer as it is kept; None if it is none.
-
-        Args:
-            answer: see `say`.
-        """
+    def meant(self, answer: object) -> object:
+        """What somebody who gave this meant: a text's numbers, where it says some and numbers are asked for."""
         if isinstance(self.question, Choice):
-            letter = self.question.letter(answer)
-            return letter if letter in self.question.options else None
-        found = numbers(worked_out(answer, several=self.question.several))
-        return None if found is None or not found.size else tuple(found.ravel().tolist())
+            return answer
+        found = worked_out(answer, several=self.question.several)
+        return answer if numbers(found) is None else found
+
+    def kept(self, answer: object) -> object:
+        """An answer as it is kept: a letter, or a tuple of numbers."""
+        if isinstance(self.question, Choice):
+            return self.question.letter(answer)
+        found = numbers(answer)
+        return None if found is None else tuple(found.ravel().tolist())
 
     @property
     def right(self) -> bool:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import ast
+import math
 import operator
 import re
+import unicodedata
 from collections.abc import Callable
 from typing import Any
 
@@ -21,8 +23,9 @@ SIGNS: dict[type[ast.AST], Callable[..., Any]] = {
     ast.Pow: operator.pow,
     ast.USub: operator.neg,
 }
-TIMES = re.compile(r"(?<=[\d)])\s*[×x·]\s*(?=[\d(])")  # 512 × 512, 512x512, 3 · 10⁴
+TIMES = re.compile(r"(?<=[\d)])(?<!\b0(?=x))\s*[×x·]\s*(?=[\d(])")  # 512 × 512, 512x512, 3 · 10⁴, and not 0x40
 RAISED = re.compile("⁻?[⁰¹²³⁴⁵⁶⁷⁸⁹]+")  # 10⁴, as the lessons write it
+FRACTION = re.compile("[¼-¾⅐-⅞]")
 LOWERED = str.maketrans("⁻⁰¹²³⁴⁵⁶⁷⁸⁹", "-0123456789")
 BETWEEN = re.compile(r"\s*;\s*|\s+and\s+|,\s+|(?<=\d)\s+(?=\d)")  # 9; 4, 9 and 4, 9 4
 COMMA = re.compile(r"(-?\d+),(\d+)")
@@ -50,7 +53,7 @@ def worked_out(answer: object, *, several: bool = False) -> object:
         return tuple(map(worked_out, answer))
     if not isinstance(answer, str) or len(answer) > LETTERS:
         return answer
-    text = RAISED.sub(lambda power: f"^{power[0].translate(LOWERED)}", answer.strip()).replace("−", "-")
+    text = plain(answer)
     if several and len(parts := BETWEEN.split(text.strip("()[] "))) > 1:
         made = tuple(map(worked_out, parts))
         return answer if any(isinstance(one, str | tuple) for one in made) else made
@@ -59,6 +62,17 @@ def worked_out(answer: object, *, several: bool = False) -> object:
     text = TIMES.sub("," if several and "," not in text else "*", text)
     found = as_python(text.replace("^", "**").replace("%", "/100"))
     return answer if found is None else found
+
+
+def plain(text: str) -> str:
+    """A text in the signs of Python's own numbers, whatever keyboard it comes from.
+
+    >>> plain(" 10⁴ "), plain("−½"), plain("１２％")
+    ('10^4', '-(1/2)', '12%')
+    """
+    text = RAISED.sub(lambda power: f"^{power[0].translate(LOWERED)}", text.strip())
+    text = FRACTION.sub(r"(\g<0>)", text)  # so that 1½ is not read as 11/2
+    return unicodedata.normalize("NFKC", text).replace("⁄", "/").replace("−", "-")
 
 
 def as_python(text: object) -> Any:
@@ -83,6 +97,17 @@ def with_point(answer: object) -> str:
     return ".".join(found.groups()) if found else ""
 
 
+def finite(number: Any) -> Any:
+    """A number as it is.
+
+    Raises:
+        ValueError: it is beyond all, such as 1e400.
+    """
+    if isinstance(number, float) and not math.isfinite(number):
+        raise ValueError(f"{number} is no number that was asked for")
+    return number
+
+
 def value(node: ast.expr) -> Any:
     """What an expression of numbers is worth; nothing else is worked out.
 
@@ -93,7 +118,7 @@ def value(node: ast.expr) -> Any:
         ValueError: there is more in it than numbers.
     """
     if isinstance(node, ast.Constant) and type(node.value) in (int, float):
-        return node.value
+        return finite(node.value)
     if isinstance(node, ast.Tuple | ast.List):
         return tuple(map(value, node.elts))
     if isinstance(node, ast.UnaryOp) and type(node.op) in SIGNS:
@@ -104,5 +129,5 @@ def value(node: ast.expr) -> Any:
             abs(right) > POWER or (isinstance(left, int) and left.bit_length() > BITS)
         ):
             raise ValueError("a power that large is nobody's answer")
-        return SIGNS[type(node.op)](left, right)
+        return finite(SIGNS[type(node.op)](left, right))
     raise ValueError(f"{type(node).__name__} is no number")

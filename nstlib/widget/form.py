@@ -110,9 +110,8 @@ class Form:
         return [HBox([self.text, button], layout={"flex_flow": "row wrap"})]
 
     def take_text(self, _: object = None) -> None:
-        """Take what stands in the box, unless that is nothing."""
-        if self.text.value.strip():
-            self.take(self.text.value)
+        """Take what stands in the box; if that is nothing, tell again what was said."""
+        self.take(self.text.value)
 
     def take(self, answer: str, _: object = None) -> None:
         """Hand an answer on, and show what comes back.
