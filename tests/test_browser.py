@@ -701,7 +701,7 @@ def test_after_a_restart_the_panel_says_which_cell_to_run(panel):
     panel.restart()
     lost.wait_for(timeout=30_000)
     number = re.search(r"\d+", panel.locator(".jp-CodeCell .jp-InputPrompt").nth(1).inner_text())[0]
-    assert f"no longer knows this panel. Run cell [{number}] again" in lost.inner_text()
+    assert f"no longer knows what stands here. Run cell [{number}] again" in lost.inner_text()
     panel.connected()
     run_panel(panel)
     assert not panel.locator(".nst-panel .nst-lost").is_visible()

@@ -492,6 +492,7 @@ BROKEN = {
     "html alt": (with_prose('<img src="a.png" alt="">'), "no alt text: <img"),
     "figure without alt": (with_output(PNG), "cell 4 shows an image without an alt text in the page"),
     "page without alt": (with_output(NAMELESS), "cell 4 shows a picture without alt text: <img src"),
+    "open title": (lambda n: n.cells[2].update(source="# @title Tools"), "cell 3 has a title and lies open"),
     "two H1": (with_prose("# Again"), "2 headings of the first level"),
     "skipped": (with_prose("### Deep"), "the heading 'Deep' skips a level"),
     "path": (with_output(new_output("stream", text="in /home/ann/kit/a.png")), "absolute path of a machine: /home/ann"),

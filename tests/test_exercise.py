@@ -593,6 +593,14 @@ def test_anything_else_shows_the_first_difference():
     assert tell("06.armijo", lambda loss, new, slope, t: True).endswith("you have True, expected False.")
 
 
+@pytest.mark.parametrize("never", [-1, 0, 1e9])
+def test_a_number_where_infinity_is_right_is_told_as_it_is(never):
+    def mine(evaluations, losses, target):
+        return next((count for count, loss in zip(evaluations, losses, strict=True) if loss <= target), never)
+
+    assert tell("06b.sooner", mine).endswith(f"you have {never:.5g}, expected inf.")
+
+
 def test_a_blank_input_alone_is_no_praise():
     assert tell("04.gram", lambda f: gram(f).tril()).startswith("For features (1, 3, 4, 4) you have 0 at [0, 2]")
 

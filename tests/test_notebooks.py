@@ -12,6 +12,7 @@ from study_minutes import check_minutes
 
 from nstlib import LESSONS
 from nstlib.course import edition, notebooks, rules
+from nstlib.exercise import EXERCISES
 
 FOLDER = ROOT / "notebooks"
 SOURCES = [path for path, _ in notebooks.lessons_in(FOLDER)]
@@ -45,6 +46,14 @@ def test_takes_the_minutes_that_it_says(path):
 def test_says_nothing_on_standard_error(path):
     outputs = [o for cell in notebooks.read(path).cells for o in cell.get("outputs", [])]
     assert not [o["text"] for o in outputs if o.get("name") == "stderr"]
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=lambda path: path.stem)
+def test_a_stored_verdict_is_what_a_check_says_today(path):
+    for cell in filter(is_check, notebooks.read(path).cells):
+        for name in re.findall(r'nst\.check\("([^"]+)"', cell.source):
+            (told,) = [o["data"]["text/plain"] for o in cell.outputs if "text/plain" in o.get("data", {})]
+            assert told.startswith(f"✓ {getattr(EXERCISES[name], 'praise', 'Right. ')}"), name
 
 
 @pytest.mark.parametrize("path", SOURCES, ids=lambda path: path.stem)

@@ -111,6 +111,13 @@ def check_run(notebook: NotebookNode) -> Iterator[str]:
             yield f"cell {number} ended in an error"
 
 
+def check_titles(notebook: NotebookNode) -> Iterator[str]:
+    for number, cell in enumerate(notebook.cells, 1):
+        hidden = cell.metadata.get("jupyter", {}).get("source_hidden") and cell.metadata.get("cellView") == "form"
+        if cell.cell_type == "code" and cell.source.startswith("# @title") and not hidden:
+            yield f"cell {number} has a title and lies open: fold it in JupyterLab (source_hidden) and Colab (cellView)"
+
+
 def check_markers(notebook: NotebookNode) -> Iterator[str]:
     for number, cell in enumerate(notebook.cells, 1):
         try:
@@ -152,4 +159,4 @@ def check_grading(notebook: NotebookNode) -> Iterator[str]:
 
 
 COMMON_RULES = (check_file, check_header, check_headings, check_ending, check_pictures, check_paths, check_grading)
-SOURCE_RULES = (check_run, check_figures, check_markers, check_exercises)
+SOURCE_RULES = (check_run, check_figures, check_titles, check_markers, check_exercises)

@@ -196,13 +196,16 @@ def first_difference(given: Answers, wanted: Answers, where: list[str], exercise
     told = right(given, wanted, exercise.tolerance, exercise.slack)
     i = told.index(False)
     g, w = np.broadcast_arrays(given[i], wanted[i])
-    at = np.unravel_index(np.abs(g - w).argmax(), w.shape)
+    with np.errstate(invalid="ignore"):  # of infinity minus infinity
+        off = np.where(g == w, 0, np.abs(g - w))
+    at = np.unravel_index(off.argmax(), w.shape)
     # A blank input, which gives 0 whatever is done to it, says nothing.
     some = any(ok and w.any() for ok, w in zip(told, wanted, strict=True))
     most = f"Right on {sum(told)} of {len(told)} inputs. " if some else ""
     place = f" at {list(map(int, at))}" if at else ""
     truth = isinstance(exercise.call(exercise.solution, copy(exercise.cases[i])), bool) and g[at] in (0, 1)
-    least = max(1e-9 * np.abs(w).max(), exercise.slack)  # below it is rounding, or an ε of one's own choice
+    # Below it is rounding, or an ε of one's own choice.
+    least = max(1e-9 * np.abs(w[np.isfinite(w)]).max(initial=0), exercise.slack)
     have, asked = (bool(v[at]) if truth else f"{v[at] if abs(v[at]) > least else 0:.5g}" for v in (g, w))
     return f"{most}For {where[i]} you have {have}{place}, expected {asked}."
 

@@ -426,7 +426,7 @@ EXERCISES = (
         question="Pixels run from 0 to 1. At which mean change of a pixel, along -g, does the loss stop falling?",
         answer="b",
         options={
-            "a": ("About 0.004.", "Ten times as far: the tangent leaves the curve at once, but it goes on falling."),
+            "a": ("About 0.004.", "Ten times as far: the slope gets less on the way, but it goes on falling."),
             "b": ("About 0.04.", "Right. A step of a twenty-fifth of the range: the gradient is a local matter."),
             "c": ("About 0.4.", "There the picture is noise, and the loss far above where it was."),
         },

@@ -45,13 +45,13 @@ RULES = f"<style>{BRING_RULE}{ARROW}{CHOSEN}{FOCUS}{ROOM}{HEARD_RULE}</style>"
 # JupyterLab marks a widget whose kernel is gone with a class.
 LOST = """
 <style>
-.nst-lost, :is(.nst-panel, .nst-chooser) .jupyter-widgets-disconnected::before {display: none}
+.nst-lost, :is(.nst-panel, .nst-chooser, .nst-form) .jupyter-widgets-disconnected::before {display: none}
 .jupyter-widgets-disconnected .nst-lost {display: block; font: 14px/1.5 sans-serif; padding: 4px 8px; color: #000;
     background: #fff3cd; border-left: 4px solid #c77700}
 </style>
 """
 RUN_AGAIN = (
-    "The kernel was restarted and no longer knows this panel. Run %s again: select the cell, then the menu "
+    "The kernel was restarted and no longer knows what stands here. Run %s again: select the cell, then the menu "
     "<b>Run</b>, <b>Run All Above Selected Cell</b>, then the cell itself (Shift+Enter)."
 )
 
