@@ -261,17 +261,31 @@ class Place:
         Args:
             done: what IPython tells of the cell.
         """
-        self.shell.events.unregister("post_run_cell", self.ended)
-        Place.here = None
-        error = getattr(done, "error_in_exec", None)
-        if isinstance(error, Stopped) and self.progress is not None:
-            picture = small(self.progress.image)
-            self.put(picture_html(picture, told(self.progress)))
-        else:
-            self.handle.update(NOTHING, raw=True)
+        with unheard():
+            self.shell.events.unregister("post_run_cell", self.ended)
+            Place.here = None
+            error = getattr(done, "error_in_exec", None)
+            if isinstance(error, Stopped) and self.progress is not None:
+                picture = small(self.progress.image)
+                self.put(picture_html(picture, told(self.progress)))
+            else:
+                self.handle.update(NOTHING, raw=True)
 
 
 # --- an interrupt --------------------------------------------------------------------------------
+
+
+@contextmanager
+def unheard() -> Iterator[None]:
+    """Where a cell has ended already, there is nothing left for an interrupt to stop."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 @contextmanager

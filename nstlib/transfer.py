@@ -223,24 +223,21 @@ def shown(
         return f"stopped after {evaluations_of(run.history)} of {total} evaluations; the picture so far: nst.last()"
 
     of_a_cell, ended = threading.current_thread() is threading.main_thread(), Stop.INTERRUPTED
-    if of_a_cell:
-        remember(partial(collect, plan, run, Stop.INTERRUPTED))
-    try:
-        with (
-            one_line_for_an_interrupt(where),
-            watching(show, plan.stages[-1].size) as tell,
-            closing(paint(plan, run, checkpoint)) as steps,
-        ):
-            for progress in steps:
-                tell(progress)
-                yield progress
-    except (MemoryError, RuntimeError) as error:
-        ended = Stop.MEMORY if is_out_of_memory(error) else ended
-        raise
-    finally:
-        if of_a_cell and run.best:
-            done = collect(plan, run, ended)
-            remember(lambda: done)  # without the plan and the optimiser's memory, which are fifty times as large
+    with one_line_for_an_interrupt(where):
+        try:
+            with watching(show, plan.stages[-1].size) as tell, closing(paint(plan, run, checkpoint)) as steps:
+                for progress in steps:
+                    if of_a_cell:  # and not before: a run that is stopped at once leaves the picture of another
+                        remember(partial(collect, plan, run, Stop.INTERRUPTED))
+                    tell(progress)
+                    yield progress
+        except (MemoryError, RuntimeError) as error:
+            ended = Stop.MEMORY if is_out_of_memory(error) else ended
+            raise
+        finally:
+            if of_a_cell and run.best:
+                done = collect(plan, run, ended)
+                remember(lambda: done)  # without the plan and the optimiser's memory, which are fifty times as large
 
 
 def carry_out(

@@ -802,6 +802,20 @@ def test_a_prediction_is_clicked_kept_and_told_after_the_result(asked):
     asked.get_by_text("Found: a) Nothing.").wait_for()
 
 
+def test_after_an_answer_shift_enter_runs_on(lab):  # noqa: F811
+    sources = ['import nstlib as nst\nnst.predict("04.shuffle")', 'nst.found("04.shuffle")']
+    made = open_cells(lab, "onwards.ipynb", *sources)
+    run_cell(made, 0)
+    form = made.locator(".nst-form-04-shuffle")
+    form.get_by_role("button", name="c) Its diagonal").press("Enter")
+    form.get_by_text("You said c. Run on and see.").wait_for()
+    for _ in sources:
+        made.keyboard.press("Shift+Enter")
+        made.idle()
+    made.get_by_text("You said c) Its diagonal stays, the rest changes.").first.wait_for()
+    made.context.close()
+
+
 def test_a_question_is_answered_by_keyboard_alone_and_the_lesson_played_back(asked):
     run_cell(asked, 2)
     form = asked.locator(".nst-form-04-size")  # the still figure below it, which a file shows, has the same words

@@ -54,6 +54,20 @@ for progress in nst.Transfer(*PAIR[:1], PAIR[1:], **OPTIONS, evaluations=80):
     if progress.evaluations >= 5:
         signal.raise_signal(signal.SIGINT)""",
         "loop's picture": "print(nst.last())",
+        "stopped twice": """
+from nstlib import transfer
+def again(function):
+    def changed(*arguments):
+        signal.raise_signal(signal.SIGINT)
+        return function(*arguments)
+    return changed
+kept = transfer.collect, live.small
+def stop(progress):
+    if progress.evaluations >= 6:
+        transfer.collect, live.small = map(again, kept)
+        signal.raise_signal(signal.SIGINT)
+nst.stylize(*PAIR, **OPTIONS, evaluations=80, on_progress=stop)""",
+        "its picture too": "transfer.collect, live.small = kept\nprint(nst.last())",
         "after a break": """
 for progress in nst.Transfer(*PAIR[:1], PAIR[1:], **OPTIONS, evaluations=80):
     break
@@ -118,6 +132,15 @@ def test_an_interrupt_is_one_line_and_keeps_the_picture(ran, name, after):
 
 
 @pytest.mark.slow
+def test_who_presses_stop_again_while_the_run_stops_finds_the_same(ran):
+    *_, error = ran["stopped twice"]
+    assert error.output_type == "error" and len(error.traceback) == 1
+    assert re.fullmatch(r"stopped after [67] of 80 evaluations; .*", error.traceback[0])
+    assert "Error in callback" not in str(ran["stopped twice"])
+    assert re.search("[67] evaluations in", printed(ran["its picture too"]))
+
+
+@pytest.mark.slow
 def test_after_a_break_an_interrupt_is_none_of_the_runs(ran):
     assert printed(ran["after a break"]) == "KeyboardInterrupt\n"
 
@@ -166,6 +189,19 @@ def test_the_place_is_as_large_before_the_first_picture_as_at_the_end():
     before, after = (live.progress_picture(p, (60, 90)) + live.progress_bar(p) for p in (None, progress))
     assert "width: 90px; aspect-ratio: 90 / 60" in before and "width: 90px; aspect-ratio: 90 / 60" in after
     assert "starting" in before and "40 of 80 evaluations, 2 s left" in after and 'value="0.500"' in after
+
+
+def test_a_run_stopped_before_its_first_evaluation_leaves_the_picture_of_another(monkeypatch):
+    options = {"size": 64, "pyramid": (), "device": "cpu", "weights": "random", "evaluations": 1, "show": False}
+    before = nst.stylize("content/harbour", "style/mosaic", **options)
+
+    def stopped(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("nstlib.plan.Plan.objective", stopped)
+    with pytest.raises(KeyboardInterrupt):
+        nst.stylize("content/harbour", "style/mosaic", **options)
+    assert torch.equal(nst.last().image, before.image)
 
 
 def test_outside_a_notebook_interrupts_stay_as_they_are():

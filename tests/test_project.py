@@ -38,6 +38,22 @@ def run(*command: str) -> subprocess.CompletedProcess:
 NAMES = nstlib.__all__
 
 
+def test_no_module_draws_random_numbers_when_it_is_imported():
+    """Else the first use of the kit in a cell would move what the caller seeded before it."""
+    code = """
+import importlib, pkgutil, random
+import numpy as np, torch, nstlib
+def states():
+    return str((torch.get_rng_state().tolist(), np.random.get_state()[1].tolist(), random.getstate()))
+before = states()
+for module in pkgutil.walk_packages(nstlib.__path__, "nstlib."):
+    if not module.name.endswith("__main__"):
+        importlib.import_module(module.name)
+        assert states() == before, module.name
+"""
+    assert run("-c", code).stderr == ""
+
+
 def test_importing_is_cheap():
     """The name alone brings no library; using it neither torchvision, nor matplotlib, nor Jupyter."""
     heavy = {"torch", "numpy", "PIL", "torchvision", "matplotlib", "IPython", "jupyterlab", "scipy", "skimage", "click"}

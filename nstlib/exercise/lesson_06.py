@@ -88,6 +88,7 @@ def two_loop(
     pair: int = -1,
     fresh: bool = True,
     beta: bool = True,
+    turned: bool = False,
     sign: int = -1,
 ) -> Tensor:
     """L-BFGS's direction (Nocedal & Wright 2006, algorithm 7.4), and its likely mistakes.
@@ -102,6 +103,7 @@ def two_loop(
         pair: that γ is of.
         fresh: whether α comes from q, as it has become, or from g.
         beta: whether the second loop takes β off.
+        turned: whether the second loop takes the α in the order in which the first one found them.
         sign: of the direction; 1 climbs.
     """
     rho, alpha, q = 1 / (S * Y).sum(1), torch.zeros_like(S[:, 0]), g.clone()
@@ -110,6 +112,7 @@ def two_loop(
         alpha[i] = rho[i] * (S[i] @ (q if fresh else g))
         q -= alpha[i] * Y[i]
     r = q * ((S[pair] @ Y[pair]) / (Y[pair] @ Y[pair])) ** scale
+    alpha = alpha.flip(0) if turned else alpha
     for i in reversed(order) if back else order:
         r = r + (alpha[i] - (rho[i] * (Y[i] @ r) if beta else 0)) * S[i]
     return sign * r
@@ -263,6 +266,10 @@ EXERCISES = (
             (partial(two_loop, pair=0), "Your γ is of the oldest pair: take the youngest, S[-1] and Y[-1]."),
             (partial(two_loop, back=False), "Your second loop runs like the first: it goes back, oldest pair first."),
             (partial(two_loop, fresh=False), "Your α comes from g: take q as the pairs before have left it, ρ s·q."),
+            (
+                partial(two_loop, turned=True),
+                "Each α belongs to its pair: the second loop meets them in the reverse order, reversed(alphas).",
+            ),
             (partial(two_loop, beta=False), "β is missing in the second loop: add (α - β) s."),
             (lambda g, S, Y: -g, "That is the plain gradient: S and Y are not used."),
         ),
@@ -441,7 +448,8 @@ EXERCISES = (
             (wandering, "As it was: each trial begins where the last one ended. Print the places that it tries."),
             (
                 lambda A, x, d: backtrack(A, x, d, shrink=1.0),
-                "t is always 1: a trial that is not enough must be followed by a shorter one.",
+                "t is always 1: compare each trial with loss and slope at x, where the line begins, and halve t after "
+                "one that is not enough.",
             ),
             (
                 lambda A, x, d: backtrack(A, x, d) / 2,

@@ -48,7 +48,7 @@ def contours(
     for number, (name, p) in enumerate(found.items()):
         label, mark = f"{name}: {len(p) - 1} steps to {ends[name]:.2g}", "osD^vP"[number % 6]
         axis.plot(*p.T, label=label, marker=mark, markersize=3.5, linewidth=1.6, **pen(number))
-        axis.plot(*p[-1], mark, color=COLOURS[number % 7], markersize=9, markeredgecolor="black")
+        axis.plot(*p[-1], mark, color=COLOURS[number % 7], markersize=9, markeredgecolor="black", zorder=5)
     axis.set(xlabel="x", ylabel="y", xlim=span[:2], ylim=span[2:])
     figure.legend(loc="outside right center", frameon=False, fontsize=9, title="large mark: the end")
     lowest = min(ends, key=lambda name: ends[name])

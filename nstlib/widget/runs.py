@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from threading import Event
 
+from ..errors import counted
 from ..live import Pace, progress_bar, progress_picture
 from ..result import Record, Result
 from ..show import words_html
@@ -93,4 +94,4 @@ def terms(record: Record) -> str:
         record: the newest line of its history.
     """
     listed = ", ".join(f"{name} {value:.3g}" for name, value in record.kinds().items())
-    return f"After {record.evaluations} evaluations: {listed} (weighted)"
+    return f"After {counted(record.evaluations, 'evaluation')}: {listed} (weighted)"

@@ -5,7 +5,8 @@ sliders; its buttons that stay pressed do not say that they are. A screen reader
 knows to be a place for messages, and keeps silent where such an element arrives with its words: so it is the widget's
 own element that is marked, once, and only what is in it changes. And a key that is pressed on a control is the
 control's alone: JupyterLab would go to another cell by an arrow, and cut one by the letter x. What has the focus keeps
-it, or hands it to the button beside it.
+it, or hands it to the button beside it. The number beside a panel's slider tells only: what was typed there would
+stand there, and nothing else would know of it.
 """
 
 from __future__ import annotations
@@ -45,6 +46,7 @@ const name = () => {
     const style = one.closest('.nst-region').querySelector('.nst-region-of')?.innerText.trim();
     tell(one, {'aria-label': [...labels, style].filter(Boolean).join(', ')});
   }
+  for (const number of box.querySelectorAll('.nst-panel .widget-readout')) number.contentEditable = 'false';
   for (const place of box.querySelectorAll('.nst-spoken')) tell(place, {role: 'status'});
 };
 // Whoever works by keys would begin at the top of the page again, where what has the focus is disabled or made anew.
@@ -76,7 +78,8 @@ name();
 const keep = event => {
   if (!box.isConnected) window.removeEventListener('keydown', keep, true);
   else if (box.contains(event.target)) {
-    const meant = event.ctrlKey || event.metaKey || event.altKey;  // to save, say
+    const onwards = event.shiftKey && event.key === 'Enter';  // to the next cell
+    const meant = event.ctrlKey || event.metaKey || event.altKey || onwards;  // to save, say
     event.target.toggleAttribute('data-lm-suppress-shortcuts', !meant);
   }
 };

@@ -42,10 +42,11 @@ FOCUS = (
 # A figure would else be as wide as its pictures in full, and stick out where there is less room.
 ROOM = ".nst-panel [class*=html-content] {min-width: 0; flex: 1 1 auto}"
 RULES = f"<style>{BRING_RULE}{ARROW}{CHOSEN}{FOCUS}{ROOM}{HEARD_RULE}</style>"
-# JupyterLab marks a widget whose kernel is gone with a class.
+# JupyterLab marks a widget whose kernel is gone, and each part of it, with a class that draws a broken link.
 LOST = """
 <style>
-.nst-lost, :is(.nst-panel, .nst-chooser, .nst-form) .jupyter-widgets-disconnected::before {display: none}
+.nst-lost, :is(.nst-panel, .nst-chooser, .nst-form).jupyter-widgets-disconnected::before,
+:is(.nst-panel, .nst-chooser, .nst-form) .jupyter-widgets-disconnected::before {display: none}
 .jupyter-widgets-disconnected .nst-lost {display: block; font: 14px/1.5 sans-serif; padding: 4px 8px; color: #000;
     background: #fff3cd; border-left: 4px solid #c77700}
 </style>
