@@ -222,6 +222,7 @@ def oddities(notebook: NotebookNode, lesson: NotebookNode) -> Iterator[str]:
     ours = {line.strip() for cell in lesson.cells for line in cell.source.splitlines()}
     yield from copied("\n".join(cells.values()), lesson)
     yield from without_kit(trees, [number for number, cell in enumerate(notebook.cells, 1) if is_check(cell)])
+    yield from answered_below(notebook, lesson)
     for number, source in cells.items():
         theirs = "\n".join(line for line in source.splitlines() if line.strip() not in ours)
         if number in trees and changes_kit(trees[number], names):
@@ -254,6 +255,40 @@ def without_kit(trees: Mapping[int, ast.Module], checks: list[int]) -> Iterator[
         yield "no cell imports the kit, so every check counts 0: put the lesson's first code cell back"
     elif above:
         yield f"cell {first} imports the kit, so every check above it counts 0: move it to the top"
+
+
+def answered_below(notebook: NotebookNode, lesson: NotebookNode) -> Iterator[str]:
+    """What to tell of a check above an answer to it, which it does not see.
+
+    Args:
+        notebook: what was handed in.
+        lesson: the complete one, which gives some names once more below.
+    """
+    ours, cells = given_below(lesson), notebook.cells
+    for (check, answer), (above, number) in given_below(notebook).items():
+        again = any(text_of(cells[above - 1]) in cell.source for cell in cells[above:])  # which `repeated` tells
+        if (check, answer) not in ours and not again:
+            yield (
+                f"cell {number} says what {answer} is, and the check of {exercises([check])} stands above it, in cell "
+                f"{above}: where that answer is meant, move cell {above} below it"
+            )
+
+
+def given_below(notebook: NotebookNode) -> dict[tuple[str, str], tuple[int, int]]:
+    """The names that a check uses and a later cell gives: check and name → the numbers of the two cells."""
+    used: dict[tuple[str, str], int] = {}
+    found: dict[tuple[str, str], tuple[int, int]] = {}
+    for number, cell in enumerate(notebook.cells, 1):
+        try:
+            tree = parsed(cell.source) if cell.cell_type == "code" else ast.Module([], [])
+        except (SyntaxError, ValueError, RuntimeError, MemoryError):
+            continue
+        given = names_given(tree)
+        found |= {key: (above, number) for key, above in used.items() if key[1] in given and key not in found}
+        if is_check(cell):
+            read = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load)}
+            used |= {(name_of(cell), name): number for name in read - {"nst"}}
+    return found
 
 
 def copied(text: str, lesson: NotebookNode) -> Iterator[str]:

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 from copy import deepcopy
 
@@ -158,6 +159,35 @@ def test_a_check_that_is_repeated_below_is_told_until_the_marked_one_is_moved(ha
     notebook["cells"].insert(number - 1, notebook["cells"].pop(10))
     handed_in.file.write_text(json.dumps(notebook), encoding="utf-8")
     assert str(*look_over(handed_in.file.parents[2])) == "ada 04: ready"
+
+
+def swapped(cells):
+    answer = at(cells, "04-gram")
+    cells[answer], cells[answer + 1] = cells[answer + 1], cells[answer]
+
+
+def written_below(cells):
+    check = at(cells, "04-gram-check")
+    cells.insert(
+        check + 1, {**deepcopy(cells[check - 1]), "metadata": {}, "source": "def my_gram(features):\n    pass"}
+    )
+
+
+@pytest.mark.parametrize("change", [swapped, written_below])
+def test_an_answer_below_its_check_is_told_until_the_check_is_moved(handed_in, change):
+    told = handed_in(change)
+    cell, name, above = re.search(
+        r"cell (\d+) says what (\w+) is, and the check of 04.gram stands above it, in cell (\d+): where that answer is "
+        r"meant, move cell \3 below it",
+        told,
+    ).groups()
+    assert name == "my_gram" and int(cell) == int(above) + 1
+
+    def obey(cells):
+        change(cells)
+        cells.insert(int(cell) - 1, cells.pop(int(above) - 1))
+
+    assert handed_in(obey) == "ada 04: ready"
 
 
 @pytest.mark.parametrize("lesson", LESSONS.values(), ids=LESSONS)

@@ -22,7 +22,7 @@ ONE_PER_STYLE = {  # what one of `PER_STYLE` is, and its help
         "PICTURE",
         "where in the content it paints, white is here; or ellipse 20 10 80 90, alpha, rest, none",
     ),
-    "style_masks": ("PICTURE", "what of it is style; or a region as above, alpha, rest, none"),
+    "style_masks": ("PICTURE", "what of it is style; or a region as for --mask, alpha, rest, none"),
     "own_layers": ("LAYERS", "the style layers on which it counts, such as relu1_1,relu2_1; or none"),
 }
 GIGABYTE = 10**9

@@ -17,6 +17,13 @@ class Unearned(AssertionError):
         return [str(self)]
 
 
+class Shown(Verdict):
+    """On an answer that earns no points: it is told by the error already."""
+
+    def _ipython_display_(self) -> None:
+        """Nothing more."""
+
+
 class Earned(Verdict):
     """On a right answer, printed under its cell: what a cell returns, nbgrader takes for a number of points."""
 
@@ -39,4 +46,4 @@ def let_nbgrader_see(verdict: Verdict) -> Verdict:
         return Earned(verdict.passed, verdict.message)
     error = Unearned(str(verdict))
     shell.showtraceback((Unearned, error, None))
-    return verdict
+    return Shown(verdict.passed, verdict.message)
