@@ -37,7 +37,6 @@ __all__ = [
 
 METADATA_KEY = "nstlib"
 STILL = "the picture is still its start image"
-ALIKE = "content and style are alike, so there is nothing to paint: give another style"
 FORMAT = 1  # of the facts in a picture's metadata
 NAMES, NUMBERS = Maybe(Tuple("texts", (Maybe(Text()),))), Maybe(Tuple("numbers", (Number(0),)))
 FACTS = {  # what stands in a picture's metadata beside its recipe; some of it only in newer ones
@@ -144,7 +143,7 @@ class Result:
         facts: all that is needed to repeat it, as plain data.
         unchanged: whether it still is the start image, to the eye: the weights or the rate were far too small.
         trouble: what went wrong on the side (see `Run.trouble`), which the notes tell too; "" if nothing did.
-        alike: whether it is unchanged since it was its own style from the start.
+        alike: what was alike from the start, and what to do, if it is unchanged for that; "" if it is not.
     """
 
     image: Tensor
@@ -159,7 +158,7 @@ class Result:
     facts: Mapping[str, Any] = field(default_factory=dict, repr=False)
     unchanged: bool = False
     trouble: str = ""
-    alike: bool = False
+    alike: str = ""
 
     def __repr__(self) -> str:
         height, width = self.image.shape[2:]
@@ -179,7 +178,7 @@ class Result:
         if not broken and (not self.unchanged or self.stopped is Stop.INTERRUPTED):
             return ""
         if self.alike and not broken:
-            return f"{STILL}: {ALIKE}"
+            return f"{STILL}: {self.alike}"
         reason, more = (str(self.stopped), "") if broken else (STILL, "more evaluations, ")
         rate = ", and a rate near 0.02" if self.recipe.optimizer == "adam" else ""
         return f"{reason}: give {more}weights near 1 to the terms{rate}"

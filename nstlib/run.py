@@ -23,6 +23,8 @@ __all__ = ["EXTENDED", "OF_THE_NEWEST", "Run", "collect", "state_of"]
 
 OF_THE_NEWEST = "the loss that is told is of the newest image; the picture is a running mean of all"
 OUT_OF_RANGE = "the loss that is told is of pixels from {:.2f} to {:.2f}; the picture's are cut to 0 to 1"
+ALIKE = "content and style are alike, so there is nothing to paint: give another style"
+DYED = "in the content's colours the style is the content, so there is nothing to paint: choose color style"
 EXTENDED = "it was given more evaluations after its coarser scales: a run that has them from the start ends elsewhere"
 
 
@@ -221,7 +223,7 @@ def collect(plan: Plan, run: Run, stopped: Stop = Stop.LEFT) -> Result:
         facts=facts,
         unchanged=unchanged and plan.recipe.color != "only",
         trouble=run.trouble,
-        alike=unchanged and is_alike(plan, start),
+        alike=alike(plan, start) if unchanged else "",
     )
 
 
@@ -236,14 +238,17 @@ def looks_like(one: torch.Tensor, other: torch.Tensor) -> bool:
     return bool((one - other).abs().max() < LEVEL / 2)
 
 
-def is_alike(plan: Plan, start: torch.Tensor) -> bool:
-    """Whether a run has nothing to paint, for its content, its styles and its start are one picture.
+def alike(plan: Plan, start: torch.Tensor) -> str:
+    """Why a run has nothing to paint, where content, styles and start are one picture; "" where they are not.
 
     Args:
         plan: made by `prepare`.
         start: its first image (1, 3, H, W).
     """
-    content, size = plan.colors.content, (start.shape[-2], start.shape[-1])
-    if content is None or not plan.styles:
-        return False
-    return all(looks_like(resize(picture, size), start) for picture in (content, *plan.colors.dyed))
+    size = (start.shape[-2], start.shape[-1])
+    if plan.content is None or plan.colors.content is None or not plan.styles:
+        return ""
+    if not all(looks_like(resize(picture, size), start) for picture in (plan.colors.content, *plan.colors.dyed)):
+        return ""
+    own = resize(plan.content.pixels, size)
+    return ALIKE if all(looks_like(resize(style.pixels, size), own) for style in plan.styles) else DYED

@@ -155,6 +155,16 @@ def test_of_a_content_that_is_its_style_already_no_other_weights_are_advised(opt
     assert slow.failure.startswith(f"{STILL}: give more evaluations")
 
 
+@pytest.mark.parametrize("color", ["luminance", "transport"])
+def test_of_a_style_that_is_the_content_in_its_colours_its_own_are_advised(color):
+    patches = (torch.rand(GREY.shape, generator=torch.Generator().manual_seed(0)) > 0.5).float()
+    dyed = (
+        f"{STILL}: in the content's colours the style is the content, so there is nothing to paint: choose color style"
+    )
+    assert nst.stylize(GREY, patches, color=color, **SMALL).failure == dyed
+    assert not nst.stylize(GREY, patches, color="style", **SMALL).failure, "which helps"
+
+
 def test_colours_only_paint_nothing(content, style):
     result = nst.stylize(content, style, color="only", **SMALL)
     assert result.evaluations == 1 and not result.unchanged
@@ -245,8 +255,8 @@ SMOOTH = {"content_weight": 0, "style_weight": 0, "tv_weight": 1.0, "tv_kind": "
 @pytest.mark.parametrize(
     "options",
     [
-        {**SMOOTH, "evaluations": 400},
-        {**SMOOTH, "evaluations": 400, "pyramid": ((32, 400),)},
+        {**SMOOTH, "evaluations": 2000},
+        {**SMOOTH, "evaluations": 2000, "pyramid": ((32, 2000),)},
         {"optimizer": "adam", "evaluations": 4},
         {"evaluations": 7, "pyramid": ((40, 5),)},
     ],

@@ -290,7 +290,7 @@ class Studio(Watcher):
         self.easel.tell(title, self.stories[path])
         self.finished.add(path)
         elsewhere = f". Download it, for it hangs here this time only: {canvas.elsewhere}" if canvas.elsewhere else ""
-        little = "content and style are alike" if result.alike else "more strength or evaluations help"
+        little = result.alike or "more strength or evaluations help"
         hint = f", too little has changed: {little}" if result.unchanged else ""
         why = "stopped by you" if left else result.stopped
         self.said(f"Kept as {path} ({why}{hint}){elsewhere}")
