@@ -2,11 +2,15 @@
 
 What the tests do with the notebooks on a processor, this does on any device, with the files as they are and without
 writing anything: a lesson's sizes follow the device, so its pictures and numbers differ from those that it shows.
+
+Where there is no GPU, `--pretended` lets every lesson take one for there (see `pretended.py`), at a processor's sizes:
+it fails where tensors of two devices meet.
 """
 
 from __future__ import annotations
 
 import os
+import re
 import sys
 import tempfile
 import time
@@ -21,18 +25,23 @@ from nstlib.lesson import STRICT
 from nstlib.machine import choose_device, describe_device
 
 NOTEBOOKS = Path(__file__).parents[1] / "notebooks"
+PRETEND = f"import sys\nsys.path.insert(0, {str(Path(__file__).parent)!r})\nimport pretended\npretended.everywhere()"
+LARGER = re.compile(r' if str\(DEVICE\) == "cpu" else \(.*\)')  # a lesson's sizes where there is a GPU
 
 
-def run(notebook: Path, timeout: float) -> tuple[float, str]:
+def run(path: Path, timeout: float, pretend: bool) -> tuple[float, str]:
     """Seconds that a notebook took alone in an empty folder, and what went wrong; "" for nothing.
 
     timeout: seconds for each cell.
+    pretend: whether it is to take a GPU for there.
     """
-    began = time.perf_counter()
+    began, notebook = time.perf_counter(), nbformat.read(path, as_version=4)
+    if pretend:
+        for cell in notebook.cells:
+            cell.source = LARGER.sub("", cell.source)
+        notebook.cells.insert(0, nbformat.v4.new_code_cell(PRETEND))
     with tempfile.TemporaryDirectory() as folder:
-        client = NotebookClient(
-            nbformat.read(notebook, as_version=4), timeout=timeout, resources={"metadata": {"path": folder}}
-        )
+        client = NotebookClient(notebook, timeout=timeout, resources={"metadata": {"path": folder}})
         try:
             client.execute()
         except Exception as error:  # a kernel that is killed makes the client itself fail in several ways
@@ -47,8 +56,10 @@ def run(notebook: Path, timeout: float) -> tuple[float, str]:
 )
 @click.option("--timeout", default=300.0, show_default=True, help="seconds for each cell")
 @click.option("--student", is_flag=True, help="the student edition")
-def main(names: tuple[str, ...], device: str, timeout: float, student: bool) -> None:
+@click.option("--pretended", is_flag=True, help="on the processor, which they take for a GPU: some five times as long")
+def main(names: tuple[str, ...], device: str, timeout: float, student: bool, pretended: bool) -> None:
     """Run the notebooks whose names begin with NAMES, or all; ends with 1 if one failed."""
+    device, timeout = ("cpu", 10 * timeout) if pretended else (device, timeout)
     try:
         place = choose_device(device)
     except InputError as error:
@@ -66,7 +77,7 @@ def main(names: tuple[str, ...], device: str, timeout: float, student: bool) -> 
         raise click.ClickException(f"no notebook begins with {' or '.join(names)}")
     failed = 0
     for path in found:
-        seconds, trouble = run(path, timeout)
+        seconds, trouble = run(path, timeout, pretended)
         click.echo(f"{path.stem:28} {seconds:6.1f} s  {'failed' if trouble else 'well'}")
         if trouble:
             failed += 1

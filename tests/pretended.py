@@ -9,6 +9,7 @@ the operations that they are made of pass through `Kernels`, which hands marks o
 """
 
 import re
+import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, nullcontext
 from typing import ClassVar
@@ -29,6 +30,7 @@ INDEXED = ("index", "index_put", "index_put_", "_index_put_impl_")  # a processo
 MADE_BELOW = ("index_fill",)  # of tensors that torch made itself, where no mark could be set
 READ = ("_local_scalar_dense", "nonzero", "masked_select", "equal", "unique_dim", "_unique2", "_linalg_check_errors")
 GIVEN = ("is_available", "device_count", "current_device", "mem_get_info", "get_device_capability", "get_device_name")
+FOR_GOOD = ExitStack()  # what is entered into it lasts as long as the process
 
 
 class Gpu:
@@ -206,3 +208,14 @@ def gpu(capability: tuple[int, int] = (9, 0), free: int = 15 * 10**9) -> Iterato
         stack.enter_context(Kernels(made))
         stack.enter_context(Calls(made))
         yield made
+
+
+def everywhere() -> None:
+    """From here to the end of this process there is a GPU, for this thread and those that begin later."""
+    made, plain = FOR_GOOD.enter_context(gpu()), threading.Thread.run
+
+    def run(thread: threading.Thread) -> None:
+        with Kernels(made), Calls(made):
+            plain(thread)
+
+    threading.Thread.run = run

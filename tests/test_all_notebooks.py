@@ -6,6 +6,8 @@ import pytest
 import torch
 from click.testing import CliRunner
 
+from nstlib.machine import choose_device
+
 
 @pytest.fixture
 def folder(tmp_path, monkeypatch):
@@ -39,6 +41,35 @@ def test_a_kernel_that_dies_is_told_and_the_next_is_run(folder):
     nbformat.write(dying, folder / "00_a.ipynb")
     status, out = call("00", "--device", all_notebooks.choose_device().type)
     assert status == 1 and out.splitlines()[-1] == "1 of 2 ran without an error"
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(choose_device().type != "cpu", reason="there is a GPU")
+def test_a_lesson_that_mixes_devices_is_told_where_a_gpu_is_pretended(folder):
+    """In a cell, and in a thread of one; and with the sizes of a processor."""
+    sizes = 'import nstlib as nst\nDEVICE = nst.choose_device()\nSIZE = (64, 2) if str(DEVICE) == "cpu" else (999, 9)\n'
+    good = sizes + "assert str(DEVICE) == 'cuda' and SIZE == (64, 2)"
+    mixed = (
+        sizes
+        + """
+import threading, torch
+def mix():
+    try:
+        torch.ones(2, device=DEVICE) + torch.ones(2)
+    except RuntimeError as error:
+        told.append(str(error))
+told = []
+mix()
+thread = threading.Thread(target=mix)
+thread.start()
+thread.join()
+raise RuntimeError(f"{len(told)} times: {told[-1]}")"""
+    )
+    for name, code in (("00_good", good), ("01_bad", mixed)):
+        nbformat.write(nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(code)]), folder / f"{name}.ipynb")
+    status, out = call("--pretended")
+    assert status == 1 and out.splitlines()[-1] == "1 of 2 ran without an error"
+    assert "2 times: add: expected all tensors to be on the same device" in out
 
 
 @pytest.mark.parametrize(
