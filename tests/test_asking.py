@@ -164,6 +164,22 @@ def test_another_count_of_numbers_is_no_prediction(name, text, told):
     assert not asking.ASKED[name].answers
 
 
+@pytest.mark.parametrize("name", [name for name in ASKABLE if isinstance(EXERCISES[name], Number)])
+def test_one_number_too_many_or_too_few_is_told_now_and_at_the_end(name):
+    question = EXERCISES[name]
+    answer = question.answer if question.several else (question.answer,)
+    shape = question.several and "shape" in question.question.lower()
+    for given, right in (
+        ((1, *answer), shape),  # (1, C, H, W) for (C, H, W)
+        ((1, *(5 * n + 7 for n in answer)), False),
+        ((*answer, 12345), False),
+        ((1, 1, *answer), False),
+    ):
+        assert nst.check(name, given).passed is right, given
+        nst.predict(name, given)
+    assert "12345" not in repr(nst.found(name)) + repr(nst.predictions(name.partition(".")[0]))
+
+
 @pytest.mark.parametrize(
     "name, answer, kept",
     [

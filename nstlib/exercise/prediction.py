@@ -109,7 +109,7 @@ class Number:
         given, wanted = numbers(answer), np.asarray(self.answer, dtype=np.float64)
         if given is None:
             return Verdict(False, self.refused(answer))
-        if self.batched(given) and self.means(given[1:], wanted):
+        if self.batched(given):
             given = given[1:]
         if wanted.ndim and given.size == wanted.size:
             given = given.ravel()  # and a row or a column of numbers the same as the numbers
@@ -151,8 +151,9 @@ class Number:
         return f"This asks for {counted(wanted.size, 'number')}, and you gave {given.size}.{self.commas(answer)}"
 
     def batched(self, given: np.ndarray) -> bool:
-        """Whether it is (1, C, H, W) where (C, H, W) is asked for, which says the same."""
-        return isinstance(self.answer, tuple) and given.shape == (len(self.answer) + 1,) and given[0] == 1
+        """Whether it is (1, C, H, W) where the shape (C, H, W) is asked for, which says the same."""
+        shape = isinstance(self.answer, tuple) and "shape" in self.question.lower()
+        return shape and given.shape == (np.size(self.answer) + 1,) and bool(given[0] == 1)
 
     def unquoted(self, answer: Any) -> str:
         """What to tell of a text that says numbers, or ""."""
