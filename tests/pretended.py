@@ -140,6 +140,8 @@ class Calls(TorchFunctionMode):
             return gpu.has(x)
         if name in ("numpy", "__array__") and gpu.has(x):
             raise TypeError("can't convert cuda:0 device type tensor to numpy. Use Tensor.cpu() first")
+        if name == "new_tensor" and gpu.has(x) and "device" not in kwargs:
+            kwargs["device"] = GPU
         if name in ("cpu", "cuda"):
             return gpu.moved(x, torch.device(name))
         if name == "to":
@@ -171,7 +173,7 @@ class Calls(TorchFunctionMode):
         given = args[0] if args else None
         if name in ("tensor", "as_tensor", "asarray") and isinstance(given, Tensor):
             return self.gpu.moved(func(given, **{**kwargs, "device": None}), torch.device(wanted))
-        self.gpu.waits += ["tensor"] if on_gpu and name in ("tensor", "as_tensor", "asarray") else []
+        self.gpu.waits += ["tensor"] if on_gpu and name in ("tensor", "as_tensor", "asarray", "new_tensor") else []
         result = func(*args, **{**kwargs, "device": CPU})
         return self.gpu.mark_all(result) if on_gpu else result
 

@@ -116,6 +116,12 @@ def test_on_colabs_card_maps_are_of_float16():
         assert not any(pretended.captures)
 
 
+@pytest.mark.parametrize("color", COLORS)
+def test_the_picture_on_the_way_is_shown(color, pretended):
+    *_, last = nst.Transfer(PAIR[0], [PAIR[1]], **SMALL, color=color)
+    assert not pretended.has(last.image.cpu())
+
+
 def test_pictures_may_lie_on_it(pretended):
     content, style = (nst.load_image(name, 64).pixels.cuda() for name in PAIR)
     mask = (torch.arange(64) < 30).float().expand(content.shape[2], 64).cuda()
