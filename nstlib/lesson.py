@@ -109,7 +109,7 @@ LESSONS: dict[str, Lesson] = {
         Lesson("08", "Backbones", "08_backbones", 80),
         Lesson("09", "Control", "09_control", 65, of_vgg=True),
         Lesson("10", "In one pass", "10_one_pass", 65, PHOTOS, of_pocket=True),
-        Lesson("clinic", "Broken-NST clinic", "clinic", 60),
+        Lesson("clinic", "Broken-NST clinic", "clinic", 60, of_pocket=True),
     )
 }
 FAST = ("00", "03", "04", "05", "07")  # the short way, for who knows how networks learn

@@ -123,7 +123,7 @@ class Recipe:
         None,
         Maybe(
             Tuple(
-                "(size, evaluations) of each coarser scale, sizes rising",
+                f"(size, evaluations) of each coarser scale, sizes rising from {SMALLEST} or more",
                 (Tuple("", (PIXELS, EVALUATIONS), ":"),),
                 holds=rises,
                 written="128:50,256:50",
