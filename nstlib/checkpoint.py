@@ -9,7 +9,7 @@ from typing import Any
 
 import torch
 
-from .errors import InputError
+from .errors import InputError, counted
 from .files import try_to_write, whole
 from .interrupts import uninterrupted
 from .optimizers import STEP, Step, Stop
@@ -143,8 +143,8 @@ def read_checkpoint(plan: Plan, path: str | os.PathLike[str]) -> Run:
     if spent(run, run.with_the_rest(plan)):
         made = evaluations_of(run.history)
         raise InputError(
-            f"the checkpoint '{path}' belongs to a run that made {made} evaluations already, and was given more than "
-            f"{plan.recipe.evaluations}: give as many as it was begun with, or name another file"
+            f"the checkpoint '{path}' belongs to a run that made {counted(made, 'evaluation')} already, and was given "
+            f"more than {plan.recipe.evaluations}: give as many as it was begun with, or name another file"
         )
     return run
 

@@ -35,6 +35,7 @@ HEAVIEST = 2.0**10  # of the weights: where some are larger, too many others fal
 # share rows, and terms add as much again; some libraries (Winograd's transforms) need a hundredfold of it in between.
 TOP = 2.0**8
 STEEPEST = 2.0**15  # what kernel weights are multiplied up to
+HIGHEST = 2.0**100  # of a scale: with each layer that of a gradient of nothing but zeros would grow, beyond float32
 
 
 def shrink(std: Tensor) -> float:
@@ -112,7 +113,8 @@ class Scale:
             gain: of the layer.
         """
         # Dividing one after the other, as their product may be more than float32 holds.
-        factor = power_of_two((TOP / gain / largest(gradient)).clamp_max(STEEPEST / gain))
+        most = (TOP / gain / largest(gradient)).clamp_max(STEEPEST / gain)
+        factor = power_of_two(torch.minimum(most, HIGHEST / self.value))
         self.value = self.value * factor
         return factor
 

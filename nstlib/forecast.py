@@ -7,11 +7,11 @@ the fastest to the slowest of them, wider the farther the sizes are apart.
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from itertools import pairwise
-from math import ceil, floor, log, prod
+from math import ceil, floor, inf, log, prod
 from pathlib import Path
 from threading import Event
 from typing import Any
@@ -100,7 +100,7 @@ class Paces:
         with suppress(OSError, ValueError, TypeError, AttributeError):  # lost or damaged: it is measured again
             data = json.loads(file.read_text(encoding="utf-8")) if file else {}
             self.seen = {
-                str(kind): {int(n): [float(s) for s in runs] for n, runs in paces.items() if runs}
+                str(kind): {int(n): kept for n, runs in paces.items() if (kept := usable(int(n), map(float, runs)))}
                 for kind, paces in data.items()
             }
 
@@ -143,6 +143,11 @@ class Paces:
         spans = [(stage.evaluations + 1, pace(paces, prod(stage.size))) for stage in plan.stages]
         low, high = (sum(n * span[i] for n, span in spans) for i in (0, 1))
         return low + len(spans) * min(starts), high + len(spans) * max(starts)
+
+
+def usable(pixels: int, runs: Iterable[float]) -> list[float]:
+    """Those of some seconds that can have been measured for a number of pixels."""
+    return [one for one in runs if 0 <= one < inf and (pixels == START or one > 0 < pixels)]
 
 
 def pace(paces: dict[int, list[float]], pixels: int) -> Span:
@@ -220,14 +225,13 @@ def measure(plan: Plan, paces: Paces, stop: Event | None = None) -> None:
         paces: of this machine; are changed.
         stop: asks to give up.
     """
-    weights = "random" if plan.settings.weights == "random" else None
     for size in TRIALS:
         recipe = plan.recipe.changed(start="content", size=size, **TRIAL)
         pixels = torch.rand(
             1, 3, size, size, generator=torch.Generator().manual_seed(0), dtype=torch.float32, device="cpu"
         )
-        options = {"weights": weights, "precision": plan.settings.precision, "device": plan.settings.device}
-        trial = prepare(pixels, [pixels.flip(3)], recipe=recipe, **options)
+        asked = {name: getattr(plan.settings, name) for name in ("weights", "precision", "device")}
+        trial = prepare(pixels, [pixels.flip(3)], recipe=recipe, **asked)
         history = []
         for progress in paint(trial):
             if stop is not None and stop.is_set():

@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
-from .errors import InputError
+from .errors import InputError, counted
 from .image import fit, resize, to_pil
 from .interrupts import Stopped, notebook
 from .result import Progress, Result, duration
@@ -109,7 +109,7 @@ def progress_bar(progress: Progress | None, before: str = "") -> str:
 
 def told(progress: Progress | None) -> str:
     """The alt text of a picture on its way."""
-    return f"The picture after {progress.evaluations} evaluations" if progress else ""
+    return f"The picture after {counted(progress.evaluations, 'evaluation')}" if progress else ""
 
 
 # --- where it is shown ---------------------------------------------------------------------------

@@ -129,6 +129,7 @@ def tv_loss(image: Tensor, kind: str = "l2", reduction: str = "sum") -> Tensor:
     kind = one_of("total variation", kind, TV_KINDS)
     reduction = one_of("reduction", reduction, TV_REDUCTIONS)
     image = planes_of(image)
+    image = image.to(torch.promote_types(image.dtype, torch.float32))  # half precision holds neither ε nor the sum
 
     def reduce(differences: Tensor) -> Tensor:  # in a picture of one column, say, there are none
         return differences.sum() if reduction == "sum" or not differences.numel() else differences.mean()

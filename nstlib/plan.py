@@ -17,7 +17,7 @@ from .backbone import Backbone, load_backbone, normalize_activations
 from .budget import Budget, Needs
 from .decode import SMALLEST
 from .engine import FeaturesInBands
-from .errors import InputError
+from .errors import InputError, counted
 from .guidance import guides
 from .image import Picture, check_source, fit, length, new_shape, resize, shape_of, stretched
 from .inputs import Pictures, alone, load_pictures, named, style_length
@@ -95,7 +95,7 @@ class Plan:
     budget: Budget
 
     def __repr__(self) -> str:
-        parts = " → ".join(f"{s.size[1]}×{s.size[0]} ({s.evaluations} evaluations)" for s in self.stages)
+        parts = " → ".join(f"{s.size[1]}×{s.size[0]} ({counted(s.evaluations, 'evaluation')})" for s in self.stages)
         return f"Plan: {parts}; {self.notes[0]}"
 
     @property

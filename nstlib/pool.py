@@ -29,6 +29,7 @@ from .errors import InputError, in_words, one_line
 
 __all__ = ["Outcome", "cluster", "cores", "elsewhere", "here", "in_turn"]
 
+STARTING = threading.Lock()  # for the time of which another module stands for the caller's script
 CONTEXT = multiprocessing.get_context("spawn")  # a process that was forked beside torch's threads may hang
 PATIENCE = 10.0  # seconds in which a scheduler must answer, and without a worker until that is told
 GLANCE = 1.0  # seconds between two looks at how many workers there are
@@ -202,12 +203,13 @@ def deaf_to_interrupts() -> Iterator[None]:
 @contextmanager
 def without_main() -> Iterator[None]:
     """Processes that are started meanwhile do not run the caller's script anew, so it needs no guard against that."""
-    before = sys.modules["__main__"]
-    sys.modules["__main__"] = ModuleType("__main__")
-    try:
-        yield
-    finally:
-        sys.modules["__main__"] = before
+    with STARTING:
+        before = sys.modules["__main__"]
+        sys.modules["__main__"] = ModuleType("__main__")
+        try:
+            yield
+        finally:
+            sys.modules["__main__"] = before
 
 
 # --- other machines ------------------------------------------------------------------------------

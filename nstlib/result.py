@@ -12,7 +12,7 @@ from typing import Any
 
 from torch import Tensor
 
-from .errors import InputError, one_line
+from .errors import InputError, counted, one_line
 from .image import to_pil
 from .optimizers import Step, Stop
 from .recipe import Recipe
@@ -164,7 +164,8 @@ class Result:
         height, width = self.image.shape[2:]
         first = next(line for line in self.history if line.size == self.history[-1].size)  # others are no comparison
         loss = f"loss {first.loss:.4g} → {self.facts['loss']:.4g}"
-        return f"{width}×{height}, {self.evaluations} evaluations in {duration(self.seconds)}, {loss} ({self.stopped})"
+        made = counted(self.evaluations, "evaluation")
+        return f"{width}×{height}, {made} in {duration(self.seconds)}, {loss} ({self.stopped})"
 
     def _repr_html_(self) -> str:
         picture = picture_html(to_pil(self.image), f"{self.told}, painted by recipe {self.recipe.name}", repr(self))

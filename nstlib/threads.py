@@ -134,13 +134,14 @@ class Threads:
             "threads, and a repetition may differ a little (OMP_DYNAMIC=false keeps the number)"
         )
 
-    def watch(self, steps: Iterator[S]) -> Iterator[S]:
+    def watch(self, steps: Iterator[S], before: int = 0) -> Iterator[S]:
         """The same steps, each made by as many threads as are fastest now; between them the caller's number stands.
 
         Args:
             steps: of one stage: evaluations of one size, which take equally long.
+            before: the evaluations that were made before the first of them.
         """
-        self.aim, self.trial, self.pace, before = self.place, [], 0.0, 0
+        self.aim, self.trial, self.pace = self.place, [], 0.0
         self.window = self.clock(), self.waited(self.numbers[0])
         while True:
             began = self.clock()

@@ -25,7 +25,7 @@ from typing import Any
 import torch
 
 from .checkpoint import checked, damaged, read_checkpoint, try_checkpoint
-from .errors import InputError
+from .errors import InputError, counted
 from .image import resize
 from .interrupts import Stopped
 from .live import announce, one_line_for_an_interrupt, remember, watching
@@ -311,7 +311,7 @@ def paint_stage(plan: Plan, run: Run, threads: Threads, checkpoint: Path | None)
         steps = going_on(steps, checkpoint)
     first, saved, step = run.state is None, began, None
     try:
-        for step in threads.watch(steps):
+        for step in threads.watch(steps, run.state["evaluations"] if run.state else 0):
             now = time.perf_counter()
             run.state = None  # the optimiser goes on from its own, and what it began with may be large
             run.seconds, run.note = before + now - began, threads.note or run.note
@@ -413,7 +413,7 @@ class Transfer:
         self.run.go_on_with_more(self.plan)
         if self.run.stop:
             made = evaluations_of(self.run.history)
-            why = f"this run has ended after {made} evaluations ({self.run.stop})"
+            why = f"this run has ended after {counted(made, 'evaluation')} ({self.run.stop})"
             announce(self.show, f"{why}: result() has the picture")
         loop = shown(self.plan, self.run, self.checkpoint, self.show)
         self.loop = weakref.ref(loop)  # so that a `break` ends it at once: a later interrupt is none of this run's
@@ -434,7 +434,7 @@ class Transfer:
 
     def __repr__(self) -> str:
         if self.run.best is None:
-            return f"Transfer: {self.plan.recipe.evaluations} evaluations to come, {self.plan.notes[0]}"
+            return f"Transfer: {counted(self.plan.recipe.evaluations, 'evaluation')} to come, {self.plan.notes[0]}"
         return f"Transfer: {self.result()!r}"
 
     def _repr_html_(self) -> str | None:

@@ -350,6 +350,7 @@ def test_the_line_is_the_learners_behind_a_decorator_and_in_an_object(answer, li
 
 LEAF, ONES = partial(torch.ones, 2, requires_grad=True), partial(torch.ones, 2)
 SLIPS = {  # a part of what torch says: how a learner comes by it
+    "'keepdim' (position 2)": lambda: torch.ones(1, 2, 3, 4).mean(2, 3),
     "leaf Variable that requires grad": lambda: LEAF().sub_(1),
     "does not require grad and does not have a grad_fn": lambda: ONES().sum().backward(),
     "backward through the graph a second time": lambda: [loss.backward() for loss in 2 * [LEAF().exp().sum()]],

@@ -201,6 +201,31 @@ def test_maps_that_do_not_count_give_no_gradient(pictures):
     assert alike(beside, alone)[0] > 0.9999
 
 
+def test_a_gradient_of_zeros_keeps_a_scale_that_float32_holds():
+    scale, zeros = Scale(), torch.zeros(1, 1, 2, 2)
+    g = scale.begin(zeros)
+    for _ in range(40):  # layers
+        g = g * scale.factor(g, 1e-3)
+        assert scale.value.isfinite() and (g == 0).all()
+    assert [float(f) > 0 for f in Scale(torch.tensor(2.0**-20)).meet(scale)] == [True, True]
+
+
+def test_bands_on_which_nothing_counts_give_no_gradient(pictures, monkeypatch):
+    """Below a region's edge: two such bands meet with scales that were for nothing."""
+    monkeypatch.setattr("nstlib.memory.LEAN_BAND_BYTES", (2**17, 2**16))
+    backbone, image = trained("pocket"), photo("content/harbour", 256)
+    top = torch.zeros(1, 1, *image.shape[-2:])
+    top[:, :, : image.shape[-2] // 4] = 1
+    layers = dict.fromkeys(("relu1_1", "relu2_1", "relu3_3"), 1.0)
+    terms = style_terms(backbone, pictures[1:2], layers, regions=[top])
+    engine = Engine(backbone, terms, "float16")
+    frugal = Engine(backbone, terms, "float16", memory=engine.least(image.shape[-2:]))
+    assert max(way.bands for way in frugal.ways(image.shape[-2:])) > 4
+    (_, gradient), (_, found) = engine(image), frugal(image)
+    assert found.isfinite().all() and (found[:, :, -40:] == 0).all()
+    assert alike(found, gradient)[0] > 0.9995
+
+
 @pytest.mark.parametrize("name", ["pocket", "squeezenet1_0"])
 def test_bands_and_little_memory_change_next_to_nothing(name, pictures, monkeypatch):
     monkeypatch.setattr("nstlib.memory.LEAN_BAND_BYTES", (2**17, 2**16))

@@ -1,9 +1,12 @@
 """What a run will take: a span of seconds by the machine's own last runs, and bytes."""
 
+import json
 import math
+import shutil
 import threading
 import time
 from math import prod
+from pathlib import Path
 
 import pytest
 
@@ -83,6 +86,14 @@ def test_a_damaged_file_of_paces_is_measured_anew(text, tmp_path):
     assert Paces(tmp_path / "paces.json").seconds(plan_of()) is None
 
 
+@pytest.mark.parametrize(
+    ("pixels", "runs"), [("4096", [0.0]), ("4096", [math.nan, -1.0]), ("4096", [math.inf]), ("-5", [1.0]), ("0", [1.0])]
+)
+def test_numbers_that_nobody_can_have_measured_are_left_out(pixels, runs, tmp_path):
+    (tmp_path / "paces.json").write_text(json.dumps({forecast.kind(plan_of()): {pixels: runs}}))
+    assert Paces(tmp_path / "paces.json").seconds(plan_of()) is None
+
+
 @pytest.mark.slow
 def test_small_runs_are_measured_where_nothing_is_known():
     paces, plan = Paces(), plan_of(size=320, evaluations=100)
@@ -93,6 +104,15 @@ def test_small_runs_are_measured_where_nothing_is_known():
     real = (time.perf_counter() - began) / 8
     low, high = paces.seconds(plan)
     assert low / 3 < 101 * real < 3 * high
+
+
+def test_runs_are_measured_with_the_plans_own_file_of_weights(tmp_path, monkeypatch):
+    file = tmp_path / "mine.safetensors"
+    shutil.copy(Path(nst.__file__).with_name("pocket.safetensors"), file)
+    plans = []
+    monkeypatch.setattr(forecast, "paint", lambda plan: plans.append(plan) or ())
+    measure(plan_of(weights=str(file), precision="float32"), Paces())
+    assert [plan.settings.weights for plan in plans] == [str(file)] * len(forecast.TRIALS)
 
 
 def test_a_measurement_can_be_given_up():

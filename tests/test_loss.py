@@ -184,13 +184,20 @@ def test_total_variation_gradient_is_that_of_finite_differences(kind, rng, check
     check_gradient(lambda image: tv_loss(image, kind), picture(rng, 4, 5))
 
 
+@pytest.mark.parametrize("dtype", [torch.float64, torch.float32, torch.bfloat16, torch.float16])
 @pytest.mark.parametrize("kind", TV_KINDS)
-def test_a_flat_picture_has_no_variation_and_a_finite_slope(kind):
-    flat = torch.full((1, 3, 4, 5), 0.3, dtype=torch.float64, requires_grad=True)
+def test_a_flat_picture_has_no_variation_and_a_finite_slope(kind, dtype):
+    flat = torch.full((1, 3, 4, 5), 0.3, dtype=dtype, requires_grad=True)
     loss = tv_loss(flat, kind, "mean")
     loss.backward()
     assert loss.item() <= 1e-6
     assert flat.grad.isfinite().all()
+
+
+@pytest.mark.parametrize("kind", TV_KINDS)
+def test_a_large_picture_in_half_precision_has_the_variation_of_its_pixels(kind, rng):
+    image = picture(rng, 300, 300).half()  # of which a sum of float16 would be infinite
+    assert tv_loss(image, kind).item() == pytest.approx(tv_loss(image.double(), kind).item(), rel=1e-3)
 
 
 @pytest.mark.parametrize("kind", TV_KINDS)

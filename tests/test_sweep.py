@@ -901,3 +901,25 @@ def test_a_table_that_somebody_has_open_does_not_end_a_sweep(pictures, painted, 
     found = sweep()
     assert not failures and all(not point.failure for point in found.points)
     assert len(rows_of("sweep")) == len(found.points) and all(row["loss"] for row in rows_of("sweep"))
+
+
+def test_two_threads_that_start_processes_leave_the_callers_script_in_its_place():
+    real, here, there = sys.modules["__main__"], threading.Event(), threading.Event()
+
+    def first():
+        with pool.without_main():
+            here.set()
+            there.wait(0.5)  # which the other one would set from within
+
+    def second():
+        here.wait()
+        with pool.without_main():
+            there.set()
+            time.sleep(0.1)
+
+    both = [threading.Thread(target=work) for work in (first, second)]
+    for one in both:
+        one.start()
+    for one in both:
+        one.join()
+    assert sys.modules["__main__"] is real

@@ -138,6 +138,12 @@ class Machine:
                 self.evaluate()
             yield Step(number * each)
 
+    def goes_on(self, before, count=8):
+        """The paces that a run finds which goes on after some evaluations."""
+        watched = Threads(CPU, lambda: self.now, lambda number: self.lacked)
+        steps = (Step(before + step.evaluations) for step in self.steps(count))
+        return [watched.pace for _ in watched.watch(steps, before)]
+
     def run(self, count=150, each=1, stages=1):
         watched = Threads(CPU, lambda: self.now, lambda number: self.lacked)
         for _ in range(stages):
@@ -152,6 +158,11 @@ class Machine:
             self.now += self.seconds(number)
         now, self.now = self.now, now
         return now
+
+
+def test_a_run_that_goes_on_measures_its_own_evaluations(monkeypatch):
+    paces = [Machine(monkeypatch, cores=4).goes_on(before) for before in (0, 1000)]
+    assert paces[0] == pytest.approx(paces[1]) and paces[0][0] > 0
 
 
 @pytest.mark.parametrize("cores", [1, 2, 6, 16])

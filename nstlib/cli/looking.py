@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ..about import VERSION
-from ..errors import InputError, one_line, one_of
+from ..errors import InputError, counted, one_line, one_of
 from ..outputs import check_output
 from ..terminal import PER_STYLE, say
 from .options import rule_for
@@ -301,4 +301,4 @@ def seconds_foretold(recipe: Recipe, device: str) -> str:
     measure(plan, paces)
     span = paces.seconds(plan)
     assert span is not None  # it was measured just now
-    return f"takes {span_in_words(span)} ({recipe.evaluations} evaluations)"
+    return f"takes {span_in_words(span)} ({counted(recipe.evaluations, 'evaluation')})"

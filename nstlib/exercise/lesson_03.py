@@ -100,6 +100,14 @@ EXERCISES = (
                 "That is equation 1 of the paper, half a sum: here take the mean.",
             ),
             (lambda f, p: (f - p).square().mean() / 2, "Half of it: leave the paper's ½ out."),
+            (
+                lambda f, p: (f - p).mean(),
+                "You average differences, which cancel each other: take squares first.",
+            ),
+            (
+                lambda f, p: (f - p).square().sum() / p.square().sum(),
+                "That is relative to the target, as in section 1: here take the plain mean of squares.",
+            ),
             (lambda f, p: (f - p).abs().mean(), "You take absolute values: take squares."),
             (lambda f, p: (f - p).square().mean().sqrt(), "No root: the loss is the mean square itself."),
             (
@@ -253,6 +261,13 @@ EXERCISES = (
                 lambda x, g, r: moved(x, g, r / (g.square().mean() + 1e-8).sqrt()),
                 "These gradients are small, and your ε outweighs their squares: leave it out, or take 1e-20.",
             ),
+            *(
+                (
+                    lambda x, g, r, eps=eps: moved(x, g, r / (g.square().mean().sqrt() + eps)),
+                    "These gradients are small, and your ε is felt beside their root mean square: leave it out.",
+                )
+                for eps in (1e-5, 1e-6)
+            ),
             (
                 lambda x, g, r: moved(x, g, r / g.norm()),
                 "You divide by the length of the gradient, the root of the sum of squares: take the mean of squares.",
@@ -285,6 +300,7 @@ EXERCISES = (
         takes="features channel",
         solution=lambda features, channel: features[0, channel].mean(),
         cases=CHANNELS,
+        gradient=True,
         mistakes=(
             (
                 lambda f, c: f[:, :, c].mean(),

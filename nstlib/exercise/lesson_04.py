@@ -163,6 +163,10 @@ EXERCISES = (
                 "R stands where G belongs: divide F Fᵀ by M before you take A off.",
             ),
             (
+                lambda f, t: style_gradient(f, t + gram(f) - raw(f)) / area(f),
+                "That is the paper's, of R and with M²: here divide F Fᵀ by M first, and then M stands below once.",
+            ),
+            (
                 lambda f, t: positions(style_gradient(f, t)).T.reshape_as(f),
                 "Fᵀ (G - A) is (M, N), and viewing it as the map mixes channels and positions: (G - A) F is (N, M).",
             ),

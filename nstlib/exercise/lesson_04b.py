@@ -139,6 +139,12 @@ EXERCISES = (
         cases=SQUARES,
         mistakes=(
             (least, "You keep the k least: eigh sorts from the least up, so the greatest stand last."),
+            (lambda g, k: g.clone(), "That is G itself, of its full rank: keep k of its eigenvalues."),
+            (lambda g, k: truncated(g, k + 1), "One too many: keep the last k, [:, -k:]."),
+            (
+                lambda g, k: truncated(g, k - 1) if k > 1 else 0 * g,
+                "One too few: keep the last k, [:, -k:].",
+            ),
             (
                 lambda g, k: truncated(g, k) @ truncated(g, k),
                 "The eigenvalues are squared with you: they stand in the product once.",

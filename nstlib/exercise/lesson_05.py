@@ -35,6 +35,12 @@ def relative_gradient(features: Tensor, target: Tensor) -> Tensor:
     return (4 * (gram(features) - target) @ f / (f.shape[1] * target.square().sum())).view_as(features)
 
 
+def untargeted(features: Tensor, target: Tensor) -> Tensor:
+    """The same without T in the difference."""
+    f = positions(features)
+    return (4 * gram(features) @ f / (f.shape[1] * target.square().sum())).view_as(features)
+
+
 def off_by(factor: Callable[[Tensor, Tensor], Tensor | float]) -> Function:
     """The same, wrong by a factor of the map and the target."""
     return lambda features, target: factor(features, target) * relative_gradient(features, target)
@@ -313,6 +319,11 @@ EXERCISES = (
                 "R is compared with T: divide it by the positions, as T is; its derivative brings 1/M once more.",
             ),
             (off_by(lambda f, t: -1), "The sign: R/M - T, not T - R/M."),
+            (untargeted, "T is missing above: it pulls towards R/M = T, not towards 0."),
+            (
+                lambda f, t: relative_gradient(f, t) * (f > 0),
+                "No mask here: ReLU's zeros are masked one layer further down, in ReLU's own backward step.",
+            ),
             (
                 lambda f, t: relative_gradient(f, t) * t.square().sum() / gram(f).square().sum().clamp_min(1e-12),
                 "You divide by the size of the picture's own Gram matrix: the target's is meant, which stays.",

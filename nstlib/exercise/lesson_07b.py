@@ -279,12 +279,18 @@ EXERCISES = (
     ),
     Choice(
         name="07b.place",
-        question="Which of the two ways keeps the yellow where the yellow house is?",
+        question="After which of the two ways has each pixel the colour that it has in the photograph?",
         answer="b",
         options={
-            "a": ("The style in the content's colours.", "That keeps which colours there are, not where."),
+            "a": (
+                "The style in the content's colours.",
+                "That keeps which colours there are. Where they go, the strokes decide, too.",
+            ),
             "b": ("The grey run with colours put back.", "Right. Each pixel gets its own colour back."),
-            "c": ("Both.", "A Gram matrix knows which colours there are, and no place."),
+            "c": (
+                "Both.",
+                "The first keeps which colours there are; where they go, content and strokes share.",
+            ),
         },
     ),
     Code(

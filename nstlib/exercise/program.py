@@ -196,7 +196,9 @@ SLIPS_OF_LOSSES = {
     "'relu": "You ask the targets for a layer that they do not have: go through their names, F has more.",
     "takes one feature map": "What you give gram is no map: A holds Gram matrices already, F holds the maps.",
     "call numpy() on": "NumPy cuts the gradient off: stay with torch, as torch.stack(terms).mean() does.",
-    "size of tensor": "Maps and Gram matrices do not fit: compare gram(F[name]) with A[name], F[name] with P[name].",
+    "size of tensor": (
+        "Two sizes meet: sum each layer to a number first; compare gram(F[name]) with A[name], F[name] with P[name]."
+    ),
 }
 
 

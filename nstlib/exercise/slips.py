@@ -19,6 +19,7 @@ ONE_KIND = "Numbers of two kinds meet: float() or double() makes them of one."
 IN_PLACE = "What holds whole numbers takes no fraction in place: write s = s / n, not s /= n."
 WHOLE = "Places are whole numbers: long() makes them of a tensor, int() of a number."
 OF_TORCH = {  # a part of the error's words: what to do
+    "'keepdim' (position 2)": "Several axes go in brackets of their own: mean((2, 3)).",
     "leaf Variable that requires grad": (
         "A step, x -= …, belongs under torch.no_grad(). In a loss write y = x - …, which leaves x as it is."
     ),

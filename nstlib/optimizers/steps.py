@@ -9,7 +9,7 @@ from typing import Any
 
 from torch import Tensor
 
-from ..errors import InputError
+from ..errors import InputError, counted
 
 State = Mapping[str, Any]  # tensors, numbers and lists of them, by name
 STEP = ("iteration", "evaluations", "loss", "terms", "image")  # what a state keeps of its `Step`
@@ -78,7 +78,7 @@ class Step:
 
     def __repr__(self) -> str:
         ended = f" ({self.stop})" if self.stop else ""
-        return f"step {self.iteration}: {self.evaluations} evaluations, loss {self.loss:.4g}{ended}"
+        return f"step {self.iteration}: {counted(self.evaluations, 'evaluation')}, loss {self.loss:.4g}{ended}"
 
     @property
     def broken(self) -> bool:

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageColor, ImageDraw, ImageOps
 
+from ..errors import counted
 from ..files import encoded
 from ..gallery import shown
 from ..result import Record
@@ -237,7 +238,7 @@ def lines(history: Sequence[Record]) -> str:
         taken.append(place)
         names.append(f'<text x="{right + 4}" y="{place:.1f}">{escape(kind)} {line[-1]:.2g}</text>')
     first, last = history[0].loss, history[-1].loss
-    alt = f"Loss {first:.3g} at first, {last:.3g} now, after {history[-1].evaluations} evaluations"
+    alt = f"Loss {first:.3g} at first, {last:.3g} now, after {counted(history[-1].evaluations, 'evaluation')}"
     axis = f'<path class="nst-axis" d="M{left},{top}V{bottom}H{right}"/>'
     foot = f'<text x="{left}" y="{height - 4}">loss over {len(history)} steps, logarithmic</text>'
     return chart(alt, f"{axis}{''.join(drawn + names)}{foot}")
@@ -260,7 +261,7 @@ def shares(pulls: Mapping[str, float], after: int) -> str:
             f'<text x="{68 + max(1, long):.1f}" y="{y + 13}">{share:.0%}</text>'
         )
     listed = ", ".join(f"{kind} {share:.0%}" for kind, share in pulls.items())
-    foot = f"who pulls the pixels, after {after} evaluations"
+    foot = f"who pulls the pixels, after {counted(after, 'evaluation')}"
     words = f'<text x="8" y="{height - 4}">{foot}</text>'
     alt = f"{foot.capitalize()}, by the length of the gradient: {listed}"
     return chart(alt, "".join(made) + words)

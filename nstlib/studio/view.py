@@ -282,7 +282,7 @@ class Studio(Watcher):
     def kept(self, canvas: Canvas, result: Result) -> None:
         """See `Watcher`."""
         path, left = canvas.path, result.stopped is Stop.LEFT
-        took = f"{result.evaluations} evaluations in {duration(result.seconds)}"
+        took = f"{counted(result.evaluations, 'evaluation')} in {duration(result.seconds)}"
         self.desk.finish(self.done if left else 1.0, took)
         self.stories[path] = story(canvas)
         title = self.shelf.title(path, brief=True)

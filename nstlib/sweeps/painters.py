@@ -10,7 +10,7 @@ from dataclasses import replace
 import torch
 
 from .. import architecture, style
-from ..errors import InputError
+from ..errors import InputError, counted
 from ..forecast import Paces, foresee
 from ..frames import Way
 from ..machine import choose_device, free_memory
@@ -122,7 +122,9 @@ def painted(task: Task) -> dict[str, bytes]:
     if result.stopped is Stop.INTERRUPTED:
         raise KeyboardInterrupt  # whoever asked for many pictures meant all of them
     if result.stopped is Stop.MEMORY:
-        raise InputError(f"{result.stopped} after {result.evaluations} evaluations: give fewer processes, or less size")
+        raise InputError(
+            f"{result.stopped} after {counted(result.evaluations, 'evaluation')}: give fewer processes, or less size"
+        )
     names = [source.label or None for source in task.sources]
     told = {name: value for name, value in (("remark", result.failure), ("frames", task.frames)) if value}
     picture = replace(result, facts={**result.facts, "content": names[0], "styles": names[1:], **told}).encoded()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ..errors import counted
 from ..plot.strips import Strip, strip
 from ..recorder import FLIGHT_AXES, flight
 from ..transfer import Transfer
@@ -28,7 +29,7 @@ def recorded(**settings: object) -> Strip:
     """
     run = flight(**settings)
     told = {record.evaluations: terms(record) for record in run.history}
-    titles, alts = [f"{n} evaluations" for n in run.evaluations], [told[n] for n in run.evaluations]
+    titles, alts = [counted(n, "evaluation") for n in run.evaluations], [told[n] for n in run.evaluations]
     return strip(run.frames, titles, title=terms(run.history[-1]), alts=alts)
 
 
