@@ -205,9 +205,10 @@ def guided_gram(features: Tensor, t: Tensor) -> Tensor:
     """
     whose = "the map has it: carry a mask of the picture down to it, nst.carried(mask, …)"
     t = mask_of("region", t, map_of(features).shape[2:], whose)
-    if not t.any():
+    squares = t.square()
+    if not squares.any():  # some are too small to have one
         raise InputError("the region is 0 everywhere: carry a mask of the picture down to it, nst.carried(mask, …)")
-    weights = t.square() / t.square().sum()
+    weights = squares / squares.sum()
     return (positions(features) * weights.flatten()) @ positions(features).T
 
 

@@ -498,7 +498,7 @@ def test_it_does_not_count_in_what_is_compiled(rng):
 
 def test_a_region_of_another_shape_is_refused(rng):
     features = torch.rand(1, 3, 4, 6, generator=rng)
-    for t in (torch.ones(1, 1, 6, 4), torch.ones(4, 6), torch.zeros(1, 1, 4, 6)):
+    for t in (torch.ones(1, 1, 6, 4), torch.ones(4, 6), torch.zeros(1, 1, 4, 6), torch.full((1, 1, 4, 6), 1e-30)):
         with pytest.raises(InputError, match=r"region .*: carry a mask of the picture down to it, nst.carried"):
             guided_gram(features, t)
 

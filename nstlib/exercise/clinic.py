@@ -243,7 +243,10 @@ QUIZ = (
                 "Each call of the optimiser begins anew.",
                 "Right. The first move of L-BFGS is tiny, and its memory is thrown away before it helps.",
             ),
-            "c": ("The gradients are never set to zero.", "They are: the norm stays as it is."),
+            "c": (
+                "The gradients are never set to zero.",
+                "They are: a sum of all gradients would grow with each of the forty, and the norm hardly does.",
+            ),
             "d": ("Nothing: L-BFGS needs more evaluations.", "At that pace it would need thousands."),
         },
     ),

@@ -333,6 +333,10 @@ EXERCISES = (
                         "The content is normalised, but nothing is put on: multiply by the style's deviation, "
                         "add its mean.",
                     ),
+                    (
+                        lambda x, m, s, wm, ws: (x - m) / s * ws + m,
+                        "The content's own mean is put back: add the style's.",
+                    ),
                     (lambda x, m, s, wm, ws: (x - m) / s * ws, "The style's mean is missing: add it at the end."),
                     (
                         lambda x, m, s, wm, ws: x / s * ws + wm,
