@@ -436,8 +436,8 @@ def new_shape(
         raise InputError(f"'{name}' has no pixels ({in_words(shape)}): look for what made it")
     wanted, notes = shape if size is None else fit(shape, size, side), []
     if max(wanted) > max(shape) and not enlarge:
-        advice = f"give a larger picture, or a size of at most {length(shape, side)}"
-        notes.append(f"kept at {in_words(shape)}, smaller than size {size}: {advice}")
+        advice = f"give a larger picture, or ask for at most {length(shape, side)}"
+        notes.append(f"kept at {in_words(shape)}, smaller than the {size} asked for: {advice}")
         wanted = shape
     elif wanted != shape:
         notes.append(f"resized from {in_words(shape)} to {in_words(wanted)}")

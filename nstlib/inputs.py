@@ -245,7 +245,8 @@ def load_mask(source: Any, over: Picture) -> Tensor:
     try:
         made = load_image(source, max(height, width), enlarge=True)
     except InputError as error:
-        raise InputError(f"the mask: {error}, or a region in words such as ellipse 20 10 80 90") from None
+        joint = " Or give" if str(error).endswith("?") else ", or"
+        raise InputError(f"the mask: {error}{joint} a region in words, such as ellipse 20 10 80 90") from None
     if max(abs(a - b) for a, b in zip(shape_of(made.pixels), (height, width), strict=True)) > 1:
         raise InputError(
             f"the mask {made.source} and {over.source}, over which it lies, have other shapes ({made.pixels.shape[-1]}×"

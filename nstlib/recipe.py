@@ -123,7 +123,7 @@ class Recipe:
         None,
         Maybe(
             Tuple(
-                f"(size, evaluations) of each coarser scale, sizes rising from {SMALLEST} or more",
+                f"(size, evaluations) of each coarser scale, sizes rising from {SMALLEST} or more, or off",
                 (Tuple("", (PIXELS, EVALUATIONS), ":"),),
                 holds=rises,
                 written="128:50,256:50",

@@ -149,6 +149,8 @@ class Choice(Rule):
         return f"{', '.join(most)} or {last}" if most else last
 
     def accept(self, value: Any) -> str:
+        if isinstance(value, int) and not isinstance(value, bool):
+            value = str(value)  # of a word that is a number, such as 255
         if isinstance(value, str) and value in self.of:
             return value
         raise Unfit(nearest(value, self.of) if isinstance(value, str) else "")
@@ -245,6 +247,8 @@ class Tuple(Rule):
     def accept(self, value: Any) -> tuple[Any, ...]:
         if self.single and isinstance(value, numbers.Real):
             value = (value,)
+        if self.empty and isinstance(value, str) and value == self.empty:
+            return ()
         if isinstance(value, str | bytes | Mapping) or not hasattr(value, "__iter__"):
             raise Unfit
         try:

@@ -6,12 +6,13 @@ band of the map at a time.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from torch import Tensor
 
-from .errors import InputError
+from .errors import InputError, one_line
 from .guidance import Guidance
 
 __all__ = ["Describe", "Slope", "Term", "View", "by_kind", "kind_of"]
@@ -80,6 +81,11 @@ class Term:
     trusted: bool = False
 
     def __post_init__(self) -> None:
+        """Refuse what an evaluation would only stumble over."""
+        if isinstance(self.weight, str | None) or not math.isfinite(self.weight):
+            raise InputError(f"weight={one_line(repr(self.weight))}: expected a number")
+        if not callable(self.judge):
+            raise InputError(f"judge={one_line(repr(self.judge))}: expected a function of a feature map or of an image")
         if not isinstance(self.kind, str):
             raise InputError(f"a {type(self.kind).__name__} is no kind of term: give a word, such as 'style'")
         if not self.kind or " " in self.kind:

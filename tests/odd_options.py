@@ -19,7 +19,7 @@ REFUSED = [
     {"side": "lng"},
     {"side": 2},
     {"pixels": "256"},
-    {"pixels": 255},
+    {"pixels": 254},
     {"pooling": "avg"},
     {"padding_mode": "reflect"},
     {"statistic": "gramm"},

@@ -494,7 +494,7 @@ def test_a_picture_is_resized_alike_wherever_it_comes_from(size, tmp_path):
 @pytest.mark.parametrize("source", [red_corner(), np.asarray(red_corner())])
 def test_enlarging_has_to_be_asked_for(source):
     kept = load_image(source, 80)
-    assert kept.pixels.shape == (1, 3, 20, 40) and noted(kept, "kept at 40×20, smaller than size 80")
+    assert kept.pixels.shape == (1, 3, 20, 40) and noted(kept, "kept at 40×20, smaller than the 80 asked for")
     large = load_image(source, 80, enlarge=True)
     assert large.pixels.shape == (1, 3, 40, 80) and noted(large, "resized from 40×20 to 80×40")
     assert large.pixels.min() >= 0 and large.pixels.max() <= 1
@@ -556,7 +556,7 @@ def number_after(words, text):
 @pytest.mark.parametrize("side, most", [("long", 40), ("short", 20), ("height", 20)])
 def test_what_a_kept_picture_advises_helps(side, most):
     (note,) = load_image(red_corner(), 80, side=side).notes
-    assert number_after("a size of at most", note) == most
+    assert number_after("ask for at most", note) == most
     assert load_image(red_corner(), most, side=side).notes == ()
     assert noted(load_image(red_corner(), most + 1, side=side), "kept at")
     assert "give a larger picture" in note and not noted(load_image(red_corner(160, 80), 80, side=side), "kept at")

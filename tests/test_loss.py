@@ -638,6 +638,18 @@ def test_objectives_work_in_inference_mode(tiny, rng):
     assert torch.equal(objective.value_and_gradient(image)[2], expected)
 
 
+@pytest.mark.parametrize(
+    ("weight", "judge", "told"),
+    [
+        *(("1", torch.sum, "weight='1'"), (None, torch.sum, "weight=None"), (math.nan, torch.sum, "weight=nan")),
+        (1.0, None, "judge=None: expected a function"),
+    ],
+)
+def test_a_term_has_a_weight_and_a_judge(weight, judge, told):
+    with pytest.raises(InputError, match=told):
+        Term("mine", weight, None, judge)
+
+
 def test_a_term_has_a_kind_of_one_word():
     with pytest.raises(InputError, match=r"'my style' is no kind of term: give one word, .* 'my-style'"):
         Term("my style", 1.0, "relu1_1", torch.sum)

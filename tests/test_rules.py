@@ -68,6 +68,7 @@ RULES = [
     (Number(0, above=True), [1e-300, 7], [0, -1, math.inf]),
     (Number(1, 9, whole=True), [1, 9, 3.0, np.int64(4)], [0, 10, 2.5, "3", False, 10**400]),
     (Choice(("a", "b")), ["a"], ["c", 1, None, ["a"]]),
+    (Choice(("a", "1")), ["1", 1], [2, 1.0, True]),
     (Flag(), [True, np.bool_(False)], [0, 1, "true", None]),
     (Text(), ["x"], ["", None, 3, "a\0b"]),
     (Maybe(Number(0, 1)), [None, 0.5], [2, "none"]),
@@ -77,6 +78,7 @@ RULES = [
         [(1,), (1, 2, 3), 5, "12", {1: 2}],
     ),
     (Tuple("some", (Number(0, 5),), single=True), [(), [1, 2], 3], [[6], "1", None]),
+    (Tuple("some, or off", (Number(0, 5),), empty="off"), [(), "off"], ["of", ""]),
     (Either("one or three", (Number(), Tuple("", (Number(),) * 3, ":"))), [1, (1, 2, 3)], [(1, 2), "x"]),
     (Weighted(), ["a", ["a", "b"], {"a": 1}], [{}, [], {"a": -1}, {"a": 0}, {1: 1}, [1], None, 3, {"a": "1"}]),
 ]
