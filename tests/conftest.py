@@ -1,6 +1,7 @@
 """What all tests share."""
 
 import os
+import sys
 
 from alone import CALLERS_THREADS
 
@@ -27,6 +28,14 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if item.path.name not in SHARE_NOTHING:
             item.add_marker(pytest.mark.xdist_group(str(item.path)))
+
+
+@pytest.fixture(autouse=True)
+def nothing_asked():
+    """A question that one test answers is open for the next, and for the examples in docstrings."""
+    yield
+    if asking := sys.modules.get("nstlib.asking"):
+        asking.ASKED.clear()
 
 
 @pytest.fixture

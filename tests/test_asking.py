@@ -21,12 +21,6 @@ RIGHT = "a sum knows no order"  # of 04.shuffle
 WRONG = "Rows are channels: positions are summed over."
 
 
-@pytest.fixture(autouse=True)
-def fresh(monkeypatch):
-    """Nothing was asked yet."""
-    monkeypatch.setattr(asking, "ASKED", {})
-
-
 def given(name):
     """An answer that a learner might give: a wrong letter, or a wrong number."""
     question = EXERCISES[name]
