@@ -451,5 +451,6 @@ def test_a_mask_is_carried_to_layers_that_there_are():
 
 @pytest.mark.parametrize("mask", ["none.png", "elipse 20 10 80 90", 5])
 def test_a_mask_that_is_not_there_is_told_as_one_with_what_a_mask_may_be(mask):
-    with pytest.raises(InputError, match=r"^the mask: .*( Or give|, or) a region in words, such as ellipse .*"):
+    words = r"^the mask: .*(\? Or give|, or) a region in words, such as ellipse 20 10 80 90$"
+    with pytest.raises(InputError, match=words):
         prepare("content/harbour", ["style/mosaic"], size=64, masks=[mask])
