@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-__all__ = ["END_SIGNALS", "Stopped", "loading", "notebook", "uninterrupted"]
+__all__ = ["END_SIGNALS", "Stopped", "deaf_to_interrupts", "loading", "notebook", "uninterrupted"]
 
 END_SIGNALS = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name))
 """Those that ask a program to end."""
@@ -57,6 +57,22 @@ def uninterrupted(heard: Callable[[], None] = lambda: None) -> Iterator[None]:
             signal.signal(number, handler)
         for number in sorted(set(came), reverse=True):  # each, because one may be ignored; Ctrl-C at last
             signal.raise_signal(number)
+
+
+@contextmanager
+def deaf_to_interrupts() -> Iterator[None]:
+    """For a short time Ctrl-C is lost, here and for the processes that are started meanwhile, for good.
+
+    Only the main thread is interrupted by it; elsewhere this does nothing.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 @contextmanager

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from .errors import InputError, counted
 from .image import fit, resize, to_pil
-from .interrupts import Stopped, notebook
+from .interrupts import Stopped, deaf_to_interrupts, notebook
 from .result import Progress, Result, duration
 from .show import bar_html, growing_html, picture_html, words_html
 from .terminal import Bar, say, tqdm_bar
@@ -261,7 +261,7 @@ class Place:
         Args:
             done: what IPython tells of the cell.
         """
-        with unheard():
+        with deaf_to_interrupts():  # the cell has ended: there is nothing left to stop
             self.shell.events.unregister("post_run_cell", self.ended)
             Place.here = None
             error = getattr(done, "error_in_exec", None)
@@ -273,19 +273,6 @@ class Place:
 
 
 # --- an interrupt --------------------------------------------------------------------------------
-
-
-@contextmanager
-def unheard() -> Iterator[None]:
-    """Where a cell has ended already, there is nothing left for an interrupt to stop."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGINT, before)
 
 
 @contextmanager

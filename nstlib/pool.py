@@ -26,6 +26,7 @@ from typing import Any, NamedTuple, TypeVar
 
 from .about import HOUSE, VERSION
 from .errors import InputError, in_words, one_line
+from .interrupts import deaf_to_interrupts
 
 __all__ = ["Outcome", "cluster", "cores", "elsewhere", "here", "in_turn"]
 
@@ -119,7 +120,7 @@ class Lane:
     def __init__(self, work: Callable[[Any], Any], threads: int) -> None:
         self.pipe, theirs = CONTEXT.Pipe()
         self.process = CONTEXT.Process(target=serve, args=(theirs, work, threads), daemon=True)
-        with deaf_to_interrupts(), without_main():
+        with deaf_to_interrupts(), without_main():  # it ignores Ctrl-C from its first moment
             self.process.start()
         theirs.close()  # so that the pipe ends when the process does
 
@@ -185,19 +186,6 @@ def in_turn(work: Callable[[Item], Any], items: Sequence[Item]) -> Generator[tup
         except Exception as error:
             outcome = Outcome(None, in_words(error))
         yield item, outcome
-
-
-@contextmanager
-def deaf_to_interrupts() -> Iterator[None]:
-    """Processes that are started meanwhile ignore Ctrl-C from their first moment; only the main thread can do this."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGINT, before)
 
 
 @contextmanager
