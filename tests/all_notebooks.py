@@ -56,7 +56,7 @@ def run(path: Path, timeout: float, pretend: bool) -> tuple[float, str]:
 )
 @click.option("--timeout", default=300.0, show_default=True, help="seconds for each cell")
 @click.option("--student", is_flag=True, help="the student edition")
-@click.option("--pretended", is_flag=True, help="on the processor, which they take for a GPU: some five times as long")
+@click.option("--pretended", is_flag=True, help="on the processor, which they take for a GPU: all in an hour")
 def main(names: tuple[str, ...], device: str, timeout: float, student: bool, pretended: bool) -> None:
     """Run the notebooks whose names begin with NAMES, or all; ends with 1 if one failed."""
     device, timeout = ("cpu", 10 * timeout) if pretended else (device, timeout)
